@@ -1,0 +1,57 @@
+# `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
+.DEFAULT_GOAL := help
+.PHONY: help demo example test test-long check fix bench clean
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUT ?= demo
+# Nothing here talks to anybody but the package index.
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@mkdir -p $(VENV) && date +%s > $(VENV)/.began
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## simulate a study, run it through the whole path, show the report
+	@test -e $(VENV)/.began || date +%s > $(VENV)/.began
+	@$(RUN)/panelstream demo --out $(OUT)
+	@echo "from clone to report: $$(( $$(date +%s) - $$(cat $(VENV)/.began) )) s"; rm $(VENV)/.began
+
+example: $(READY)  ## the real study of examples/lifesnaps, which is made of files only
+	rm -rf build/lifesnaps && mkdir -p build && cp -R examples/lifesnaps build/lifesnaps
+	$(RUN)/panelstream init build/lifesnaps
+	$(RUN)/panelstream flows run study --study build/lifesnaps --out build/lifesnaps/results
+
+test: $(READY)  ## every test but the long ones
+	$(RUN)/python -m pytest --cov --cov-report=term:skip-covered -m "not long"
+
+test-long: $(READY)  ## coverage of planted effects over 200 seeds, long properties
+	PANELSTREAM_EXAMPLES=500 $(RUN)/python -m pytest -m "long or not long"
+
+check: $(READY)  ## style, types, layers, SQL; changes nothing
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/sqlfmt --check --quiet models/sql
+
+fix: $(READY)  ## mend what can be mended
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+	$(RUN)/sqlfmt --quiet models/sql
+
+bench: $(READY)  ## ratios against named peers, in one run on this machine
+	$(RUN)/python -m bench
+
+clean:  ## remove what make made
+	rm -rf $(VENV) build demo

@@ -1,0 +1,1 @@
+"""Frames in, values out: panel, specifications, estimates, disclosure, report."""

@@ -1,0 +1,59 @@
+"""From raw answers to one row per participant and wave."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from models.instruments import Instrument
+
+RESPONSE = ["participant_id", "wave", "responded_at"]
+
+
+def one_a_wave(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
+    """Of several responses in one wave take the first complete one, else the first.
+
+    `raw`: participant_id, wave, responded_at, instrument, item, answer (coded text;
+    empty: asked, not answered). Returns participant_id, wave, responded_at and one
+    column an item or delivered scale: floats, or text for items with choices.
+    """
+    known = raw[raw["instrument"].isin([one.instrument for one in instruments])]
+    wide = _wide(known, instruments)
+    chosen = wide.assign(gaps=_gaps(known, wide)).sort_values(
+        ["participant_id", "wave", "gaps", "responded_at"]
+    )
+    chosen = chosen.drop_duplicates(["participant_id", "wave"]).drop(columns="gaps")
+    return chosen.reset_index(drop=True)
+
+
+def columns(instruments: Sequence[Instrument]) -> dict[tuple[str, str], str]:
+    """The column of each (instrument, item): the item's code, or the score's name."""
+    names = {
+        (one.instrument, item.code): item.code
+        for one in instruments
+        for item in one.items
+    }
+    for one in instruments:
+        for scale in one.scales:
+            if scale.delivered:
+                names[one.instrument, scale.code] = f"{one.instrument}_{scale.code}"
+    return names
+
+
+def _wide(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
+    names = columns(instruments)
+    keys = zip(raw["instrument"], raw["item"], strict=True)
+    named = raw.assign(column=[names.get(key, "") for key in keys])
+    wide = named[named["column"] != ""].pivot(
+        index=RESPONSE, columns="column", values="answer"
+    )
+    wide = wide.reindex(columns=list(names.values())).replace("", None).reset_index()
+    worded = {item.code for one in instruments for item in one.items if item.choices}
+    numeric = [name for name in names.values() if name not in worded]
+    return wide.astype(dict.fromkeys(numeric, float)).rename_axis(columns=None)
+
+
+def _gaps(raw: pd.DataFrame, wide: pd.DataFrame) -> pd.Series:
+    """1 where something that was asked was not answered, else 0."""
+    blank = raw.assign(blank=raw["answer"] == "").groupby(RESPONSE)["blank"].any()
+    keys = pd.MultiIndex.from_frame(wide[RESPONSE])
+    return pd.Series(blank.reindex(keys).to_numpy().astype(int), index=wide.index)

@@ -1,0 +1,173 @@
+"""From specifications and panels to the estimates and tests of a study."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.design import NotEstimable, build, term_name
+from analysis.estimators import ESTIMATORS, Registration
+from analysis.estimators.fits import Fit, Term
+from analysis.inference import STD_ERROR_TYPE
+from analysis.specifications import Specification
+from models.study import Window
+
+ESTIMATE_COLUMNS = (
+    "specification",
+    "outcome",
+    "term",
+    "component",
+    "exposure",
+    "measure",
+    "transform",
+    "estimator",
+    "timing",
+    "weights",
+    "missing",
+    "estimate",
+    "std_error",
+    "std_error_type",
+    "statistic",
+    "df",
+    "p_value",
+    "p_adjusted",
+    "ci_low",
+    "ci_high",
+    "standardized",
+    "equivalence_p",
+    "verdict",
+    "n_obs",
+    "n_participants",
+    "n_waves",
+    "confirmatory",
+    "note",
+)
+TEST_COLUMNS = (
+    "specification",
+    "outcome",
+    "test",
+    "statistic",
+    "df",
+    "p_value",
+    "note",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Rows of `ESTIMATE_COLUMNS` and `TEST_COLUMNS`, in the plan's order.
+
+    `p_adjusted`, `equivalence_p` and `verdict` are left to `judgement.judge`.
+    """
+
+    estimates: pd.DataFrame
+    tests: pd.DataFrame
+
+
+def ignore(fit: Fit) -> None:
+    """Take no notice of progress."""
+
+
+def fit_all(
+    specifications: Sequence[Specification],
+    panels: Mapping[Window, pd.DataFrame],
+    progress: Callable[[Fit], None] = ignore,
+) -> Results:
+    """Fit every specification to the panel of its window.
+
+    `progress` is called after each fit. What cannot be fitted has rows without
+    numbers and a note; it stops nothing.
+    """
+    fits = []
+    for specification in specifications:
+        fits.append(_fit_one(specification, panels))
+        progress(fits[-1])
+    return Results(
+        estimates=_frame(
+            [row for one in fits for row in _estimates(one)], ESTIMATE_COLUMNS
+        ),
+        tests=_frame([row for one in fits for row in _tests(one)], TEST_COLUMNS),
+    )
+
+
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+    """Fit one specification; a fit without numbers and with a note if it cannot."""
+    registered = ESTIMATORS[specification.estimator]
+    try:
+        _require_effects(specification, registered)
+        return registered.fit(specification, build(specification, panel))
+    except (NotEstimable, np.linalg.LinAlgError) as problem:
+        return _without_numbers(specification, str(problem))
+
+
+def _fit_one(
+    specification: Specification, panels: Mapping[Window, pd.DataFrame]
+) -> Fit:
+    if specification.window not in panels:
+        name = specification.window.name
+        return _without_numbers(specification, f"no panel with the window {name}")
+    return fit(specification, panels[specification.window])
+
+
+def _require_effects(specification: Specification, registered: Registration) -> None:
+    if ("participant" in specification.effects) != registered.absorbs_persons:
+        verb = "needs" if registered.absorbs_persons else "cannot have"
+        raise NotEstimable(f"{specification.estimator} {verb} the effect participant")
+
+
+def _without_numbers(specification: Specification, why: str) -> Fit:
+    components = ESTIMATORS[specification.estimator].components
+    pairs = zip(specification.exposures, specification.columns, strict=True)
+    terms = tuple(
+        Term(exposure, term_name(specification, column), component)
+        for exposure, column in pairs
+        for component in components
+    )
+    return Fit(specification, terms, note=f"not fitted: {why}")
+
+
+def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
+    for term in fit.terms:
+        yield {
+            **_described(fit.specification),
+            **asdict(term),
+            "std_error_type": STD_ERROR_TYPE,
+            "p_adjusted": nan,
+            "equivalence_p": nan,
+            "verdict": "",
+            "n_obs": fit.n_obs,
+            "n_participants": fit.n_participants,
+            "n_waves": fit.n_waves,
+            "note": "; ".join(filter(None, (term.note, fit.note))),
+        }
+
+
+def _tests(fit: Fit) -> Iterator[dict[str, Any]]:
+    which = {
+        "specification": fit.specification.specification,
+        "outcome": fit.specification.outcome,
+    }
+    for diagnostic in fit.tests:
+        yield which | asdict(diagnostic)
+
+
+def _described(specification: Specification) -> dict[str, Any]:
+    names = (
+        "specification",
+        "outcome",
+        "measure",
+        "transform",
+        "estimator",
+        "timing",
+        "weights",
+        "missing",
+        "confirmatory",
+    )
+    return {name: getattr(specification, name) for name in names}
+
+
+def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=pd.Index(columns))

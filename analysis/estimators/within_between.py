@@ -1,0 +1,245 @@
+"""Within-between regression: person deviations and person means, random intercept.
+
+Every regressor that changes over time (exposures, varying covariates, wave
+dummies) enters twice: as the deviation from the person's mean over the analysed
+rows and as that mean; fixed covariates enter as they are (Mundlak 1978,
+Econometrica 46(1); Bell, Fairbrother & Jones 2019, Qual. Quant. 53). Deviations
+are orthogonal to everything constant within persons, so the within coefficients
+are those of fixed effects, on unbalanced panels too.
+
+The ratio of the intercept's variance to the residual's maximises the restricted
+likelihood, profiled over everything else (Harville 1977, JASA 72).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from analysis.design import Codes, Design, Mask, Matrix, NotEstimable, Vector
+from analysis.estimators.fits import (
+    Component,
+    Diagnostic,
+    Fit,
+    completed,
+    summarise,
+    worst_inflation,
+)
+from analysis.inference import (
+    Identification,
+    deviations,
+    identify,
+    least_squares,
+    person_means,
+    person_sizes,
+    require_more_rows,
+    wald,
+    with_intercept,
+)
+from analysis.specifications import Specification
+
+# Shares of the intercept in the unexplained variance between which a maximum is
+# looked for: a restricted likelihood can have more than one.
+SHARES = np.append(np.arange(40) / 40, 1 - 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomIntercept:
+    """Coefficients (k,) and two covariances of them (k, k).
+
+    `covariance` is clustered by person, `model_covariance` trusts the model.
+    `variance_ratio` is the intercept's variance over `residual_variance`.
+    """
+
+    coefficients: Vector
+    covariance: Matrix
+    model_covariance: Matrix
+    residual_variance: float
+    variance_ratio: float
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Cross products of k columns and the outcome after them.
+
+    `within` (k+1, k+1) of deviations from person means; `between` (S, k+1, k+1)
+    of the means of the `persons` (S,) who have `sizes` (S,) rows.
+    """
+
+    sizes: Vector
+    persons: Vector
+    within: Matrix
+    between: Matrix
+
+    @property
+    def left_over(self) -> float:
+        """Rows less columns."""
+        return float(self.persons @ self.sizes) - (len(self.within) - 1)
+
+    def cross(self, weights: Vector) -> Matrix:
+        """`within` and `between` together, persons of a size weighted (S,)."""
+        return self.within + np.tensordot(weights, self.between, axes=1)
+
+
+def fit(specification: Specification, design: Design) -> Fit:
+    """Decompose the design and regress; errors are clustered by person."""
+    if not deviations(design.outcome[:, None], design.persons).any():
+        raise NotEstimable("the outcome changes within no person")
+    changing = np.array([one.role != "fixed" for one in design.columns])
+    columns, offset = decompose(design.regressors, changing, design.persons)
+    found = identify(columns)
+    fitted = random_intercept(
+        design.outcome, with_intercept(columns[:, found.kept]), design.persons
+    )
+    estimates, std_errors = completed(
+        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    )
+    components = [
+        Component("within", columns, estimates, std_errors),
+        Component(
+            "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
+        ),
+    ]
+    tests = [
+        _within_equals_between(design, found, offset, fitted),
+        _intraclass_correlation(fitted),
+        worst_inflation(_names(design, offset, columns.shape[1]), found),
+    ]
+    return summarise(specification, design, components, tests)
+
+
+def decompose(regressors: Matrix, changing: Mask, persons: Codes) -> tuple[Matrix, int]:
+    """Deviations, then means, of the `changing` (k,) of (n, k), then the others.
+
+    With c changing columns the result is (n, k + c); the mean of the column at
+    j stands at j + c, and c is returned too.
+    """
+    varying = regressors[:, changing]
+    means = person_means(varying, persons)[persons]
+    within = deviations(varying, persons)
+    columns = np.column_stack([within, means, regressors[:, ~changing]])
+    return columns, varying.shape[1]
+
+
+def random_intercept(
+    outcome: Vector, columns: Matrix, persons: Codes
+) -> RandomIntercept:
+    """Regress (n,) on independent columns (n, k), the intercept among them.
+
+    The outcome must change within some person. Raises `NotEstimable` if too few
+    rows are left.
+    """
+    require_more_rows(*columns.shape)
+    sizes = person_sizes(persons)
+    values = np.column_stack([columns, outcome])
+    within, means = deviations(values, persons), person_means(values, persons)
+    ratio = variance_ratio(_moments(within, means, sizes))
+    shrunk = means / np.sqrt(1 + sizes * ratio)[:, None]
+    weighted = within + shrunk[persons]
+    fitted = least_squares(weighted[:, -1], weighted[:, :-1], persons)
+    return RandomIntercept(
+        coefficients=fitted.coefficients,
+        covariance=fitted.covariance,
+        model_covariance=fitted.unscaled * fitted.residual_variance,
+        residual_variance=fitted.residual_variance,
+        variance_ratio=ratio,
+    )
+
+
+def variance_ratio(moments: Moments) -> float:
+    """The ratio that maximises the restricted likelihood; 0 at the boundary."""
+    ratios = SHARES / (1 - SHARES)
+    slopes = [deviance_slope(ratio, moments) for ratio in ratios]
+    minima = [
+        float(brentq(deviance_slope, ratios[i], ratios[i + 1], (moments,), xtol=1e-14))
+        for i in range(len(ratios) - 1)
+        if slopes[i] < 0 <= slopes[i + 1]
+    ]
+    candidates = (float(ratios[0]), *minima, float(ratios[-1]))
+    return min(candidates, key=lambda ratio: restricted_deviance(ratio, moments))
+
+
+def restricted_deviance(ratio: float, moments: Moments) -> float:
+    """-2 log restricted likelihood at a variance ratio, up to a constant.
+
+    With V = I + ratio * J per person: log|V| + log|X'V^-1X| + (N-K) log r'V^-1r,
+    where r'V^-1r is |C|/|X'V^-1X| for C = [X y]'V^-1[X y].
+    """
+    growth = 1 + moments.sizes * ratio
+    cross = moments.cross(moments.sizes / growth)
+    with_outcome = float(np.linalg.slogdet(cross)[1])
+    without = float(np.linalg.slogdet(cross[:-1, :-1])[1])
+    volume = float(moments.persons @ np.log(growth))
+    return volume + without + moments.left_over * (with_outcome - without)
+
+
+def deviance_slope(ratio: float, moments: Moments) -> float:
+    """The derivative of `restricted_deviance` by the ratio."""
+    weights = moments.sizes / (1 + moments.sizes * ratio)
+    cross = moments.cross(weights)
+    change = -np.tensordot(np.square(weights), moments.between, axes=1)
+    with_outcome = _trace(cross, change)
+    without = _trace(cross[:-1, :-1], change[:-1, :-1])
+    volume = float(moments.persons @ weights)
+    return volume + without + moments.left_over * (with_outcome - without)
+
+
+def _trace(matrix: Matrix, change: Matrix) -> float:
+    """The derivative of log|matrix| when it moves by `change`."""
+    return float(np.trace(np.linalg.solve(matrix, change)))
+
+
+def _moments(within: Matrix, means: Matrix, sizes: Vector) -> Moments:
+    """Cross products of columns brought to one scale, which moves no maximum."""
+    distinct, counts = np.unique(sizes, return_counts=True)
+    groups = [means[sizes == size] for size in distinct]
+    between = np.stack([group.T @ group for group in groups])
+    products = within.T @ within
+    total = products + np.tensordot(distinct, between, axes=1)
+    scale = 1 / np.sqrt(np.outer(np.diag(total), np.diag(total)))
+    persons = counts.astype(np.float64)
+    return Moments(distinct, persons, products * scale, between * scale)
+
+
+def _within_equals_between(
+    design: Design, found: Identification, offset: int, fitted: RandomIntercept
+) -> Diagnostic:
+    """That both components of all exposures are equal (Mundlak's test)."""
+    test = "within_equals_between"
+    both = [
+        j
+        for j in range(len(design.exposures))
+        if found.estimable[j] and found.estimable[j + offset]
+    ]
+    if not both:
+        return Diagnostic(test, note="not estimable: no exposure has both components")
+    place = np.cumsum(found.kept)
+    contrasts = np.zeros((len(both), len(fitted.coefficients)))
+    for row, j in enumerate(both):
+        contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
+    covariance = contrasts @ fitted.covariance @ contrasts.T
+    try:
+        result = wald(
+            contrasts @ fitted.coefficients, covariance, design.n_participants
+        )
+    except NotEstimable as problem:
+        return Diagnostic(test, note=f"not estimable: {problem}")
+    names = ", ".join(design.columns[j].name for j in both)
+    note = f"F({result.count}, {result.df}) for {names}"
+    return Diagnostic(test, result.statistic, result.count, result.p_value, note)
+
+
+def _intraclass_correlation(fitted: RandomIntercept) -> Diagnostic:
+    """The intercept's share of the unexplained variance."""
+    share = fitted.variance_ratio / (1 + fitted.variance_ratio)
+    note = "" if share else "at the boundary: no variance between persons is left"
+    return Diagnostic("intraclass_correlation", share, note=note)
+
+
+def _names(design: Design, offset: int, size: int) -> list[str]:
+    """Names of the exposures' components among `size` columns."""
+    names = [""] * size
+    for j, column in enumerate(design.exposures):
+        names[j] = f"{column.name} (within)"
+        names[j + offset] = f"{column.name} (between)"
+    return names

@@ -1,0 +1,527 @@
+"""The report's tables, each one also a CSV file: frames in, released frames out.
+
+Every number has passed `analysis.disclosure`; `[REDACTED]` stands for what was
+withheld and an empty cell for what does not exist. Columns and values carry the
+names of the panel (`reaction`, `pdd_total`), so that files join; `labels` says
+what readers call them.
+
+The survey tables re-do those of JMIR Form Res 2021;5(9):e21348 with measured use.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis import disclosure
+from analysis.disclosure import Floats
+from models.study import Disclosure, Study, StudyFolder
+
+FREQUENCIES = (
+    "never",
+    "once_a_year",
+    "once_a_month",
+    "once_a_week",
+    "a_few_times_a_week",
+    "almost_every_day",
+)
+"""The survey's six answers, in the order of their codes 0 to 5."""
+
+LEVEL = 0.95
+"""Coverage of every confidence interval computed here."""
+
+_SURVEY = "the cross-sectional survey in JMIR Form Res 2021;5(9):e21348"
+_MEASURED = f"After {_SURVEY}, where use was self-reported; here it was measured."
+_FIRST = "People who answered the first wave whose window of use is known."
+
+
+@dataclass(frozen=True)
+class Table:
+    """A released table; `name` is the name of its CSV file."""
+
+    name: str
+    title: str
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Least squares with an intercept; arrays hold one value per regressor.
+
+    `beta` is the slope in standard deviations; errors are classical.
+    """
+
+    slope: Floats
+    std_error: Floats
+    beta: Floats
+    statistic: Floats
+    p_value: Floats
+    ci_low: Floats
+    ci_high: Floats
+    df: int
+    n: int
+
+
+def build(
+    folder: StudyFolder,
+    panel: pd.DataFrame,
+    estimates: pd.DataFrame,
+    tests: pd.DataFrame,
+) -> tuple[Table, ...]:
+    """Every table the panel and the estimates allow, in the report's order.
+
+    `panel`: a row per participant and wave; `estimates` and `tests`: the columns
+    of estimates.csv and tests.csv, exact. A table without rows is left out.
+    """
+    study = folder.study
+    tables = (
+        participant_flow(panel, study),
+        use(panel, study),
+        outcomes_by_wave(panel, study),
+        *estimate_tables(estimates, study.disclosure),
+        tests_table(tests, estimates, study.disclosure),
+        survey_table_1(panel, study),
+        survey_table_2(panel, study),
+        survey_table_3(panel, study),
+        self_report_agreement(panel, study),
+    )
+    return tuple(table for table in tables if len(table.frame))
+
+
+def labels(folder: StudyFolder) -> dict[str, str]:
+    """What readers call each function and each score, by its name."""
+    functions = {
+        name: folder.catalogue.label(name) for name in folder.catalogue.functions
+    }
+    scores = {
+        f"{one.instrument}_{scale.code}": scale.label.get("en", scale.code)
+        for one in folder.instruments
+        for scale in one.scales
+    }
+    return {**functions, **scores}
+
+
+def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
+    """Per wave: who could answer, who did, how fully, and who was lost since."""
+    exact = _flow(panel, study)
+    rule = study.disclosure
+    frame = _keys(exact, study).assign(
+        eligible=disclosure.count_column(exact["eligible"], rule),
+        **_parts("answered", exact["answered"], exact["eligible"], rule),
+        **_parts("complete_outcomes", exact["complete"], exact["answered"], rule),
+        **_parts("lost_since_previous", exact["lost"], exact["before"], rule),
+    )
+    caption = (
+        "Eligible: enrolled, consented and not withdrawn. Answered: of those eligible"
+        " (the response rate). Complete outcomes: every outcome scored, of those who"
+        " answered. Lost since the previous wave: of those who answered that one, who"
+        " did not answer this one."
+    )
+    return Table("participant_flow", "Participants by wave", caption, frame)
+
+
+def use(panel: pd.DataFrame, study: Study) -> Table:
+    """Per function and wave: mean active days a week, any use, use not known."""
+    columns = [(f, f"{f}_days_per_week") for f in study.exposure.functions]
+    frames = [_use(panel, name, column, study) for name, column in columns]
+    caption = (
+        "Measured use in each wave's window, of all eligible people, whether they"
+        " answered or not. Any use: of those whose use is known. Not known: the log"
+        " does not cover the window; it is never taken for no use."
+    )
+    return Table("use", "Use of the functions by wave", caption, _stack(frames))
+
+
+def outcomes_by_wave(panel: pd.DataFrame, study: Study) -> Table:
+    """Mean, standard deviation and confidence interval of every outcome per wave."""
+    frames = []
+    for name in _present(panel, study.outcomes):
+        moments = _moments(panel, name, study)
+        frame = moments.keys.assign(**moments.released(study.disclosure))
+        frames.append(_labelled(frame, outcome=name))
+    caption = "Of those who answered and could be scored. Intervals are of the mean."
+    return Table("outcomes_by_wave", "Outcomes by wave", caption, _stack(frames))
+
+
+def survey_table_1(panel: pd.DataFrame, study: Study) -> Table:
+    """How often people used each function: six frequencies, n (%), own n per row."""
+    first = _first_wave(panel, study)
+    rows = [
+        _frequencies(first, name, study.disclosure) for name in study.exposure.functions
+    ]
+    caption = (
+        f"{_MEASURED} {_FIRST} Frequencies come from active days a year: under 3.5 is"
+        " once a year, under 25 once a month, under 97 once a week, under 239 a few"
+        " times a week. n counts the answers shown, and percentages are of n: withheld"
+        " cells are in neither."
+    )
+    return Table("survey_table_1", "Frequency of use", caption, pd.DataFrame(rows))
+
+
+def survey_table_2(panel: pd.DataFrame, study: Study) -> Table:
+    """Outcomes at the first wave, and their correlation with each frequency of use."""
+    first = _first_wave(panel, study)
+    frames = [
+        _correlations(first, outcome, study)
+        for outcome in _present(panel, study.outcomes)
+    ]
+    caption = (
+        f"{_MEASURED} {_FIRST} r: Pearson's correlation with the frequency of use"
+        " (coded 0 to 5), its 95 % interval by Fisher's z, and its own n."
+    )
+    title = "Outcomes and frequency of use"
+    return Table("survey_table_2", title, caption, _stack(frames))
+
+
+def survey_table_3(panel: pd.DataFrame, study: Study) -> Table:
+    """Outcomes at the first wave regressed on all frequencies of use jointly."""
+    first = _first_wave(panel, study)
+    frames = [
+        _joint_regression(first, outcome, study)
+        for outcome in _present(panel, study.outcomes)
+    ]
+    caption = (
+        f"{_MEASURED} {_FIRST} One least-squares regression per outcome on the"
+        " frequencies (coded 0 to 5) of all functions that vary, of one wave only: it"
+        " compares different people. B: points per frequency step; beta: standardized;"
+        " classical standard errors, not corrected for multiple testing."
+    )
+    title = "Outcomes regressed on frequency of use"
+    return Table("survey_table_3", title, caption, _stack(frames))
+
+
+def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
+    """How far people's own account of their use agrees with the measurement."""
+    first = _first_wave(panel, study)
+    asked = [f for f in study.exposure.functions if f"{f}_self_report" in panel]
+    frames = [_agreement(first, name, study.disclosure) for name in asked]
+    caption = (
+        f"{_FIRST} Kappa is weighted quadratically over the six frequencies: 1 is"
+        " agreement, 0 what chance would give. Exact: the same frequency. Difference:"
+        " self-reported minus measured, in frequency steps."
+    )
+    title = "Self-reported and measured use"
+    return Table("self_report_agreement", title, caption, _stack(frames))
+
+
+def estimate_tables(estimates: pd.DataFrame, rule: Disclosure) -> tuple[Table, ...]:
+    """Confirmatory, sensitivity (`<specification>.<preset>`), exploratory estimates."""
+    planned = estimates["confirmatory"].astype(bool)
+    preset = estimates["specification"].str.contains(".", regex=False) & ~planned
+    captions = {
+        "confirmatory": (
+            "Planned before the data were seen; corrected by Holm's method."
+        ),
+        "sensitivity": (
+            "The confirmatory specifications with one thing changed. Not corrected,"
+            " no verdicts."
+        ),
+        "exploratory": (
+            "Not planned before the data were seen, or planned as exploration. Not"
+            " corrected, no verdicts: material for questions, not for answers."
+        ),
+    }
+    chosen = {
+        "confirmatory": planned,
+        "sensitivity": preset,
+        "exploratory": ~planned & ~preset,
+    }
+    return tuple(
+        Table(
+            f"estimates_{part}",
+            f"{part.capitalize()} estimates",
+            caption,
+            _without_verdicts(disclosure.estimates(estimates[chosen[part]], rule)),
+        )
+        for part, caption in captions.items()
+    )
+
+
+def tests_table(
+    tests: pd.DataFrame, estimates: pd.DataFrame, rule: Disclosure
+) -> Table:
+    """Tests and diagnostics of the specifications."""
+    caption = "Tests of the specifications' assumptions; not corrected."
+    released = disclosure.tests(tests, estimates, rule)
+    return Table("tests", "Tests and diagnostics", caption, released)
+
+
+def correlation(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """Pearson's r with its confidence interval by Fisher's z; NaN where undefined."""
+    if len(x) < 4 or not (np.ptp(x) > 0 and np.ptp(y) > 0):
+        return (np.nan, np.nan, np.nan)
+    r = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
+    if abs(r) == 1:
+        return (r, r, r)
+    half = stats.norm.ppf((1 + LEVEL) / 2) / np.sqrt(len(x) - 3)
+    return (
+        r,
+        float(np.tanh(np.arctanh(r) - half)),
+        float(np.tanh(np.arctanh(r) + half)),
+    )
+
+
+def weighted_kappa(first: Floats, second: Floats, categories: int) -> float:
+    """Cohen's kappa with quadratic weights (Psychol Bull 1968;70(4):213-220).
+
+    `first`, `second`: codes 0 to `categories` - 1. NaN where neither varies.
+    """
+    codes = np.arange(categories)
+    weights = (codes[:, None] - codes[None, :]) ** 2
+    one = (first[:, None] == codes).mean(axis=0)
+    other = (second[:, None] == codes).mean(axis=0)
+    expected = float(one @ weights @ other)
+    return 1 - float(((first - second) ** 2).mean()) / expected if expected else np.nan
+
+
+def regression(x: Floats, y: Floats) -> Regression | None:
+    """Least squares of `y` (n) on `x` (n by k) and an intercept.
+
+    None where it is not identified: too few rows, or collinear regressors.
+    """
+    n, k = x.shape
+    design = np.column_stack([np.ones(n), x])
+    df = n - k - 1
+    if df < 1 or np.linalg.matrix_rank(design) <= k:
+        return None
+    inverse = np.linalg.inv(design.T @ design)
+    solution = inverse @ design.T @ y
+    variance = float(((y - design @ solution) ** 2).sum()) / df
+    slope, error = solution[1:], np.sqrt(variance * np.diag(inverse))[1:]
+    statistic = slope / np.where(error > 0, error, np.nan)
+    half = stats.t.ppf((1 + LEVEL) / 2, df) * error
+    return Regression(
+        slope=slope,
+        std_error=error,
+        beta=slope * x.std(axis=0) / (y.std() or np.nan),
+        statistic=statistic,
+        p_value=2 * stats.t.sf(np.abs(statistic), df),
+        ci_low=slope - half,
+        ci_high=slope + half,
+        df=df,
+        n=n,
+    )
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Exact moments of one column, a row per wave, with the wave's keys."""
+
+    keys: pd.DataFrame
+    n: Floats
+    mean: Floats
+    sd: Floats
+
+    def released(self, rule: Disclosure, mean: str = "mean") -> dict[str, Any]:
+        freedom = np.maximum(self.n - 1, 1)
+        error = self.sd / np.sqrt(np.maximum(self.n, 1))
+        half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+        columns = {
+            mean: self.mean,
+            "sd": self.sd,
+            "ci_low": self.mean - half,
+            "ci_high": self.mean + half,
+        }
+        texts = {
+            k: disclosure.statistic_column(v, self.n, rule) for k, v in columns.items()
+        }
+        return {**texts, "n": disclosure.count_column(self.n, rule)}
+
+
+def _moments(panel: pd.DataFrame, column: str, study: Study) -> _Moments:
+    grouped = panel.groupby(["round", "wave"])[column]
+    values = grouped.agg(["count", "mean", "std"]).reset_index()
+    exact = (values[c].to_numpy(dtype=float) for c in ("count", "mean", "std"))
+    return _Moments(_keys(values, study), *exact)
+
+
+def _use(panel: pd.DataFrame, name: str, column: str, study: Study) -> pd.DataFrame:
+    moments, rule = _moments(panel, column, study), study.disclosure
+    grouped = panel.groupby(["round", "wave"])[column]
+    used = grouped.agg(lambda days: (days > 0).sum()).to_numpy(dtype=float)
+    everyone = grouped.size().to_numpy(dtype=float)
+    frame = moments.keys.assign(
+        **moments.released(rule, mean="mean_days_per_week"),
+        **_parts("any_use", used, moments.n, rule),
+        **_parts("not_known", everyone - moments.n, everyone, rule),
+    )
+    return _labelled(frame, function=name)
+
+
+def _flow(panel: pd.DataFrame, study: Study) -> pd.DataFrame:
+    answered = panel["responded_at"].notna()
+    scores = panel[_present(panel, study.outcomes)]
+    marked = panel.assign(
+        answered=answered, complete=answered & scores.notna().all(axis=1)
+    )
+    exact = (
+        marked.groupby(["round", "wave"])
+        .agg(
+            eligible=("participant_id", "size"),
+            answered=("answered", "sum"),
+            complete=("complete", "sum"),
+        )
+        .reset_index()
+    )
+    return exact.join(_lost(marked, exact))
+
+
+def _lost(marked: pd.DataFrame, waves: pd.DataFrame) -> pd.DataFrame:
+    """Of those who answered the wave before in the same round, who answered no more."""
+    answers = marked[marked["answered"]].groupby(["round", "wave"])["participant_id"]
+    people = {key: set(ids) for key, ids in answers}
+    keys = list(zip(waves["round"], waves["wave"], strict=True))
+    rows = [(np.nan, np.nan)]
+    for before, now in pairwise(keys):
+        earlier = people.get(before, set())
+        gone = len(earlier - people.get(now, set()))
+        same_round = before[0] == now[0]
+        rows.append((len(earlier), gone) if same_round else (np.nan, np.nan))
+    return pd.DataFrame(rows, columns=["before", "lost"], index=waves.index)
+
+
+def _first_wave(panel: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Answered rows of each round's first wave in which any use is known."""
+    columns = [f"{name}_frequency" for name in study.exposure.functions]
+    known = panel[panel[columns].notna().any(axis=1) & panel["responded_at"].notna()]
+    return known[known["wave"] == known.groupby("round")["wave"].transform("min")]
+
+
+def _frequencies(first: pd.DataFrame, name: str, rule: Disclosure) -> dict[str, Any]:
+    codes = first[f"{name}_frequency"].dropna().to_numpy(dtype=float)
+    exact = [(codes == code).sum() for code in range(len(FREQUENCIES))]
+    released = disclosure.row(exact, rule)
+    known = np.ones(len(FREQUENCIES), dtype=bool)
+    shares = disclosure.percent(released.cells, np.full(len(known), released.total))
+    texts = disclosure.as_text(released.cells, known)
+    percent = disclosure.as_text(shares, known & (len(codes) > 0))
+    cells: dict[str, Any] = {"function": name}
+    for answer, n, share in zip(FREQUENCIES, texts, percent, strict=True):
+        cells |= {answer: n, f"{answer}_percent": share}
+    return {**cells, "n": released.total}
+
+
+def _correlations(first: pd.DataFrame, outcome: str, study: Study) -> pd.DataFrame:
+    scores = first[outcome].dropna()
+    rows = []
+    for name in study.exposure.functions:
+        pair = first[[f"{name}_frequency", outcome]].dropna().to_numpy(dtype=float)
+        r, low, high = correlation(pair[:, 0], pair[:, 1])
+        rows.append((name, r, low, high, len(pair)))
+    exact = pd.DataFrame(rows, columns=["function", "r", "ci_low", "ci_high", "n"])
+    around = {"outcome_mean": scores.mean(), "outcome_sd": scores.std()}
+    fixed = {k: np.full(len(exact), v) for k, v in around.items()}
+    rule, behind = study.disclosure, np.full(len(exact), len(scores))
+    frame = pd.DataFrame(
+        {k: disclosure.statistic_column(v, behind, rule) for k, v in fixed.items()}
+    )
+    frame["outcome_n"] = disclosure.count_column(behind, rule)
+    frame["function"] = exact["function"]
+    return _labelled(
+        _released(frame, exact, ["r", "ci_low", "ci_high"], rule), outcome=outcome
+    )
+
+
+def _joint_regression(first: pd.DataFrame, outcome: str, study: Study) -> pd.DataFrame:
+    columns = [f"{name}_frequency" for name in study.exposure.functions]
+    complete = first[[*columns, outcome]].dropna()
+    varying = [c for c in columns if complete[c].nunique() > 1]
+    fit = None
+    if varying:
+        x, y = (
+            complete[varying].to_numpy(dtype=float),
+            complete[outcome].to_numpy(dtype=float),
+        )
+        fit = regression(x, y)
+    if fit is None:
+        return pd.DataFrame()
+    exact = pd.DataFrame(
+        {
+            "b": fit.slope,
+            "std_error": fit.std_error,
+            "beta": fit.beta,
+            "t": fit.statistic,
+            "p_value": fit.p_value,
+            "ci_low": fit.ci_low,
+            "ci_high": fit.ci_high,
+            "n": fit.n,
+        }
+    )
+    names = [c.removesuffix("_frequency") for c in varying]
+    frame = pd.DataFrame({"function": names})
+    statistics = [c for c in exact.columns if c != "n"]
+    released = _released(frame, exact, statistics, study.disclosure)
+    return _labelled(released, outcome=outcome)
+
+
+def _agreement(first: pd.DataFrame, name: str, rule: Disclosure) -> pd.DataFrame:
+    pair = first[[f"{name}_self_report", f"{name}_frequency"]].dropna()
+    reported, measured = (pair.iloc[:, i].to_numpy(dtype=float) for i in (0, 1))
+    kappa = (
+        weighted_kappa(reported, measured, len(FREQUENCIES)) if len(pair) else np.nan
+    )
+    difference = float((reported - measured).mean()) if len(pair) else np.nan
+    exact = pd.DataFrame(
+        {"kappa": [kappa], "mean_difference": [difference], "n": [len(pair)]}
+    )
+    agreed = np.array([(reported == measured).sum()])
+    frame = pd.DataFrame({"function": [name]})
+    released = _released(frame, exact, ["kappa", "mean_difference"], rule)
+    return released.assign(**_parts("exact", agreed, exact["n"], rule))
+
+
+def _released(
+    frame: pd.DataFrame,
+    exact: pd.DataFrame,
+    statistics: Sequence[str],
+    rule: Disclosure,
+) -> pd.DataFrame:
+    """`frame` with the statistics of `exact` and their n, as they may leave."""
+    columns = {
+        name: disclosure.statistic_column(exact[name], exact["n"], rule)
+        for name in statistics
+    }
+    return frame.assign(**columns, n=disclosure.count_column(exact["n"], rule))
+
+
+def _parts(name: str, part: Any, whole: Any, rule: Disclosure) -> dict[str, Any]:
+    released = disclosure.parts(part, whole, rule)
+    known = ~np.isnan(np.asarray(part, dtype=float))
+    some = known & (np.asarray(whole, dtype=float) > 0)
+    return {
+        name: disclosure.as_text(released.counts, known),
+        f"{name}_percent": disclosure.as_text(released.percent, some),
+    }
+
+
+def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Only what is confirmatory is corrected and judged."""
+    planned = frame["confirmatory"].astype(bool)
+    judged = {c: frame[c].where(planned, np.nan) for c in ("p_adjusted", "verdict")}
+    return frame.assign(**judged)
+
+
+def _keys(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The wave, and its round where the study has several."""
+    several = len({wave.round for wave in study.waves}) > 1
+    return frame[["round", "wave"] if several else ["wave"]].reset_index(drop=True)
+
+
+def _labelled(frame: pd.DataFrame, **first: str) -> pd.DataFrame:
+    for column, value in first.items():
+        frame.insert(0, column, value)
+    return frame
+
+
+def _stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
+def _present(panel: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name in panel]

@@ -1,0 +1,1 @@
+"""Wiring: the `panelstream` command and the Prefect flows."""

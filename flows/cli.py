@@ -1,0 +1,321 @@
+"""The `panelstream` command: parses arguments, calls the flow, shows what came of it.
+
+Heavy libraries are imported inside the commands, so that help is immediate.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.display import Display
+from models.errors import InputRejected, PanelstreamError, UsageError
+
+TRACEBACK = "PANELSTREAM_TRACEBACK"
+
+app = typer.Typer(
+    help="From platform events and survey waves to a longitudinal report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
+catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
+app.add_typer(flow_app, name="flows")
+app.add_typer(catalogue_app, name="catalogue")
+
+StudyOption = Annotated[
+    Path | None,
+    typer.Option("--study", help="Study folder (default: PANELSTREAM_STUDY, else here)."),
+]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="State of knowledge, e.g. 2027-05-01T00:00:00Z.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Exit with 4 if anything is rejected or set apart.")
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+
+show = Display()
+
+
+@app.command()
+def demo(
+    out: OutOption = Path("demo"),
+    participants: Annotated[int, typer.Option(min=20, help="People in the study.")] = 350,
+    waves: Annotated[int, typer.Option(min=2, max=20, help="Questionnaire waves.")] = 6,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
+) -> None:
+    """Simulate a study, run it through the whole path, and set the report beside the truth.
+
+    Example: [bold]panelstream demo --participants 500 --out demo[/bold]
+    """
+    from flows import demonstration
+
+    summary = demonstration.run(out, participants, waves, seed, show)
+    show.demonstration(summary)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="New study folder.")]) -> None:
+    """Make a study folder: study.yaml to fill in, a pseudonym key, places for files.
+
+    In an existing one, add what it lacks; nothing is overwritten.
+    Example: [bold]panelstream init study1[/bold]
+    """
+    from flows import initialise
+
+    made = initialise.make(folder)
+    show.say(f"{folder}: made {', '.join(made) or 'nothing, all was there'}")
+    show.say(f"next: edit {folder / 'study.yaml'}, then 'panelstream check --study {folder}'")
+
+
+@app.command()
+def check(study: StudyOption = None) -> None:
+    """Check study.yaml, its catalogue, instruments and mapping; store nothing.
+
+    Example: [bold]panelstream check --study study1[/bold]
+    """
+    from flows import initialise
+
+    for line in initialise.check(study):
+        show.say(line)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[str], typer.Argument(help="NDJSON files (plain, gzip, zstd), folders, or -.")],
+    study: StudyOption = None,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring event files into the warehouse. Sending a file again changes nothing.
+
+    Example: [bold]panelstream ingest events.ndjson.gz[/bold]   [bold]cat x.ndjson | panelstream ingest -[/bold]
+    """
+    from flows import imports, inspection
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        with show.reading() as progress:
+            counts = imports.import_events(workspace, paths, progress)
+        report = inspection.after_ingest(workspace, counts)
+    show.arrival(report, as_json=as_json)
+    if strict and counts.rejected:
+        raise InputRejected(f"{counts.rejected} events were rejected")
+
+
+@app.command()
+def roster(
+    file: Annotated[Path, typer.Argument(help="CSV: platform_id,enrolled_on,consent_…")],
+    study: StudyOption = None,
+) -> None:
+    """Bring in who is enrolled, since when, and who agreed to what.
+
+    Example: [bold]panelstream roster roster.csv[/bold]
+    """
+    from flows import imports
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        counts = imports.import_roster(workspace, file)
+    show.say(f"{file.name}: {counts.accepted} enrolments and consents")
+
+
+@app.command()
+def responses(
+    file: Annotated[Path, typer.Argument(help="CSV export of one wave.")],
+    wave: Annotated[int, typer.Option("--wave", help="Wave the answers belong to.")],
+    study: StudyOption = None,
+    mapping: Annotated[Path | None, typer.Option(help="How headers relate to items (default: mapping.yaml beside FILE).")] = None,
+    links: Annotated[Path | None, typer.Option(help="CSV survey_id,platform_id; read, never stored.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be stored.")] = False,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in the answers of one wave.
+
+    Example: [bold]panelstream responses wave1.csv --wave 1 --dry-run[/bold]
+    """
+    from flows import imports
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        imported = imports.import_responses(
+            workspace, file, wave, mapping, links, strict, dry_run
+        )
+    show.imported(imported, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def panel(
+    out: Annotated[Path, typer.Option("--out", help="File to write: .parquet or .csv.")],
+    study: StudyOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Write the panel: one row per participant and wave.
+
+    Example: [bold]panelstream panel --out panel.csv[/bold]
+    """
+    from flows import panels, results
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.working("Counting use"):
+        built = panels.build(workspace, _instant(as_of))
+        frame = built.by_window[workspace.folder.study.exposure.window]
+        results.write_panel(frame, out)
+    show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")
+
+
+@app.command()
+def analyse(
+    out: OutOption,
+    study: StudyOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Build the panels, fit the plan, write the results and the report.
+
+    Example: [bold]panelstream analyse --out results[/bold]
+    """
+    from flows import panels, results
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        with show.working("Counting use"):
+            built = panels.build(workspace, _instant(as_of))
+        with show.fitting() as progress:
+            analysis = results.analyse(workspace, built, progress)
+        with show.working("Writing the report"):
+            report = results.write(analysis, out)
+    show.analysis(analysis.results, report)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Results folder of 'analyse'.")],
+    study: StudyOption = None,
+) -> None:
+    """Write the report again from the results, without the warehouse.
+
+    Example: [bold]panelstream report results[/bold]
+    """
+    from flows import results
+    from models.settings import Settings
+    from models.study import load
+
+    loaded = load(Settings.from_environ(os.environ, study).study)
+    show.say(str(results.write_report(loaded, folder)))
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="A SELECT on the views.")],
+    study: StudyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the warehouse: platform_events, daily_use, dim_participant, answers, dead_letters.
+
+    Example: [bold]panelstream query "SELECT function, count() FROM platform_events GROUP BY function"[/bold]
+    """
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        rows = workspace.store.select(sql)
+    show.table(rows, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    out: OutOption,
+    participants: Annotated[int, typer.Option(min=20)] = 350,
+    waves: Annotated[int, typer.Option(min=2, max=20)] = 6,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Write the files of a simulated study, with the planted truth in truth.csv.
+
+    Example: [bold]panelstream simulate --out simulated --seed 7[/bold]
+    """
+    from flows import demonstration
+
+    with show.working("Simulating"):
+        demonstration.simulate_files(out, participants, waves, seed)
+    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, truth.csv")
+
+
+@catalogue_app.command("check")
+def catalogue_check(study: StudyOption = None) -> None:
+    """Check the study's catalogue and list what it accepts.
+
+    Example: [bold]panelstream catalogue check[/bold]
+    """
+    from flows import initialise
+
+    for line in initialise.describe_catalogue(study):
+        show.say(line)
+
+
+@flow_app.command("run")
+def flows_run(
+    name: Annotated[str, typer.Argument(help="Name of the flow: study.")],
+    study: StudyOption = None,
+    out: OutOption = Path("results"),
+) -> None:
+    """Run a flow here, with Prefect's records of every task.
+
+    Example: [bold]panelstream flows run study --study demo --out results[/bold]
+    """
+    if name != "study":
+        raise UsageError(f"no flow '{name}'; known: study")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from flows.study import study_flow
+
+    show.say(str(study_flow(study=str(study or "."), out=str(out))))
+
+
+def main() -> None:
+    """Run the command; a mistake prints one line and sets the exit code."""
+    try:
+        app()
+    except PanelstreamError as error:
+        show.error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        show.error(_defect(error))
+        sys.exit(1)
+
+
+def _instant(text: str | None) -> Any:
+    from datetime import datetime
+
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise UsageError("--as-of is not an instant; write 2027-05-01T00:00:00Z")
+    return at
+
+
+def _defect(error: Exception) -> str:
+    """Where it happened, but not the message: that may quote somebody's data."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"a defect in panelstream: {type(error).__name__} at {Path(place.filename).name}:"
+        f"{place.lineno}; please report it (set {TRACEBACK}=1 to see it whole)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""`panelstream demo`: a simulated study through the whole path, truth beside estimate."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from flows import imports, panels, results
+from flows.workspace import open_workspace
+from ingest.pseudonymise import write_key
+from models import simulation
+from models.errors import UsageError
+from models.simulation import Simulation
+
+if TYPE_CHECKING:
+    from flows.display import Display
+
+MARKER = "demo.json"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A planted within-person effect and its estimate, in points of the outcome."""
+
+    outcome: str
+    exposure: str
+    planted: float
+    estimate: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the demo ends with."""
+
+    rows: tuple[Comparison, ...]
+    seconds: float
+    report: Path
+
+    @property
+    def covered(self) -> int:
+        """How many 95 % intervals hold the planted value."""
+        return sum(row.low <= row.planted <= row.high for row in self.rows)
+
+
+def run(out: Path, participants: int, waves: int, seed: int, show: "Display") -> Summary:
+    """Simulate into `out`, import, analyse, and compare. A second run changes no byte.
+
+    Raises `UsageError` if `out` holds something else, or a demo of another size.
+    """
+    began = time.monotonic()
+    with show.working("Simulating"):
+        simulate_files(out, participants, waves, seed)
+    with open_workspace(out) as workspace:
+        with show.reading() as progress:
+            imports.import_folder(workspace, progress)
+        with show.working("Counting use"):
+            built = panels.build(workspace)
+        with show.fitting() as progress:
+            analysis = results.analyse(workspace, built, progress)
+        with show.working("Writing the report"):
+            report = results.write(analysis, out / "results")
+    truth = pd.read_csv(out / "truth.csv")
+    rows = tuple(compare(truth, analysis.results.estimates))
+    return Summary(rows, time.monotonic() - began, report)
+
+
+def simulate_files(out: Path, participants: int, waves: int, seed: int) -> None:
+    """Write a simulated study's files and a key that belongs to its seed.
+
+    The key is no secret: nobody real stands behind these participants.
+    """
+    plan = Simulation(participants, waves, seed)
+    _claim(out, plan)
+    simulation.simulate(plan, out)
+    key = out / "pseudonym.key"
+    if not key.exists():
+        write_key(key, hashlib.sha256(f"panelstream demo {seed}".encode()).digest())
+
+
+def compare(truth: pd.DataFrame, estimates: pd.DataFrame) -> Iterator[Comparison]:
+    """The confirmatory within-person estimates beside what was planted."""
+    planted = truth[truth["component"] == "within"]
+    shown = estimates[estimates["confirmatory"] & (estimates["component"] == "within")]
+    for row in shown.merge(planted, on=["outcome", "exposure"], suffixes=("", "_planted")).itertuples():
+        yield Comparison(
+            row.outcome,
+            row.exposure,
+            row.estimate_planted,
+            row.estimate,
+            row.ci_low,
+            row.ci_high,
+            row.verdict,
+        )
+
+
+def _claim(out: Path, plan: Simulation) -> None:
+    """Take an empty folder, or one that holds the very same demo."""
+    marker, said = out / MARKER, json.dumps(asdict(plan), default=str, sort_keys=True)
+    if marker.exists() and marker.read_text(encoding="utf-8") != said:
+        raise UsageError(f"{out} holds a demo of another size or seed; remove it, or give another --out")
+    if not marker.exists() and out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty and holds no demo; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    marker.write_text(said, encoding="utf-8")

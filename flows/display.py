@@ -1,0 +1,168 @@
+"""What commands show: one console for results, one for trouble and progress."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from analysis.estimates import Results
+    from flows.demonstration import Summary
+    from flows.inspection import ArrivalReport
+    from ingest.files import Source
+    from ingest.responses import Imported
+
+SHOWN = 20
+"""Rows of a list that are shown; the rest are counted."""
+
+
+class Display:
+    """Prints for people, or JSON for programs; progress goes to stderr."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, line: str) -> None:
+        """One line of result."""
+        self.out.print(line, markup=False)
+
+    def error(self, line: str) -> None:
+        """One line of trouble."""
+        self.err.print(f"panelstream: {line}", markup=False, style="red")
+
+    def json(self, value: Any) -> None:
+        """A value for programs."""
+        sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[["Source", int], None]]:
+        """Progress over files by bytes read."""
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.err, transient=True) as progress:
+            tasks: dict[str, Any] = {}
+
+            def advance(source: "Source", done: int) -> None:
+                if source.path not in tasks:
+                    tasks[source.path] = progress.add_task(source.name, total=source.size or None)
+                progress.update(tasks[source.path], completed=done)
+
+            yield advance
+
+    @contextmanager
+    def fitting(self) -> Iterator[Callable[[int, int], None]]:
+        """Progress over specifications."""
+        columns = (TextColumn("Fitting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.err, transient=True) as progress:
+            task = progress.add_task("Fitting", total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """A spinner over work without steps."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self.err, transient=True) as progress:
+            progress.add_task(what, total=None)
+            yield
+
+    def arrival(self, report: "ArrivalReport", as_json: bool) -> None:
+        """What became of the events of an ingest."""
+        if as_json:
+            self.json(report.as_dict())
+            return
+        arrived, whole = report.arrived, report.warehouse
+        self.say(
+            f"received {arrived.received:,} = accepted {arrived.accepted:,}"
+            f" + rejected {arrived.rejected:,} + refused {arrived.refused:,}"
+        )
+        self.say(
+            f"warehouse: accepted {whole['accepted']:,} = stored {whole['stored']:,}"
+            f" + duplicate {whole['duplicate']:,} + conflicting {whole['conflicting']:,}"
+        )
+        if arrived.rejected:
+            self._dead_letters(report)
+
+    def _dead_letters(self, report: "ArrivalReport") -> None:
+        reasons = ", ".join(f"{name} {count:,}" for name, count in report.arrived.reasons.items())
+        self.say(f"rejected: {reasons}")
+        for letter in report.dead_letters[:SHOWN]:
+            index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
+            place = f"{letter['origin']}:{letter['line']}{index}"
+            self.say(f"  {place}  {letter['reason']}  {letter['field']}".rstrip())
+        if len(report.dead_letters) > SHOWN:
+            self.say("  … the rest: panelstream query \"SELECT * FROM dead_letters\"")
+
+    def imported(self, imported: "Imported", dry_run: bool, as_json: bool) -> None:
+        """What an import of answers understood."""
+        if as_json:
+            self.json(
+                {
+                    "file": imported.origin,
+                    "format": imported.format,
+                    "wave": imported.wave,
+                    "responses": imported.responses,
+                    "answers": imported.answers.num_rows,
+                    "set_apart": [vars(one) for one in imported.set_apart],
+                    "stored": not dry_run,
+                }
+            )
+            return
+        verb = "would store" if dry_run else "stored"
+        self.say(
+            f"{imported.origin} ({imported.format}): {verb} {imported.responses} responses, "
+            f"{imported.answers.num_rows} answers for wave {imported.wave}"
+        )
+        for one in imported.set_apart[:SHOWN]:
+            self.say(f"  set apart: row {one.row}, {one.column}: {one.problem}")
+        if len(imported.set_apart) > SHOWN:
+            self.say(f"  … {len(imported.set_apart) - SHOWN} more")
+
+    def analysis(self, results: "Results", report: "Path") -> None:
+        """The report's place, and what could not be fitted."""
+        unfitted = results.estimates[results.estimates["estimate"].isna()]
+        for (name, outcome), rows in unfitted.groupby(["specification", "outcome"], sort=False):
+            self.say(f"not fitted: {name}, {outcome}: {rows['note'].iloc[0]}")
+        self.say(f"report: {report}")
+
+    def demonstration(self, summary: "Summary") -> None:
+        """The planted truth beside the estimates."""
+        table = Table(title="Planted and estimated: points per active day a week more (within a person)")
+        for column in ("outcome", "exposure", "planted", "estimate", "95 % interval", "verdict"):
+            table.add_column(column, justify="left" if column in ("outcome", "exposure", "verdict") else "right")
+        for row in summary.rows:
+            inside = "" if row.low <= row.planted <= row.high else "  (outside)"
+            table.add_row(
+                row.outcome, row.exposure, f"{row.planted:.2f}", f"{row.estimate:.2f}",
+                f"{row.low:.2f} to {row.high:.2f}{inside}", row.verdict,
+            )
+        self.out.print(table)
+        self.say(f"{summary.covered} of {len(summary.rows)} intervals hold the planted value")
+        self.say(f"from files to report in {summary.seconds:.1f} s")
+        self.say(f"report: {summary.report}")
+
+    def table(self, rows: "pa.Table", as_json: bool) -> None:
+        """The answer to a query."""
+        if as_json:
+            self.json(rows.to_pylist())
+            return
+        table = Table(*rows.column_names)
+        for row in rows.to_pylist():
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        self.out.print(table)

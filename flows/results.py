@@ -1,0 +1,152 @@
+"""The results folder: what stays private, and what disclosure control lets out."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis import codebook, estimates, judgement, report
+from analysis.estimates import Results
+from analysis.specifications import expand
+from flows.panels import Panels
+from flows.workspace import Workspace
+from models.errors import FileError
+from models.study import StudyFolder
+
+PRIVATE, PUBLIC = "private", "public"
+CODE = Path(__file__).parent.parent
+PINNED = ("clickhouse-connect", "chdb", "linearmodels", "numpy", "pandas", "pyarrow", "statsmodels")
+
+_PACKAGES = ("models", "ingest", "analysis", "flows")
+_SUFFIXES = {".py", ".sql", ".yaml", ".j2", ".css"}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything a report is made of."""
+
+    folder: StudyFolder
+    panels: Panels
+    results: Results
+    manifest: dict[str, Any]
+
+    @property
+    def panel(self) -> pd.DataFrame:
+        """The panel with the study's own window."""
+        return self.panels.by_window[self.folder.study.exposure.window]
+
+
+def analyse(
+    workspace: Workspace, panels: Panels, progress: Callable[[int, int], None] = lambda *_: None
+) -> Analysis:
+    """Fit the plan on the panels and judge it."""
+    folder = workspace.folder
+    workspace.store.keep_study(folder.version, folder.text)
+    specifications, done = expand(folder.study), count(1)
+    fitted = estimates.fit_all(
+        specifications, panels.by_window, lambda _: progress(next(done), len(specifications))
+    )
+    judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
+    [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
+    return Analysis(folder, panels, judged, describe(folder, panels, counts))
+
+
+def describe(folder: StudyFolder, panels: Panels, counts: Mapping[str, int]) -> dict[str, Any]:
+    """The manifest: what the results depend on, so that they can be made again."""
+    return {
+        "study": folder.study.study,
+        "as_of": panels.as_of.isoformat(),
+        "study_version": folder.version,
+        "plan_hash": _hash(folder.study.plan.model_dump_json().encode()),
+        "data_hash": {window.name: _hash(_parquet(panel)) for window, panel in panels.by_window.items()},
+        "code_hash": code_hash(),
+        "versions": {
+            "panelstream": version("panelstream"),
+            "python": platform.python_version(),
+            **{name: version(name) for name in PINNED},
+        },
+        "counts": {name: int(counts[name]) for name in sorted(counts)},
+        "epochs": {"erasure": 0, "retention": 0},
+    }
+
+
+def write(analysis: Analysis, out: Path) -> Path:
+    """Write private/ and public/ under `out`; returns the report's path.
+
+    The same analysis writes the same bytes.
+    """
+    private, own = out / PRIVATE, analysis.folder.study.exposure.window
+    private.mkdir(parents=True, exist_ok=True)
+    for window, panel in analysis.panels.by_window.items():
+        name = "panel" if window == own else f"panel_{window.name}"
+        (private / f"{name}.parquet").write_bytes(_parquet(panel))
+    _write_csv(analysis.results.estimates, private / "estimates.csv")
+    _write_csv(analysis.results.tests, private / "tests.csv")
+    _write_csv(codebook.describe(analysis.folder, analysis.panel), private / "codebook.csv")
+    text = json.dumps(analysis.manifest, indent=2, sort_keys=True) + "\n"
+    (private / "manifest.json").write_text(text, encoding="utf-8")
+    return write_report(analysis.folder, out)
+
+
+def write_report(folder: StudyFolder, out: Path) -> Path:
+    """Write public/ from what lies in private/: the report and its tables."""
+    private, public = out / PRIVATE, out / PUBLIC
+    if not (private / "manifest.json").exists():
+        raise FileError(out, "", "no results here; 'panelstream analyse --out' makes them")
+    made = report.render(
+        folder,
+        pd.read_parquet(private / "panel.parquet"),
+        pd.read_csv(private / "estimates.csv", keep_default_na=False, na_values=[""]),
+        pd.read_csv(private / "tests.csv"),
+        json.loads((private / "manifest.json").read_text(encoding="utf-8")),
+    )
+    tables = public / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    for table in made.tables:
+        _write_csv(table.frame, tables / f"{table.name}.csv")
+    path = public / "report.html"
+    path.write_text(made.html, encoding="utf-8")
+    return path
+
+
+def code_hash() -> str:
+    """One hash over the source of the packages, so that a changed line shows."""
+    files = sorted(
+        file
+        for package in _PACKAGES
+        for file in (CODE / package).rglob("*")
+        if file.suffix in _SUFFIXES
+    )
+    each = [f"{f.relative_to(CODE).as_posix()} {_hash(f.read_bytes())}" for f in files]
+    return _hash("\n".join(each).encode())
+
+
+def write_panel(panel: pd.DataFrame, path: Path) -> None:
+    """Write a panel by the ending of its name: .parquet or .csv."""
+    if path.suffix == ".csv":
+        _write_csv(panel, path)
+    else:
+        path.write_bytes(_parquet(panel))
+
+
+def _parquet(panel: pd.DataFrame) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(panel, preserve_index=False), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False, lineterminator="\n", float_format=None)
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,0 +1,51 @@
+"""The one place that wires: a study folder with its key and its warehouse, open."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.pipeline import Pipeline
+from ingest.pseudonymise import Pseudonyms, read_keys
+from models import store, study
+from models.settings import Settings
+from models.store import Clock, Store, utc_now
+from models.study import StudyFolder
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What commands and flows work on."""
+
+    folder: StudyFolder
+    store: Store
+    key_file: Path
+    clock: Clock
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """The study's pseudonyms; reads the key file only where people are named."""
+        return Pseudonyms(read_keys(self.key_file), self.folder.catalogue.namespace)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The path of events into this warehouse."""
+        return Pipeline(self.folder.catalogue, self.pseudonyms, self.store, self.clock)
+
+
+@contextmanager
+def open_workspace(path: Path | None = None, clock: Clock = utc_now) -> Iterator[Workspace]:
+    """Open the study at `path` (default: PANELSTREAM_STUDY, else here).
+
+    Raises `FileError` where a file is wrong, `Unreachable` where the warehouse
+    cannot be opened.
+    """
+    settings = Settings.from_environ(os.environ, path)
+    folder = study.load(settings.study)
+    warehouse = store.connect(settings.warehouse, clock)
+    try:
+        warehouse.migrate()
+        yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)
+    finally:
+        warehouse.close()

@@ -1,0 +1,1 @@
+"""Bytes to rows: decode, pseudonymise, one pipeline, survey responses."""

@@ -1,0 +1,1 @@
+"""Survey exports to rows of answers: one file a format."""

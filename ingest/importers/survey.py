@@ -1,0 +1,157 @@
+"""What every importer makes of an export, and what a mapping says about it."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator
+
+from models import yaml_files
+from models.errors import FileError
+from models.study import known_zone
+from models.yaml_files import Frozen
+
+Format = Literal["plain", "google_forms"]
+
+
+def _labels(value: Any) -> Any:
+    """YAML reads yes, no and numbers as values; in a survey they are labels."""
+    words = {True: "yes", False: "no"}
+    if isinstance(value, dict):
+        return {str(words.get(k, k) if isinstance(k, bool) else k): str(v) for k, v in value.items()}
+    return value
+
+
+class Labels(Frozen):
+    """The codes behind the option labels of some items."""
+
+    items: tuple[str, ...]
+    codes: Annotated[dict[str, str], BeforeValidator(_labels)]
+
+
+class SurveyMapping(Frozen):
+    """How an export's headers and labels relate to the study's items."""
+
+    format: Format | None = None
+    person: str = "platform_id"
+    submitted_at: str = "submitted_at"
+    timezone: Annotated[str, AfterValidator(known_zone)] | None = None
+    columns: dict[str, str] = {}
+    labels: tuple[Labels, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SurveyRow:
+    """One response as exported; `number` is the file's 1-based row."""
+
+    number: int
+    person: str
+    responded_at: datetime
+    answers: Mapping[str, str]
+    """Coded answers by column code; an empty one was asked and not answered."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file's header and records, as text."""
+
+    path: Path
+    header: Sequence[str]
+    records: Sequence[Sequence[str]]
+
+
+def read_mapping(path: Path | None) -> SurveyMapping:
+    """Read a mapping file; without one, headers are the codes themselves."""
+    return yaml_files.read(path, SurveyMapping).value if path else SurveyMapping()
+
+
+def read_csv(path: Path) -> Export:
+    """Read a CSV file in UTF-8 (with or without BOM) or Windows Japanese.
+
+    Raises `FileError` for a file that is missing, empty or uneven; repeated
+    headers become `title`, `title#2`, ... so that a mapping can tell them apart.
+    """
+    rows = list(csv.reader(io.StringIO(_text(path), newline="")))
+    if not rows:
+        raise FileError(path, "", "the file is empty")
+    header, *records = rows
+    for number, record in enumerate(records, start=2):
+        if record and len(record) != len(header):
+            problem = f"{len(record)} cells under {len(header)} headers; export the file again"
+            raise FileError(path, f"row {number}", problem)
+    return Export(path, _numbered(header), records)
+
+
+def column_of(export: Export, name: str, what: str) -> int:
+    """The place of a header; `what` it is for goes into the error."""
+    try:
+        return list(export.header).index(name)
+    except ValueError:
+        remedy = yaml_files.nearest(name, list(export.header))
+        raise FileError(export.path, "row 1", f"no column '{name}' for {what}; {remedy}") from None
+
+
+def codes_by_column(export: Export, mapping: SurveyMapping, known: Sequence[str]) -> dict[int, str]:
+    """The code of each column that holds answers.
+
+    Raises `FileError` for a header that is neither mapped, nor a known code, nor
+    ignored: an edited title must not drop an item in silence.
+    """
+    plumbing = {mapping.person, mapping.submitted_at, *mapping.ignore}
+    codes: dict[int, str] = {}
+    for place, header in enumerate(export.header):
+        if header in plumbing:
+            continue
+        code = mapping.columns.get(header, header)
+        if code not in known:
+            raise FileError(export.path, f"column {place + 1}", _unmapped(mapping, header, code, known))
+        if code in codes.values():
+            raise FileError(export.path, f"column {place + 1}", f"'{code}' stands in two columns")
+        codes[place] = code
+    return codes
+
+
+def instant(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | None:
+    """Parse a time; one without an offset is in `zone`. None if it does not parse."""
+    for form in formats:
+        try:
+            at = datetime.strptime(text.strip(), form)  # noqa: DTZ007 - the zone follows
+        except ValueError:
+            continue
+        return at if at.tzinfo else at.replace(tzinfo=zone)
+    return None
+
+
+def _unmapped(mapping: SurveyMapping, header: str, code: str, known: Sequence[str]) -> str:
+    """Says what to do; shows a header only if the mapping named it itself."""
+    if header in mapping.columns:
+        return f"mapped to '{code}', which no instrument has; {yaml_files.nearest(code, known)}"
+    return "this header is not mapped; add it to the mapping's columns, or to ignore"
+
+
+def _numbered(header: Sequence[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    names = []
+    for title in (one.strip() for one in header):
+        seen[title] = seen.get(title, 0) + 1
+        names.append(title if seen[title] == 1 else f"{title}#{seen[title]}")
+    return names
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileError(path, "", f"cannot be read: {error.strerror}") from None
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise FileError(path, "", "neither UTF-8 nor Windows Japanese; save it as UTF-8")

@@ -1,0 +1,182 @@
+"""The one path of events: decode, pseudonymise, refuse, append.
+
+Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.columns import ColumnDecoder
+from ingest.decode import Decoder
+from ingest.pseudonymise import Pseudonyms
+from models.catalogue import Catalogue
+from models.events import (
+    DECODED,
+    NOBODY,
+    PSEUDONYMOUS,
+    Counts,
+    Event,
+    Position,
+    Rejection,
+)
+from models.store import Batch, Store
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+_PREPARERS = 2
+
+
+@dataclass(frozen=True)
+class RawEvents:
+    """Payloads as they arrived: one event, or one JSON array of events, a line.
+
+    `first_line` is the 1-based line number of the first payload in `origin`.
+    """
+
+    origin: str
+    first_line: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The outcome of decoding: accepted events (`DECODED`) and rejections."""
+
+    events: pa.Table
+    rejections: list[Rejection]
+
+
+class Pipeline:
+    """Takes raw events in. What is stored is settled later, before it is read."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pseudonyms: Pseudonyms,
+        store: Store,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._catalogue, self._pseudonyms = catalogue, pseudonyms
+        self._store, self._clock = store, clock
+        self._withdrawn = _withdrawals(store)
+
+    def process(self, raw: RawEvents) -> Counts:
+        """Take one batch; it is stored when this returns the counts on arrival."""
+        batch = self.prepare(raw)
+        self._store.append(batch)
+        return batch.counts
+
+    def process_all(self, raws: Iterable[RawEvents]) -> Iterator[Counts]:
+        """Take many batches: while one is written the next ones are prepared."""
+        with ThreadPoolExecutor(_PREPARERS) as preparers, ThreadPoolExecutor(1) as writer:
+            prepared = _ahead(preparers, self.prepare, raws, _PREPARERS)
+            yield from _ahead(writer, self._append, prepared, 1)
+
+    def prepare(self, raw: RawEvents) -> Batch:
+        """Everything short of writing: decode, pseudonymise, refuse, sort."""
+        received_at = self._clock()
+        decoded = decode(raw, self._catalogue, received_at)
+        known = pseudonymise(decoded.events, self._pseudonyms, received_at)
+        taken = _without_refused(known, self._withdrawn)
+        counts = Counts(
+            accepted=taken.num_rows,
+            refused=known.num_rows - taken.num_rows,
+            rejected=len(decoded.rejections),
+            reasons=dict(Counter(one.reason for one in decoded.rejections)),
+        )
+        return Batch(raw.origin, sort(taken), decoded.rejections, counts)
+
+    def _append(self, batch: Batch) -> Counts:
+        self._store.append(batch)
+        return batch.counts
+
+
+def _ahead(
+    executor: Executor, work: Callable[[Given], Made], inputs: Iterable[Given], depth: int
+) -> Iterator[Made]:
+    """Results in the order of the inputs, with at most `depth` under way beyond the next."""
+    under_way: deque[Future[Made]] = deque()
+    for one in inputs:
+        under_way.append(executor.submit(work, one))
+        if len(under_way) > depth:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def decode(raw: RawEvents, catalogue: Catalogue, received_at: datetime) -> Decoded:
+    """Decode a batch: by columns where rows are unremarkable, else one by one."""
+    columns = ColumnDecoder(catalogue, received_at).decode(raw.payload)
+    outcomes = list(_one_by_one(raw, columns.left, Decoder(catalogue, received_at)))
+    events = [one for one in outcomes if isinstance(one, Event)]
+    return Decoded(
+        pa.concat_tables([columns.events, _table(events)]),
+        [one for one in outcomes if isinstance(one, Rejection)],
+    )
+
+
+def _one_by_one(
+    raw: RawEvents, rows: np.ndarray, decoder: Decoder
+) -> Iterator[Event | Rejection]:
+    lines = raw.payload.split(b"\n") if len(rows) else []
+    for row in rows.tolist():
+        if lines[row].strip():
+            position = Position(raw.origin, raw.first_line + row)
+            yield from decoder.decode(lines[row], position)
+
+
+def pseudonymise(events: pa.Table, pseudonyms: Pseudonyms, received_at: datetime) -> pa.Table:
+    """Replace subjects by participant ids; stamps when we first saw the events."""
+    encoded = events["subject"].combine_chunks().dictionary_encode()
+    subjects = encoded.dictionary.to_pylist()
+    ids = [pseudonyms.of(subject) if subject else NOBODY for subject in subjects]
+    participants = pa.array(ids, PSEUDONYMOUS.field("participant_id").type).take(encoded.indices)
+    place = events.schema.get_field_index("subject")
+    known = events.set_column(place, "participant_id", participants)
+    stamp = pa.repeat(pa.scalar(received_at, pa.timestamp("us", "UTC")), known.num_rows)
+    return known.append_column("received_at", stamp)
+
+
+def sort(events: pa.Table) -> pa.Table:
+    """Order rows as the table is sorted: sorting inside an insert costs far more."""
+    ranks = [_ranks(events["function"]), _ranks(events["participant_id"])]
+    return events.take(np.lexsort([np.asarray(events["occurred_at"]), *ranks]))
+
+
+def _ranks(column: pa.ChunkedArray) -> np.ndarray:
+    encoded = column.combine_chunks().dictionary_encode()
+    rank = np.empty(len(encoded.dictionary), np.int64)
+    rank[np.asarray(pc.sort_indices(encoded.dictionary))] = np.arange(len(rank))
+    return rank[np.asarray(encoded.indices)]
+
+
+def _table(events: list[Event]) -> pa.Table:
+    columns = zip(*events, strict=True) if events else [[] for _ in DECODED]
+    arrays = [pa.array(list(c), f.type) for c, f in zip(columns, DECODED, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=DECODED)
+
+
+def _withdrawals(store: Store) -> Mapping[bytes, datetime]:
+    rows = store.query("withdrawals").to_pylist()
+    return {row["participant_id"]: row["withdrawn_at"] for row in rows}
+
+
+def _without_refused(events: pa.Table, withdrawn: Mapping[bytes, datetime]) -> pa.Table:
+    """Take nothing that somebody did after withdrawing from collection."""
+    people = pa.array(list(withdrawn), PSEUDONYMOUS.field("participant_id").type)
+    suspects = np.flatnonzero(pc.is_in(events["participant_id"], people))
+    refused = [
+        row
+        for row, event in zip(suspects, events.take(suspects).to_pylist(), strict=True)
+        if event["occurred_at"] > withdrawn[event["participant_id"]]
+    ]
+    return events.take(np.delete(np.arange(events.num_rows), refused)) if refused else events

@@ -1,0 +1,1 @@
+"""What the data is: events, instruments, the study file, the warehouse."""

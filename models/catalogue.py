@@ -1,0 +1,143 @@
+"""What a platform may send: its event types, their closed fields, their functions.
+
+A catalogue is a YAML file. Fields are closed on purpose: a field that is not
+named here rejects its event, so free text can never enter the warehouse.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from models import yaml_files
+from models.errors import FileError
+from models.yaml_files import Frozen
+
+SHIPPED = Path(__file__).parent / "catalogues"
+STUDY_EVENTS = SHIPPED / "study_events.yaml"
+OWN_SOURCES = ("panelstream.roster",)
+"""Sources that panelstream itself writes under, for example from a roster file."""
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_SAFE = re.compile(r"[A-Za-z0-9_. +-]+")
+Name = str
+
+
+class FieldRule(Frozen):
+    """What one field of an event's data may hold.
+
+    `slug` is a short lower-case name, never a sentence; `slugs` a list of them.
+    """
+
+    kind: Literal["one_of", "integer", "boolean", "slug", "slugs", "instant"]
+    choices: tuple[str, ...] = ()
+    low: int = -(2**53)
+    high: int = 2**53
+    required: bool = True
+
+    @model_validator(mode="after")
+    def _choices_are_plain(self) -> "FieldRule":
+        if (self.kind == "one_of") != bool(self.choices):
+            raise ValueError("choices go with kind: one_of, and only with it")
+        if not all(_SAFE.fullmatch(choice) for choice in self.choices):
+            raise ValueError("choices are plain words: letters, digits, _ . + - and spaces")
+        return self
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a decoded JSON value fits."""
+        match self.kind:
+            case "one_of":
+                return value in self.choices if isinstance(value, str) else False
+            case "integer":
+                whole = isinstance(value, int) and not isinstance(value, bool)
+                return whole and self.low <= value <= self.high
+            case "boolean":
+                return isinstance(value, bool)
+            case "slug":
+                return _is_slug(value)
+            case "slugs":
+                return isinstance(value, list) and all(_is_slug(one) for one in value)
+            case "instant":
+                return _is_instant(value)
+
+
+class EventType(Frozen):
+    """One kind of act: what it counts towards and which fields it carries."""
+
+    function: str | None = None
+    subject: bool = True
+    """False for what is about the log itself and names nobody, as a heartbeat."""
+    versions: tuple[int, ...] = (1,)
+    data: dict[str, FieldRule] = {}
+
+
+class Catalogue(Frozen):
+    """The closed world of one platform's events."""
+
+    catalogue: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    namespace: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    """Under which the platform's user ids are pseudonymised; never change it."""
+    sources: tuple[str, ...] = Field(min_length=1)
+    functions: list[str]
+    labels: dict[str, dict[str, str]] = {}
+    types: dict[str, EventType]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Catalogue":
+        kinds: dict[str, str] = {}
+        for name, one in self.types.items():
+            if one.function is not None and one.function not in self.functions:
+                remedy = yaml_files.nearest(one.function, self.functions)
+                raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
+            for field, rule in one.data.items():
+                if kinds.setdefault(field, rule.kind) != rule.kind:
+                    raise ValueError(f"{name}: '{field}' is of another kind elsewhere; rename it")
+        return self
+
+    @cached_property
+    def accepted_sources(self) -> frozenset[str]:
+        """Sources whose events are taken; any other is rejected, not guessed at."""
+        return frozenset((*self.sources, *OWN_SOURCES))
+
+    @cached_property
+    def field_kinds(self) -> Mapping[str, str]:
+        """The kind of every data field; a name has one kind in the whole catalogue."""
+        return {f: rule.kind for one in self.types.values() for f, rule in one.data.items()}
+
+    def label(self, function: str, language: str = "en") -> str:
+        """What readers call a function."""
+        return self.labels.get(function, {}).get(language, function)
+
+
+class _StudyEvents(Frozen):
+    types: dict[str, EventType]
+
+
+def find(name: str, folder: Path) -> Catalogue:
+    """Read the catalogue `name` (a path inside `folder`, or a shipped one).
+
+    The study's own event types (`study.*`) belong to every catalogue.
+    """
+    own = folder / name
+    path = own if own.suffix in {".yaml", ".yml"} else SHIPPED / f"{name}.yaml"
+    if not path.exists():
+        shipped = sorted(f.stem for f in SHIPPED.glob("*.yaml") if f != STUDY_EVENTS)
+        raise FileError(path.name, "", f"no such catalogue; {yaml_files.nearest(name, shipped)}")
+    catalogue = yaml_files.read(path, Catalogue).value
+    study = yaml_files.read(STUDY_EVENTS, _StudyEvents).value
+    return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
+
+
+def _is_slug(value: Any) -> bool:
+    return isinstance(value, str) and _SLUG.fullmatch(value) is not None
+
+
+def _is_instant(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False

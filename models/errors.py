@@ -1,0 +1,38 @@
+"""The one error family. A `PanelstreamError` prints one line and sets an exit code."""
+
+from pathlib import Path
+
+
+class PanelstreamError(Exception):
+    """Anything the reader of the message can act on; never shown as a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(PanelstreamError):
+    """The command was called in a way that cannot work."""
+
+    exit_code = 2
+
+
+class FileError(PanelstreamError):
+    """A file the user wrote is wrong: says which, where, and what to do."""
+
+    exit_code = 3
+
+    def __init__(self, path: Path | str, place: str, problem: str) -> None:
+        self.path, self.place, self.problem = Path(path), place, problem
+        where = f"{path}:{place}" if place else str(path)
+        super().__init__(f"{where}: {problem}")
+
+
+class InputRejected(PanelstreamError):
+    """Some input was rejected and the caller asked for `--strict`."""
+
+    exit_code = 4
+
+
+class Unreachable(PanelstreamError):
+    """A service (warehouse, broker) cannot be reached."""
+
+    exit_code = 5

@@ -1,0 +1,110 @@
+"""An event on its way into the warehouse: accepted with a place in it, or rejected.
+
+The wire format is CloudEvents 1.0 JSON. `(source, id)` is the identity of an
+event; an attribute or field that is null counts as absent.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import pyarrow as pa
+
+Reason = Literal[
+    "not_json",
+    "not_cloudevent",
+    "missing_subject",
+    "unknown_type",
+    "unsupported_version",
+    "invalid_data",
+    "time_unparsable",
+    "time_in_future",
+    "too_large",
+]
+
+NOBODY = bytes(16)
+"""The participant of an event that names nobody, as a heartbeat."""
+
+_TIME = pa.timestamp("us", "UTC")
+
+DECODED = pa.schema(
+    {
+        "source": pa.string(),
+        "id": pa.string(),
+        "event_type": pa.string(),
+        "function": pa.string(),
+        "subject": pa.string(),
+        "occurred_at": _TIME,
+        "sent_at": _TIME,
+        "schema_version": pa.uint8(),
+        "data": pa.string(),
+    }
+)
+"""Accepted events while they still name the platform's user."""
+
+PSEUDONYMOUS = pa.schema(
+    [
+        pa.field("participant_id", pa.binary(16)) if column.name == "subject" else column
+        for column in DECODED
+    ]
+)
+"""Accepted events as they are stored; no raw identifier exists beyond here."""
+
+
+class Event(NamedTuple):
+    """One accepted event; `data` is canonical JSON of its closed fields."""
+
+    source: str
+    id: str
+    event_type: str
+    function: str
+    subject: str
+    occurred_at: datetime
+    sent_at: datetime | None
+    schema_version: int
+    data: str
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where an event stood: a file's line, and the index if the line is a batch."""
+
+    origin: str
+    line: int
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why an event was not taken: the reason and the field, never a value."""
+
+    reason: Reason
+    field: str
+    position: Position
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of events on arrival; `received` is the sum of the rest."""
+
+    accepted: int = 0
+    refused: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def received(self) -> int:
+        """Events that arrived, whatever became of them."""
+        return self.accepted + self.rejected + self.refused
+
+    def __add__(self, other: "Counts") -> "Counts":
+        reasons = {
+            reason: self.reasons.get(reason, 0) + other.reasons.get(reason, 0)
+            for reason in sorted(self.reasons | other.reasons)
+        }
+        return Counts(
+            self.accepted + other.accepted,
+            self.refused + other.refused,
+            self.rejected + other.rejected,
+            reasons,
+        )

@@ -1,0 +1,89 @@
+"""Sets of half-open time intervals, and how much of many windows they cover."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+Instants = npt.NDArray[np.datetime64]
+"""UTC instants as `datetime64[us]`."""
+
+_ALWAYS = (np.datetime64("1970-01-01", "us"), np.datetime64("2200-01-01", "us"))
+_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Disjoint half-open intervals in order; `starts` and `ends` have one shape (n,)."""
+
+    starts: Instants
+    ends: Instants
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[datetime, datetime]]) -> "Intervals":
+        """Merge intervals that touch or overlap."""
+        merged: list[list[np.datetime64]] = []
+        for start, end in sorted((_utc(a), _utc(b)) for a, b in pairs):
+            if merged and start <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], end)
+            elif start < end:
+                merged.append([start, end])
+        return cls(_array(pair[0] for pair in merged), _array(pair[1] for pair in merged))
+
+    @classmethod
+    def always(cls) -> "Intervals":
+        """All the time a study can lie in."""
+        return cls(_array([_ALWAYS[0]]), _array([_ALWAYS[1]]))
+
+    def complement(self) -> "Intervals":
+        """The gaps between the intervals."""
+        bounds = np.concatenate([[_ALWAYS[0]], np.ravel([self.starts, self.ends], "F"), [_ALWAYS[1]]])
+        starts, ends = bounds[::2], bounds[1::2]
+        return Intervals(starts[starts < ends], ends[starts < ends])
+
+    def minus(self, other: "Intervals") -> "Intervals":
+        """The times that are in these intervals and not in the others."""
+        return self.complement().plus(other).complement()
+
+    def plus(self, other: "Intervals") -> "Intervals":
+        """The times that are in either."""
+        pairs = [*zip(self.starts, self.ends, strict=True), *zip(other.starts, other.ends, strict=True)]
+        return Intervals.of((a.item(), b.item()) for a, b in pairs)
+
+    def days_within(self, starts: Instants, ends: Instants) -> npt.NDArray[np.float64]:
+        """Days of each window [start, end) that the intervals cover; NaT gives NaN."""
+        return (self._covered_until(ends) - self._covered_until(starts)) / _DAY
+
+    def _covered_until(self, instants: Instants) -> npt.NDArray[np.float64]:
+        """Microseconds covered before each instant: piecewise linear in time."""
+        knots = np.ravel([self.starts, self.ends], "F").astype("datetime64[us]").astype(np.int64)
+        lengths = (self.ends - self.starts).astype("timedelta64[us]").astype(np.int64)
+        heights = np.repeat(np.concatenate([[0], np.cumsum(lengths)]), 2)[1:-1]
+        known = ~np.isnat(instants)
+        covered = np.full(len(instants), np.nan)
+        at = instants[known].astype("datetime64[us]").astype(np.int64)
+        covered[known] = _interpolate(at, knots, heights)
+        return covered
+
+
+def _interpolate(
+    at: npt.NDArray[np.int64], knots: npt.NDArray[np.int64], heights: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Exact in integers, where `numpy.interp` would round microseconds away."""
+    if not len(knots):
+        return np.zeros(len(at))
+    place = np.searchsorted(knots, at, side="right")
+    before = np.maximum(place - 1, 0)
+    inside = place % 2 == 1
+    return np.where(place == 0, 0, heights[before] + inside * (at - knots[before])).astype(float)
+
+
+def _utc(instant: datetime) -> np.datetime64:
+    naive = instant.replace(tzinfo=None) - (instant.utcoffset() or instant - instant)
+    return np.datetime64(naive, "us")
+
+
+def _array(instants: Iterable[np.datetime64]) -> Instants:
+    return np.array(list(instants), dtype="datetime64[us]")

@@ -1,0 +1,134 @@
+"""The coordinator's files of a simulated study: the roster and the survey exports."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.simulation import scores
+from models.simulation.arrays import Whole
+from models.simulation.events import DAY, time_of_day
+from models.simulation.timeline import Timeline
+from models.simulation.use import Use
+from models.simulation.world import DAYS_A_YEAR, FUNCTIONS, SCORES, shipped
+from models.templates import WAVE_OPEN_DAYS
+
+Answers = dict[str, NDArray[Any]]
+"""By item code, one answer a response, in the same order."""
+
+_ROSTER = (
+    "platform_id",
+    "enrolled_on",
+    "consent_version",
+    "consent_scopes",
+    "consented_at",
+    "group",
+)
+_ENROLMENT_DAYS = 14
+_SKIPPED = 0.01
+_MISJUDGED = (0.1, 0.65, 0.25)
+"""Shares of people who say one answer less than is true, the right one, one more."""
+_GENDERS = {"female": 0.625, "male": 0.337, "other": 0.02, "undisclosed": 0.018}
+_MEDICATION = {"yes": 0.88, "no": 0.09, "undisclosed": 0.03}
+
+
+def write_roster(
+    path: Path, subjects: Sequence[str], timeline: Timeline, rng: np.random.Generator
+) -> None:
+    """Everybody enrols and consents in the fortnight before the first wave."""
+    days = rng.integers(1, _ENROLMENT_DAYS + 1, len(subjects))
+    at = _local_times(timeline.opening(0) - days, timeline, rng)
+    rows = [
+        [s, t[:10], 1, "survey;telemetry", t, "main"]
+        for s, t in zip(subjects, at, strict=True)
+    ]
+    _write(path, _ROSTER, rows)
+
+
+def write_wave(
+    path: Path,
+    subjects: Sequence[str],
+    answers: Answers,
+    opening: int,
+    timeline: Timeline,
+    rng: np.random.Generator,
+) -> None:
+    """One row a response, in the order in which they came in.
+
+    `subjects` are those who answered, in the order of `answers`; `opening` is the
+    day on which the wave opens. A few items are skipped and left blank.
+    """
+    days = np.minimum(rng.exponential(5, len(subjects)), WAVE_OPEN_DAYS - 1)
+    at = _local_times(opening + days.astype(np.int64), timeline, rng)
+    cells = [
+        np.where(rng.random(len(at)) < _SKIPPED, "", column.astype(str)).tolist()
+        for column in answers.values()
+    ]
+    rows = sorted(zip(at, subjects, *cells, strict=True))
+    header = ("platform_id", "submitted_at", *answers)
+    _write(path, header, ((who, when, *rest) for when, who, *rest in rows))
+
+
+def answers(
+    points: Mapping[str, Whole],
+    use: Use,
+    wave_index: int,
+    who: Whole,
+    rng: np.random.Generator,
+) -> Answers:
+    """What the people `who` answer in a wave; who they are is asked in the first."""
+    asked: Answers = {}
+    for score in SCORES:
+        codes = scores.items(score, points[score.column][who, wave_index], rng)
+        asked |= {item.code: codes[:, i] for i, item in enumerate(score.items)}
+    asked["ghsq_no_one"] = 1 + rng.binomial(6, 0.35, len(who))
+    ordered = {
+        code: asked[code] for n in ("phq9", "pdd", "ghsq") for code in shipped(n).codes
+    }
+    ordered |= _self_reports(use, wave_index, who, rng)
+    return ordered if wave_index else ordered | _demographics(len(who), rng)
+
+
+def _self_reports(
+    use: Use, wave_index: int, who: Whole, rng: np.random.Generator
+) -> Answers:
+    """How often people say they use each function: as often as they do, roughly."""
+    bounds = [high for _, high in DAYS_A_YEAR[1:-1]]
+    reports: Answers = {}
+    for name in FUNCTIONS:
+        rate = use.rates[name][who, wave_index]
+        answer = np.where(rate > 0, 1 + np.digitize(rate, bounds), 0)
+        shift = rng.choice((-1, 0, 1), len(who), p=_MISJUDGED)
+        reports[f"use_{name}"] = np.clip(answer + shift, 0, len(bounds) + 1)
+    return reports
+
+
+def _demographics(people: int, rng: np.random.Generator) -> Answers:
+    age = np.clip(rng.normal(38, 11, people), 18, 75).astype(np.int64)
+    return {
+        "age": age,
+        "gender": rng.choice(list(_GENDERS), people, p=list(_GENDERS.values())),
+        "medication": rng.choice(
+            list(_MEDICATION), people, p=list(_MEDICATION.values())
+        ),
+    }
+
+
+def _local_times(
+    days: Whole, timeline: Timeline, rng: np.random.Generator
+) -> list[str]:
+    """Some time on each of `days`, as people there write it."""
+    since = days * DAY + time_of_day(len(days), rng)
+    at = np.datetime64(timeline.begins_on, "ms") + since.astype("m8[ms]")
+    texts: list[str] = np.datetime_as_string(at, unit="s").tolist()
+    return [f"{text}+09:00" for text in texts]
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,2 @@
+-- Names of the migrations that have run.
+SELECT DISTINCT name FROM migrations

@@ -1,0 +1,219 @@
+"""The warehouse: the only file that knows clickhouse-connect.
+
+A DSN chooses the engine: `chdb://PATH` embeds ClickHouse in this process, an
+`http(s)://` address is a server; the SQL is the same. Every statement is a file
+under `sql/`, one relation or query each, with values as typed parameters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
+
+from models.errors import PanelstreamError, Unreachable, UsageError
+from models.events import Counts, Rejection
+
+SQL = Path(__file__).parent / "sql"
+_SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+_INSTANT = pa.timestamp("us", "UTC")
+
+
+class Clock(Protocol):
+    """Tells the time (UTC, aware)."""
+
+    def __call__(self) -> datetime: ...
+
+
+def utc_now() -> datetime:
+    """The clock of this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch of input adds: pseudonymous events and rejections."""
+
+    origin: str
+    events: pa.Table
+    rejections: Sequence[Rejection]
+    counts: Counts
+
+
+class Store:
+    """A warehouse that is open. Writes come from one process at a time."""
+
+    def __init__(self, client: Client, clock: Clock = utc_now) -> None:
+        self._client = client
+        self._clock = clock
+        self._last: datetime | None = None
+
+    def close(self) -> None:
+        """Give the warehouse free for another process."""
+        self._client.close()
+
+    def migrate(self) -> list[str]:
+        """Bring tables and views up to date; returns the migrations applied now."""
+        self._client.command(_read("migrations", "000_migrations"))
+        applied = set(self.query("applied_migrations")["name"].to_pylist())
+        pending = [name for name in _names("migrations") if name not in applied]
+        for name in pending:
+            self._client.command(_read("migrations", name))
+            self._insert("migrations", pa.table({"name": [name], "applied_at": [self._clock()]}))
+        for name in _names("views"):
+            self._client.command(_read("views", name))
+        return pending
+
+    def append(self, batch: Batch) -> None:
+        """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees."""
+        at = self.next_instant()
+        self._insert("arrivals", _arrival(batch, at))
+        if batch.events.num_rows:
+            self._insert("events", batch.events.append_column("recorded_at", _same(at, batch.events)))
+        if batch.rejections:
+            self._insert("dead_letters", _dead_letters(batch.rejections, at))
+
+    def append_responses(self, answers: pa.Table) -> None:
+        """Record raw answers: the columns of `responses` but for `recorded_at`."""
+        at = self.next_instant()
+        self._insert("responses", answers.append_column("recorded_at", _same(at, answers)))
+
+    def keep_study(self, version: str, text: str) -> None:
+        """Keep a version of the study file."""
+        row = {"version": [version], "text": [text], "recorded_at": [self._clock()]}
+        self._insert("study_versions", pa.table(row))
+
+    def replace_windows(self, windows: pa.Table) -> None:
+        """Write the planned windows of one panel (the columns of `exposure_windows`)."""
+        self._insert("exposure_windows", windows)
+
+    def settle(self) -> None:
+        """Move events that conflict with an earlier one of the same (source, id) apart.
+
+        Can be repeated and interrupted at any point. Readers see a settled log.
+        """
+        [bounds] = self.query("settled_at").to_pylist()
+        if bounds["until"] > bounds["since"]:
+            for step in _names("settle"):
+                self._client.command(_read("settle", step), parameters=_bound(bounds))
+
+    def newest(self) -> datetime:
+        """The newest `recorded_at` that is present: the default as-of."""
+        [row] = self.query("newest_recorded_at").to_pylist()
+        return _aware(row["newest"])
+
+    def query(self, name: str, **parameters: Any) -> pa.Table:
+        """Run the query `sql/queries/<name>.sql` with typed parameters."""
+        return self._client.query_arrow(
+            _read("queries", name), parameters=_bound(parameters), use_strings=True
+        )
+
+    def select(self, sql: str) -> pa.Table:
+        """Run a reader's own statement; nothing can be changed by it.
+
+        Raises `UsageError` with the engine's message if the statement is wrong.
+        """
+        try:
+            return self._client.query_arrow(sql, settings={"readonly": 1}, use_strings=True)
+        except ClickHouseError as error:
+            raise UsageError(_first_line(error)) from None
+
+    def next_instant(self) -> datetime:
+        """The `recorded_at` of the next batch: the clock, but always later than the last."""
+        if self._last is None:
+            [row] = self.query("last_recorded_at").to_pylist()
+            self._last = _aware(row["last"])
+        self._last = max(self._last + _TICK, self._clock())
+        return self._last
+
+    def _insert(self, table: str, rows: pa.Table) -> None:
+        self._client.insert_arrow(table, rows)
+
+
+def connect(dsn: str, clock: Clock = utc_now) -> Store:
+    """Open the warehouse at `dsn`.
+
+    Raises `Unreachable` (exit code 5) naming what cannot be reached and why.
+    """
+    try:
+        client = clickhouse_connect.get_client(
+            dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS)
+        )
+    except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
+        raise Unreachable(_explain(dsn, error)) from None
+    return Store(client, clock)
+
+
+def _explain(dsn: str, error: Exception) -> str:
+    where = dsn.split("@")[-1]
+    if dsn.startswith("chdb:"):
+        return (
+            f"the warehouse {where} cannot be opened; another panelstream process may hold "
+            f"it: wait for it to end, or name another one in PANELSTREAM_WAREHOUSE"
+        )
+    return f"no warehouse answers at {where} (PANELSTREAM_WAREHOUSE): {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+@cache
+def _read(folder: str, name: str) -> str:
+    path = SQL / folder / f"{name}.sql"
+    if not path.exists():
+        raise PanelstreamError(f"no statement {folder}/{name}.sql")
+    return path.read_text(encoding="utf-8")
+
+
+def _names(folder: str) -> list[str]:
+    return sorted(file.stem for file in (SQL / folder).glob("*.sql"))
+
+
+def _bound(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value
+        for name, value in parameters.items()
+    }
+
+
+def _aware(value: datetime | None) -> datetime:
+    return (value or _BEGINNING).astimezone(UTC)
+
+
+def _same(at: datetime, rows: pa.Table) -> pa.Array:
+    return pa.repeat(pa.scalar(at, _INSTANT), rows.num_rows)
+
+
+def _arrival(batch: Batch, at: datetime) -> pa.Table:
+    counts = batch.counts
+    return pa.table(
+        {
+            "recorded_at": pa.array([at], _INSTANT),
+            "origin": [batch.origin],
+            "accepted": [counts.accepted],
+            "rejected": [counts.rejected],
+            "refused": [counts.refused],
+        }
+    )
+
+
+def _dead_letters(rejections: Sequence[Rejection], at: datetime) -> pa.Table:
+    return pa.table(
+        {
+            "reason": [one.reason for one in rejections],
+            "field": [one.field for one in rejections],
+            "origin": [one.position.origin for one in rejections],
+            "line": pa.array([one.position.line for one in rejections], pa.uint64()),
+            "batch_index": pa.array([one.position.index for one in rejections], pa.uint32()),
+            "recorded_at": pa.array([at] * len(rejections), _INSTANT),
+        }
+    )

@@ -1,0 +1,342 @@
+"""The study file: waves, instruments, consent, exposure, plan. Written once, kept.
+
+`load` reads a study folder and checks it as a whole: names that must exist in
+the catalogue or the instruments, dates that must not overlap.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+
+from models import catalogue as catalogues
+from models import instruments as instrument_files
+from models import yaml_files
+from models.catalogue import Catalogue
+from models.instruments import Instrument
+from models.yaml_files import Document, Frozen, Location
+
+FILE = "study.yaml"
+
+WindowKind = Literal["between_waves", "between_responses", "lookback"]
+Measure = Literal["count", "days", "days_per_week", "frequency"]
+Transform = Literal["none", "log1p"]
+Estimator = Literal["pooled", "fixed_effects", "within_between"]
+Preset = Literal["pooled", "fixed_effects"]
+Effect = Literal["participant", "wave"]
+
+
+def known_zone(name: str) -> str:
+    """The name, if it is of a time zone; else `ValueError`."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"'{name}' is not a time zone; write one like Asia/Tokyo") from None
+    return name
+
+
+def _titles(value: Any) -> Any:
+    return {"en": value} if isinstance(value, str) else value
+
+
+class Window(Frozen):
+    """When use counts towards an answer: half-open, study-local midnights."""
+
+    kind: WindowKind
+    days: int | None = Field(default=None, ge=1)
+
+    @property
+    def name(self) -> str:
+        """`between_waves`, `between_responses` or `lookback_<days>`."""
+        return f"{self.kind}_{self.days}" if self.days else self.kind
+
+
+def _window(value: Any) -> Any:
+    if isinstance(value, dict) and list(value) == ["lookback"]:
+        return {"kind": "lookback", "days": value["lookback"]}
+    if value in ("between_waves", "between_responses"):
+        return {"kind": value}
+    if isinstance(value, Window):
+        return value
+    raise ValueError("write between_waves, between_responses or {lookback: days}")
+
+
+WindowField = Annotated[Window, BeforeValidator(_window)]
+
+
+def _effects(value: Any) -> Any:
+    return () if value == "none" else value
+
+
+class Wave(Frozen):
+    """A measurement: calendar days (both included), or days from enrolment."""
+
+    wave: int = Field(ge=1)
+    opens_on: date | None = None
+    closes_on: date | None = None
+    opens_after_days: int | None = Field(default=None, ge=0)
+    open_days: int | None = Field(default=None, ge=1)
+    round: int = Field(default=1, ge=1)
+    """People enrol in a round; they have no rows in the waves of another one."""
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> "Wave":
+        dates = (self.opens_on is not None) + (self.closes_on is not None)
+        days = (self.opens_after_days is not None) + (self.open_days is not None)
+        if (dates, days) not in ((2, 0), (0, 2)):
+            raise ValueError(
+                "give opens_on and closes_on, or opens_after_days and open_days"
+            )
+        if self.opens_on and self.closes_on and self.closes_on < self.opens_on:
+            raise ValueError("the wave closes before it opens")
+        return self
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First day and the day after the last, as ordinals or days from enrolment."""
+        if self.opens_on and self.closes_on:
+            return self.opens_on.toordinal(), self.closes_on.toordinal() + 1
+        assert self.opens_after_days is not None and self.open_days is not None
+        return self.opens_after_days, self.opens_after_days + self.open_days
+
+
+class Consent(Frozen):
+    """Scopes a person must have agreed to before anything of theirs counts."""
+
+    required: tuple[str, ...] = ("survey", "telemetry")
+    telemetry_from: Literal["retrospective", "consent"] | date = "consent"
+
+
+class Exposure(Frozen):
+    """The window and the functions whose measured use is the exposure."""
+
+    window: WindowField = Window(kind="between_waves")
+    first_window_days: int | None = Field(default=None, ge=1)
+    functions: tuple[str, ...] = Field(min_length=1)
+
+
+class Outage(Frozen):
+    """A time in which some functions' events were not recorded."""
+
+    start: AwareDatetime = Field(alias="from")
+    end: AwareDatetime = Field(alias="to")
+    functions: tuple[str, ...]
+    handling: Literal["missing", "prorate"] = "missing"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Outage":
+        if self.end <= self.start:
+            raise ValueError("the outage ends before it begins")
+        return self
+
+
+class Covariates(Frozen):
+    """`fixed`: of a person's first answer; `previous_wave`: scores one wave before."""
+
+    fixed: tuple[str, ...] = ()
+    previous_wave: tuple[str, ...] = ()
+
+
+class PlannedSpecification(Frozen):
+    """One entry of the plan; expands to one specification an outcome (and exposure)."""
+
+    specification: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    estimator: Estimator
+    outcomes: tuple[str, ...] = Field(min_length=1)
+    exposures: tuple[str, ...] = ()
+    exposures_each: tuple[str, ...] = ()
+    measure: Measure = "days_per_week"
+    transform: Transform = "none"
+    effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
+    covariates: tuple[Literal["fixed", "previous_wave"], ...] = ()
+    window: WindowField | None = None
+
+    @model_validator(mode="after")
+    def _some_exposure(self) -> "PlannedSpecification":
+        if bool(self.exposures) == bool(self.exposures_each):
+            raise ValueError("give either exposures (jointly) or exposures_each (one by one)")
+        return self
+
+
+class Plan(Frozen):
+    """What will be fitted; the confirmatory part was written before the data."""
+
+    confirmatory: tuple[PlannedSpecification, ...] = ()
+    adjust: Literal["holm"] = "holm"
+    sensitivity: tuple[Preset, ...] = ()
+    exploratory: tuple[PlannedSpecification, ...] = ()
+
+
+class Disclosure(Frozen):
+    """Counts of 1 to `suppress_below` - 1 are withheld, the others rounded."""
+
+    suppress_below: int = Field(default=8, ge=1)
+    round_to: int = Field(default=5, ge=1)
+
+
+class Study(Frozen):
+    """A study, as its file says it."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: Annotated[dict[str, str], BeforeValidator(_titles)]
+    timezone: Annotated[str, AfterValidator(known_zone)]
+    catalogue: str = "u2plus"
+    enrolment: Literal["roster", "activity"] = "roster"
+    """`activity`: nobody kept a roster; a person enrols with the first event or answer."""
+    consent: Consent | Literal["external"] = Consent()
+    coverage: Literal["heartbeats", "assumed"] = "heartbeats"
+    waves: tuple[Wave, ...] = Field(min_length=1)
+    instruments: tuple[str, ...] = Field(min_length=1)
+    exposure: Exposure
+    outages: tuple[Outage, ...] = ()
+    outcomes: tuple[str, ...] = Field(min_length=1)
+    covariates: Covariates = Covariates()
+    smallest_effect: dict[str, float | str] = {}
+    plan: Plan = Plan()
+    disclosure: Disclosure = Disclosure()
+    retention: dict[Literal["months"], int] = {}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone whose midnights bound the study's days."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Every window some specification needs, the study's own first."""
+        planned = (*self.plan.confirmatory, *self.plan.exploratory)
+        wanted = [self.exposure.window, *(p.window for p in planned if p.window)]
+        return tuple(dict.fromkeys(wanted))
+
+    def smallest(self, outcome: str) -> float | None:
+        """The smallest effect of interest, in points of the outcome."""
+        value = self.smallest_effect.get(outcome)
+        return float(value) if value is not None else None
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study with the catalogue and the instruments that it names."""
+
+    path: Path
+    study: Study
+    catalogue: Catalogue
+    instruments: tuple[Instrument, ...]
+    text: str
+
+    @property
+    def version(self) -> str:
+        """Hash of the study file as used; every version is kept in the warehouse."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Every score column that the study's instruments yield."""
+        return [name for one in self.instruments for name in one.score_columns]
+
+
+def load(folder: Path) -> StudyFolder:
+    """Read `folder`/study.yaml with all it names, and check it as a whole.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    document = yaml_files.read(folder / FILE, Study)
+    study = document.value
+    catalogue = catalogues.find(study.catalogue, folder)
+    instruments = tuple(instrument_files.find(name, folder).value for name in study.instruments)
+    loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
+    _check_waves(document)
+    _check_functions(document, catalogue)
+    _check_scores(document, loaded.outcomes)
+    _check_fixed_covariates(document, instruments)
+    _check_confirmatory(document)
+    return loaded
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which a study-local day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def day_after(day: date) -> date:
+    """The next day; a window opens on the day after a wave's last one."""
+    return day + timedelta(days=1)
+
+
+def _check_waves(document: Document[Study]) -> None:
+    waves = document.value.waves
+    for index, (earlier, later) in enumerate(zip(waves, waves[1:], strict=False), start=1):
+        if later.wave <= earlier.wave:
+            raise document.error(["waves", index], f"wave {later.wave} after {earlier.wave}: number them upwards")
+        if bool(later.opens_on) != bool(earlier.opens_on):
+            raise document.error(["waves", index], "calendar waves and enrolment waves do not mix")
+        if later.round < earlier.round:
+            raise document.error(["waves", index], "rounds must follow one another")
+        same = later.opens_on is not None or later.round == earlier.round
+        if same and later.span[0] < earlier.span[1]:
+            raise document.error(
+                ["waves", index],
+                f"wave {later.wave} opens before wave {earlier.wave} closes; move one of them",
+            )
+
+
+def _check_functions(document: Document[Study], catalogue: Catalogue) -> None:
+    study, known = document.value, catalogue.functions
+    places: list[tuple[Location, tuple[str, ...]]] = [
+        (["exposure", "functions"], study.exposure.functions)
+    ]
+    places += [(["outages", i, "functions"], one.functions) for i, one in enumerate(study.outages)]
+    for location, planned in _planned(study):
+        for key in ("exposures", "exposures_each"):
+            places.append(([*location, key], getattr(planned, key)))
+    for location, names in places:
+        for index, name in enumerate(names):
+            chosen = known if location[0] != "plan" else list(study.exposure.functions)
+            if name not in chosen:
+                problem = f"no function '{name}'; {yaml_files.nearest(name, chosen)}"
+                raise document.error([*location, index], problem)
+
+
+def _check_scores(document: Document[Study], known: list[str]) -> None:
+    study = document.value
+    places: list[tuple[Location, tuple[str, ...]]] = [
+        (["outcomes"], study.outcomes),
+        (["covariates", "previous_wave"], study.covariates.previous_wave),
+    ]
+    places += [([*at, "outcomes"], planned.outcomes) for at, planned in _planned(study)]
+    effects = tuple(name for name in study.smallest_effect if name != "per")
+    places += [(["smallest_effect", name], (name,)) for name in effects]
+    for location, names in places:
+        for index, name in enumerate(names):
+            if name not in known:
+                problem = f"no score '{name}'; {yaml_files.nearest(name, known)}"
+                raise document.error([*location, index], problem)
+
+
+def _check_fixed_covariates(document: Document[Study], instruments: tuple[Instrument, ...]) -> None:
+    known = [item.code for one in instruments for item in one.items]
+    for index, name in enumerate(document.value.covariates.fixed):
+        if name not in known:
+            problem = f"no item '{name}'; {yaml_files.nearest(name, known)}"
+            raise document.error(["covariates", "fixed", index], problem)
+
+
+def _check_confirmatory(document: Document[Study]) -> None:
+    names: set[str] = set()
+    for location, planned in _planned(document.value):
+        if planned.specification in names:
+            problem = f"specification '{planned.specification}' stands twice; rename one"
+            raise document.error([*location, "specification"], problem)
+        names.add(planned.specification)
+
+
+def _planned(study: Study) -> list[tuple[list[str | int], PlannedSpecification]]:
+    return [
+        (["plan", part, index], planned)
+        for part in ("confirmatory", "exploratory")
+        for index, planned in enumerate(getattr(study.plan, part))
+    ]

@@ -1,0 +1,154 @@
+"""What may leave: small counts never, and nothing from which they follow."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import disclosure
+from analysis.disclosure import REDACTED
+from models.study import Disclosure
+from tests.lib import panels
+
+RULE = Disclosure()
+rules = st.builds(
+    Disclosure,
+    suppress_below=st.integers(1, 30),
+    round_to=st.integers(1, 30),
+)
+cells = st.lists(st.integers(0, 60), min_size=2, max_size=7)
+
+
+def test_counts_by_hand() -> None:
+    """0 stays, 1 to 7 go, 8 and more go to the nearest 5."""
+    released = disclosure.counts([0, 1, 7, 8, 12, 13, 350], RULE)
+    np.testing.assert_array_equal(released, [0, np.nan, np.nan, 10, 10, 15, 350])
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1), rules)
+def test_no_small_count_survives(exact: list[int], rule: Disclosure) -> None:
+    """Whatever the rule, nothing from 1 to under the threshold is ever shown."""
+    released = disclosure.counts(exact, rule)
+    shown = released[~np.isnan(released)]
+    assert not ((shown > 0) & (shown < rule.suppress_below)).any()
+
+
+@given(st.integers(0, 10_000), rules)
+def test_zero_means_zero(exact: int, rule: Disclosure) -> None:
+    """A released 0 is a true 0, also where rounding is coarse."""
+    assert (disclosure.counts(exact, rule) == 0) == (exact == 0)
+
+
+@given(cells, rules)
+def test_a_withheld_cell_is_never_alone(exact: list[int], rule: Disclosure) -> None:
+    """A row shows all of its cells or withholds at least two."""
+    assert np.isnan(disclosure.row(exact, rule).cells).sum() != 1
+
+
+@given(cells, rules)
+def test_a_total_is_of_what_is_shown(exact: list[int], rule: Disclosure) -> None:
+    """The total adds nothing to the cells that stand beside it."""
+    row = disclosure.row(exact, rule)
+    assert row.total == sum(value for value in row.cells if value == value)
+
+
+def test_no_withheld_cell_follows_from_the_row() -> None:
+    """Every withheld cell could be several numbers, given all that is published.
+
+    Over every row of three cells of up to 12: rows are gathered by what is
+    published of them.
+    """
+    alike: dict[tuple[str, float], list[tuple[int, ...]]] = {}
+    for exact in product(range(13), repeat=3):
+        row = disclosure.row(exact, RULE)
+        alike.setdefault((str(row.cells), row.total), []).append(exact)
+    for rows in alike.values():
+        withheld = np.isnan(disclosure.row(rows[0], RULE).cells)
+        for position in np.flatnonzero(withheld):
+            assert len({row[position] for row in rows}) > 1
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_neither_a_part_nor_its_rest_survives(part: int, rest: int) -> None:
+    """Where a part or what is left of the whole is small, the part is withheld."""
+    released = disclosure.parts([part], [part + rest], RULE)
+    small = 0 < part < 8 or 0 < rest < 8
+    assert np.isnan(released.counts[0]) == small
+
+
+def test_percentages_are_of_rounded_counts() -> None:
+    """33 of 101 is 35 of 100: 35 %, and no whole gives no percentage."""
+    released = disclosure.parts([33, 0], [101, 0], RULE)
+    np.testing.assert_allclose(released.percent, [35.0, np.nan])
+
+
+def test_statistics_need_people_behind_them() -> None:
+    """A mean of 7 people is withheld; one of 8 keeps four significant digits."""
+    released = disclosure.statistics([12.34567, 12.34567, 0.00123456], [7, 8, 8], RULE)
+    np.testing.assert_allclose(released, [np.nan, 12.35, 0.001235], rtol=1e-12)
+
+
+def test_withheld_is_told_from_absent() -> None:
+    """`[REDACTED]` is for what exists; what does not exist stays missing."""
+    column = disclosure.count_column([3, np.nan, 12], RULE)
+    assert column[0] == REDACTED
+    assert pd.isna(column[1])
+    assert column[2] == 10.0
+
+
+@pytest.mark.parametrize("people", [1, 7])
+def test_an_estimate_of_few_people_is_withheld(people: int) -> None:
+    """Nothing of it remains: no coefficient, interval, p, verdict or count."""
+    row = panels.estimate(n_participants=people, n_obs=3 * people, verdict="associated")
+    released = disclosure.estimates(_frame([row]), RULE).iloc[0]
+    for column in ("estimate", "ci_low", "p_value", "verdict", "n_participants"):
+        assert released[column] == REDACTED
+
+
+def test_counts_beside_estimates_are_rounded() -> None:
+    """Rows, people and the degrees of freedom that count people, not the estimate."""
+    row = panels.estimate(n_participants=238, n_obs=803, df=237, estimate=-1.23456)
+    released = disclosure.estimates(_frame([row]), RULE).iloc[0]
+    assert [released[c] for c in ("n_participants", "n_obs", "df", "estimate")] == [
+        240.0,
+        805.0,
+        235.0,
+        -1.23456,
+    ]
+
+
+def test_tests_follow_their_estimates() -> None:
+    """A test of a withheld fit is withheld; its neighbour's is not."""
+    fitted = _frame(
+        [
+            panels.estimate(outcome="pdd_total", n_participants=5, n_obs=10),
+            panels.estimate(outcome="ghsq_formal"),
+        ]
+    )
+    rows = [("functions", o, "mundlak", 7.2, 5.0, 0.2, "") for o in fitted["outcome"]]
+    tests = pd.DataFrame(rows, columns=pd.Index(panels.TEST_COLUMNS))
+    released = disclosure.tests(tests, fitted, RULE)
+    assert list(released["statistic"]) == [REDACTED, 7.2]
+    assert list(released["df"]) == [REDACTED, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("note", "released"),
+    [
+        ("dropped 3 singletons", "dropped [REDACTED] singletons"),
+        ("1,234 rows of 41 persons", "1235 rows of 40 persons"),
+        ("wave 2 of PHQ-9, log1p, 2027-03-01", "wave 2 of PHQ-9, log1p, 2027-03-01"),
+        ("F(5, 237) for a, b", "F(5, 235) for a, b"),
+        ("share 0.31", "share 0.31"),
+    ],
+)
+def test_notes_hold_no_counts(note: str, released: str) -> None:
+    """Whole numbers in notes are counts, unless they name a wave or a day."""
+    assert disclosure.note(note, RULE) == released
+
+
+def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=pd.Index(panels.ESTIMATE_COLUMNS))

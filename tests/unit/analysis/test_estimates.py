@@ -1,0 +1,205 @@
+"""The frames of estimates and tests: columns, order, notes, and no exceptions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.estimates import fit, fit_all
+from analysis.judgement import judge
+from analysis.specifications import Specification
+from models.study import Study, Window
+
+WINDOW = Window(kind="between_waves")
+STATED_ESTIMATES = (
+    "specification, outcome, term, component, exposure, measure, transform, estimator, "
+    "timing, weights, missing, estimate, std_error, std_error_type, statistic, df, "
+    "p_value, p_adjusted, ci_low, ci_high, standardized, equivalence_p, verdict, "
+    "n_obs, n_participants, n_waves, confirmatory, note"
+)
+STATED_TESTS = "specification, outcome, test, statistic, df, p_value, note"
+
+BOTH = Specification(
+    specification="functions",
+    estimator="within_between",
+    outcome="pdd_total",
+    exposures=("story", "column"),
+    measure="days_per_week",
+    transform="none",
+    effects=("wave",),
+    fixed=(),
+    varying=(),
+    window=WINDOW,
+    confirmatory=True,
+)
+FIXED = replace(
+    BOTH,
+    specification="functions.fixed_effects",
+    estimator="fixed_effects",
+    effects=("participant", "wave"),
+    confirmatory=False,
+)
+POOLED = replace(
+    BOTH, specification="logged", estimator="pooled", transform="log1p", measure="count"
+)
+
+
+@pytest.fixture
+def panel():
+    """Twenty persons and three waves of noise."""
+    random = np.random.default_rng(11)
+    n = 60
+    uses = {
+        f"{name}_{measure}": random.gamma(2, 1, n)
+        for name in ("story", "column")
+        for measure in ("days_per_week", "count")
+    }
+    return pd.DataFrame(
+        {
+            "participant_id": np.repeat([f"p{i:02d}" for i in range(20)], 3),
+            "wave": np.tile([1, 2, 3], 20),
+            "pdd_total": random.normal(40, 5, n),
+            **uses,
+        }
+    )
+
+
+def test_columns_are_the_stated_ones(panel):
+    """Both frames have the columns that readers of the files are promised."""
+    results = fit_all([BOTH], {WINDOW: panel})
+    assert ", ".join(results.estimates.columns) == STATED_ESTIMATES
+    assert ", ".join(results.tests.columns) == STATED_TESTS
+
+
+def test_rows_follow_the_plan(panel):
+    """Specifications, exposures and components keep their order."""
+    results = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel})
+    rows = results.estimates[["specification", "term", "component"]]
+    assert rows.to_numpy().tolist() == [
+        ["functions", "story_days_per_week", "within"],
+        ["functions", "story_days_per_week", "between"],
+        ["functions", "column_days_per_week", "within"],
+        ["functions", "column_days_per_week", "between"],
+        ["logged", "log1p(story_count)", "pooled"],
+        ["logged", "log1p(column_count)", "pooled"],
+        ["functions.fixed_effects", "story_days_per_week", "within"],
+        ["functions.fixed_effects", "column_days_per_week", "within"],
+    ]
+
+
+def test_rows_describe_their_specification(panel):
+    """What was fitted, on how much, can be read from the row alone."""
+    row = fit_all([BOTH], {WINDOW: panel}).estimates.iloc[0]
+    assert row["exposure"] == "story"
+    assert row["measure"] == "days_per_week"
+    assert row["std_error_type"] == "cluster_person_cr1"
+    assert (row["timing"], row["weights"], row["missing"]) == (
+        "same",
+        "none",
+        "complete",
+    )
+    assert (row["n_obs"], row["n_participants"], row["n_waves"]) == (60, 20, 3)
+    assert row["df"] == 19
+    assert bool(row["confirmatory"])
+    assert row["note"] == ""
+
+
+def test_tests_of_each_estimator(panel):
+    """Every fit describes collinearity and within shares; one compares components."""
+    tests = fit_all([BOTH, FIXED], {WINDOW: panel}).tests
+    assert tests[["specification", "test"]].to_numpy().tolist() == [
+        ["functions", "within_equals_between"],
+        ["functions", "intraclass_correlation"],
+        ["functions", "vif_max"],
+        ["functions", "within_share"],
+        ["functions", "within_share"],
+        ["functions.fixed_effects", "vif_max"],
+        ["functions.fixed_effects", "within_share"],
+        ["functions.fixed_effects", "within_share"],
+    ]
+
+
+def test_rows_left_out_are_noted(panel):
+    """The note says how many rows had missing values, and how many were alone."""
+    panel.loc[[0, 1, 5], "story_days_per_week"] = np.nan
+    note = fit_all([FIXED], {WINDOW: panel}).estimates["note"][0]
+    assert note == "rows with missing values left out: 3; singleton rows left out: 1"
+
+
+def test_progress_is_told_of_every_fit(panel):
+    """One call after each specification, in order."""
+    seen = []
+    specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
+    fit_all(specifications, {WINDOW: panel}, lambda one: seen.append(one.specification))
+    assert seen == specifications
+
+
+def test_what_cannot_be_fitted_stops_nothing(panel):
+    """Rows without numbers and with a reason; the next specification goes on."""
+    absent = replace(BOTH, outcome="ghsq_formal")
+    estimates = fit_all([absent, FIXED], {WINDOW: panel}).estimates
+    lost = estimates[estimates["outcome"] == "ghsq_formal"]
+    assert len(lost) == 4
+    assert lost["component"].tolist() == ["within", "between"] * 2
+    assert set(lost["note"]) == {"not fitted: the panel has no column ghsq_formal"}
+    assert lost[["estimate", "std_error", "p_value", "df"]].isna().all(axis=None)
+    assert (lost["n_obs"] == 0).all()
+    assert estimates["estimate"].notna().sum() == 2
+
+
+def test_a_window_without_a_panel_is_noted(panel):
+    """Which window was wanted is said by its name."""
+    other = replace(BOTH, window=Window(kind="lookback", days=28))
+    estimates = fit_all([other], {WINDOW: panel}).estimates
+    assert set(estimates["note"]) == {
+        "not fitted: no panel with the window lookback_28"
+    }
+
+
+def test_too_few_rows_are_noted(panel):
+    """Three rows carry three coefficients and no error: a note, not an exception."""
+    found = fit(BOTH, panel.iloc[[0, 1, 3]])
+    assert found.note == "not fitted: 3 rows are too few for 3 coefficients"
+
+
+@pytest.mark.parametrize(
+    ("specification", "why"),
+    [
+        (replace(FIXED, effects=("wave",)), "fixed_effects needs the effect"),
+        (
+            replace(POOLED, effects=("participant",)),
+            "pooled cannot have the effect participant",
+        ),
+    ],
+)
+def test_effects_that_contradict_the_estimator_are_noted(panel, specification, why):
+    """Nothing is silently ignored."""
+    assert why in fit(specification, panel).note
+
+
+def test_no_specifications_give_empty_frames(panel):
+    """An empty plan has the columns and no rows, and can be judged."""
+    results = fit_all([], {WINDOW: panel})
+    assert ", ".join(results.estimates.columns) == STATED_ESTIMATES
+    study = Study.model_validate(
+        {
+            "study": "s",
+            "title": "t",
+            "timezone": "UTC",
+            "waves": [{"wave": 1, "opens_on": "2027-01-11", "closes_on": "2027-01-31"}],
+            "instruments": ["pdd"],
+            "exposure": {"functions": ["story"]},
+            "outcomes": ["pdd_total"],
+        }
+    )
+    assert len(judge(results.estimates, study)) == 0
+    assert len(judge(fit_all([BOTH], {WINDOW: panel}).estimates, study)) == 4
+
+
+def test_the_same_panel_gives_the_same_frames(panel):
+    """Two runs agree in every byte."""
+    first = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel})
+    second = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel.copy()})
+    assert first.estimates.to_csv() == second.estimates.to_csv()
+    assert first.tests.to_csv() == second.tests.to_csv()

@@ -1,0 +1,183 @@
+"""The tables: right numbers, small ones withheld, any platform."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from analysis import tables
+from analysis.disclosure import REDACTED
+from analysis.tables import Table
+from tests.lib import panels
+from tests.lib.panels import Inputs
+
+
+@pytest.fixture(scope="module")
+def u2plus(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """A study with a confirmatory plan."""
+    return panels.u2plus(tmp_path_factory.mktemp("u2plus"))
+
+
+@pytest.fixture
+def forum(tmp_path: Path) -> Inputs:
+    """A small study without one."""
+    return panels.forum(tmp_path)
+
+
+def test_every_table_is_there(u2plus: Inputs) -> None:
+    """A full study yields all tables, under stable names, in the page's order."""
+    assert list(_built(u2plus)) == [
+        "participant_flow",
+        "use",
+        "outcomes_by_wave",
+        "estimates_confirmatory",
+        "estimates_sensitivity",
+        "estimates_exploratory",
+        "tests",
+        "survey_table_1",
+        "survey_table_2",
+        "survey_table_3",
+        "self_report_agreement",
+    ]
+
+
+def test_another_platform_has_the_tables_it_can(forum: Inputs) -> None:
+    """Without plan, tests and self-reports those tables are left out."""
+    built = _built(forum)
+    assert "estimates_exploratory" in built
+    assert not {"estimates_confirmatory", "tests", "self_report_agreement"} & set(built)
+
+
+def test_flow_counts_people(forum: Inputs) -> None:
+    """40, 31, 12 and 5 eligible: rounded, and the last wave withheld."""
+    flow = _built(forum)["participant_flow"].frame
+    assert list(flow["eligible"]) == [40.0, 30.0, 10.0, REDACTED]
+    assert list(flow["lost_since_previous"][:2].fillna(-1)) == [-1, 10.0]
+
+
+def test_nobody_is_lost_between_rounds(forum: Inputs) -> None:
+    """A round's first wave has no previous one."""
+    flow = _built(forum)["participant_flow"].frame
+    assert pd.isna(flow["lost_since_previous"][2])
+
+
+def test_unknown_use_is_not_no_use(u2plus: Inputs) -> None:
+    """Where no use is known there is no mean, and everybody counts as not known."""
+    use = _built(u2plus)["use"].frame
+    row = use[(use["function"] == "cycle") & (use["wave"] == 2)].iloc[0]
+    assert pd.isna(row["mean_days_per_week"])
+    assert (row["n"], row["not_known_percent"]) == (0.0, 100.0)
+
+
+def test_frequencies_sum_to_their_own_n(u2plus: Inputs) -> None:
+    """Each row's n is the total of its shown cells, their percentages of it 100."""
+    for _, row in _built(u2plus)["survey_table_1"].frame.iterrows():
+        shown = [row[f] for f in tables.FREQUENCIES if row[f] != REDACTED]
+        shares = [row[f"{f}_percent"] for f in tables.FREQUENCIES]
+        assert sum(shown) == row["n"]
+        assert sum(s for s in shares if s != REDACTED) == pytest.approx(100)
+
+
+def test_first_wave_is_used_for_the_survey_tables(u2plus: Inputs) -> None:
+    """The correlation is that of the answered rows of wave 1."""
+    first = u2plus.panel[u2plus.panel["wave"] == 1].dropna(subset=["responded_at"])
+    expected = first["story_frequency"].corr(first["pdd_total"])
+    table = _built(u2plus)["survey_table_2"].frame
+    row = table[(table["outcome"] == "pdd_total") & (table["function"] == "story")]
+    assert row["r"].iloc[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_fisher_interval_by_hand() -> None:
+    """r = .5 with n = 28: z = .549306 within .391993 is z of .15603 to .73582."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=28)
+    noise = rng.normal(size=28)
+    x = (x - x.mean()) / x.std()
+    noise -= noise.mean() + x * (x @ noise) / 28
+    y = 0.5 * x + np.sqrt(0.75) * noise / noise.std()
+    np.testing.assert_allclose(
+        tables.correlation(x, y), (0.5, 0.15603, 0.73582), atol=1e-5
+    )
+
+
+def test_a_constant_has_no_correlation() -> None:
+    """It is missing, not zero."""
+    assert np.isnan(tables.correlation(np.ones(20), np.arange(20.0))).all()
+
+
+def test_kappa_agrees_with_statsmodels() -> None:
+    """Quadratically weighted kappa of random codes, computed elsewhere."""
+    rng = np.random.default_rng(2)
+    one = rng.integers(0, 6, 90)
+    other = np.clip(one + rng.integers(-2, 3, 90), 0, 5)
+    crossed = np.zeros((6, 6))
+    np.add.at(crossed, (one, other), 1)
+    expected = cohens_kappa(crossed, wt="quadratic").kappa
+    kappa = tables.weighted_kappa(one.astype(float), other.astype(float), 6)
+    assert kappa == pytest.approx(expected, rel=1e-12)
+
+
+def test_regression_by_hand() -> None:
+    """y = 1, 2, 2, 4 on x = 0, 1, 2, 3: slope .9, error sqrt(.35/5) of it."""
+    fit = tables.regression(np.arange(4.0)[:, None], np.array([1.0, 2, 2, 4]))
+    assert fit is not None
+    assert (fit.slope[0], fit.df) == (pytest.approx(0.9), 2)
+    assert fit.std_error[0] == pytest.approx(np.sqrt(0.35 / 5))
+    assert fit.beta[0] == pytest.approx(0.9 * np.sqrt(5 / 4.75))
+
+
+def test_collinear_regressors_are_not_forced() -> None:
+    """Without identification there is no regression rather than an arbitrary one."""
+    x = np.column_stack([np.arange(9.0), 2 * np.arange(9.0)])
+    assert tables.regression(x, np.arange(9.0)) is None
+
+
+def test_only_confirmatory_estimates_are_judged(u2plus: Inputs) -> None:
+    """Verdicts and corrected p stay with the plan, whatever comes in."""
+    marked = u2plus.estimates.assign(verdict="associated", p_adjusted=0.01)
+    built = tables.build(u2plus.folder, u2plus.panel, marked, u2plus.tests)
+    frames = {table.name: table.frame for table in built}
+    assert frames["estimates_confirmatory"]["verdict"].notna().all()
+    for part in ("sensitivity", "exploratory"):
+        assert frames[f"estimates_{part}"][["verdict", "p_adjusted"]].isna().all().all()
+
+
+def test_estimates_keep_their_columns(u2plus: Inputs) -> None:
+    """The released CSV has the columns of estimates.csv in their order."""
+    frame = _built(u2plus)["estimates_confirmatory"].frame
+    assert tuple(frame.columns) == panels.ESTIMATE_COLUMNS
+
+
+def test_no_small_count_in_any_table(forum: Inputs, u2plus: Inputs) -> None:
+    """Over all tables of both studies no count from 1 to 7 is left."""
+    counts = ("n", "eligible", "answered", "complete_outcomes", "any_use", "not_known")
+    more = ("lost_since_previous", "exact", "n_obs", "n_participants", "outcome_n")
+    for table in (*_built(forum).values(), *_built(u2plus).values()):
+        columns = {*counts, *more, *tables.FREQUENCIES} & set(table.frame.columns)
+        for name in columns:
+            values = pd.to_numeric(table.frame[name], errors="coerce").dropna()
+            assert not values.between(1, 7).any(), (table.name, name)
+
+
+def test_captions_say_whose_survey_is_redone(u2plus: Inputs) -> None:
+    """And that use was self-reported there and is measured here."""
+    for number in (1, 2, 3):
+        caption = _built(u2plus)[f"survey_table_{number}"].caption
+        assert "e21348" in caption
+        assert "self-reported" in caption
+        assert "measured" in caption
+
+
+def test_outcomes_that_are_not_in_the_panel_are_left_out(u2plus: Inputs) -> None:
+    """A missing instrument takes its rows along, not the table."""
+    panel = u2plus.panel.drop(columns=["phq9_total"])
+    built = tables.build(u2plus.folder, panel, u2plus.estimates, u2plus.tests)
+    frame = next(t.frame for t in built if t.name == "outcomes_by_wave")
+    assert set(frame["outcome"]) == {"pdd_total", "ghsq_formal", "ghsq_informal"}
+
+
+def _built(inputs: Inputs) -> dict[str, Table]:
+    built = tables.build(inputs.folder, inputs.panel, inputs.estimates, inputs.tests)
+    return {table.name: table for table in built}
