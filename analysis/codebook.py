@@ -33,7 +33,7 @@ class Entry:
 def describe(folder: StudyFolder, panel: pd.DataFrame) -> pd.DataFrame:
     """Columns column, meaning, unit, source, share_missing; one row a panel column."""
     known = {entry.column: entry for entry in _entries(folder)}
-    rows = [known.get(column, Entry(column, "", "", "")) for column in panel]
+    rows = [known.get(column, Entry(column, "", "", "")) for column in map(str, panel)]
     missing = [float(panel[column].isna().mean()) for column in panel]
     return pd.DataFrame([vars(row) for row in rows]).assign(share_missing=missing)
 

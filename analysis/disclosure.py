@@ -88,16 +88,24 @@ def row(values: npt.ArrayLike, rule: Disclosure) -> Row:
     return Row(cells, float(np.nansum(cells)))
 
 
-def parts(part: npt.ArrayLike, whole: npt.ArrayLike, rule: Disclosure) -> Parts:
+def parts(
+    part: npt.ArrayLike,
+    whole: npt.ArrayLike,
+    rule: Disclosure,
+    shown: Floats | None = None,
+) -> Parts:
     """Counts out of a whole that is shown beside them, and percentages of it.
 
     Withheld where the part is small, where the rest is (it is one subtraction
-    away), and where the whole is. A percentage is of rounded counts.
+    away), and where the whole is. A percentage is of rounded counts. `shown` is
+    the whole as released, where it is itself a part and may be withheld as one.
     """
     exact, of = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
     hidden = small(of - exact, rule) | (small(of, rule) & (exact > 0))
     released = np.where(hidden, np.nan, counts(exact, rule))
-    return Parts(released, percent(released, counts(of, rule)))
+    return Parts(
+        released, percent(released, counts(of, rule) if shown is None else shown)
+    )
 
 
 def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:

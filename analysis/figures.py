@@ -376,21 +376,24 @@ def _trajectory_frame(
     first, last = rows["wave"].min(), rows["wave"].max()
     axes.set_xlim(first - 0.4, last + 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(min(last - first + 1, 8), integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=_STEPS))
-    if from_zero:
-        axes.set_ylim(
-            0,
-            max(float(rows["ci_high"].max()) * 1.08, 0.1)
-            if rows["mean"].notna().any()
-            else 1,
-        )
-    else:
-        axes.margins(y=0.25)
+    ticks = _ticks(rows, from_zero)
+    axes.set_yticks(ticks)
+    axes.set_ylim(ticks[0], ticks[-1])
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("wave")
     canvas.subplots_adjust(left=0.13, right=0.98, top=0.96, bottom=0.24)
+
+
+def _ticks(rows: pd.DataFrame, from_zero: bool) -> list[float]:
+    """Round values from at or below the lowest to at or above the highest drawn."""
+    drawn = rows[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    known = drawn[np.isfinite(drawn)]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    low = 0.0 if from_zero else low
+    ticks = MaxNLocator(3, steps=_STEPS).tick_values(low, max(high, low + 0.1))
+    return [float(tick) for tick in ticks if tick >= 0 or not from_zero]
 
 
 @contextmanager

@@ -170,7 +170,6 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
         *_SIZE,
     ),
     "tests": (
-        _column("Outcome", "name", "outcome"),
         _column("Test", "code", "test"),
         _column("Statistic", "decimal", "statistic"),
         _column("df", "count", "df"),
@@ -216,7 +215,7 @@ _GROUPED_BY = {
     "estimates_confirmatory": ("outcome", *_UNIT),
     "estimates_sensitivity": ("outcome", *_UNIT),
     "estimates_exploratory": ("specification", "outcome", *_UNIT),
-    "tests": ("specification",),
+    "tests": ("specification", "outcome"),
     "survey_table_2": ("outcome",),
     "survey_table_3": ("outcome",),
 }
@@ -497,7 +496,7 @@ def _text(
     values: list[Any], kind: str, decimals: int, labels: Mapping[str, str]
 ) -> str:
     match kind:
-        case "name" | "code":
+        case "name" | "code" | "note":
             return labels.get(values[0], str(values[0]))
         case "count":
             return _count(values[0])

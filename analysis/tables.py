@@ -110,11 +110,15 @@ def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
     """Per wave: who could answer, who did, how fully, and who was lost since."""
     exact = _flow(panel, study)
     rule = study.disclosure
+    answered = disclosure.parts(exact["answered"], exact["eligible"], rule).counts
+    before = np.concatenate([[np.nan], answered[:-1]])
     frame = _keys(exact, study).assign(
         eligible=disclosure.count_column(exact["eligible"], rule),
         **_parts("answered", exact["answered"], exact["eligible"], rule),
-        **_parts("complete_outcomes", exact["complete"], exact["answered"], rule),
-        **_parts("lost_since_previous", exact["lost"], exact["before"], rule),
+        **_parts(
+            "complete_outcomes", exact["complete"], exact["answered"], rule, answered
+        ),
+        **_parts("lost_since_previous", exact["lost"], exact["before"], rule, before),
     )
     caption = (
         "Eligible: enrolled, consented and not withdrawn. Answered: of those eligible"
@@ -489,8 +493,10 @@ def _released(
     return frame.assign(**columns, n=disclosure.count_column(exact["n"], rule))
 
 
-def _parts(name: str, part: Any, whole: Any, rule: Disclosure) -> dict[str, Any]:
-    released = disclosure.parts(part, whole, rule)
+def _parts(
+    name: str, part: Any, whole: Any, rule: Disclosure, shown: Floats | None = None
+) -> dict[str, Any]:
+    released = disclosure.parts(part, whole, rule, shown)
     known = ~np.isnan(np.asarray(part, dtype=float))
     some = known & (np.asarray(whole, dtype=float) > 0)
     return {

@@ -3,7 +3,6 @@
 Heavy libraries are imported inside the commands, so that help is immediate.
 """
 
-import json
 import os
 import sys
 import traceback
@@ -31,14 +30,18 @@ app.add_typer(catalogue_app, name="catalogue")
 
 StudyOption = Annotated[
     Path | None,
-    typer.Option("--study", help="Study folder (default: PANELSTREAM_STUDY, else here)."),
+    typer.Option(
+        "--study", help="Study folder (default: PANELSTREAM_STUDY, else here)."
+    ),
 ]
 AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="State of knowledge, e.g. 2027-05-01T00:00:00Z.")
+    str | None,
+    typer.Option("--as-of", help="State of knowledge, e.g. 2027-05-01T00:00:00Z."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Exit with 4 if anything is rejected or set apart.")
+    bool,
+    typer.Option("--strict", help="Exit with 4 if anything is rejected or set apart."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
@@ -48,7 +51,9 @@ show = Display()
 @app.command()
 def demo(
     out: OutOption = Path("demo"),
-    participants: Annotated[int, typer.Option(min=20, help="People in the study.")] = 350,
+    participants: Annotated[
+        int, typer.Option(min=20, help="People in the study.")
+    ] = 350,
     waves: Annotated[int, typer.Option(min=2, max=20, help="Questionnaire waves.")] = 6,
     seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
 ) -> None:
@@ -73,7 +78,9 @@ def init(folder: Annotated[Path, typer.Argument(help="New study folder.")]) -> N
 
     made = initialise.make(folder)
     show.say(f"{folder}: made {', '.join(made) or 'nothing, all was there'}")
-    show.say(f"next: edit {folder / 'study.yaml'}, then 'panelstream check --study {folder}'")
+    show.say(
+        f"next: edit {folder / 'study.yaml'}, then 'panelstream check --study {folder}'"
+    )
 
 
 @app.command()
@@ -90,7 +97,10 @@ def check(study: StudyOption = None) -> None:
 
 @app.command()
 def ingest(
-    paths: Annotated[list[str], typer.Argument(help="NDJSON files (plain, gzip, zstd), folders, or -.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="NDJSON files (plain, gzip, zstd), folders, or -."),
+    ],
     study: StudyOption = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
@@ -101,11 +111,14 @@ def ingest(
     """
     from flows import imports, inspection
     from flows.workspace import open_workspace
+    from ingest import files
 
+    sources = files.find(paths)
     with open_workspace(study) as workspace:
         with show.reading() as progress:
-            counts = imports.import_events(workspace, paths, progress)
-        report = inspection.after_ingest(workspace, counts)
+            counts = imports.import_events(workspace, sources, progress)
+        origins = [source.name for source in sources]
+        report = inspection.after_ingest(workspace, counts, origins)
     show.arrival(report, as_json=as_json)
     if strict and counts.rejected:
         raise InputRejected(f"{counts.rejected} events were rejected")
@@ -113,7 +126,9 @@ def ingest(
 
 @app.command()
 def roster(
-    file: Annotated[Path, typer.Argument(help="CSV: platform_id,enrolled_on,consent_…")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV: platform_id,enrolled_on,consent_…")
+    ],
     study: StudyOption = None,
 ) -> None:
     """Bring in who is enrolled, since when, and who agreed to what.
@@ -133,9 +148,18 @@ def responses(
     file: Annotated[Path, typer.Argument(help="CSV export of one wave.")],
     wave: Annotated[int, typer.Option("--wave", help="Wave the answers belong to.")],
     study: StudyOption = None,
-    mapping: Annotated[Path | None, typer.Option(help="How headers relate to items (default: mapping.yaml beside FILE).")] = None,
-    links: Annotated[Path | None, typer.Option(help="CSV survey_id,platform_id; read, never stored.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be stored.")] = False,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            help="How headers relate to items (default: mapping.yaml beside FILE)."
+        ),
+    ] = None,
+    links: Annotated[
+        Path | None, typer.Option(help="CSV survey_id,platform_id; read, never stored.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be stored.")
+    ] = False,
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -155,7 +179,9 @@ def responses(
 
 @app.command()
 def panel(
-    out: Annotated[Path, typer.Option("--out", help="File to write: .parquet or .csv.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="File to write: .parquet or .csv.")
+    ],
     study: StudyOption = None,
     as_of: AsOfOption = None,
 ) -> None:

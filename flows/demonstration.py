@@ -50,7 +50,9 @@ class Summary:
         return sum(row.low <= row.planted <= row.high for row in self.rows)
 
 
-def run(out: Path, participants: int, waves: int, seed: int, show: "Display") -> Summary:
+def run(
+    out: Path, participants: int, waves: int, seed: int, show: "Display"
+) -> Summary:
     """Simulate into `out`, import, analyse, and compare. A second run changes no byte.
 
     Raises `UsageError` if `out` holds something else, or a demo of another size.
@@ -89,15 +91,16 @@ def compare(truth: pd.DataFrame, estimates: pd.DataFrame) -> Iterator[Comparison
     """The confirmatory within-person estimates beside what was planted."""
     planted = truth[truth["component"] == "within"]
     shown = estimates[estimates["confirmatory"] & (estimates["component"] == "within")]
-    for row in shown.merge(planted, on=["outcome", "exposure"], suffixes=("", "_planted")).itertuples():
+    both = shown.merge(planted, on=["outcome", "exposure"], suffixes=("", "_planted"))
+    for row in both.to_dict("records"):
         yield Comparison(
-            row.outcome,
-            row.exposure,
-            row.estimate_planted,
-            row.estimate,
-            row.ci_low,
-            row.ci_high,
-            row.verdict,
+            outcome=row["outcome"],
+            exposure=row["exposure"],
+            planted=row["estimate_planted"],
+            estimate=row["estimate"],
+            low=row["ci_low"],
+            high=row["ci_high"],
+            verdict=row["verdict"],
         )
 
 
@@ -105,7 +108,9 @@ def _claim(out: Path, plan: Simulation) -> None:
     """Take an empty folder, or one that holds the very same demo."""
     marker, said = out / MARKER, json.dumps(asdict(plan), default=str, sort_keys=True)
     if marker.exists() and marker.read_text(encoding="utf-8") != said:
-        raise UsageError(f"{out} holds a demo of another size or seed; remove it, or give another --out")
+        raise UsageError(
+            f"{out} holds a demo of another size or seed; remove it, or give another --out"
+        )
     if not marker.exists() and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty and holds no demo; give another --out")
     out.mkdir(parents=True, exist_ok=True)

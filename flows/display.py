@@ -12,7 +12,9 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -55,13 +57,13 @@ class Display:
     @contextmanager
     def reading(self) -> Iterator[Callable[["Source", int], None]]:
         """Progress over files by bytes read."""
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.err, transient=True) as progress:
-            tasks: dict[str, Any] = {}
+        with self._progress(BarColumn(), DownloadColumn()) as progress:
+            tasks: dict[str, TaskID] = {}
 
             def advance(source: "Source", done: int) -> None:
                 if source.path not in tasks:
-                    tasks[source.path] = progress.add_task(source.name, total=source.size or None)
+                    total = source.size or None
+                    tasks[source.path] = progress.add_task(source.name, total=total)
                 progress.update(tasks[source.path], completed=done)
 
             yield advance
@@ -69,18 +71,27 @@ class Display:
     @contextmanager
     def fitting(self) -> Iterator[Callable[[int, int], None]]:
         """Progress over specifications."""
-        columns = (TextColumn("Fitting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.err, transient=True) as progress:
+        with self._progress(BarColumn(), MofNCompleteColumn()) as progress:
             task = progress.add_task("Fitting", total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
         """A spinner over work without steps."""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self.err, transient=True) as progress:
+        with self._progress(SpinnerColumn()) as progress:
             progress.add_task(what, total=None)
             yield
+
+    def _progress(self, *columns: ProgressColumn) -> Progress:
+        """Progress that a person sees and a log does not."""
+        return Progress(
+            TextColumn("{task.description}"),
+            *columns,
+            TimeElapsedColumn(),
+            console=self.err,
+            transient=True,
+            disable=not self.err.is_terminal,
+        )
 
     def arrival(self, report: "ArrivalReport", as_json: bool) -> None:
         """What became of the events of an ingest."""
@@ -100,14 +111,20 @@ class Display:
             self._dead_letters(report)
 
     def _dead_letters(self, report: "ArrivalReport") -> None:
-        reasons = ", ".join(f"{name} {count:,}" for name, count in report.arrived.reasons.items())
+        reasons = ", ".join(
+            f"{name} {count:,}" for name, count in report.arrived.reasons.items()
+        )
         self.say(f"rejected: {reasons}")
         for letter in report.dead_letters[:SHOWN]:
-            index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
+            index = (
+                "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
+            )
             place = f"{letter['origin']}:{letter['line']}{index}"
             self.say(f"  {place}  {letter['reason']}  {letter['field']}".rstrip())
         if len(report.dead_letters) > SHOWN:
-            self.say("  … the rest: panelstream query \"SELECT * FROM dead_letters\"")
+            self.say(
+                '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
+            )
 
     def imported(self, imported: "Imported", dry_run: bool, as_json: bool) -> None:
         """What an import of answers understood."""
@@ -136,24 +153,46 @@ class Display:
 
     def analysis(self, results: "Results", report: "Path") -> None:
         """The report's place, and what could not be fitted."""
-        unfitted = results.estimates[results.estimates["estimate"].isna()]
-        for (name, outcome), rows in unfitted.groupby(["specification", "outcome"], sort=False):
-            self.say(f"not fitted: {name}, {outcome}: {rows['note'].iloc[0]}")
+        without = results.estimates[results.estimates["estimate"].isna()]
+        for note, rows in without.groupby("note", sort=False):
+            names = sorted(set(rows["specification"] + " of " + rows["outcome"]))
+            shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+            self.say(f"{note}: {shown}")
         self.say(f"report: {report}")
 
     def demonstration(self, summary: "Summary") -> None:
         """The planted truth beside the estimates."""
-        table = Table(title="Planted and estimated: points per active day a week more (within a person)")
-        for column in ("outcome", "exposure", "planted", "estimate", "95 % interval", "verdict"):
-            table.add_column(column, justify="left" if column in ("outcome", "exposure", "verdict") else "right")
+        table = Table(
+            title="Planted and estimated: points per active day a week more (within a person)"
+        )
+        for column in (
+            "outcome",
+            "exposure",
+            "planted",
+            "estimate",
+            "95 % interval",
+            "verdict",
+        ):
+            table.add_column(
+                column,
+                justify="left"
+                if column in ("outcome", "exposure", "verdict")
+                else "right",
+            )
         for row in summary.rows:
             inside = "" if row.low <= row.planted <= row.high else "  (outside)"
             table.add_row(
-                row.outcome, row.exposure, f"{row.planted:.2f}", f"{row.estimate:.2f}",
-                f"{row.low:.2f} to {row.high:.2f}{inside}", row.verdict,
+                row.outcome,
+                row.exposure,
+                f"{row.planted:.2f}",
+                f"{row.estimate:.2f}",
+                f"{row.low:.2f} to {row.high:.2f}{inside}",
+                row.verdict,
             )
         self.out.print(table)
-        self.say(f"{summary.covered} of {len(summary.rows)} intervals hold the planted value")
+        self.say(
+            f"{summary.covered} of {len(summary.rows)} intervals hold the planted value"
+        )
         self.say(f"from files to report in {summary.seconds:.1f} s")
         self.say(f"report: {summary.report}")
 
@@ -162,7 +201,11 @@ class Display:
         if as_json:
             self.json(rows.to_pylist())
             return
-        table = Table(*rows.column_names)
+        table = Table()
+        for name in rows.column_names:
+            table.add_column(name, overflow="fold")
         for row in rows.to_pylist():
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
+            table.add_row(
+                *("" if value is None else str(value) for value in row.values())
+            )
         self.out.print(table)

@@ -1,8 +1,9 @@
 """What lies in a study folder, brought into its warehouse."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flows.workspace import Workspace
@@ -39,19 +40,21 @@ def import_folder(workspace: Workspace, progress: Progress = lambda *_: None) ->
     if (folder / ROSTER).exists():
         counts += import_roster(workspace, folder / ROSTER)
     if (folder / EVENTS).is_dir():
-        counts += import_events(workspace, [str(folder / EVENTS)], progress)
+        counts += import_events(workspace, files.find([str(folder / EVENTS)]), progress)
     for file in wave_files(folder):
         import_responses(workspace, file.path, file.wave)
     return counts
 
 
 def import_events(
-    workspace: Workspace, paths: list[str], progress: Progress = lambda *_: None
+    workspace: Workspace,
+    sources: Sequence[Source],
+    progress: Progress = lambda *_: None,
 ) -> Counts:
     """Import event files; `progress` is told the bytes read of each."""
     pipeline, counts = workspace.pipeline, Counts()
-    for source in files.find(paths):
-        counts += files.ingest(source, pipeline, lambda done, one=source: progress(one, done))
+    for source in sources:
+        counts += files.ingest(source, pipeline, partial(progress, source))
     return counts
 
 
@@ -78,14 +81,20 @@ def import_responses(
     study = workspace.folder.study
     numbers = [one.wave for one in study.waves]
     if wave not in numbers:
-        raise UsageError(f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}")
-    known = responses.known(workspace.folder.instruments, workspace.pseudonyms, study.zone)
+        raise UsageError(
+            f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
+        )
+    known = responses.known(
+        workspace.folder.instruments, workspace.pseudonyms, study.zone
+    )
     mapped = survey.read_mapping(mapping or _beside(path, MAPPING))
     link_file = links or _beside(path, LINKS)
     linked = responses.read_links(link_file) if link_file else None
     imported = responses.read(path, wave, known, mapped, linked)
     if strict and imported.set_apart:
-        raise InputRejected(f"{path}: {len(imported.set_apart)} cells or rows would be set apart")
+        raise InputRejected(
+            f"{path}: {len(imported.set_apart)} cells or rows would be set apart"
+        )
     if not dry_run:
         responses.store(imported, workspace.store)
     return imported

@@ -25,9 +25,13 @@ class ArrivalReport:
         }
 
 
-def after_ingest(workspace: Workspace, arrived: Counts) -> ArrivalReport:
-    """Settle, and read what became of the events."""
+def after_ingest(
+    workspace: Workspace, arrived: Counts, origins: list[str]
+) -> ArrivalReport:
+    """Settle, and read what became of the events of some files."""
     workspace.store.settle()
-    [counts] = workspace.store.query("arrival_counts", as_of=workspace.store.next_instant()).to_pylist()
-    letters = workspace.store.query("dead_letters").to_pylist() if arrived.rejected else []
+    [counts] = workspace.store.query(
+        "arrival_counts", as_of=workspace.store.next_instant()
+    ).to_pylist()
+    letters = workspace.store.query("dead_letters", origins=origins).to_pylist()
     return ArrivalReport(arrived, counts, letters)

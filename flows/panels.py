@@ -32,7 +32,8 @@ def build(workspace: Workspace, as_of: datetime | None = None) -> Panels:
     workspace.store.settle()
     at = as_of or workspace.store.newest()
     by_window = {
-        window: build_one(workspace, window, at) for window in workspace.folder.study.windows
+        window: build_one(workspace, window, at)
+        for window in workspace.folder.study.windows
     }
     return Panels(at, by_window)
 
@@ -41,9 +42,12 @@ def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataF
     """One row per participant and wave, use counted over `window`, as of `as_of`."""
     folder, store = workspace.folder, workspace.store
     people = read_people(store, folder.study, as_of)
-    answered = read_answers(workspace, as_of)
+    answered = read_answers(workspace, people, as_of)
     rows = windows.plan(
-        folder.study, window, people, answered[["participant_id", "wave", "responded_at"]]
+        folder.study,
+        window,
+        people,
+        answered[["participant_id", "wave", "responded_at"]],
     )
     name = _panel_name(folder.version, window, as_of)
     return panel.build(
@@ -68,22 +72,31 @@ def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
         round_ends=list(ends),
     ).to_pandas()
     required = [] if study.consent == "external" else list(study.consent.required)
-    consents = store.query("consents", as_of=as_of, zone=study.timezone, scopes=required)
-    people = enrolled.merge(consents.to_pandas(), on="participant", how="left")
+    consents = store.query(
+        "consents", as_of=as_of, zone=study.timezone, scopes=required
+    )
+    people: pd.DataFrame = enrolled.merge(
+        consents.to_pandas(), on="participant", how="left"
+    )
     people = people.rename(columns={"participant": "participant_id"})
     for column in ("enrolled_on", "consented_on", "withdrawn_on"):
         people[column] = _days(people[column])
     return people
 
 
-def read_answers(workspace: Workspace, as_of: datetime) -> pd.DataFrame:
-    """One row per participant and wave that was answered."""
+def read_answers(
+    workspace: Workspace, people: pd.DataFrame, as_of: datetime
+) -> pd.DataFrame:
+    """One row per participant and wave that was answered, of answers that may count."""
     raw = workspace.store.query("answers", as_of=as_of).to_pandas()
     raw = raw.rename(columns={"participant": "participant_id"})
+    raw = windows.permitted(workspace.folder.study, people, raw)
     return answers.one_a_wave(raw, workspace.folder.instruments)
 
 
-def read_heartbeats(store: Store, as_of: datetime) -> list[tuple[str, datetime, datetime]]:
+def read_heartbeats(
+    store: Store, as_of: datetime
+) -> list[tuple[str, datetime, datetime]]:
     """Function, from and to of every heartbeat."""
     rows = store.query("heartbeats", as_of=as_of).to_pylist()
     return [(row["covered"], row["start"], row["end"]) for row in rows]
@@ -113,15 +126,22 @@ def count_use(
         first_on=first - _DAY,
     )
     return Use(
-        _aligned(counted, "event_counts", rows, width), _aligned(counted, "active_days", rows, width)
+        _aligned(counted, "event_counts", rows, width),
+        _aligned(counted, "active_days", rows, width),
     )
 
 
-def _aligned(counted: pa.Table, column: str, rows: pd.DataFrame, width: int) -> np.ndarray:
+def _aligned(
+    counted: pa.Table, column: str, rows: pd.DataFrame, width: int
+) -> np.ndarray:
     """The query's arrays in the order of `rows`; NaN where a row has no window."""
-    found = pd.MultiIndex.from_arrays([counted["participant"].to_pandas(), counted["wave"].to_pandas()])
+    found = pd.MultiIndex.from_arrays(
+        [counted["participant"].to_pandas(), counted["wave"].to_pandas()]
+    )
     wanted = pd.MultiIndex.from_frame(rows[["participant_id", "wave"]])
-    values = np.asarray(counted[column].combine_chunks().flatten(), float).reshape(-1, width)
+    values = np.asarray(counted[column].combine_chunks().flatten(), float).reshape(
+        -1, width
+    )
     place = found.get_indexer(wanted)
     return np.where((place >= 0)[:, None], values[place], np.nan)
 

@@ -24,7 +24,15 @@ from models.study import StudyFolder
 
 PRIVATE, PUBLIC = "private", "public"
 CODE = Path(__file__).parent.parent
-PINNED = ("clickhouse-connect", "chdb", "linearmodels", "numpy", "pandas", "pyarrow", "statsmodels")
+PINNED = (
+    "clickhouse-connect",
+    "chdb",
+    "linearmodels",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "statsmodels",
+)
 
 _PACKAGES = ("models", "ingest", "analysis", "flows")
 _SUFFIXES = {".py", ".sql", ".yaml", ".j2", ".css"}
@@ -46,28 +54,37 @@ class Analysis:
 
 
 def analyse(
-    workspace: Workspace, panels: Panels, progress: Callable[[int, int], None] = lambda *_: None
+    workspace: Workspace,
+    panels: Panels,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Analysis:
     """Fit the plan on the panels and judge it."""
     folder = workspace.folder
     workspace.store.keep_study(folder.version, folder.text)
     specifications, done = expand(folder.study), count(1)
     fitted = estimates.fit_all(
-        specifications, panels.by_window, lambda _: progress(next(done), len(specifications))
+        specifications,
+        panels.by_window,
+        lambda _: progress(next(done), len(specifications)),
     )
     judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return Analysis(folder, panels, judged, describe(folder, panels, counts))
 
 
-def describe(folder: StudyFolder, panels: Panels, counts: Mapping[str, int]) -> dict[str, Any]:
+def describe(
+    folder: StudyFolder, panels: Panels, counts: Mapping[str, int]
+) -> dict[str, Any]:
     """The manifest: what the results depend on, so that they can be made again."""
     return {
         "study": folder.study.study,
         "as_of": panels.as_of.isoformat(),
         "study_version": folder.version,
         "plan_hash": _hash(folder.study.plan.model_dump_json().encode()),
-        "data_hash": {window.name: _hash(_parquet(panel)) for window, panel in panels.by_window.items()},
+        "data_hash": {
+            window.name: _hash(_parquet(panel))
+            for window, panel in panels.by_window.items()
+        },
         "code_hash": code_hash(),
         "versions": {
             "panelstream": version("panelstream"),
@@ -91,7 +108,9 @@ def write(analysis: Analysis, out: Path) -> Path:
         (private / f"{name}.parquet").write_bytes(_parquet(panel))
     _write_csv(analysis.results.estimates, private / "estimates.csv")
     _write_csv(analysis.results.tests, private / "tests.csv")
-    _write_csv(codebook.describe(analysis.folder, analysis.panel), private / "codebook.csv")
+    _write_csv(
+        codebook.describe(analysis.folder, analysis.panel), private / "codebook.csv"
+    )
     text = json.dumps(analysis.manifest, indent=2, sort_keys=True) + "\n"
     (private / "manifest.json").write_text(text, encoding="utf-8")
     return write_report(analysis.folder, out)
@@ -101,7 +120,9 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     """Write public/ from what lies in private/: the report and its tables."""
     private, public = out / PRIVATE, out / PUBLIC
     if not (private / "manifest.json").exists():
-        raise FileError(out, "", "no results here; 'panelstream analyse --out' makes them")
+        raise FileError(
+            out, "", "no results here; 'panelstream analyse --out' makes them"
+        )
     made = report.render(
         folder,
         pd.read_parquet(private / "panel.parquet"),
@@ -140,8 +161,10 @@ def write_panel(panel: pd.DataFrame, path: Path) -> None:
 
 def _parquet(panel: pd.DataFrame) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(panel, preserve_index=False), sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    pq.write_table(
+        pa.Table.from_pandas(panel, preserve_index=False), sink, compression="zstd"
+    )
+    return bytes(sink.getvalue())
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:

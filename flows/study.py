@@ -1,50 +1,88 @@
 """The Prefect flow `study`: import → panel → analyse → report, each step a task."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import flow, task
+from prefect import Task, flow, task
 from prefect.artifacts import create_link_artifact
+from prefect.cache_policies import NO_CACHE
 
 from flows import imports, panels, results
 from flows.panels import Panels
 from flows.results import Analysis
 from flows.workspace import Workspace, open_workspace
+from models.errors import PanelstreamError, Unreachable
 
-_RETRIES = {"retries": 2, "retry_delay_seconds": 5, "persist_result": False, "cache_policy": None}
-"""Every step can be repeated: importing and building again changes nothing."""
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+
+
+def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether trying again can help: a mistake in a file stays one."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, Unreachable) or not isinstance(error, PanelstreamError)
+
+
+def step(name: str) -> Callable[[Callable[Given, Made]], Task[Given, Made]]:
+    """A task that may be repeated: importing and building again changes nothing."""
+    return task(
+        name=name,
+        retries=2,
+        retry_delay_seconds=5,
+        retry_condition_fn=_may_pass,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+@step("import")
+def import_folder(workspace: Workspace) -> None:
+    """Roster, events and survey exports of the folder."""
+    imports.import_folder(workspace)
+
+
+@step("panel")
+def build_panels(workspace: Workspace) -> Panels:
+    """The panel of each window."""
+    return panels.build(workspace)
+
+
+@step("analyse")
+def analyse(workspace: Workspace, built: Panels) -> Analysis:
+    """The plan, fitted and judged."""
+    return results.analyse(workspace, built)
+
+
+@step("report")
+def write_report(analysis: Analysis, out: Path) -> Path:
+    """The results folder, and an artifact that links the report."""
+    path = results.write(analysis, out)
+    create_link_artifact(
+        link=path.resolve().as_uri(), link_text=path.name, key="report"
+    )
+    return path
 
 
 @flow(name="study", persist_result=False)
 def study_flow(study: str = ".", out: str = "results") -> Path:
     """Bring in what lies in the study folder, analyse it, and link the report."""
     with open_workspace(Path(study)) as workspace:
-        import_task(workspace)
-        built = panel_task(workspace)
-        analysis = analyse_task(workspace, built)
-        return report_task(analysis, Path(out))
+        import_folder(workspace)
+        built = build_panels(workspace)
+        analysis = analyse(workspace, built)
+        return write_report(analysis, Path(out))
 
 
-@task(name="import", **_RETRIES)
-def import_task(workspace: Workspace) -> None:
-    """Roster, events and survey exports of the folder."""
-    imports.import_folder(workspace)
+class _OneLine(logging.Filter):
+    """A user's mistake is one line in the log too, without a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], PanelstreamError):
+            record.exc_info = None
+        return True
 
 
-@task(name="panel", **_RETRIES)
-def panel_task(workspace: Workspace) -> Panels:
-    """The panel of each window."""
-    return panels.build(workspace)
-
-
-@task(name="analyse", **_RETRIES)
-def analyse_task(workspace: Workspace, built: Panels) -> Analysis:
-    """The plan, fitted and judged."""
-    return results.analyse(workspace, built)
-
-
-@task(name="report", **_RETRIES)
-def report_task(analysis: Analysis, out: Path) -> Path:
-    """The results folder, and an artifact that links the report."""
-    path = results.write(analysis, out).resolve()
-    create_link_artifact(link=path.as_uri(), link_text=path.name, key="report")
-    return path
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(_OneLine())

@@ -35,7 +35,9 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(path: Path | None = None, clock: Clock = utc_now) -> Iterator[Workspace]:
+def open_workspace(
+    path: Path | None = None, clock: Clock = utc_now
+) -> Iterator[Workspace]:
     """Open the study at `path` (default: PANELSTREAM_STUDY, else here).
 
     Raises `FileError` where a file is wrong, `Unreachable` where the warehouse

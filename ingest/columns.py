@@ -17,12 +17,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from ingest.decode import EARLIEST, FUTURE_TOLERANCE, MAX_EVENT_BYTES, MAX_ID_LENGTH
+from ingest.decode import (
+    EARLIEST,
+    FUTURE_TOLERANCE,
+    MAX_EVENT_BYTES,
+    MAX_ID_LENGTH,
+    UNREADABLE,
+)
 from models.catalogue import Catalogue, EventType, FieldRule
 from models.events import DECODED
 
-_TEXT = ("specversion", "id", "source", "type", "time", "subject", "senttime", "datacontenttype")
-_ARROW = {"one_of": pa.string(), "slug": pa.string(), "integer": pa.int64(), "boolean": pa.bool_()}
+_TEXT = (
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "time",
+    "subject",
+    "senttime",
+    "datacontenttype",
+)
+_ARROW = {
+    "one_of": pa.string(),
+    "slug": pa.string(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+}
 _PYTHON: dict[str, type] = {"one_of": str, "slug": str, "integer": int, "boolean": bool}
 _BLOCK_BYTES = 4 << 20
 _INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
@@ -65,7 +85,9 @@ class ColumnDecoder:
         if table is None:
             return Columns(DECODED.empty_table(), np.arange(len(lines)))
         columns = self._accept(table, kept)
-        return Columns(columns.events, np.union1d(columns.left, np.flatnonzero(~readable)))
+        return Columns(
+            columns.events, np.union1d(columns.left, np.flatnonzero(~readable))
+        )
 
     def _read(self, chunk: bytes) -> pa.Table | None:
         """Parse; None when a row would not be exactly one short line of UTF-8."""
@@ -104,22 +126,33 @@ class ColumnDecoder:
         )
         envelope = [(name, str | None, None) for name in _TEXT]
         more = [("schemaversion", int | None, None), ("data", data | None, None)]
-        return msgspec.json.Decoder(msgspec.defstruct("Envelope", [*envelope, *more], gc=False))
+        return msgspec.json.Decoder(
+            msgspec.defstruct("Envelope", [*envelope, *more], gc=False)
+        )
 
     def _is_readable(self, line: bytes) -> bool:
         try:
             self._decode_envelope.decode(line)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return False
-        return line[:1] == b"{" and line[-1:] == b"}" and len(line) <= MAX_EVENT_BYTES // 2
+        short = len(line) <= MAX_EVENT_BYTES // 2
+        return short and line[:1] == b"{" and line[-1:] == b"}" and _is_utf8(line)
 
     def _accept(self, table: pa.Table, rows: np.ndarray) -> Columns:
         table = table.combine_chunks()
         data = _struct_fields(table)
         good = self._usual(table)
         parts = list(self._by_type(table, data, good))
-        events = pa.concat_tables([part.events for part in parts]) if parts else DECODED.empty_table()
-        taken = np.concatenate([part.left for part in parts]) if parts else np.array([], int)
+        events = (
+            pa.concat_tables([part.events for part in parts])
+            if parts
+            else DECODED.empty_table()
+        )
+        taken = (
+            np.concatenate([part.left for part in parts])
+            if parts
+            else np.array([], int)
+        )
         return Columns(events, np.delete(rows, taken))
 
     def _usual(self, table: pa.Table) -> np.ndarray:
@@ -127,13 +160,15 @@ class ColumnDecoder:
             pc.equal(table["specversion"], "1.0"),
             _short(table["id"]),
             _short(table["subject"]),
-            pc.is_in(table["source"], pa.array(self.catalogue.accepted_sources, pa.string())),
+            pc.is_in(
+                table["source"], pa.array(self.catalogue.accepted_sources, pa.string())
+            ),
             pc.match_substring_regex(table["time"], _INSTANT),
             pc.is_null(table["senttime"]),
             pc.fill_null(pc.equal(table["schemaversion"], 1), True),
             pc.fill_null(pc.equal(table["datacontenttype"], "application/json"), True),
         ]
-        return np.logical_and.reduce([_mask(check) for check in checks])
+        return np.asarray(np.logical_and.reduce([_mask(check) for check in checks]))
 
     def _by_type(
         self, table: pa.Table, data: dict[str, pa.Array], good: np.ndarray
@@ -223,10 +258,14 @@ def _mask(check: pa.Array | pa.ChunkedArray) -> np.ndarray:
 def _fits(rule: EventType, data: dict[str, pa.Array]) -> np.ndarray:
     """Rows whose data has what the type requires and nothing else."""
     checks = [
-        _field_fits(rule.data[name], values) if name in rule.data else _mask(pc.is_null(values))
+        _field_fits(rule.data[name], values)
+        if name in rule.data
+        else _mask(pc.is_null(values))
         for name, values in data.items()
     ]
-    absent = [one for name, one in rule.data.items() if name not in data and one.required]
+    absent = [
+        one for name, one in rule.data.items() if name not in data and one.required
+    ]
     if absent:
         checks.append(np.zeros_like(checks[0] if checks else np.array([], bool)))
     return np.logical_and.reduce(checks) if checks else np.array([], bool)
@@ -236,7 +275,9 @@ def _field_fits(rule: FieldRule, values: pa.Array) -> np.ndarray:
     if rule.kind == "one_of":
         check = pc.is_in(values, pa.array(rule.choices, pa.string()))
     elif rule.kind == "integer":
-        check = pc.and_(pc.greater_equal(values, rule.low), pc.less_equal(values, rule.high))
+        check = pc.and_(
+            pc.greater_equal(values, rule.low), pc.less_equal(values, rule.high)
+        )
     elif rule.kind == "slug":
         check = pc.match_substring_regex(values, _SLUG)
     else:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ MAX_EVENT_BYTES = 65_536
 MAX_ID_LENGTH = 256
 FUTURE_TOLERANCE = timedelta(hours=24)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes that are not JSON can raise."""
 
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)"
@@ -46,10 +49,12 @@ class Decoder:
         else:
             yield self._decode_one(payload, position)
 
-    def _decode_batch(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
+    def _decode_batch(
+        self, payload: bytes, position: Position
+    ) -> Iterator[Event | Rejection]:
         try:
             parts = msgspec.json.decode(payload, type=list[msgspec.Raw])
-        except msgspec.DecodeError:
+        except UNREADABLE:
             yield Rejection("not_json", "", position)
             return
         for index, part in enumerate(parts):
@@ -103,11 +108,11 @@ def canonical(data: Mapping[str, Any]) -> str:
 def _attributes(payload: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         raise _Invalid("not_json") from None
     if not isinstance(value, dict):
         raise _Invalid("not_cloudevent")
-    return cast(dict[str, Any], _present(value))
+    return _present(value)
 
 
 def _present(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,9 @@ def find(paths: list[str]) -> list[Source]:
     return [source for path in paths for source in _sources(path)]
 
 
-def ingest(source: Source, pipeline: Pipeline, progress: Progress = lambda _: None) -> Counts:
+def ingest(
+    source: Source, pipeline: Pipeline, progress: Progress = lambda _: None
+) -> Counts:
     """Send one file through the pipeline; `progress` is told the bytes read so far.
 
     Raises `FileError` where the file cannot be read or ends early; what stood
@@ -81,7 +83,9 @@ def _blocks(name: str, file: IO[bytes], size: int) -> Iterator[bytes]:
         while block := file.read(size):
             yield block
     except (EOFError, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
-        problem = "the compressed file is damaged or ends early; copy it again and repeat"
+        problem = (
+            "the compressed file is damaged or ends early; copy it again and repeat"
+        )
         if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
             problem = f"cannot be read: {error.strerror}"
         raise FileError(name, "", problem) from None
@@ -92,7 +96,9 @@ def _sources(path: str) -> list[Source]:
         return [Source(STDIN, "stdin", 0)]
     place = Path(path)
     if place.is_dir():
-        return [_source(one) for one in sorted(place.iterdir()) if _looks_like_events(one)]
+        return [
+            _source(one) for one in sorted(place.iterdir()) if _looks_like_events(one)
+        ]
     if not place.exists():
         raise FileError(path, "", "no such file")
     return [_source(place)]

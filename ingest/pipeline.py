@@ -77,7 +77,10 @@ class Pipeline:
 
     def process_all(self, raws: Iterable[RawEvents]) -> Iterator[Counts]:
         """Take many batches: while one is written the next ones are prepared."""
-        with ThreadPoolExecutor(_PREPARERS) as preparers, ThreadPoolExecutor(1) as writer:
+        with (
+            ThreadPoolExecutor(_PREPARERS) as preparers,
+            ThreadPoolExecutor(1) as writer,
+        ):
             prepared = _ahead(preparers, self.prepare, raws, _PREPARERS)
             yield from _ahead(writer, self._append, prepared, 1)
 
@@ -101,7 +104,10 @@ class Pipeline:
 
 
 def _ahead(
-    executor: Executor, work: Callable[[Given], Made], inputs: Iterable[Given], depth: int
+    executor: Executor,
+    work: Callable[[Given], Made],
+    inputs: Iterable[Given],
+    depth: int,
 ) -> Iterator[Made]:
     """Results in the order of the inputs, with at most `depth` under way beyond the next."""
     under_way: deque[Future[Made]] = deque()
@@ -134,12 +140,16 @@ def _one_by_one(
             yield from decoder.decode(lines[row], position)
 
 
-def pseudonymise(events: pa.Table, pseudonyms: Pseudonyms, received_at: datetime) -> pa.Table:
+def pseudonymise(
+    events: pa.Table, pseudonyms: Pseudonyms, received_at: datetime
+) -> pa.Table:
     """Replace subjects by participant ids; stamps when we first saw the events."""
     encoded = events["subject"].combine_chunks().dictionary_encode()
     subjects = encoded.dictionary.to_pylist()
     ids = [pseudonyms.of(subject) if subject else NOBODY for subject in subjects]
-    participants = pa.array(ids, PSEUDONYMOUS.field("participant_id").type).take(encoded.indices)
+    participants = pa.array(ids, PSEUDONYMOUS.field("participant_id").type).take(
+        encoded.indices
+    )
     place = events.schema.get_field_index("subject")
     known = events.set_column(place, "participant_id", participants)
     stamp = pa.repeat(pa.scalar(received_at, pa.timestamp("us", "UTC")), known.num_rows)
@@ -156,7 +166,7 @@ def _ranks(column: pa.ChunkedArray) -> np.ndarray:
     encoded = column.combine_chunks().dictionary_encode()
     rank = np.empty(len(encoded.dictionary), np.int64)
     rank[np.asarray(pc.sort_indices(encoded.dictionary))] = np.arange(len(rank))
-    return rank[np.asarray(encoded.indices)]
+    return np.asarray(rank[np.asarray(encoded.indices)])
 
 
 def _table(events: list[Event]) -> pa.Table:
@@ -179,4 +189,8 @@ def _without_refused(events: pa.Table, withdrawn: Mapping[bytes, datetime]) -> p
         for row, event in zip(suspects, events.take(suspects).to_pylist(), strict=True)
         if event["occurred_at"] > withdrawn[event["participant_id"]]
     ]
-    return events.take(np.delete(np.arange(events.num_rows), refused)) if refused else events
+    return (
+        events.take(np.delete(np.arange(events.num_rows), refused))
+        if refused
+        else events
+    )

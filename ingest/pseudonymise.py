@@ -54,7 +54,9 @@ def read_keys(path: Path) -> tuple[bytes, ...]:
         text = path.read_text(encoding="ascii")
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise FileError(path, "", "no pseudonym key; 'panelstream init' makes one") from None
+        raise FileError(
+            path, "", "no pseudonym key; 'panelstream init' makes one"
+        ) from None
     except UnicodeDecodeError:
         raise FileError(path, "", "not a key file: write hex digits only") from None
     if mode & 0o077:
@@ -85,7 +87,9 @@ def _key(path: Path, number: int, line: str) -> bytes:
     except ValueError:
         raise FileError(path, str(number), "not a key: write hex digits only") from None
     if len(key) < 16:
-        raise FileError(path, str(number), "too short: a key has at least 32 hex digits")
+        raise FileError(
+            path, str(number), "too short: a key has at least 32 hex digits"
+        )
     return key
 
 

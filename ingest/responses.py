@@ -20,7 +20,10 @@ from models.errors import FileError
 from models.instruments import Instrument
 from models.store import Store
 
-FORMATS: dict[survey.Format, ModuleType] = {"google_forms": google_forms, "plain": plain}
+FORMATS: dict[survey.Format, ModuleType] = {
+    "google_forms": google_forms,
+    "plain": plain,
+}
 """In the order in which they are tried on a file."""
 
 Answer = tuple[bytes, int, datetime, str, str, str, str]
@@ -69,7 +72,9 @@ class Known:
     zone: ZoneInfo
 
 
-def known(instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneInfo) -> Known:
+def known(
+    instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneInfo
+) -> Known:
     """Items by their code, delivered scales by their score's name."""
     items = {item.code: (one, item.code) for one in instruments for item in one.items}
     for one in instruments:
@@ -80,7 +85,11 @@ def known(instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneI
 
 
 def read(
-    path: Path, wave: int, study: Known, mapping: SurveyMapping, links: Mapping[str, str] | None
+    path: Path,
+    wave: int,
+    study: Known,
+    mapping: SurveyMapping,
+    links: Mapping[str, str] | None,
 ) -> Imported:
     """Read an export without storing anything.
 
@@ -91,7 +100,9 @@ def read(
     form = mapping.format or _detect(export)
     zone = ZoneInfo(mapping.timezone) if mapping.timezone else study.zone
     rows = list(FORMATS[form].rows(export, mapping, list(study.items), zone))
-    checked = [one for row in rows for one in _check(row, wave, path.name, study, links)]
+    checked = [
+        one for row in rows for one in _check(row, wave, path.name, study, links)
+    ]
     answers = [one for one in checked if isinstance(one, tuple)]
     set_apart = tuple(one for one in checked if isinstance(one, SetApart))
     responses = len({(one[0], one[2]) for one in answers})
@@ -111,8 +122,14 @@ def read_links(path: Path) -> dict[str, str]:
     platform_id = survey.column_of(export, "platform_id", "the link")
     links: dict[str, str] = {}
     for number, record in enumerate(export.records, start=2):
-        if record and links.setdefault(record[survey_id], record[platform_id]) != record[platform_id]:
-            raise FileError(path, f"row {number}", "this survey id is linked to two people")
+        if (
+            record
+            and links.setdefault(record[survey_id], record[platform_id])
+            != record[platform_id]
+        ):
+            raise FileError(
+                path, f"row {number}", "this survey id is linked to two people"
+            )
     return links
 
 
@@ -121,7 +138,11 @@ def _detect(export: Export) -> survey.Format:
 
 
 def _check(
-    row: SurveyRow, wave: int, origin: str, study: Known, links: Mapping[str, str] | None
+    row: SurveyRow,
+    wave: int,
+    origin: str,
+    study: Known,
+    links: Mapping[str, str] | None,
 ) -> Iterator[Answer | SetApart]:
     person = row.person if links is None else links.get(row.person, "")
     if not person:

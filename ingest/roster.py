@@ -6,7 +6,7 @@ ids derive from what they say, so that the same fact counts once.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +21,14 @@ from models.errors import FileError
 from models.events import Counts
 from models.study import midnight
 
-COLUMNS = ("platform_id", "enrolled_on", "consent_version", "consent_scopes", "consented_at", "group")
+COLUMNS = (
+    "platform_id",
+    "enrolled_on",
+    "consent_version",
+    "consent_scopes",
+    "consented_at",
+    "group",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,9 @@ class RosterRow:
     group: str
 
 
-def ingest(path: Path, pipeline: Pipeline, pseudonyms: Pseudonyms, zone: ZoneInfo) -> Counts:
+def ingest(
+    path: Path, pipeline: Pipeline, pseudonyms: Pseudonyms, zone: ZoneInfo
+) -> Counts:
     """Read a roster and send its events through the pipeline.
 
     Raises `FileError` with row and column before anything is stored.
@@ -61,24 +70,36 @@ def read(path: Path, zone: ZoneInfo) -> list[RosterRow]:
             problem = f"not a column of a roster; known: {', '.join(COLUMNS)}"
             raise FileError(path, f"column {place + 1}", problem)
     numbered = enumerate(export.records, start=2)
-    return [_row(export, number, record, zone) for number, record in numbered if any(record)]
+    return [
+        _row(export, number, record, zone) for number, record in numbered if any(record)
+    ]
 
 
-def events_of(row: RosterRow, pseudonyms: Pseudonyms, zone: ZoneInfo) -> Iterator[dict[str, object]]:
+def events_of(
+    row: RosterRow, pseudonyms: Pseudonyms, zone: ZoneInfo
+) -> Iterator[dict[str, object]]:
     """The CloudEvents that say the same as the row."""
     group = {"group": row.group} if row.group else {}
-    yield _event("study.enrolled", row, midnight(row.enrolled_on, zone), group, pseudonyms)
+    yield _event(
+        "study.enrolled", row, midnight(row.enrolled_on, zone), group, pseudonyms
+    )
     if row.consented_at is not None:
         agreed = {"version": row.consent_version, "scopes": list(row.consent_scopes)}
         yield _event("study.consent_given", row, row.consented_at, agreed, pseudonyms)
 
 
 def _event(
-    kind: str, row: RosterRow, at: datetime, data: dict[str, object], pseudonyms: Pseudonyms
+    kind: str,
+    row: RosterRow,
+    at: datetime,
+    data: Mapping[str, object],
+    pseudonyms: Pseudonyms,
 ) -> dict[str, object]:
     time = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     # The id is stored, so it is made of the pseudonym and not of the platform's id.
-    said = json.dumps([pseudonyms.of(row.platform_id).hex(), kind, time, data], sort_keys=True)
+    said = json.dumps(
+        [pseudonyms.of(row.platform_id).hex(), kind, time, data], sort_keys=True
+    )
     return {
         "specversion": "1.0",
         "id": hashlib.sha256(said.encode()).hexdigest()[:32],
@@ -90,8 +111,12 @@ def _event(
     }
 
 
-def _row(export: Export, number: int, record: Sequence[str], zone: ZoneInfo) -> RosterRow:
-    cells = {name: cell.strip() for name, cell in zip(export.header, record, strict=True)}
+def _row(
+    export: Export, number: int, record: Sequence[str], zone: ZoneInfo
+) -> RosterRow:
+    cells = {
+        name: cell.strip() for name, cell in zip(export.header, record, strict=True)
+    }
     cell = _Cell(export, number, cells)
     if not cells["platform_id"]:
         raise cell.error("platform_id", "is empty")
@@ -100,7 +125,9 @@ def _row(export: Export, number: int, record: Sequence[str], zone: ZoneInfo) -> 
         platform_id=cells["platform_id"],
         enrolled_on=cell.day("enrolled_on"),
         consent_version=cell.version(consented_at is not None),
-        consent_scopes=tuple(s for s in cells.get("consent_scopes", "").split(";") if s),
+        consent_scopes=tuple(
+            s for s in cells.get("consent_scopes", "").split(";") if s
+        ),
         consented_at=consented_at,
         group=cells.get("group", ""),
     )
@@ -128,7 +155,9 @@ class _Cell:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            raise self.error(column, "not a time; write 2027-01-31T09:30:00+09:00") from None
+            raise self.error(
+                column, "not a time; write 2027-01-31T09:30:00+09:00"
+            ) from None
         return at if at.tzinfo else at.replace(tzinfo=zone)
 
     def version(self, needed: bool) -> int | None:

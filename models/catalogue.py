@@ -44,7 +44,9 @@ class FieldRule(Frozen):
         if (self.kind == "one_of") != bool(self.choices):
             raise ValueError("choices go with kind: one_of, and only with it")
         if not all(_SAFE.fullmatch(choice) for choice in self.choices):
-            raise ValueError("choices are plain words: letters, digits, _ . + - and spaces")
+            raise ValueError(
+                "choices are plain words: letters, digits, _ . + - and spaces"
+            )
         return self
 
     def accepts(self, value: Any) -> bool:
@@ -95,7 +97,9 @@ class Catalogue(Frozen):
                 raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
             for field, rule in one.data.items():
                 if kinds.setdefault(field, rule.kind) != rule.kind:
-                    raise ValueError(f"{name}: '{field}' is of another kind elsewhere; rename it")
+                    raise ValueError(
+                        f"{name}: '{field}' is of another kind elsewhere; rename it"
+                    )
         return self
 
     @cached_property
@@ -106,7 +110,9 @@ class Catalogue(Frozen):
     @cached_property
     def field_kinds(self) -> Mapping[str, str]:
         """The kind of every data field; a name has one kind in the whole catalogue."""
-        return {f: rule.kind for one in self.types.values() for f, rule in one.data.items()}
+        return {
+            f: rule.kind for one in self.types.values() for f, rule in one.data.items()
+        }
 
     def label(self, function: str, language: str = "en") -> str:
         """What readers call a function."""
@@ -126,7 +132,9 @@ def find(name: str, folder: Path) -> Catalogue:
     path = own if own.suffix in {".yaml", ".yml"} else SHIPPED / f"{name}.yaml"
     if not path.exists():
         shipped = sorted(f.stem for f in SHIPPED.glob("*.yaml") if f != STUDY_EVENTS)
-        raise FileError(path.name, "", f"no such catalogue; {yaml_files.nearest(name, shipped)}")
+        raise FileError(
+            path.name, "", f"no such catalogue; {yaml_files.nearest(name, shipped)}"
+        )
     catalogue = yaml_files.read(path, Catalogue).value
     study = yaml_files.read(STUDY_EVENTS, _StudyEvents).value
     return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
@@ -138,6 +146,8 @@ def _is_slug(value: Any) -> bool:
 
 def _is_instant(value: Any) -> bool:
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+        return (
+            isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+        )
     except ValueError:
         return False

@@ -44,7 +44,9 @@ DECODED = pa.schema(
 
 PSEUDONYMOUS = pa.schema(
     [
-        pa.field("participant_id", pa.binary(16)) if column.name == "subject" else column
+        pa.field("participant_id", pa.binary(16))
+        if column.name == "subject"
+        else column
         for column in DECODED
     ]
 )

@@ -149,7 +149,9 @@ def find(name: str, folder: Path) -> Document[Instrument]:
     path = own if own.suffix in {".yaml", ".yml"} else SHIPPED / f"{name}.yaml"
     if not path.exists():
         shipped = sorted(file.stem for file in SHIPPED.glob("*.yaml"))
-        raise FileError(path.name, "", f"no such instrument; {yaml_files.nearest(name, shipped)}")
+        raise FileError(
+            path.name, "", f"no such instrument; {yaml_files.nearest(name, shipped)}"
+        )
     return yaml_files.read(path, Instrument)
 
 
@@ -178,7 +180,9 @@ def self_reports(instrument: Instrument) -> dict[str, str]:
     return {item.function: item.code for item in instrument.items if item.function}
 
 
-def _values(instrument: Instrument, scale: Scale, answers: pd.DataFrame) -> pd.DataFrame:
+def _values(
+    instrument: Instrument, scale: Scale, answers: pd.DataFrame
+) -> pd.DataFrame:
     delivered = f"{instrument.instrument}_{scale.code}"
     codes: Sequence[str] = scale.items or (delivered,)
     values = answers.reindex(columns=list(codes)).astype(float)

@@ -30,7 +30,9 @@ class Intervals:
                 merged[-1][1] = max(merged[-1][1], end)
             elif start < end:
                 merged.append([start, end])
-        return cls(_array(pair[0] for pair in merged), _array(pair[1] for pair in merged))
+        return cls(
+            _array(pair[0] for pair in merged), _array(pair[1] for pair in merged)
+        )
 
     @classmethod
     def always(cls) -> "Intervals":
@@ -39,7 +41,9 @@ class Intervals:
 
     def complement(self) -> "Intervals":
         """The gaps between the intervals."""
-        bounds = np.concatenate([[_ALWAYS[0]], np.ravel([self.starts, self.ends], "F"), [_ALWAYS[1]]])
+        bounds = np.concatenate(
+            [[_ALWAYS[0]], np.ravel([self.starts, self.ends], "F"), [_ALWAYS[1]]]
+        )
         starts, ends = bounds[::2], bounds[1::2]
         return Intervals(starts[starts < ends], ends[starts < ends])
 
@@ -49,7 +53,10 @@ class Intervals:
 
     def plus(self, other: "Intervals") -> "Intervals":
         """The times that are in either."""
-        pairs = [*zip(self.starts, self.ends, strict=True), *zip(other.starts, other.ends, strict=True)]
+        pairs = [
+            *zip(self.starts, self.ends, strict=True),
+            *zip(other.starts, other.ends, strict=True),
+        ]
         return Intervals.of((a.item(), b.item()) for a, b in pairs)
 
     def days_within(self, starts: Instants, ends: Instants) -> npt.NDArray[np.float64]:
@@ -58,7 +65,11 @@ class Intervals:
 
     def _covered_until(self, instants: Instants) -> npt.NDArray[np.float64]:
         """Microseconds covered before each instant: piecewise linear in time."""
-        knots = np.ravel([self.starts, self.ends], "F").astype("datetime64[us]").astype(np.int64)
+        knots = (
+            np.ravel([self.starts, self.ends], "F")
+            .astype("datetime64[us]")
+            .astype(np.int64)
+        )
         lengths = (self.ends - self.starts).astype("timedelta64[us]").astype(np.int64)
         heights = np.repeat(np.concatenate([[0], np.cumsum(lengths)]), 2)[1:-1]
         known = ~np.isnat(instants)
@@ -69,7 +80,9 @@ class Intervals:
 
 
 def _interpolate(
-    at: npt.NDArray[np.int64], knots: npt.NDArray[np.int64], heights: npt.NDArray[np.int64]
+    at: npt.NDArray[np.int64],
+    knots: npt.NDArray[np.int64],
+    heights: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
     """Exact in integers, where `numpy.interp` would round microseconds away."""
     if not len(knots):
@@ -77,7 +90,9 @@ def _interpolate(
     place = np.searchsorted(knots, at, side="right")
     before = np.maximum(place - 1, 0)
     inside = place % 2 == 1
-    return np.where(place == 0, 0, heights[before] + inside * (at - knots[before])).astype(float)
+    return np.where(
+        place == 0, 0, heights[before] + inside * (at - knots[before])
+    ).astype(float)
 
 
 def _utc(instant: datetime) -> np.datetime64:

@@ -19,7 +19,9 @@ class Settings:
     pseudonym_key_file: Path
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str], study: Path | None = None) -> "Settings":
+    def from_environ(
+        cls, environ: Mapping[str, str], study: Path | None = None
+    ) -> "Settings":
         """Read PANELSTREAM_STUDY, PANELSTREAM_WAREHOUSE, PANELSTREAM_PSEUDONYM_KEY_FILE.
 
         `study` (a command's option) wins over the environment, the environment
@@ -29,7 +31,9 @@ class Settings:
         folder = study or Path(environ.get(f"{PREFIX}STUDY", "."))
         values = {**read_env(folder / ".env"), **environ}
         default = f"chdb://{(folder / 'warehouse').resolve()}"
-        key_file = values.get(f"{PREFIX}PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key"))
+        key_file = values.get(
+            f"{PREFIX}PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key")
+        )
         return cls(folder, values.get(f"{PREFIX}WAREHOUSE", default), Path(key_file))
 
 

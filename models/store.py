@@ -67,7 +67,9 @@ class Store:
         pending = [name for name in _names("migrations") if name not in applied]
         for name in pending:
             self._client.command(_read("migrations", name))
-            self._insert("migrations", pa.table({"name": [name], "applied_at": [self._clock()]}))
+            self._insert(
+                "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
+            )
         for name in _names("views"):
             self._client.command(_read("views", name))
         return pending
@@ -77,14 +79,19 @@ class Store:
         at = self.next_instant()
         self._insert("arrivals", _arrival(batch, at))
         if batch.events.num_rows:
-            self._insert("events", batch.events.append_column("recorded_at", _same(at, batch.events)))
+            self._insert(
+                "events",
+                batch.events.append_column("recorded_at", _same(at, batch.events)),
+            )
         if batch.rejections:
             self._insert("dead_letters", _dead_letters(batch.rejections, at))
 
     def append_responses(self, answers: pa.Table) -> None:
         """Record raw answers: the columns of `responses` but for `recorded_at`."""
         at = self.next_instant()
-        self._insert("responses", answers.append_column("recorded_at", _same(at, answers)))
+        self._insert(
+            "responses", answers.append_column("recorded_at", _same(at, answers))
+        )
 
     def keep_study(self, version: str, text: str) -> None:
         """Keep a version of the study file."""
@@ -122,7 +129,9 @@ class Store:
         Raises `UsageError` with the engine's message if the statement is wrong.
         """
         try:
-            return self._client.query_arrow(sql, settings={"readonly": 1}, use_strings=True)
+            return self._client.query_arrow(
+                sql, settings={"readonly": 1}, use_strings=True
+            )
         except ClickHouseError as error:
             raise UsageError(_first_line(error)) from None
 
@@ -159,7 +168,9 @@ def _explain(dsn: str, error: Exception) -> str:
             f"the warehouse {where} cannot be opened; another panelstream process may hold "
             f"it: wait for it to end, or name another one in PANELSTREAM_WAREHOUSE"
         )
-    return f"no warehouse answers at {where} (PANELSTREAM_WAREHOUSE): {_first_line(error)}"
+    return (
+        f"no warehouse answers at {where} (PANELSTREAM_WAREHOUSE): {_first_line(error)}"
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -213,7 +224,9 @@ def _dead_letters(rejections: Sequence[Rejection], at: datetime) -> pa.Table:
             "field": [one.field for one in rejections],
             "origin": [one.position.origin for one in rejections],
             "line": pa.array([one.position.line for one in rejections], pa.uint64()),
-            "batch_index": pa.array([one.position.index for one in rejections], pa.uint32()),
+            "batch_index": pa.array(
+                [one.position.index for one in rejections], pa.uint32()
+            ),
             "recorded_at": pa.array([at] * len(rejections), _INSTANT),
         }
     )

@@ -7,11 +7,18 @@ the catalogue or the instruments, dates that must not overlap.
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
 
 from models import catalogue as catalogues
 from models import instruments as instrument_files
@@ -35,7 +42,9 @@ def known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"'{name}' is not a time zone; write one like Asia/Tokyo") from None
+        raise ValueError(
+            f"'{name}' is not a time zone; write one like Asia/Tokyo"
+        ) from None
     return name
 
 
@@ -100,8 +109,11 @@ class Wave(Frozen):
         """First day and the day after the last, as ordinals or days from enrolment."""
         if self.opens_on and self.closes_on:
             return self.opens_on.toordinal(), self.closes_on.toordinal() + 1
-        assert self.opens_after_days is not None and self.open_days is not None
-        return self.opens_after_days, self.opens_after_days + self.open_days
+        return self._days_after, self._days_after + (self.open_days or 0)
+
+    @property
+    def _days_after(self) -> int:
+        return self.opens_after_days or 0
 
 
 class Consent(Frozen):
@@ -158,7 +170,9 @@ class PlannedSpecification(Frozen):
     @model_validator(mode="after")
     def _some_exposure(self) -> "PlannedSpecification":
         if bool(self.exposures) == bool(self.exposures_each):
-            raise ValueError("give either exposures (jointly) or exposures_each (one by one)")
+            raise ValueError(
+                "give either exposures (jointly) or exposures_each (one by one)"
+            )
         return self
 
 
@@ -247,7 +261,9 @@ def load(folder: Path) -> StudyFolder:
     document = yaml_files.read(folder / FILE, Study)
     study = document.value
     catalogue = catalogues.find(study.catalogue, folder)
-    instruments = tuple(instrument_files.find(name, folder).value for name in study.instruments)
+    instruments = tuple(
+        instrument_files.find(name, folder).value for name in study.instruments
+    )
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     _check_waves(document)
     _check_functions(document, catalogue)
@@ -269,11 +285,16 @@ def day_after(day: date) -> date:
 
 def _check_waves(document: Document[Study]) -> None:
     waves = document.value.waves
-    for index, (earlier, later) in enumerate(zip(waves, waves[1:], strict=False), start=1):
+    for index, (earlier, later) in enumerate(pairwise(waves), start=1):
         if later.wave <= earlier.wave:
-            raise document.error(["waves", index], f"wave {later.wave} after {earlier.wave}: number them upwards")
+            raise document.error(
+                ["waves", index],
+                f"wave {later.wave} after {earlier.wave}: number them upwards",
+            )
         if bool(later.opens_on) != bool(earlier.opens_on):
-            raise document.error(["waves", index], "calendar waves and enrolment waves do not mix")
+            raise document.error(
+                ["waves", index], "calendar waves and enrolment waves do not mix"
+            )
         if later.round < earlier.round:
             raise document.error(["waves", index], "rounds must follow one another")
         same = later.opens_on is not None or later.round == earlier.round
@@ -289,7 +310,10 @@ def _check_functions(document: Document[Study], catalogue: Catalogue) -> None:
     places: list[tuple[Location, tuple[str, ...]]] = [
         (["exposure", "functions"], study.exposure.functions)
     ]
-    places += [(["outages", i, "functions"], one.functions) for i, one in enumerate(study.outages)]
+    places += [
+        (["outages", i, "functions"], one.functions)
+        for i, one in enumerate(study.outages)
+    ]
     for location, planned in _planned(study):
         for key in ("exposures", "exposures_each"):
             places.append(([*location, key], getattr(planned, key)))
@@ -307,9 +331,10 @@ def _check_scores(document: Document[Study], known: list[str]) -> None:
         (["outcomes"], study.outcomes),
         (["covariates", "previous_wave"], study.covariates.previous_wave),
     ]
-    places += [([*at, "outcomes"], planned.outcomes) for at, planned in _planned(study)]
+    for at, planned in _planned(study):
+        places.append(([*at, "outcomes"], planned.outcomes))
     effects = tuple(name for name in study.smallest_effect if name != "per")
-    places += [(["smallest_effect", name], (name,)) for name in effects]
+    places.extend((["smallest_effect", name], (name,)) for name in effects)
     for location, names in places:
         for index, name in enumerate(names):
             if name not in known:
@@ -317,7 +342,9 @@ def _check_scores(document: Document[Study], known: list[str]) -> None:
                 raise document.error([*location, index], problem)
 
 
-def _check_fixed_covariates(document: Document[Study], instruments: tuple[Instrument, ...]) -> None:
+def _check_fixed_covariates(
+    document: Document[Study], instruments: tuple[Instrument, ...]
+) -> None:
     known = [item.code for one in instruments for item in one.items]
     for index, name in enumerate(document.value.covariates.fixed):
         if name not in known:
@@ -329,12 +356,14 @@ def _check_confirmatory(document: Document[Study]) -> None:
     names: set[str] = set()
     for location, planned in _planned(document.value):
         if planned.specification in names:
-            problem = f"specification '{planned.specification}' stands twice; rename one"
+            problem = (
+                f"specification '{planned.specification}' stands twice; rename one"
+            )
             raise document.error([*location, "specification"], problem)
         names.add(planned.specification)
 
 
-def _planned(study: Study) -> list[tuple[list[str | int], PlannedSpecification]]:
+def _planned(study: Study) -> list[tuple[Location, PlannedSpecification]]:
     return [
         (["plan", part, index], planned)
         for part in ("confirmatory", "exploratory")

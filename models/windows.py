@@ -15,18 +15,22 @@ import pandas as pd
 from models.study import Study, Wave, Window, midnight
 
 DAY = "datetime64[D]"
+_FOREVER = np.datetime64("2149-01-01")
 
 
-def plan(study: Study, window: Window, people: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+def plan(
+    study: Study, window: Window, people: pd.DataFrame, answers: pd.DataFrame
+) -> pd.DataFrame:
     """Plan one row per participant and wave, with its window.
 
     `people`: participant_id, round, enrolled_on, consented_on, withdrawn_on (days,
     NaT: never). `answers`: participant_id, wave, responded_at (UTC), one row a wave
-    answered. Returns participant_id, round, wave, wave_index, responded_at, the
-    planned window (start_on, end_on) and the part of it that consent allows to be
-    looked at (seen_from, seen_until); NaT where there is no window.
+    answered, as `permitted` leaves them. Returns participant_id, round, wave,
+    wave_index, responded_at, the planned window (start_on, end_on) and the part of it
+    that consent allows to be looked at (seen_from, seen_until); NaT where there is no
+    window.
     """
-    rows = eligible(study, people)
+    rows = eligible(study, _taking_part(study, people))
     rows = _with_answers(rows, answers, study)
     rows = _with_window(rows, study, window)
     return _with_consent(rows, study)
@@ -43,6 +47,19 @@ def round_bounds(study: Study) -> list[tuple[int, date, date]]:
     return bounds
 
 
+def permitted(
+    study: Study, people: pd.DataFrame, answers: pd.DataFrame
+) -> pd.DataFrame:
+    """The answers given from the day of consent until the day before withdrawal."""
+    agreed = people.drop_duplicates("participant_id").set_index("participant_id")
+    agreed = agreed.reindex(answers["participant_id"])
+    given = local_days(answers["responded_at"], study.zone)
+    kept = ~(given >= agreed["withdrawn_on"].to_numpy(DAY))
+    if study.consent != "external":
+        kept &= given >= agreed["consented_on"].to_numpy(DAY)
+    return answers[kept]
+
+
 def eligible(study: Study, people: pd.DataFrame) -> pd.DataFrame:
     """People × the waves of their round, from enrolment until withdrawal."""
     waves = _waves(study.waves)
@@ -52,16 +69,20 @@ def eligible(study: Study, people: pd.DataFrame) -> pd.DataFrame:
     rows["opens_on"] = origin + rows["opens"].to_numpy("timedelta64[D]")
     rows["closes_before"] = origin + rows["closes"].to_numpy("timedelta64[D]")
     withdrawn = rows["withdrawn_on"].to_numpy(DAY)
+    before = origin + rows["closed"].to_numpy("timedelta64[D]")
+    rows["closed_on"] = np.where(rows["first"], np.datetime64("NaT"), before).astype(DAY)
     there = rows["closes_before"].to_numpy(DAY) > since
     there &= np.isnat(withdrawn) | (rows["opens_on"].to_numpy(DAY) < withdrawn)
     rows = rows[there].sort_values(["participant_id", "wave"], ignore_index=True)
-    return rows.drop(columns=["calendar", "opens", "closes"])
+    return rows.drop(columns=["calendar", "opens", "closes", "closed", "first"])
 
 
 def days_to_instants(days: pd.Series, zone: ZoneInfo) -> np.ndarray:
     """UTC instants (`datetime64[us]`) at which study-local days begin; NaT stays."""
     codes, unique = pd.factorize(days.to_numpy(DAY))
-    begins = [midnight(day.item(), zone).replace(tzinfo=None) for day in unique.astype(DAY)]
+    begins = [
+        midnight(day.item(), zone).replace(tzinfo=None) for day in unique.astype(DAY)
+    ]
     instants = np.array([*begins, None], dtype="datetime64[us]")
     return instants[codes]
 
@@ -72,9 +93,26 @@ def local_days(instants: pd.Series, zone: ZoneInfo) -> np.ndarray:
     return local.dt.tz_localize(None).to_numpy("datetime64[us]").astype(DAY)
 
 
+def _taking_part(study: Study, people: pd.DataFrame) -> pd.DataFrame:
+    """Those who enrolled and consented, both before the day of withdrawal.
+
+    Whether something that somebody did after withdrawing was still taken in depends
+    on the order of arrival, so it must not matter.
+    """
+    withdrawn = people["withdrawn_on"].to_numpy(DAY)
+    until = np.where(np.isnat(withdrawn), _FOREVER, withdrawn).astype(DAY)
+    there = people["enrolled_on"].to_numpy(DAY) < until
+    if study.consent != "external":
+        there &= people["consented_on"].to_numpy(DAY) < until
+    return people[there]
+
+
 def _waves(waves: Iterable[Wave]) -> pd.DataFrame:
-    """Offsets in days from day 1 of the calendar, or from enrolment."""
-    return pd.DataFrame(
+    """Offsets in days from day 1 of the calendar, or from enrolment.
+
+    `closed` is where the wave before in the round closes; none for its `first`.
+    """
+    frame = pd.DataFrame(
         {
             "wave": wave.wave,
             "wave_index": index,
@@ -85,16 +123,16 @@ def _waves(waves: Iterable[Wave]) -> pd.DataFrame:
         }
         for index, wave in enumerate(waves)
     )
+    frame["first"] = ~frame["round"].duplicated()
+    frame["closed"] = frame.groupby("round")["closes"].shift(fill_value=0)
+    return frame
 
 
-def _with_answers(rows: pd.DataFrame, answers: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _with_answers(
+    rows: pd.DataFrame, answers: pd.DataFrame, study: Study
+) -> pd.DataFrame:
     rows = rows.merge(answers, on=["participant_id", "wave"], how="left")
-    answered_on = local_days(rows["responded_at"], study.zone)
-    if study.consent != "external":
-        allowed = rows["consented_on"].to_numpy(DAY) <= answered_on
-        rows["responded_at"] = rows["responded_at"].where(allowed)
-        answered_on = np.where(allowed, answered_on, np.datetime64("NaT")).astype(DAY)
-    rows["answered_on"] = answered_on
+    rows["answered_on"] = local_days(rows["responded_at"], study.zone)
     return rows
 
 
@@ -114,14 +152,17 @@ def _with_window(rows: pd.DataFrame, study: Study, window: Window) -> pd.DataFra
     return rows.assign(start_on=start, end_on=end)
 
 
-def _between_waves(rows: pd.DataFrame, first: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _between_waves(
+    rows: pd.DataFrame, first: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     """From the day after the wave before closed to the opening; the same for all."""
     opens = rows["opens_on"].to_numpy(DAY)
-    before = rows.groupby(["participant_id", "round"])["closes_before"].shift()
-    return _or_first(before.to_numpy(DAY), opens, first), opens
+    return _or_first(rows["closed_on"].to_numpy(DAY), opens, first), opens
 
 
-def _between_responses(rows: pd.DataFrame, first: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _between_responses(
+    rows: pd.DataFrame, first: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     answered = rows["answered_on"].to_numpy(DAY)
     before = rows.groupby("participant_id")["answered_on"].ffill()
     before = before.groupby(rows["participant_id"]).shift()
@@ -151,16 +192,9 @@ def _with_consent(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 
 def _telemetry_from(rows: pd.DataFrame, study: Study) -> np.ndarray:
-    """The day from which telemetry may count; without consent, never."""
-    if study.consent == "external":
+    """The day from which telemetry may count."""
+    if study.consent == "external" or study.consent.telemetry_from == "retrospective":
         return np.full(len(rows), np.datetime64("1970-01-01"))
-    consented = rows["consented_on"].to_numpy(DAY)
-    never = np.datetime64("2149-01-01")
-    rule = study.consent.telemetry_from
-    if rule == "consent":
-        since = consented
-    elif rule == "retrospective":
-        since = np.full(len(rows), np.datetime64("1970-01-01"))
-    else:
-        since = np.full(len(rows), np.datetime64(rule))
-    return np.where(np.isnat(consented), never, since).astype(DAY)
+    if study.consent.telemetry_from == "consent":
+        return rows["consented_on"].to_numpy(DAY)
+    return np.full(len(rows), np.datetime64(study.consent.telemetry_from))

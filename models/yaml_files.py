@@ -117,7 +117,9 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
 def _first_error(path: Path, root: yaml.Node, error: ErrorDetails) -> FileError:
     location, context = list(error["loc"]), error.get("ctx", {})
     if error["type"] == "unknown_key":
-        return FileError(path, str(_line(root, [*location, context["key"]])), error["msg"])
+        return FileError(
+            path, str(_line(root, [*location, context["key"]])), error["msg"]
+        )
     return FileError(path, str(_line(root, location)), _problem(error, context))
 
 
@@ -127,7 +129,9 @@ def _problem(error: ErrorDetails, context: dict[str, Any]) -> str:
         return f"'{name}' is missing"
     if error["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
-        return f"'{error['input']}' is not a {name}; {nearest(str(error['input']), known)}"
+        return (
+            f"'{error['input']}' is not a {name}; {nearest(str(error['input']), known)}"
+        )
     if error["input"] is None:
         return f"'{name}' has no value; a text with a comma needs quotes"
     return f"{name}: {error['msg'].removeprefix('Value error, ')}"

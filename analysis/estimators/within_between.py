@@ -218,12 +218,8 @@ def _within_equals_between(
     for row, j in enumerate(both):
         contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
     covariance = contrasts @ fitted.covariance @ contrasts.T
-    try:
-        result = wald(
-            contrasts @ fitted.coefficients, covariance, design.n_participants
-        )
-    except NotEstimable as problem:
-        return Diagnostic(test, note=f"not estimable: {problem}")
+    differences = contrasts @ fitted.coefficients
+    result = wald(differences, covariance, design.n_participants)
     names = ", ".join(design.columns[j].name for j in both)
     note = f"F({result.count}, {result.df}) for {names}"
     return Diagnostic(test, result.statistic, result.count, result.p_value, note)

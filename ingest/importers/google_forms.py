@@ -47,7 +47,9 @@ def rows(
                 number=number,
                 person=record[person].strip(),
                 responded_at=_time(export, number, record[0], zone),
-                answers={c: _code(labels.get(c, {}), record[p]) for p, c in codes.items()},
+                answers={
+                    c: _code(labels.get(c, {}), record[p]) for p, c in codes.items()
+                },
             )
 
 
@@ -64,7 +66,9 @@ def _code(codes: Mapping[str, str], cell: str) -> str:
 def _time(export: Export, number: int, text: str, zone: ZoneInfo) -> datetime:
     at = _direct(text.strip(), zone) or instant(text, FORMATS, zone)
     if at is None:
-        raise FileError(export.path, f"row {number}, column 1", "not a form's timestamp")
+        raise FileError(
+            export.path, f"row {number}, column 1", "not a form's timestamp"
+        )
     return at
 
 

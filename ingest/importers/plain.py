@@ -39,11 +39,15 @@ def rows(
             )
 
 
-def _time(export: Export, number: int, column: int, text: str, zone: ZoneInfo) -> datetime:
+def _time(
+    export: Export, number: int, column: int, text: str, zone: ZoneInfo
+) -> datetime:
     at = _iso(text, zone) or instant(text, FORMATS, zone)
     if at is None:
         place = f"row {number}, column {column + 1}"
-        raise FileError(export.path, place, "not a time; write 2027-01-31T09:30:00+09:00")
+        raise FileError(
+            export.path, place, "not a time; write 2027-01-31T09:30:00+09:00"
+        )
     return at
 
 

@@ -23,7 +23,10 @@ def _labels(value: Any) -> Any:
     """YAML reads yes, no and numbers as values; in a survey they are labels."""
     words = {True: "yes", False: "no"}
     if isinstance(value, dict):
-        return {str(words.get(k, k) if isinstance(k, bool) else k): str(v) for k, v in value.items()}
+        return {
+            str(words.get(k, k) if isinstance(k, bool) else k): str(v)
+            for k, v in value.items()
+        }
     return value
 
 
@@ -94,10 +97,14 @@ def column_of(export: Export, name: str, what: str) -> int:
         return list(export.header).index(name)
     except ValueError:
         remedy = yaml_files.nearest(name, list(export.header))
-        raise FileError(export.path, "row 1", f"no column '{name}' for {what}; {remedy}") from None
+        raise FileError(
+            export.path, "row 1", f"no column '{name}' for {what}; {remedy}"
+        ) from None
 
 
-def codes_by_column(export: Export, mapping: SurveyMapping, known: Sequence[str]) -> dict[int, str]:
+def codes_by_column(
+    export: Export, mapping: SurveyMapping, known: Sequence[str]
+) -> dict[int, str]:
     """The code of each column that holds answers.
 
     Raises `FileError` for a header that is neither mapped, nor a known code, nor
@@ -110,9 +117,15 @@ def codes_by_column(export: Export, mapping: SurveyMapping, known: Sequence[str]
             continue
         code = mapping.columns.get(header, header)
         if code not in known:
-            raise FileError(export.path, f"column {place + 1}", _unmapped(mapping, header, code, known))
+            raise FileError(
+                export.path,
+                f"column {place + 1}",
+                _unmapped(mapping, header, code, known),
+            )
         if code in codes.values():
-            raise FileError(export.path, f"column {place + 1}", f"'{code}' stands in two columns")
+            raise FileError(
+                export.path, f"column {place + 1}", f"'{code}' stands in two columns"
+            )
         codes[place] = code
     return codes
 
@@ -128,7 +141,9 @@ def instant(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | Non
     return None
 
 
-def _unmapped(mapping: SurveyMapping, header: str, code: str, known: Sequence[str]) -> str:
+def _unmapped(
+    mapping: SurveyMapping, header: str, code: str, known: Sequence[str]
+) -> str:
     """Says what to do; shows a header only if the mapping named it itself."""
     if header in mapping.columns:
         return f"mapped to '{code}', which no instrument has; {yaml_files.nearest(code, known)}"

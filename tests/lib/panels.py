@@ -150,8 +150,8 @@ def forum(path: Path) -> Inputs:
     return Inputs(
         folder=folder,
         panel=_forum_panel(np.random.default_rng(7)),
-        estimates=pd.DataFrame(rows, columns=pd.Index(ESTIMATE_COLUMNS)),
-        tests=pd.DataFrame(columns=pd.Index(TEST_COLUMNS)),
+        estimates=pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS)),
+        tests=pd.DataFrame(columns=list(TEST_COLUMNS)),
         manifest=manifest(),
     )
 
@@ -332,7 +332,7 @@ def _u2plus_estimates(rng: np.random.Generator) -> pd.DataFrame:
                 note="dropped 3 singletons",
             )
         )
-    return pd.DataFrame(rows, columns=pd.Index(ESTIMATE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS))
 
 
 def _tests() -> pd.DataFrame:
@@ -340,7 +340,7 @@ def _tests() -> pd.DataFrame:
         ("functions", outcome, "mundlak", 7.2, 5.0, 0.21, "")
         for outcome in ("pdd_total", "ghsq_formal", "ghsq_informal")
     ]
-    return pd.DataFrame(rows, columns=pd.Index(TEST_COLUMNS))
+    return pd.DataFrame(rows, columns=list(TEST_COLUMNS))
 
 
 def _forum_panel(rng: np.random.Generator) -> pd.DataFrame:

@@ -1,4 +1,4 @@
--- Rejected events by place.
+-- Rejected events of some files, by place.
 SELECT
     origin,
     line,
@@ -6,6 +6,7 @@ SELECT
     reason,
     field
 FROM dead_letters FINAL
+WHERE origin IN {origins:Array(String)}
 ORDER BY
     origin,
     line,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analysis import disclosure
 from analysis.disclosure import REDACTED
+from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from models.study import Disclosure
 from tests.lib import panels
 
@@ -129,7 +130,7 @@ def test_tests_follow_their_estimates() -> None:
         ]
     )
     rows = [("functions", o, "mundlak", 7.2, 5.0, 0.2, "") for o in fitted["outcome"]]
-    tests = pd.DataFrame(rows, columns=pd.Index(panels.TEST_COLUMNS))
+    tests = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     released = disclosure.tests(tests, fitted, RULE)
     assert list(released["statistic"]) == [REDACTED, 7.2]
     assert list(released["df"]) == [REDACTED, 5.0]
@@ -151,4 +152,4 @@ def test_notes_hold_no_counts(note: str, released: str) -> None:
 
 
 def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=pd.Index(panels.ESTIMATE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS))

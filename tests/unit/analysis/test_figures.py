@@ -9,6 +9,7 @@ import pytest
 
 from analysis import figures, tables
 from analysis.disclosure import REDACTED
+from analysis.estimates import ESTIMATE_COLUMNS
 from analysis.figures import Figure
 from tests.lib import panels
 from tests.lib.panels import Inputs
@@ -97,7 +98,7 @@ def test_withheld_estimates_are_not_drawn(tmp_path: Path) -> None:
 def test_nothing_to_draw_is_no_error(tmp_path: Path) -> None:
     """Empty tables make figures without panels."""
     study = panels.forum(tmp_path).folder.study
-    empty = pd.DataFrame(columns=pd.Index(panels.ESTIMATE_COLUMNS))
+    empty = pd.DataFrame(columns=list(ESTIMATE_COLUMNS))
     assert figures.forest(empty, {}, study, "exploratory").panels == ()
     assert figures.use(pd.DataFrame(), {}).panels == ()
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import report
+from analysis.estimates import ESTIMATE_COLUMNS
 from analysis.report import Report
 from models.study import Disclosure
 from tests.lib import panels
@@ -64,8 +65,8 @@ def test_an_answer_is_a_sentence(page: str) -> None:
 def test_summary_counts_the_verdicts(page: str) -> None:
     """18 planned, of which 2 associated, 1 negligible and 15 undecided."""
     assert "18 associations within people were planned" in page
-    found = re.findall(r"<dt>([a-z ]+)</dt>\s*<dd class=\"count\">(\d+)</dd>", page)
-    assert found == [("associated", "2"), ("negligible", "1"), ("undecided", "15")]
+    found = re.findall(r"<dt><b>(\d+)</b> ([a-z ]+)</dt>", page)
+    assert found == [("2", "associated"), ("1", "negligible"), ("15", "undecided")]
 
 
 def test_summary_comes_before_the_details(page: str) -> None:
@@ -185,5 +186,5 @@ def _render(inputs: Inputs) -> Report:
 
 
 def _with_estimates(inputs: Inputs, rows: list[dict[str, object]]) -> Report:
-    frame = pd.DataFrame(rows, columns=pd.Index(panels.ESTIMATE_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS))
     return _render(replace(inputs, estimates=frame))

@@ -9,6 +9,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from analysis import tables
 from analysis.disclosure import REDACTED
+from analysis.estimates import ESTIMATE_COLUMNS
 from analysis.tables import Table
 from tests.lib import panels
 from tests.lib.panels import Inputs
@@ -20,15 +21,21 @@ def u2plus(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     return panels.u2plus(tmp_path_factory.mktemp("u2plus"))
 
 
+@pytest.fixture(scope="module")
+def built(u2plus: Inputs) -> dict[str, Table]:
+    """Its tables by name."""
+    return _built(u2plus)
+
+
 @pytest.fixture
 def forum(tmp_path: Path) -> Inputs:
     """A small study without one."""
     return panels.forum(tmp_path)
 
 
-def test_every_table_is_there(u2plus: Inputs) -> None:
+def test_every_table_is_there(built: dict[str, Table]) -> None:
     """A full study yields all tables, under stable names, in the page's order."""
-    assert list(_built(u2plus)) == [
+    assert list(built) == [
         "participant_flow",
         "use",
         "outcomes_by_wave",
@@ -57,34 +64,48 @@ def test_flow_counts_people(forum: Inputs) -> None:
     assert list(flow["lost_since_previous"][:2].fillna(-1)) == [-1, 10.0]
 
 
+def test_no_percentage_gives_a_withheld_whole_away(forum: Inputs) -> None:
+    """5 of 40 gave no answer: that 35 did is withheld, and so is any share of 35."""
+    panel = forum.panel.copy()
+    unanswered = (panel["wave"] == 1) & (panel.groupby("wave").cumcount() < 5)
+    panel.loc[unanswered, ["responded_at", "mood_calm"]] = np.nan
+    flow = tables.participant_flow(panel, forum.folder.study).frame
+    assert (flow["eligible"][0], flow["answered"][0]) == (40.0, REDACTED)
+    assert flow["complete_outcomes"][0] == 35.0
+    assert flow["complete_outcomes_percent"][0] == REDACTED
+    assert flow["lost_since_previous_percent"][1] == REDACTED
+
+
 def test_nobody_is_lost_between_rounds(forum: Inputs) -> None:
     """A round's first wave has no previous one."""
     flow = _built(forum)["participant_flow"].frame
     assert pd.isna(flow["lost_since_previous"][2])
 
 
-def test_unknown_use_is_not_no_use(u2plus: Inputs) -> None:
+def test_unknown_use_is_not_no_use(built: dict[str, Table]) -> None:
     """Where no use is known there is no mean, and everybody counts as not known."""
-    use = _built(u2plus)["use"].frame
+    use = built["use"].frame
     row = use[(use["function"] == "cycle") & (use["wave"] == 2)].iloc[0]
     assert pd.isna(row["mean_days_per_week"])
     assert (row["n"], row["not_known_percent"]) == (0.0, 100.0)
 
 
-def test_frequencies_sum_to_their_own_n(u2plus: Inputs) -> None:
+def test_frequencies_sum_to_their_own_n(built: dict[str, Table]) -> None:
     """Each row's n is the total of its shown cells, their percentages of it 100."""
-    for _, row in _built(u2plus)["survey_table_1"].frame.iterrows():
+    for _, row in built["survey_table_1"].frame.iterrows():
         shown = [row[f] for f in tables.FREQUENCIES if row[f] != REDACTED]
         shares = [row[f"{f}_percent"] for f in tables.FREQUENCIES]
         assert sum(shown) == row["n"]
         assert sum(s for s in shares if s != REDACTED) == pytest.approx(100)
 
 
-def test_first_wave_is_used_for_the_survey_tables(u2plus: Inputs) -> None:
+def test_first_wave_is_used_for_the_survey_tables(
+    u2plus: Inputs, built: dict[str, Table]
+) -> None:
     """The correlation is that of the answered rows of wave 1."""
     first = u2plus.panel[u2plus.panel["wave"] == 1].dropna(subset=["responded_at"])
     expected = first["story_frequency"].corr(first["pdd_total"])
-    table = _built(u2plus)["survey_table_2"].frame
+    table = built["survey_table_2"].frame
     row = table[(table["outcome"] == "pdd_total") & (table["function"] == "story")]
     assert row["r"].iloc[0] == pytest.approx(expected, rel=1e-3)
 
@@ -144,27 +165,27 @@ def test_only_confirmatory_estimates_are_judged(u2plus: Inputs) -> None:
         assert frames[f"estimates_{part}"][["verdict", "p_adjusted"]].isna().all().all()
 
 
-def test_estimates_keep_their_columns(u2plus: Inputs) -> None:
+def test_estimates_keep_their_columns(built: dict[str, Table]) -> None:
     """The released CSV has the columns of estimates.csv in their order."""
-    frame = _built(u2plus)["estimates_confirmatory"].frame
-    assert tuple(frame.columns) == panels.ESTIMATE_COLUMNS
+    frame = built["estimates_confirmatory"].frame
+    assert tuple(frame.columns) == ESTIMATE_COLUMNS
 
 
-def test_no_small_count_in_any_table(forum: Inputs, u2plus: Inputs) -> None:
+def test_no_small_count_in_any_table(forum: Inputs, built: dict[str, Table]) -> None:
     """Over all tables of both studies no count from 1 to 7 is left."""
     counts = ("n", "eligible", "answered", "complete_outcomes", "any_use", "not_known")
     more = ("lost_since_previous", "exact", "n_obs", "n_participants", "outcome_n")
-    for table in (*_built(forum).values(), *_built(u2plus).values()):
+    for table in (*_built(forum).values(), *built.values()):
         columns = {*counts, *more, *tables.FREQUENCIES} & set(table.frame.columns)
         for name in columns:
             values = pd.to_numeric(table.frame[name], errors="coerce").dropna()
             assert not values.between(1, 7).any(), (table.name, name)
 
 
-def test_captions_say_whose_survey_is_redone(u2plus: Inputs) -> None:
+def test_captions_say_whose_survey_is_redone(built: dict[str, Table]) -> None:
     """And that use was self-reported there and is measured here."""
     for number in (1, 2, 3):
-        caption = _built(u2plus)[f"survey_table_{number}"].caption
+        caption = built[f"survey_table_{number}"].caption
         assert "e21348" in caption
         assert "self-reported" in caption
         assert "measured" in caption

@@ -1,0 +1,64 @@
+"""What tests share: an empty warehouse, and a study that works on it.
+
+One process can have one embedded engine open at a time, and opening one costs more
+than most tests. So each test module that asks for `store` opens one engine, in
+memory, and every test of it finds it migrated and empty. Code under test that
+opens a warehouse by its DSN (a command, `open_workspace`) gets the same one with
+`monkeypatch.setenv("PANELSTREAM_WAREHOUSE", warehouse)`; a module that does not ask
+for `store` or `warehouse` may open another.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.workspace import Workspace
+from models import store as stores
+from models.store import Store
+from tests.lib import studies
+from tests.lib.studies import HandClock
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[str]:
+    """The DSN of an engine that stays open for the tests of one module."""
+    dsn = "chdb://memory"
+    held = stores.connect(dsn)
+    held.migrate()
+    yield dsn
+    held.close()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that stands still until the test sets it."""
+    return HandClock()
+
+
+@pytest.fixture
+def store(engine: str, clock: HandClock) -> Iterator[Store]:
+    """A migrated warehouse without a row."""
+    opened = stores.connect(engine, clock)
+    yield studies.empty(opened)
+    opened.close()
+
+
+@pytest.fixture
+def warehouse(engine: str, store: Store) -> str:
+    """The DSN of the same empty warehouse, for code that opens it by itself."""
+    return engine
+
+
+@pytest.fixture
+def workspace(
+    tmp_path: Path, store: Store, clock: HandClock
+) -> Callable[..., Workspace]:
+    """Make a workspace of the base study, some of its keys changed."""
+
+    def make(**changes: Any) -> Workspace:
+        folder = studies.write(tmp_path / "study", studies.with_base(**changes))
+        return studies.open_in(folder, store, clock)
+
+    return make

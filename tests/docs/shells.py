@@ -1,0 +1,51 @@
+"""Running the commands that pages show, as a reader would type them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+BETWEEN = "=== the next block ==="
+
+
+def environment(home: Path) -> Mapping[str, str]:
+    """This one, with our `panelstream` first on the path and no study of its own."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    kept = {n: v for n, v in os.environ.items() if not n.startswith("PANELSTREAM_")}
+    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    place = {"PATH": path, "HOME": str(home), "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
+    return {**kept, **quiet, **place}
+
+
+def run(scripts: Sequence[str], folder: Path) -> list[str]:
+    """What each script printed (both streams), all run by one `bash -e` in `folder`.
+
+    Fails with everything that was printed if a command fails.
+    """
+    script = f"\necho '{BETWEEN}'\n".join(scripts)
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout.split(BETWEEN)
+
+
+def python(script: str, folder: Path) -> str:
+    """What a Python script printed, run apart in `folder`."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,69 @@
+"""Golden pairs: one payload as a platform sends it, one outcome worked by hand."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest.pipeline import RawEvents, decode
+from models import catalogue
+
+HERE = Path(__file__).parent / "events"
+RECEIVED_AT = datetime(2026, 6, 1, tzinfo=UTC)
+NAMES = sorted(file.stem for file in (HERE / "raw").iterdir())
+PLAIN = (HERE / "raw" / "reaction.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def u2plus():
+    """The shipped catalogue."""
+    return catalogue.find("u2plus", HERE)
+
+
+def outcome(payload, catalogue):
+    """The single outcome of a payload, as the expected files write it."""
+    decoded = decode(RawEvents("f", 1, payload), catalogue, RECEIVED_AT)
+    for rejection in decoded.rejections:
+        said = asdict(rejection)
+        return {"rejected": {"reason": said["reason"], "field": said["field"]}}
+    [event] = decoded.events.to_pylist()
+    times = {
+        name: event[name] and event[name].isoformat()
+        for name in ("occurred_at", "sent_at")
+    }
+    return {"event": event | times}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_payload_has_its_expected_outcome(name, u2plus):
+    """Alone in its chunk, each raw payload gives the expected event or rejection."""
+    expected = json.loads((HERE / "expected" / f"{name}.json").read_text())
+    assert outcome((HERE / "raw" / f"{name}.json").read_bytes(), u2plus) == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_neighbours_do_not_matter(name, u2plus):
+    """Between two plain events the payload has the same outcome, and they are kept."""
+    raw = (HERE / "raw" / f"{name}.json").read_bytes()
+    neighbour = PLAIN.replace(b'"e-1"', b'"other"')
+    raws = RawEvents("f", 1, b"\n".join([neighbour, raw, neighbour]))
+    decoded = decode(raws, u2plus, RECEIVED_AT)
+    expected = json.loads((HERE / "expected" / f"{name}.json").read_text())
+    ids = decoded.events["id"].to_pylist()
+    assert ids.count("other") == 2
+    if "rejected" in expected:
+        [rejection] = decoded.rejections
+        assert (rejection.reason, rejection.field) == (
+            expected["rejected"]["reason"],
+            expected["rejected"]["field"],
+        )
+        assert rejection.position.line == 2
+    else:
+        assert ids.count(expected["event"]["id"]) == 1
+
+
+def test_every_raw_file_has_an_expected_one():
+    """A payload without an outcome would be a test that checks nothing."""
+    assert NAMES == sorted(file.stem for file in (HERE / "expected").iterdir())

@@ -1,0 +1,371 @@
+"""What the panel's exposures must be, computed slowly and obviously.
+
+Written from the words of the design and not from the code under test: loops over
+plain dictionaries, one event and one window at a time. A study is the mapping that
+its YAML gives; arrivals are `tests.lib.studies.Arrival`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.lib.studies import Answer, Arrival
+
+FUNCTIONS = {
+    "u2plus.signed_in": "sign_in",
+    "u2plus.reaction_given": "reaction",
+    "u2plus.story_viewed": "story",
+    "u2plus.story_posted": "story",
+}
+"""Of the types that tests send, those that count towards a function."""
+
+DAY = timedelta(days=1)
+Row = dict[str, Any]
+Days = tuple[date, date]
+Stretch = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the log and the answers say about somebody."""
+
+    who: str
+    consented_on: date | None
+    withdrawn_on: date | None
+    answered: Mapping[int, datetime]
+
+
+class Oracle:
+    """Everything known of a study once `as_of` (the number of an arrival) is in."""
+
+    def __init__(
+        self, study: Mapping[str, Any], arrivals: Sequence[Arrival], as_of: int
+    ) -> None:
+        self.study, self.zone = study, ZoneInfo(study["timezone"])
+        known = arrivals[: as_of + 1]
+        self.log = first_recorded(one for batch in known for one in batch.events)
+        self.answers = [one for batch in known for one in batch.answers]
+
+    def panel(self, window: Any) -> list[Row]:
+        """One row per person and wave, by name and wave."""
+        names = {one["subject"] for one in self.log if "subject" in one}
+        names |= {one.who for one in self.answers}
+        people = [self.person(who) for who in sorted(names)]
+        rows = [row for one in people for row in self.rows(one, window)]
+        return sorted(rows, key=lambda row: (row["who"], row["wave"]))
+
+    def rows(self, person: Person, window: Any) -> Iterator[Row]:
+        """The rows of one person; none for somebody who never took part."""
+        if self.study["consent"] != "external" and person.consented_on is None:
+            return
+        for wave in self.study["waves"]:
+            enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+            if enrolled_on is None:
+                continue
+            opens_on, closed_on = span(wave, enrolled_on)
+            gone = person.withdrawn_on
+            if closed_on <= enrolled_on or (gone and opens_on >= gone):
+                continue
+            yield self.row(person, wave, enrolled_on, window)
+
+    def row(self, person: Person, wave: Row, enrolled_on: date, window: Any) -> Row:
+        """One row: whose, when, over which days, and how much use."""
+        planned = self.window(person, wave, enrolled_on, window)
+        seen = self.seen(person, planned)
+        row: Row = {
+            "who": person.who,
+            "wave": wave["wave"],
+            "wave_index": self.study["waves"].index(wave),
+            "round": wave.get("round", 1),
+            "responded_at": person.answered.get(wave["wave"]),
+            "window_start": self.midnight(planned[0]) if planned else None,
+            "window_end": self.midnight(planned[1]) if planned else None,
+            "window_days": self.length(planned),
+            "observed_days": self.observed_by_any(seen),
+        }
+        for function in self.study["exposure"]["functions"]:
+            for suffix, value in self.use(person.who, function, seen).items():
+                row[f"{function}_{suffix}"] = value
+        return row
+
+    # Who takes part
+
+    def person(self, who: str) -> Person:
+        """When somebody agreed, left, and answered."""
+        left = [
+            self.day(one["time"])
+            for one in self.of(who, "study.consent_withdrawn")
+            if one["data"]["level"] in ("collection", "erase")
+        ]
+        withdrawn_on = min(left, default=None)
+        required = set() if self.external else set(self.study["consent"]["required"])
+        agreed = [
+            self.day(one["time"])
+            for one in self.of(who, "study.consent_given")
+            if required <= set(one["data"]["scopes"])
+        ]
+        kept = [day for day in agreed if withdrawn_on is None or day < withdrawn_on]
+        person = Person(who, min(kept, default=None), withdrawn_on, {})
+        waves = {one.wave for one in self.answers if one.who == who}
+        chosen = {wave: self.chosen(person, wave) for wave in waves}
+        answered = {wave: at for wave, at in chosen.items() if at is not None}
+        return Person(who, person.consented_on, withdrawn_on, answered)
+
+    def chosen(self, person: Person, wave: int) -> datetime | None:
+        """Of the answers that may count, the first complete one, else the first."""
+        may = [
+            one
+            for one in self.answers
+            if (one.who, one.wave) == (person.who, wave) and self.may(person, one)
+        ]
+        complete = [one for one in may if one.complete]
+        return min((one.at for one in complete or may), default=None)
+
+    def may(self, person: Person, answer: Answer) -> bool:
+        """From the day of consent until the day before withdrawal."""
+        day = answer.at.astimezone(self.zone).date()
+        if person.withdrawn_on and day >= person.withdrawn_on:
+            return False
+        if self.external:
+            return True
+        return person.consented_on is not None and person.consented_on <= day
+
+    def enrolled_on(self, person: Person, number: int) -> date | None:
+        """The first day of enrolment that falls into a round."""
+        if self.study.get("enrolment", "roster") == "roster":
+            days = [self.day(one["time"]) for one in self.of(person.who, "study.enrolled")]
+        else:
+            days = [self.day(one["time"]) for one in self.log if one.get("subject") == person.who]
+            days += [
+                one.at.astimezone(self.zone).date()
+                for one in self.answers
+                if one.who == person.who
+            ]
+        start, end = self.round(number)
+        gone = person.withdrawn_on
+        within = [day for day in days if start <= day < end]
+        first = min(within, default=None)
+        return None if first and gone and first >= gone else first
+
+    def round(self, number: int) -> Days:
+        """People enrol in a round from the end of the one before to its own end."""
+        ends = {0: date.min}
+        for wave in self.study["waves"]:
+            if "closes_on" not in wave:
+                return date.min, date.max
+            ends[wave.get("round", 1)] = wave["closes_on"] + DAY
+        earlier = max(one for one in ends if one < number)
+        return ends[earlier], ends[number]
+
+    # Over which days
+
+    def window(
+        self, person: Person, wave: Row, enrolled_on: date, window: Any
+    ) -> Days | None:
+        """The planned window in study-local days, its end not included."""
+        opens_on, _ = span(wave, enrolled_on)
+        at = person.answered.get(wave["wave"])
+        answered_on = at.astimezone(self.zone).date() if at else None
+        first = self.study["exposure"].get("first_window_days")
+        if window == "between_waves":
+            end, start = opens_on, self.closed_before(wave, enrolled_on)
+        elif window == "between_responses":
+            end, start = answered_on, self.answered_before(person, wave)
+        else:
+            end = answered_on or opens_on
+            start = end - window["lookback"] * DAY
+        if end is None:
+            return None
+        if start is None and first is not None:
+            start = end - first * DAY
+        if start is None:
+            return None
+        end = min(end, answered_on or end)
+        return min(start, end), end
+
+    def closed_before(self, wave: Row, enrolled_on: date) -> date | None:
+        """The day after the wave before closed, if the round has one."""
+        number = wave.get("round", 1)
+        before = [
+            span(one, enrolled_on)[1]
+            for one in self.study["waves"]
+            if one["wave"] < wave["wave"] and one.get("round", 1) == number
+        ]
+        return before[-1] if before else None
+
+    def answered_before(self, person: Person, wave: Row) -> date | None:
+        """The day of the person's answer to the latest earlier wave they have a row in."""
+        before = [
+            person.answered[one["wave"]].astimezone(self.zone).date()
+            for one in self.study["waves"]
+            if one["wave"] < wave["wave"]
+            and one["wave"] in person.answered
+            and self.is_in(person, one)
+        ]
+        return before[-1] if before else None
+
+    def is_in(self, person: Person, wave: Row) -> bool:
+        """Whether the person was enrolled when a wave took place."""
+        enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+        if enrolled_on is None:
+            return False
+        opens_on, closed_on = span(wave, enrolled_on)
+        gone = person.withdrawn_on
+        return closed_on > enrolled_on and (gone is None or opens_on < gone)
+
+    def seen(self, person: Person, planned: Days | None) -> Days | None:
+        """The part of a window that consent allows to be looked at."""
+        if planned is None:
+            return None
+        start, end = planned
+        if person.withdrawn_on:
+            end = min(end, person.withdrawn_on)
+        if not self.external:
+            since = self.study["consent"].get("telemetry_from", "consent")
+            if since == "consent":
+                since = person.consented_on
+            if since != "retrospective":
+                start = max(start, since)
+        return start, max(start, end)
+
+    # How much use
+
+    def use(self, who: str, function: str, seen: Days | None) -> Row:
+        """The four measures; none where the log does not cover the window."""
+        nothing = dict.fromkeys(("count", "days", "days_per_week", "frequency"))
+        length = self.length(seen)
+        if not length:
+            return nothing
+        recorded, excused = self.covered(function, seen)
+        if recorded == 0 or recorded + excused < length:
+            return nothing
+        used_on = [
+            self.day(one["time"])
+            for one in self.log
+            if one.get("subject") == who and FUNCTIONS.get(one["type"]) == function
+        ]
+        inside = [day for day in used_on if seen[0] <= day < seen[1]]
+        active = len(set(inside))
+        return {
+            "count": float(len(inside) * length / recorded),
+            "days": float(active * length / recorded),
+            "days_per_week": float(active / recorded * 7),
+            "frequency": frequency(active / recorded * Fraction("365.25")),
+        }
+
+    def covered(self, function: str, seen: Days) -> tuple[Fraction, Fraction]:
+        """Days recorded, and days lost that may be made up for."""
+        recorded, lost, excused = self.coverage(function)
+        found = [Fraction(0), Fraction(0)]
+        for middle, days in self.pieces(seen, [*recorded, *lost]):
+            if holds(excused, middle):
+                found[1] += days
+            elif holds(recorded, middle) and not holds(lost, middle):
+                found[0] += days
+        return found[0], found[1]
+
+    def observed_by_any(self, seen: Days | None) -> float | None:
+        """Days of the window in which some function's log is whole."""
+        if seen is None:
+            return None
+        each = [self.coverage(name) for name in self.study["exposure"]["functions"]]
+        bounds = [one for recorded, lost, _ in each for one in (*recorded, *lost)]
+        total = Fraction(0)
+        for middle, days in self.pieces(seen, bounds):
+            if any(holds(r, middle) and not holds(lost, middle) for r, lost, _ in each):
+                total += days
+        return float(total)
+
+    def coverage(
+        self, function: str
+    ) -> tuple[list[Stretch], list[Stretch], list[Stretch]]:
+        """When a function was recorded; when lost; and which of that is excused."""
+        recorded = [
+            stretch(one["data"])
+            for one in self.log
+            if one["type"] == "study.heartbeat" and function in one["data"]["functions"]
+        ]
+        if self.study["coverage"] == "assumed":
+            recorded = [(datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC))]
+        out = [one for one in self.study.get("outages", ()) if function in one["functions"]]
+        excused = [one for one in out if one.get("handling", "missing") == "prorate"]
+        return recorded, [*map(stretch, out)], [*map(stretch, excused)]
+
+    def pieces(
+        self, seen: Days, bounds: Iterable[Stretch]
+    ) -> Iterator[tuple[datetime, Fraction]]:
+        """The window cut at every bound: an instant inside each piece, its days."""
+        start, end = map(self.midnight, seen)
+        cuts = {at for pair in bounds for at in pair if start < at < end}
+        for one, other in pairwise(sorted({start, end, *cuts})):
+            yield one + (other - one) / 2, days_between(one, other)
+
+    # Days
+
+    @property
+    def external(self) -> bool:
+        """Whether consent is kept elsewhere."""
+        return bool(self.study["consent"] == "external")
+
+    def of(self, who: str, kind: str) -> list[Mapping[str, Any]]:
+        """Somebody's events of one type."""
+        return [
+            one for one in self.log if one.get("subject") == who and one["type"] == kind
+        ]
+
+    def day(self, text: str) -> date:
+        """The study-local day of an instant."""
+        return datetime.fromisoformat(text).astimezone(self.zone).date()
+
+    def midnight(self, day: date) -> datetime:
+        """The instant at which a study-local day begins."""
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+    def length(self, days: Days | None) -> float | None:
+        """Days of 24 hours in a window."""
+        if days is None:
+            return None
+        return float(days_between(*map(self.midnight, days)))
+
+
+def first_recorded(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of events under one (source, id) the first; the others change nothing."""
+    first: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for one in events:
+        first.setdefault((one["source"], one["id"]), one)
+    return list(first.values())
+
+
+def span(wave: Row, enrolled_on: date) -> Days:
+    """First day of a wave, and the day after its last."""
+    if "opens_on" in wave:
+        return wave["opens_on"], wave["closes_on"] + DAY
+    opens_on = enrolled_on + wave["opens_after_days"] * DAY
+    return opens_on, opens_on + wave["open_days"] * DAY
+
+
+def frequency(days_a_year: Fraction) -> float:
+    """The survey's six answers."""
+    if days_a_year == 0:
+        return 0.0
+    limits = (Fraction("3.5"), 25, 97, 239)
+    return 1.0 + sum(days_a_year >= limit for limit in limits)
+
+
+def stretch(one: Mapping[str, Any]) -> Stretch:
+    """From and to of a heartbeat or an outage."""
+    return datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"])
+
+
+def holds(stretches: Iterable[Stretch], at: datetime) -> bool:
+    """Whether an instant lies in any of them."""
+    return any(start <= at < end for start, end in stretches)
+
+
+def days_between(start: datetime, end: datetime) -> Fraction:
+    """Days of 24 hours, exactly."""
+    return Fraction((end - start) // timedelta(microseconds=1), 86_400_000_000)

@@ -1,0 +1,193 @@
+"""Tiny studies for tests of the whole path: a folder, a warehouse, a clock by hand.
+
+A study is a mapping as YAML would give it; what a test does not say is as in
+`BASE`: everybody counts, the log is whole, one wave, two functions. People are
+named by short words, which are also their ids on the platform.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from flows.workspace import Workspace
+from ingest import pseudonymise
+from ingest.pipeline import RawEvents
+from ingest.responses import ANSWERS
+from models import study
+from models.events import Counts
+from models.store import Clock, Store
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+"""When the first batch arrives; after everything that tests let happen."""
+
+KEY = bytes(range(32))
+
+MOOD = """
+instrument: mood
+title: {en: Mood}
+reference: made up for the tests
+licence: none
+items:
+  - {code: calm, low: 0, high: 10}
+  - {code: awake, low: 0, high: 10}
+scales:
+  - {code: total, label: {en: Mood}, items: [calm, awake]}
+"""
+
+BASE: Mapping[str, Any] = {
+    "study": "tiny",
+    "title": "A tiny study",
+    "timezone": "Asia/Tokyo",
+    "consent": "external",
+    "coverage": "assumed",
+    "waves": [{"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}],
+    "instruments": ["mood.yaml"],
+    "exposure": {"window": {"lookback": 7}, "functions": ["story", "reaction"]},
+    "outcomes": ["mood_total"],
+}
+
+
+@dataclass
+class HandClock:
+    """A clock that shows what it was set to, and stands still."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response to the `mood` instrument; not `complete`: one item is left blank."""
+
+    who: str
+    wave: int
+    at: datetime
+    complete: bool = True
+    calm: int = 5
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What arrives together. The n-th arrival (from 0) is recorded n hours after START."""
+
+    events: tuple[Mapping[str, Any], ...] = ()
+    answers: tuple[Answer, ...] = field(default=())
+
+
+def with_base(**changes: Any) -> dict[str, Any]:
+    """The base study with some keys changed."""
+    return {**BASE, **changes}
+
+
+def write(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Write a study folder: study.yaml, mood.yaml and the key file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    (folder / "mood.yaml").write_text(MOOD, encoding="utf-8")
+    if not (folder / "pseudonym.key").exists():
+        pseudonymise.write_key(folder / "pseudonym.key", KEY)
+    return folder
+
+
+def open_in(folder: Path, store: Store, clock: Clock) -> Workspace:
+    """A workspace of a study folder, on a store that is open already."""
+    return Workspace(study.load(folder), store, folder / "pseudonym.key", clock)
+
+
+def empty(store: Store) -> Store:
+    """Remove every row but the list of migrations; far faster than a new warehouse."""
+    client = store._client
+    full = client.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase()"
+        " AND total_rows > 0 AND name != 'migrations'"
+    )
+    for (name,) in full.result_rows:
+        client.command(f"TRUNCATE TABLE {name}")
+    store._last = None
+    return store
+
+
+def event(kind: str, who: str | None, at: datetime, **attributes: Any) -> dict[str, Any]:
+    """A CloudEvent of u2plus, or of the study; `id` is made up unless it is given."""
+    own = kind in {"enrolled", "consent_given", "consent_withdrawn", "heartbeat"}
+    made = {
+        "specversion": "1.0",
+        "id": f"{kind}-{who}-{at.isoformat()}",
+        "source": "u2plus",
+        "type": f"{'study' if own else 'u2plus'}.{kind}",
+        "time": at.isoformat(),
+        **({"subject": who} if who else {}),
+        **attributes,
+    }
+    return made
+
+
+def reaction(who: str, at: datetime, **attributes: Any) -> dict[str, Any]:
+    """A reaction: the one usage event whose data has fields."""
+    data = {"kind": "like", "target": "story"}
+    return event("reaction_given", who, at, **{"data": data, **attributes})
+
+
+def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
+    """Send events through the pipeline as one batch, a line each."""
+    payload = "\n".join(json.dumps(one) for one in events).encode()
+    return workspace.pipeline.process(RawEvents("test.ndjson", 1, payload))
+
+
+def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
+    """Store responses as an import does."""
+    rows = [row for one in answers for row in _answer_rows(workspace, one)]
+    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS))
+
+
+def arrive(workspace: Workspace, clock: HandClock, arrivals: Iterable[Arrival]) -> Counts:
+    """Record arrivals, each at its instant; returns what became of their events."""
+    counts = Counts()
+    for number, arrival in enumerate(arrivals):
+        clock.now = recorded_at(number)
+        if arrival.events:
+            counts += send(workspace, arrival.events)
+        if arrival.answers:
+            answer(workspace, arrival.answers)
+    return counts
+
+
+def recorded_at(number: int) -> datetime:
+    """When the n-th arrival is recorded; its answers follow a microsecond later."""
+    return START + timedelta(hours=number)
+
+
+def as_of(number: int) -> datetime:
+    """An instant at which the n-th arrival is known and the next is not."""
+    return recorded_at(number) + timedelta(minutes=30)
+
+
+def named(workspace: Workspace, panel: pd.DataFrame, people: Iterable[str]) -> pd.DataFrame:
+    """The panel with a column `who` in place of the pseudonyms, by who and wave."""
+    names = {workspace.pseudonyms.of(one).hex(): one for one in people}
+    shown = panel.assign(who=panel["participant_id"].map(names))
+    return shown.drop(columns="participant_id").sort_values(
+        ["who", "wave"], ignore_index=True
+    )
+
+
+def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:
+    shared = {
+        "participant_id": workspace.pseudonyms.of(one.who),
+        "wave": one.wave,
+        "responded_at": one.at.astimezone(UTC),
+        "instrument": "mood",
+        "origin": "test.csv",
+    }
+    yield {**shared, "item": "calm", "answer": str(one.calm)}
+    yield {**shared, "item": "awake", "answer": "5" if one.complete else ""}

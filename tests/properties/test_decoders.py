@@ -1,0 +1,170 @@
+"""The fast road and the strict one agree, whatever stands in a chunk."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.columns import ColumnDecoder
+from ingest.decode import Decoder
+from ingest.pipeline import RawEvents, decode
+from models import catalogue
+from models.events import Event, Position, Rejection
+
+RECEIVED_AT = datetime(2026, 6, 1, tzinfo=UTC)
+FOLDER = Path(__file__).parents[2] / "examples" / "lifesnaps"
+CATALOGUE = catalogue.find("catalogue.yaml", FOLDER)
+CANARY = "canary-7f3a"
+
+usual = settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=int(os.environ.get("PANELSTREAM_EXAMPLES", "60")),
+)
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.sampled_from(["", "1.0", "happy", "walk", "2026-01-01T00:00:00Z", CANARY]),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner)
+    ),
+    max_leaves=4,
+)
+data_fields = st.dictionaries(
+    st.sampled_from(["steps", "minutes", "mood", "badge", "group", "functions", "x"]),
+    values,
+    max_size=3,
+)
+plain_data = {
+    "lifesnaps.day_worn": st.fixed_dictionaries({"steps": st.integers(0, 10**6)}),
+    "lifesnaps.mood_reported": st.fixed_dictionaries(
+        {"mood": st.sampled_from(["happy", "sad"])}
+    ),
+    "lifesnaps.badge_earned": st.fixed_dictionaries({"badge": st.just("steps_10k")}),
+    "lifesnaps.mindfulness_done": st.just({}),
+}
+
+
+@st.composite
+def plain_events(draw):
+    """An event that nothing is wrong with."""
+    kind = draw(st.sampled_from(sorted(plain_data)))
+    return {
+        "specversion": "1.0",
+        "id": draw(st.text("abc123", min_size=1, max_size=6)),
+        "source": "lifesnaps",
+        "type": kind,
+        "time": draw(
+            st.datetimes(datetime(2021, 1, 1), datetime(2026, 6, 3)).map(  # noqa: DTZ001 - the Z is written
+                lambda at: at.isoformat() + "Z"
+            )
+        ),
+        "subject": draw(st.sampled_from(["p01", "p02", "利用者"])),
+        "data": draw(plain_data[kind]),
+    }
+
+
+@st.composite
+def spoilt_events(draw):
+    """A plain event with some attribute replaced, removed or added."""
+    event = draw(plain_events())
+    name = draw(
+        st.sampled_from([*event, "schemaversion", "senttime", "datacontenttype", "ext"])
+    )
+    if name in event and draw(st.booleans()):
+        del event[name]
+    else:
+        event[name] = draw(data_fields if name == "data" else values)
+    return event
+
+
+lines = st.one_of(
+    plain_events().map(lambda one: json.dumps(one).encode()),
+    spoilt_events().map(lambda one: json.dumps(one).encode()),
+    st.lists(spoilt_events(), max_size=2).map(lambda many: json.dumps(many).encode()),
+    st.binary(max_size=30).map(lambda some: some.replace(b"\n", b"")),
+    plain_events().map(lambda one: json.dumps(one, indent=0).encode()[:40]),
+    plain_events().map(lambda one: (json.dumps(one) * 2).encode()),
+    plain_events().map(lambda one: json.dumps(one).encode() + b"\r"),
+    st.just(b""),
+).map(lambda line: line.replace(b"\n", b" "))
+
+
+def strictly(chunk):
+    """Every line by the strict decoder alone."""
+    decoder = Decoder(CATALOGUE, RECEIVED_AT)
+    return [
+        outcome
+        for number, line in enumerate(chunk, start=1)
+        if line.strip()
+        for outcome in decoder.decode(line, Position("f", number))
+    ]
+
+
+def rows(events):
+    """Events as comparable rows, in an order that arrival does not matter to."""
+    return sorted(
+        repr(
+            one._replace(occurred_at=_said(one.occurred_at), sent_at=_said(one.sent_at))
+        )
+        for one in events
+    )
+
+
+def _said(at):
+    """An instant as text, whichever class its zone is of."""
+    return at and at.isoformat()
+
+
+@usual
+@given(st.lists(lines, min_size=1, max_size=12))
+def test_chunk_gives_what_its_lines_give(chunk):
+    """A chunk decodes to the events and rejections of its lines, one by one."""
+    expected = strictly(chunk)
+    decoded = decode(RawEvents("f", 1, b"\n".join(chunk)), CATALOGUE, RECEIVED_AT)
+    events = [Event(**row) for row in decoded.events.to_pylist()]
+    assert rows(events) == rows(e for e in expected if isinstance(e, Event))
+    rejections = [one for one in expected if isinstance(one, Rejection)]
+    assert sorted(map(repr, decoded.rejections)) == sorted(map(repr, rejections))
+
+
+@usual
+@given(st.lists(plain_events(), min_size=1, max_size=12))
+def test_plain_chunks_take_the_fast_road(events):
+    """Events that nothing is wrong with are left to the strict decoder only if late."""
+    chunk = "\n".join(json.dumps(one) for one in events).encode()
+    columns = ColumnDecoder(CATALOGUE, RECEIVED_AT).decode(chunk)
+    future = [one for one in events if one["time"] > "2026-06-02T00:00:00Z"]
+    assert len(columns.left) == len(future)
+
+
+@usual
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_never_raise(payload):
+    """Whatever the bytes are, every line that is not blank has an outcome."""
+    decoded = decode(RawEvents("f", 1, payload), CATALOGUE, RECEIVED_AT)
+    outcomes = decoded.events.num_rows + len(decoded.rejections)
+    written = [line for line in payload.split(b"\n") if line.strip()]
+    batches = [line for line in written if line.lstrip()[:1] == b"["]
+    assert outcomes >= len(written) - len(batches)
+
+
+@usual
+@given(st.lists(spoilt_events(), min_size=1, max_size=6))
+def test_rejections_carry_no_value(events):
+    """A value planted in an event never stands in its rejection."""
+    for event in events:
+        event["data"] = {CANARY: CANARY}
+    chunk = "\n".join(json.dumps(one) for one in events).encode()
+    decoded = decode(RawEvents("f", 1, chunk), CATALOGUE, RECEIVED_AT)
+    assert CANARY not in repr(decoded.rejections)
