@@ -2,9 +2,11 @@
 
 import gzip
 import sys
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -19,6 +21,7 @@ BATCH_BYTES = 32 << 20
 """About 150,000 events: large enough for the engine, small enough for memory."""
 
 STDIN = "-"
+_BLOCK_BYTES, _ZSTD_BYTES = 4 << 20, 64 << 10
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
 """Stands in for a line beyond all bounds, so that it is rejected as too large."""
@@ -48,47 +51,79 @@ def ingest(
 ) -> Counts:
     """Send one file through the pipeline; `progress` is told the bytes read so far.
 
-    Raises `FileError` where the file cannot be read or ends early; what stood
-    before that place is stored, and reading it again is harmless.
+    Raises `FileError` where the file cannot be read or ends early; what was stored
+    until then stays, and reading the file again is harmless.
     """
     counts = Counts()
     with closing(_open(source)) as file:
-        reader = _decompressed(file)
-        for arrived in pipeline.process_all(batches(source.name, reader, BATCH_BYTES)):
+        raws = batches(source.name, _blocks(source.name, file), BATCH_BYTES)
+        for arrived in pipeline.process_all(raws):
             counts += arrived
             progress(file.tell() if source.size else 0)
     return counts
 
 
-def batches(name: str, file: IO[bytes], size: int) -> Iterator[RawEvents]:
-    """Cut a stream into batches of whole lines of about `size` bytes."""
+def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:
+    """Cut a stream of bytes into batches of whole lines of about `size` bytes."""
     line, rest = 1, b""
-    for block in _blocks(name, file, size):
-        whole, newline, rest = _cut(rest + block)
+    for text in _gathered(blocks, size):
+        whole, newline, rest = _cut(rest + text)
         if newline:
             yield RawEvents(name, line, whole)
             line += whole.count(b"\n") + 1
-        elif len(rest) > size:
+        elif len(rest) > size + MAX_EVENT_BYTES:
             rest = _OVERLONG
     if rest:
         yield RawEvents(name, line, rest)
+
+
+def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Blocks joined until they hold at least `size` bytes."""
+    parts: list[bytes] = []
+    for block in blocks:
+        parts.append(block)
+        if sum(map(len, parts)) >= size:
+            yield b"".join(parts)
+            parts = []
+    yield b"".join(parts)
 
 
 def _cut(text: bytes) -> tuple[bytes, bytes, bytes]:
     return text.rpartition(b"\n") if b"\n" in text else (b"", b"", text)
 
 
-def _blocks(name: str, file: IO[bytes], size: int) -> Iterator[bytes]:
+def _blocks(name: str, file: BinaryIO) -> Iterator[bytes]:
+    """The content, decompressed by what it is: exports are often renamed."""
+    start = cast(BufferedReader, file).peek(4)[:4]
     try:
-        while block := file.read(size):
-            yield block
-    except (EOFError, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
-        problem = (
-            "the compressed file is damaged or ends early; copy it again and repeat"
-        )
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
-            problem = f"cannot be read: {error.strerror}"
+        if start.startswith(_GZIP):
+            yield from _read(cast(IO[bytes], gzip.GzipFile(fileobj=file)))
+        elif start == _ZSTD:
+            yield from _zstd_frames(file)
+        else:
+            yield from _read(file)
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        problem = "the compressed file is damaged or ends early; copy it again"
         raise FileError(name, "", problem) from None
+    except OSError as error:
+        raise FileError(name, "", f"cannot be read: {error.strerror}") from None
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+
+
+def _zstd_frames(file: BinaryIO) -> Iterator[bytes]:
+    """Frame by frame: the library's reader takes a truncated file for a whole one."""
+    frame, block = None, b""
+    while block := block or file.read(_ZSTD_BYTES):
+        frame = frame or zstandard.ZstdDecompressor().decompressobj()
+        yield frame.decompress(block)
+        block = frame.unused_data
+        frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError
 
 
 def _sources(path: str) -> list[Source]:
@@ -96,9 +131,7 @@ def _sources(path: str) -> list[Source]:
         return [Source(STDIN, "stdin", 0)]
     place = Path(path)
     if place.is_dir():
-        return [
-            _source(one) for one in sorted(place.iterdir()) if _looks_like_events(one)
-        ]
+        return [_source(one) for one in sorted(place.iterdir()) if _is_events(one)]
     if not place.exists():
         raise FileError(path, "", "no such file")
     return [_source(place)]
@@ -108,7 +141,7 @@ def _source(path: Path) -> Source:
     return Source(str(path), path.name, path.stat().st_size)
 
 
-def _looks_like_events(path: Path) -> bool:
+def _is_events(path: Path) -> bool:
     return path.is_file() and ".ndjson" in path.suffixes
 
 
@@ -118,14 +151,5 @@ def _open(source: Source) -> BinaryIO:
     try:
         return Path(source.path).open("rb")
     except OSError as error:
-        raise FileError(source.path, "", f"cannot be read: {error.strerror}") from None
-
-
-def _decompressed(file: BinaryIO) -> IO[bytes]:
-    """By content, not by name: exports are renamed more often than recompressed."""
-    start = cast(bytes, file.peek(4)[:4])  # type: ignore[attr-defined]  # both are buffered readers
-    if start.startswith(_GZIP):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
-    if start == _ZSTD:
-        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return file
+        problem = f"cannot be read: {error.strerror}"
+        raise FileError(source.path, "", problem) from None

@@ -84,8 +84,8 @@ class Oracle:
             "responded_at": person.answered.get(wave["wave"]),
             "window_start": self.midnight(planned[0]) if planned else None,
             "window_end": self.midnight(planned[1]) if planned else None,
-            "window_days": self.length(planned),
-            "observed_days": self.observed_by_any(seen),
+            "window_days": number(self.length(planned)),
+            "observed_days": number(self.observed_by_any(seen)),
         }
         for function in self.study["exposure"]["functions"]:
             for suffix, value in self.use(person.who, function, seen).items():
@@ -137,9 +137,15 @@ class Oracle:
     def enrolled_on(self, person: Person, number: int) -> date | None:
         """The first day of enrolment that falls into a round."""
         if self.study.get("enrolment", "roster") == "roster":
-            days = [self.day(one["time"]) for one in self.of(person.who, "study.enrolled")]
+            days = [
+                self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
+            ]
         else:
-            days = [self.day(one["time"]) for one in self.log if one.get("subject") == person.who]
+            days = [
+                self.day(one["time"])
+                for one in self.log
+                if one.get("subject") == person.who
+            ]
             days += [
                 one.at.astimezone(self.zone).date()
                 for one in self.answers
@@ -238,7 +244,7 @@ class Oracle:
         """The four measures; none where the log does not cover the window."""
         nothing = dict.fromkeys(("count", "days", "days_per_week", "frequency"))
         length = self.length(seen)
-        if not length:
+        if not seen or not length:
             return nothing
         recorded, excused = self.covered(function, seen)
         if recorded == 0 or recorded + excused < length:
@@ -268,7 +274,7 @@ class Oracle:
                 found[0] += days
         return found[0], found[1]
 
-    def observed_by_any(self, seen: Days | None) -> float | None:
+    def observed_by_any(self, seen: Days | None) -> Fraction | None:
         """Days of the window in which some function's log is whole."""
         if seen is None:
             return None
@@ -278,7 +284,7 @@ class Oracle:
         for middle, days in self.pieces(seen, bounds):
             if any(holds(r, middle) and not holds(lost, middle) for r, lost, _ in each):
                 total += days
-        return float(total)
+        return total
 
     def coverage(
         self, function: str
@@ -290,8 +296,12 @@ class Oracle:
             if one["type"] == "study.heartbeat" and function in one["data"]["functions"]
         ]
         if self.study["coverage"] == "assumed":
-            recorded = [(datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC))]
-        out = [one for one in self.study.get("outages", ()) if function in one["functions"]]
+            recorded = [
+                (datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC))
+            ]
+        out = [
+            one for one in self.study.get("outages", ()) if function in one["functions"]
+        ]
         excused = [one for one in out if one.get("handling", "missing") == "prorate"]
         return recorded, [*map(stretch, out)], [*map(stretch, excused)]
 
@@ -325,11 +335,9 @@ class Oracle:
         """The instant at which a study-local day begins."""
         return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
-    def length(self, days: Days | None) -> float | None:
+    def length(self, days: Days | None) -> Fraction | None:
         """Days of 24 hours in a window."""
-        if days is None:
-            return None
-        return float(days_between(*map(self.midnight, days)))
+        return days_between(*map(self.midnight, days)) if days else None
 
 
 def first_recorded(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -369,3 +377,8 @@ def holds(stretches: Iterable[Stretch], at: datetime) -> bool:
 def days_between(start: datetime, end: datetime) -> Fraction:
     """Days of 24 hours, exactly."""
     return Fraction((end - start) // timedelta(microseconds=1), 86_400_000_000)
+
+
+def number(exact: Fraction | None) -> float | None:
+    """For the eye, and for comparing with what was computed in floats."""
+    return None if exact is None else float(exact)

@@ -41,13 +41,25 @@ scales:
   - {code: total, label: {en: Mood}, items: [calm, awake]}
 """
 
+OWN = ("enrolled", "consent_given", "consent_withdrawn", "heartbeat")
+"""The study's own events; all others are the platform's."""
+
+DATA: Mapping[str, Any] = {
+    "reaction_given": {"kind": "like", "target": "story"},
+    "consent_given": {"version": 1, "scopes": ["survey", "telemetry"]},
+    "consent_withdrawn": {"level": "collection"},
+}
+"""Fields of events whose test does not say them."""
+
 BASE: Mapping[str, Any] = {
     "study": "tiny",
     "title": "A tiny study",
     "timezone": "Asia/Tokyo",
     "consent": "external",
     "coverage": "assumed",
-    "waves": [{"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}],
+    "waves": [
+        {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}
+    ],
     "instruments": ["mood.yaml"],
     "exposure": {"window": {"lookback": 7}, "functions": ["story", "reaction"]},
     "outcomes": ["mood_total"],
@@ -117,25 +129,20 @@ def empty(store: Store) -> Store:
     return store
 
 
-def event(kind: str, who: str | None, at: datetime, **attributes: Any) -> dict[str, Any]:
+def event(
+    kind: str, who: str | None, at: datetime, **attributes: Any
+) -> dict[str, Any]:
     """A CloudEvent of u2plus, or of the study; `id` is made up unless it is given."""
-    own = kind in {"enrolled", "consent_given", "consent_withdrawn", "heartbeat"}
-    made = {
+    return {
         "specversion": "1.0",
         "id": f"{kind}-{who}-{at.isoformat()}",
         "source": "u2plus",
-        "type": f"{'study' if own else 'u2plus'}.{kind}",
+        "type": f"{'study' if kind in OWN else 'u2plus'}.{kind}",
         "time": at.isoformat(),
         **({"subject": who} if who else {}),
+        **({"data": DATA[kind]} if kind in DATA else {}),
         **attributes,
     }
-    return made
-
-
-def reaction(who: str, at: datetime, **attributes: Any) -> dict[str, Any]:
-    """A reaction: the one usage event whose data has fields."""
-    data = {"kind": "like", "target": "story"}
-    return event("reaction_given", who, at, **{"data": data, **attributes})
 
 
 def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
@@ -150,7 +157,9 @@ def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
     workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS))
 
 
-def arrive(workspace: Workspace, clock: HandClock, arrivals: Iterable[Arrival]) -> Counts:
+def arrive(
+    workspace: Workspace, clock: HandClock, arrivals: Iterable[Arrival]
+) -> Counts:
     """Record arrivals, each at its instant; returns what became of their events."""
     counts = Counts()
     for number, arrival in enumerate(arrivals):
@@ -172,7 +181,9 @@ def as_of(number: int) -> datetime:
     return recorded_at(number) + timedelta(minutes=30)
 
 
-def named(workspace: Workspace, panel: pd.DataFrame, people: Iterable[str]) -> pd.DataFrame:
+def named(
+    workspace: Workspace, panel: pd.DataFrame, people: Iterable[str]
+) -> pd.DataFrame:
     """The panel with a column `who` in place of the pseudonyms, by who and wave."""
     names = {workspace.pseudonyms.of(one).hex(): one for one in people}
     shown = panel.assign(who=panel["participant_id"].map(names))

@@ -1,0 +1,220 @@
+"""What a person at the command line sees: good input, bad input, the same again."""
+
+import gzip
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lib.command import panelstream, succeed
+
+ROOT = Path(__file__).parents[2]
+CANARY = "canary7f3a"
+EVENT = {
+    "specversion": "1.0",
+    "id": "good-1",
+    "source": "u2plus.web",
+    "type": "u2plus.signed_in",
+    "time": "2024-02-01T09:30:00Z",
+    "subject": f"{CANARY}-person",
+}
+BAD = {
+    "not_json": f"{{ {CANARY}",
+    "not_cloudevent": json.dumps({**EVENT, "id": None, "ext": CANARY}),
+    "missing_subject": json.dumps({**EVENT, "subject": ["x", CANARY]}),
+    "unknown_type": json.dumps({**EVENT, "type": f"u2plus.{CANARY}"}),
+    "unsupported_version": json.dumps({**EVENT, "schemaversion": CANARY}),
+    "invalid_data": json.dumps({**EVENT, "data": {CANARY: CANARY}}),
+    "time_unparsable": json.dumps({**EVENT, "time": CANARY}),
+    "time_in_future": json.dumps({**EVENT, "time": "2999-01-01T00:00:00Z"}),
+    "too_large": json.dumps({**EVENT, "ext": CANARY * 10_000}),
+}
+
+
+@pytest.fixture(scope="module")
+def received(tmp_path_factory):
+    """A small simulated study's files."""
+    folder = tmp_path_factory.mktemp("received") / "study"
+    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
+    return folder
+
+
+@pytest.fixture
+def study(received, tmp_path):
+    """A copy of it that nothing has been imported into."""
+    return shutil.copytree(received, tmp_path / "study")
+
+
+def import_all(study):
+    """All that lies in the study's folder, by one process that does nothing else."""
+    code = (
+        "import sys; from pathlib import Path; from flows import imports, workspace\n"
+        "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
+        "    imports.import_folder(opened)"
+    )
+    subprocess.run([sys.executable, "-c", code, study], cwd=ROOT, check=True)
+
+
+def panel_bytes(study):
+    """The panel as CSV."""
+    succeed("panel", "--out", study / "panel.csv", "--study", study)
+    return (study / "panel.csv").read_bytes()
+
+
+def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path):
+    """Shuffled, split in two, gzipped and sent twice: the same panel."""
+    import_all(study)
+    other = shutil.copytree(received, tmp_path / "other")
+    lines = gzip.decompress(next((other / "events").iterdir()).read_bytes()).split(
+        b"\n"
+    )
+    lines = [line for line in lines if line]
+    random.Random(5).shuffle(lines)
+    half = len(lines) // 2
+    shutil.rmtree(other / "events")
+    (other / "events").mkdir()
+    whole = gzip.compress(b"\n".join(lines[half:]) + b"\n")
+    for name, content in {
+        "b.ndjson": b"\n".join(lines[:half]),
+        "a.ndjson.gz": whole,
+        "c_sent_again.ndjson.gz": whole,
+    }.items():
+        (other / "events" / name).write_bytes(content)
+    import_all(other)
+    import_all(other)
+    assert panel_bytes(other) == panel_bytes(study)
+
+
+def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(study, tmp_path):
+    """Counts add up, places and reasons are shown, planted values appear nowhere."""
+    lines = [
+        json.dumps(EVENT),
+        *BAD.values(),
+        "",
+        json.dumps({**EVENT, "id": "good-2"}),
+    ]
+    (tmp_path / "mixed.ndjson").write_text("\n".join(lines))
+    ran = succeed("ingest", tmp_path / "mixed.ndjson", "--study", study)
+    assert "received 11 = accepted 2 + rejected 9 + refused 0" in ran.out
+    for number, reason in enumerate(BAD, start=2):
+        assert f"mixed.ndjson:{number}  {reason}" in ran.out
+    letters = succeed(
+        "query", "SELECT * FROM dead_letters FINAL", "--study", study, "--json"
+    )
+    assert sorted(one["reason"] for one in json.loads(letters.out)) == sorted(BAD)
+    everything = succeed(
+        "query", "SELECT * FROM platform_events", "--study", study, "--json"
+    )
+    assert CANARY not in ran.shown + letters.out + everything.out
+    for file in (study / "warehouse").rglob("*"):
+        assert not file.is_file() or CANARY.encode() not in file.read_bytes()
+
+
+def test_counts_add_up_with_duplicates_and_conflicts(study, tmp_path):
+    """Sent again: duplicate. Other content under the same identity: conflicting."""
+    again = [EVENT, EVENT, {**EVENT, "time": "2024-02-02T00:00:00Z"}]
+    (tmp_path / "e.ndjson").write_text("\n".join(json.dumps(one) for one in again))
+    for _ in range(2):
+        ran = succeed("ingest", tmp_path / "e.ndjson", "--study", study)
+    assert "accepted 6 = stored 1 + duplicate 4 + conflicting 1" in ran.out
+
+
+def test_standard_input_and_strict(study):
+    """Events from a pipe; with --strict a rejection sets exit code 4."""
+    text = json.dumps(EVENT).encode()
+    assert "accepted 1" in succeed("ingest", "-", "--study", study, stdin=text).out
+    assert (
+        panelstream("ingest", "-", "--strict", "--study", study, stdin=b"{").code == 4
+    )
+
+
+def test_answers_for_programs_are_json(study):
+    """`--json` of ingest and responses parses and says what the text says."""
+    ran = succeed("ingest", study / "events", "--study", study, "--json")
+    counts = json.loads(ran.out)
+    assert counts["arrived"]["received"] == counts["arrived"]["accepted"] > 1000
+    wave1 = study / "responses" / "wave1.csv"
+    words = ("responses", wave1, "--wave", 1, "--dry-run", "--study", study, "--json")
+    said = json.loads(succeed(*words).out)
+    assert said["stored"] is False
+    assert said["responses"] > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("ingest", "nowhere.ndjson"), 3, "nowhere.ndjson: no such file"),
+        (("responses", "responses/wave1.csv", "--wave", "9"), 2, "no wave 9"),
+        (("query", "DROP TABLE events"), 2, "readonly"),
+        (("query", "SELECT nonsense FROM platform_events"), 2, "nonsense"),
+        (("panel", "--out", "p.csv", "--as-of", "yesterday"), 2, "--as-of"),
+        (("report", "nowhere"), 3, "panelstream analyse --out"),
+        (("flows", "run", "nothing"), 2, "known: study"),
+        (("ingest",), 2, "Missing argument"),
+    ],
+)
+def test_mistake_gets_one_line_and_its_exit_code(study, words, code, message):
+    """What is wrong and what to do; never a traceback."""
+    ran = panelstream(*words, cwd=study)
+    assert ran.code == code
+    assert message in ran.err
+    assert "Traceback" not in ran.shown
+
+
+def test_mistake_in_the_study_file_has_its_line(study):
+    """The line and the nearest right word."""
+    path = study / "study.yaml"
+    text = path.read_text().replace("outcomes:", "outcome:", 1)
+    path.write_text(text)
+    line = text.split("outcome:")[0].count("\n") + 1
+    ran = panelstream("check", cwd=study)
+    assert ran.code == 3
+    assert (
+        f"study.yaml:{line}: unknown key 'outcome'; did you mean 'outcomes'?" in ran.err
+    )
+
+
+def test_warehouse_held_by_another_process_is_said(study):
+    """Exit code 5, naming the place, the setting and the remedy."""
+    ran = panelstream(
+        "query", "SELECT 1", cwd=study, PANELSTREAM_WAREHOUSE="http://127.0.0.1:1"
+    )
+    assert ran.code == 5
+    assert "PANELSTREAM_WAREHOUSE" in ran.err
+    assert "Traceback" not in ran.shown
+
+
+def test_as_of_the_past_stays(study, tmp_path):
+    """What is learnt later changes later panels only."""
+    import_all(study)
+    succeed("panel", "--out", study / "now.csv", "--study", study)
+    said = succeed(
+        "query",
+        "SELECT max(recorded_at) AS at FROM responses",
+        "--study",
+        study,
+        "--json",
+    )
+    at = json.loads(said.out)[0]["at"].replace(" ", "T")
+    late = {**EVENT, "subject": "user-000001", "time": "2024-02-20T00:00:00Z"}
+    (tmp_path / "late.ndjson").write_text(json.dumps(late))
+    succeed("ingest", tmp_path / "late.ndjson", "--study", study)
+    succeed("panel", "--out", study / "then.csv", "--as-of", at, "--study", study)
+    assert (study / "then.csv").read_bytes() == (study / "now.csv").read_bytes()
+
+
+def test_help_is_immediate_in_what_it_imports():
+    """Help imports none of the heavy libraries, which is what makes it quick."""
+    code = (
+        "import sys, flows.cli; heavy = {'pandas', 'pyarrow', 'prefect', 'chdb', "
+        "'clickhouse_connect', 'matplotlib', 'statsmodels'} & set(sys.modules); "
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()

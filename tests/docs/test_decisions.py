@@ -1,0 +1,31 @@
+"""docs/decisions: numbered, and every direct dependency has a reason."""
+
+import re
+import tomllib
+
+from tests.docs import documents
+
+FOLDER = documents.PAGES / "decisions"
+PROJECT = tomllib.loads(documents.read("pyproject.toml"))["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The names of required packages, without versions."""
+    return {re.split(r"[<>=!~\[; ]", one)[0] for one in requirements}
+
+
+def test_every_dependency_has_a_reason() -> None:
+    """The page lists what is required to run and to develop, and nothing else."""
+    text = documents.read("docs/decisions/0001-dependencies.md")
+    run = set(documents.documented(text, "To run"))
+    develop = set(documents.documented(text, "To develop"))
+    assert run == names(PROJECT["dependencies"])
+    assert develop == names(PROJECT["optional-dependencies"]["dev"])
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    """A decision's number is its place, in its file's name and in its title."""
+    files = sorted(FOLDER.glob("*.md"))
+    for number, file in enumerate(files, start=1):
+        assert file.name.startswith(f"{number:04d}-")
+        assert file.read_text(encoding="utf-8").startswith(f"# {number:04d} ")

@@ -1,0 +1,61 @@
+"""docs/instruments.md: shipped instruments, keys and examples are those of the code."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.importers import survey
+from ingest.responses import FORMATS
+from models import instruments
+from models.instruments import SHIPPED, Band, Instrument, Item, MissingRule, Scale
+from models.yaml_files import Frozen
+from tests.docs import documents, shapes
+
+PAGE = "docs/instruments.md"
+TEXT = documents.read(PAGE)
+SHAPES = {
+    "The instrument file": Instrument,
+    "An item": Item,
+    "A scale": Scale,
+    "The missing rule": MissingRule,
+    "A band": Band,
+    "The mapping of an export": survey.SurveyMapping,
+    "Labels": survey.Labels,
+}
+EXAMPLES = [one.text for one in documents.blocks(TEXT, "yaml")]
+
+
+@pytest.mark.parametrize("heading", SHAPES)
+def test_every_key_is_documented(heading: str) -> None:
+    """The keys, and which of them are required, are those of the shape."""
+    shape: type[Frozen] = SHAPES[heading]
+    assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+
+
+def test_every_shipped_instrument_is_documented() -> None:
+    """Each shipped instrument stands with exactly the scores that it yields."""
+    rows = documents.section(TEXT, "Shipped instruments").splitlines()
+    cells = [row.strip("| ").split(" | ") for row in rows if row.startswith("| `")]
+    said = {name.strip("`"): scores for name, scores, _ in cells}
+    assert said.keys() == {file.stem for file in SHIPPED.glob("*.yaml")}
+    for name, scores in said.items():
+        columns = instruments.find(name, Path()).value.score_columns
+        assert scores == (", ".join(f"`{one}`" for one in columns) or "none")
+
+
+def test_examples_load(tmp_path: Path) -> None:
+    """Two instruments and a mapping stand on the page, and all are read."""
+    *own, mapping = EXAMPLES
+    for number, text in enumerate(own):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text, encoding="utf-8")
+        assert instruments.find(path.name, tmp_path).value.score_columns
+    path = tmp_path / "mapping.yaml"
+    path.write_text(mapping, encoding="utf-8")
+    assert survey.read_mapping(path).labels[0].codes["Several days"] == "1"
+
+
+def test_every_format_is_named() -> None:
+    """The page names each format that a mapping may name."""
+    section = documents.section(TEXT, "Survey exports")
+    assert all(f"`{name}`" in section for name in FORMATS)

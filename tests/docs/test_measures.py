@@ -1,0 +1,50 @@
+"""docs/measures.md: windows, measures and columns are those of a real panel."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+
+from analysis.panel import FREQUENCY_LIMITS
+from models.study import Measure, StudyFolder, WindowKind, load
+from tests.docs import documents
+
+TEXT = documents.read("docs/measures.md")
+
+
+def columns(study: StudyFolder) -> set[str]:
+    """The documented columns, with the study's names in place of the brackets."""
+    exposures, covariates = study.study.exposure, study.study.covariates
+    names = {
+        "<function>": exposures.functions,
+        "<instrument>_<scale>": study.outcomes,
+        "<score>": covariates.previous_wave,
+        "<item>": covariates.fixed,
+    }
+    documented = set(documents.documented(TEXT, "Columns of the panel"))
+    for place, values in names.items():
+        general = {column for column in documented if place in column}
+        documented -= general
+        documented |= {c.replace(place, one) for c in general for one in values}
+    return documented
+
+
+def test_every_window_and_measure_is_documented() -> None:
+    """The words are those that a study file may use."""
+    assert documents.documented(TEXT, "Windows") == list(get_args(WindowKind))
+    assert documents.documented(TEXT, "Measures") == list(get_args(Measure))
+
+
+def test_frequency_limits_are_those_of_the_code() -> None:
+    """Each limit between two codes stands on the page, and there are six codes."""
+    section = documents.section(TEXT, "Frequency")
+    limits = [float(one) for one in re.findall(r"under ([\d.]+)", section)]
+    assert documents.documented(TEXT, "Frequency") == list("012345")
+    assert tuple(limits) == FREQUENCY_LIMITS
+
+
+def test_columns_are_those_of_a_panel(finished: Path) -> None:
+    """The demo's panel has every documented column and no other."""
+    panel = pd.read_parquet(finished / "results/private/panel.parquet")
+    assert columns(load(finished)) == set(panel)

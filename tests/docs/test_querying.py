@@ -1,0 +1,117 @@
+"""docs/querying.md says what the engine says, and its examples run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs import documents, shells
+
+PAGE = "docs/querying.md"
+RELATIONS = (
+    "platform_events",
+    "daily_use",
+    "dim_participant",
+    "answers",
+    "dead_letters",
+)
+COLUMNS = """
+    SELECT table, name, type, comment FROM system.columns
+    WHERE database = currentDatabase() AND default_kind != 'MATERIALIZED'
+    ORDER BY table, position
+"""
+TABLES = """
+    SELECT name, engine, comment FROM system.tables WHERE database = currentDatabase()
+"""
+
+
+@pytest.fixture(scope="module")
+def columns(finished: Path) -> list[dict[str, Any]]:
+    """Every column of the warehouse."""
+    return ask(COLUMNS, finished)
+
+
+@pytest.fixture(scope="module")
+def tables(finished: Path) -> list[dict[str, Any]]:
+    """Every table and view of the warehouse."""
+    return ask(TABLES, finished)
+
+
+def ask(sql: str, folder: Path) -> list[dict[str, Any]]:
+    """The rows that `panelstream query --json` gives."""
+    [output] = shells.run([f'panelstream query "{sql}" --json'], folder)
+    rows: list[dict[str, Any]] = json.loads(output)
+    return rows
+
+
+def cells(heading: str) -> list[tuple[str, ...]]:
+    """The rows of the table under a heading, without their code marks."""
+    lines = documents.section(documents.read(PAGE), heading).splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+    return [(first.strip("`"), *rest) for first, *rest in rows]
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_columns_are_those_of_the_engine(
+    relation: str, columns: list[dict[str, Any]]
+) -> None:
+    """Names, order and types of each relation are documented as the engine has them."""
+    there = [(c["name"], c["type"]) for c in columns if c["table"] == relation]
+    assert [(name, kind) for name, kind, _ in cells(relation)] == there
+
+
+def test_meanings_are_the_comments_of_the_engine(columns: list[dict[str, Any]]) -> None:
+    """Where the engine itself describes a column, the page says the same."""
+    there = {
+        (one["table"], one["name"]): one["comment"]
+        for one in columns
+        if one["comment"] and one["table"] == "dead_letters"
+    }
+    said = {("dead_letters", name): text for name, _, text in cells("dead_letters")}
+    assert said == there
+
+
+def test_no_table_is_missing(tables: list[dict[str, Any]]) -> None:
+    """Every table is listed with its own comment, and every view has a section."""
+    stored = {t["name"]: t["comment"] for t in tables if t["engine"] != "View"}
+    assert dict(cells("Tables beneath")) == stored
+    views = {one["name"] for one in tables if one["engine"] == "View"}
+    assert views < set(RELATIONS)
+
+
+def test_shell_examples_run(finished: Path) -> None:
+    """The queries of the page are answered."""
+    scripts = [one.text for one in documents.blocks(documents.read(PAGE), "sh")]
+    [output] = shells.run(scripts, finished)
+    assert "u2plus.signed_in" in output
+    assert '"month"' in output
+
+
+def test_python_example_gives_what_the_command_gives(finished: Path) -> None:
+    """Five lines of plain clickhouse-connect read the same counts."""
+    [example] = documents.blocks(documents.read(PAGE), "python")
+    counts = ask(
+        "SELECT function, count() AS events FROM platform_events GROUP BY function",
+        finished,
+    )
+    words = shells.python(example.text, finished).split()
+    assert len(example.text.splitlines()) == 5
+    assert len(counts) == 7
+    assert all(f"{one['events']}" in words for one in counts)
+
+
+def test_a_second_process_is_told_what_to_do(finished: Path) -> None:
+    """While one process holds the embedded warehouse another exits with 5."""
+    holder = (
+        "import clickhouse_connect, subprocess\n"
+        "client = clickhouse_connect.get_client(dsn='chdb://warehouse')\n"
+        "client.query('SELECT 1')\n"
+        "done = subprocess.run(['panelstream', 'query', 'SELECT 1'],"
+        " capture_output=True, text=True)\n"
+        "print(done.returncode, done.stderr)\n"
+        "client.close()\n"
+    )
+    output = shells.python(holder, finished)
+    assert output.startswith("5 ")
+    assert "another panelstream process may hold it" in output

@@ -1,0 +1,77 @@
+"""docs/results.md says what the results folder of a real run holds."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.disclosure import REDACTED
+from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from analysis.inference import STD_ERROR_TYPE
+from analysis.judgement import VERDICTS
+from models.study import Disclosure
+from tests.docs import documents
+
+TEXT = documents.read("docs/results.md")
+
+
+def test_columns_are_documented_in_order() -> None:
+    """Both files are described column by column."""
+    assert documents.documented(TEXT, "estimates.csv") == list(ESTIMATE_COLUMNS)
+    assert documents.documented(TEXT, "tests.csv") == list(TEST_COLUMNS)
+    assert f"`{STD_ERROR_TYPE}`" in documents.section(TEXT, "estimates.csv")
+
+
+def test_verdicts_are_those_of_the_code() -> None:
+    """The table of verdicts is the one by which they are given."""
+    rows = re.findall(
+        r"^\| (yes|no) \| (yes|no) \| (.+) \|$",
+        documents.section(TEXT, "Verdicts"),
+        re.MULTILINE,
+    )
+    said = {(a == "yes", b == "yes"): verdict for a, b, verdict in rows}
+    assert said == VERDICTS
+
+
+def test_every_file_is_documented(finished: Path) -> None:
+    """Each file of a results folder fits a row of the page, and each row a file."""
+    results = finished / "results"
+    files = {
+        one.relative_to(results).as_posix()
+        for one in results.rglob("*")
+        if one.is_file()
+    }
+    names = documents.documented(TEXT, "The folder")
+    shapes = [re.compile(re.sub("<\\w+>", "\\\\w+", name)) for name in names]
+    assert all(any(shape.fullmatch(file) for shape in shapes) for file in files)
+    assert all(any(shape.fullmatch(file) for file in files) for shape in shapes)
+
+
+def test_every_public_table_is_documented(finished: Path) -> None:
+    """The tables of the demo are the documented ones."""
+    files = (finished / "results/public/tables").glob("*.csv")
+    assert sorted(documents.documented(TEXT, "Tables")) == sorted(f.stem for f in files)
+
+
+def test_every_test_is_documented(finished: Path) -> None:
+    """The tests of the demo are the documented ones."""
+    tests = pd.read_csv(finished / "results/private/tests.csv")["test"].unique()
+    assert set(documents.documented(TEXT, "Tests")) == set(tests)
+
+
+def test_every_key_of_the_manifest_is_documented(finished: Path) -> None:
+    """Whoever compares two manifests finds each key explained."""
+    path = finished / "results/private/manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    documented = documents.documented(TEXT, "Making the same results again")
+    assert set(documented) == manifest.keys()
+
+
+def test_disclosure_numbers_are_the_defaults() -> None:
+    """The page speaks of 1 to 7, of 8 people and of multiples of 5."""
+    section = documents.section(TEXT, "Disclosure control")
+    rule = Disclosure()
+    assert f"from 1 to {rule.suppress_below - 1} are withheld" in section
+    assert f"rounded to {rule.round_to};" in section
+    assert REDACTED in section

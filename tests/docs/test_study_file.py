@@ -1,0 +1,67 @@
+"""docs/study-file.md names every key of study.yaml, and its examples load."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from models import study
+from models.instruments import SHIPPED
+from models.study import Study
+from models.yaml_files import Frozen
+from tests.docs import documents, shapes
+
+PAGE = "docs/study-file.md"
+SHAPES = {
+    "The study": Study,
+    "Consent": study.Consent,
+    "Waves": study.Wave,
+    "Exposure": study.Exposure,
+    "Outages": study.Outage,
+    "Covariates": study.Covariates,
+    "The plan": study.Plan,
+    "A specification": study.PlannedSpecification,
+    "Disclosure": study.Disclosure,
+}
+LEAST = """
+study: example
+title: Example
+timezone: Asia/Tokyo
+waves: [{wave: 1, opens_on: 2027-01-11, closes_on: 2027-01-31}]
+instruments: [pdd, phq9, demographics]
+exposure: {functions: [sign_in, story]}
+outcomes: [pdd_total, phq9_total]
+"""
+EXAMPLES = [one.text for one in documents.blocks(documents.read(PAGE), "yaml")]
+
+
+@pytest.mark.parametrize("heading", SHAPES)
+def test_every_key_is_documented(heading: str) -> None:
+    """The keys, and which of them are required, are those of the shape."""
+    shape: type[Frozen] = SHAPES[heading]
+    assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+
+
+def test_every_shape_has_a_section() -> None:
+    """No part of the study file is left out; a window is written as one word."""
+    parts = {
+        one
+        for one in vars(study).values()
+        if isinstance(one, type)
+        and issubclass(one, Frozen)
+        and one.__module__ == study.__name__
+    }
+    assert parts - {study.Window} == set(SHAPES.values())
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_load(example: str, tmp_path: Path) -> None:
+    """Each example, put into the least study file, makes one that loads."""
+    given = {**yaml.safe_load(LEAST), **yaml.safe_load(example)}
+    text = yaml.safe_dump(given, allow_unicode=True)
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    own = tmp_path / "instruments"
+    own.mkdir()
+    phq9 = (SHIPPED / "phq9.yaml").read_text(encoding="utf-8")
+    (own / "our_own.yaml").write_text(phq9.replace("phq9", "own"), encoding="utf-8")
+    assert study.load(tmp_path).study.study == given["study"]

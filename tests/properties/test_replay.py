@@ -1,0 +1,327 @@
+"""Any small study: the engine counts as the oracle does, and replay changes nothing."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from flows import panels
+from flows.results import write_panel
+from flows.workspace import Workspace
+from models import store as stores
+from models.events import Counts
+from models.store import Store
+from models.study import Window
+from tests.lib import studies
+from tests.lib.oracle import Oracle
+from tests.lib.studies import Answer, Arrival, HandClock
+
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "30"))
+PEOPLE = ("aki", "ben", "chie")
+ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut")
+"""No summer time; summer time at 02:00; summer time at midnight."""
+
+USE = ("story_viewed", "story_posted", "reaction_given", "signed_in")
+RARE = ("enrolled", "consent_given", "consent_withdrawn")
+
+FIRST = date(2027, 3, 15)
+"""Studies lie in the six weeks from here, in which the clocks go forward."""
+
+SUITE = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+Event = Mapping[str, Any]
+Make = Callable[[Mapping[str, Any]], Workspace]
+
+days = st.integers(0, 41).map(lambda n: FIRST + timedelta(days=n))
+hours = st.sampled_from(
+    ("00:00:00", "00:00:01", "01:30:00", "12:00:00", "23:59:59.999999")
+)
+
+
+@st.composite
+def instants(draw: DrawFn, zone: str) -> datetime:
+    """Instants that like to lie at the bounds of study-local days."""
+    text = f"{draw(days)}T{draw(hours)}"
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+
+
+@st.composite
+def spans(draw: DrawFn, zone: str) -> dict[str, str]:
+    """From and to of an outage or a heartbeat."""
+    start = draw(instants(zone))
+    length = draw(st.sampled_from((1, 36, 24 * 7, 24 * 42)))
+    end = start + timedelta(hours=length)
+    return {"from": start.isoformat(), "to": end.isoformat()}
+
+
+@st.composite
+def waves(draw: DrawFn) -> list[dict[str, Any]]:
+    """Up to four waves: calendar ones, perhaps of two rounds, or from enrolment."""
+    number = draw(st.integers(1, 4))
+    calendar = draw(st.sampled_from((True, True, False)))
+    second = draw(st.integers(1, number))
+    made, at = [], draw(st.integers(0, 12))
+    for wave in range(1, number + 1):
+        length = draw(st.integers(1, 5))
+        opens = FIRST + timedelta(days=at)
+        if calendar:
+            closes = opens + timedelta(days=length - 1)
+            one = {"opens_on": opens, "closes_on": closes, "round": 1 + (wave > second)}
+        else:
+            one = {"opens_after_days": at, "open_days": length}
+        made.append({"wave": wave, **one})
+        at += length + draw(st.integers(0, 8))
+    return made
+
+
+@st.composite
+def study_files(draw: DrawFn) -> dict[str, Any]:
+    """Small studies of every kind that concerns exposure."""
+    zone = draw(st.sampled_from(ZONES))
+    telemetry_from = st.sampled_from(
+        ("consent", "retrospective", FIRST + timedelta(days=9))
+    )
+    consent = st.fixed_dictionaries(
+        {"required": st.just(["survey", "telemetry"]), "telemetry_from": telemetry_from}
+    )
+    outage = st.builds(
+        lambda span, functions, handling: {
+            **span,
+            "functions": functions,
+            "handling": handling,
+        },
+        spans(zone),
+        some_functions,
+        st.sampled_from(("missing", "prorate")),
+    )
+    kinds = st.sampled_from(
+        ("between_waves", "between_responses", {"lookback": 1}, {"lookback": 12})
+    )
+    exposure = {"window": draw(kinds), "functions": ["story", "reaction"]}
+    first = draw(st.none() | st.integers(1, 9))
+    return studies.with_base(
+        timezone=zone,
+        consent=draw(st.just("external") | consent),
+        coverage=draw(st.sampled_from(("assumed", "heartbeats"))),
+        enrolment=draw(st.sampled_from(("roster", "roster", "activity"))),
+        waves=draw(waves()),
+        exposure=exposure | ({"first_window_days": first} if first else {}),
+        outages=draw(st.lists(outage, max_size=2)),
+    )
+
+
+some_functions = st.sampled_from((["story"], ["reaction"], ["story", "reaction"]))
+
+
+@st.composite
+def usage(draw: DrawFn, zone: str) -> Event:
+    """Something that somebody did; enrolling and consenting are rarer than use."""
+    kind = draw(st.sampled_from((*USE, *USE, *USE, *RARE)))
+    at, who = draw(instants(zone)), draw(st.sampled_from(PEOPLE))
+    more: dict[str, Any] = {}
+    if kind == "consent_withdrawn":
+        more["data"] = {
+            "level": draw(st.sampled_from(("contact", "collection", "erase")))
+        }
+    if kind == "consent_given":
+        scopes = st.sampled_from((["survey"], ["survey", "telemetry", "contact"]))
+        more["data"] = {"version": 1, "scopes": draw(scopes)}
+    return studies.event(kind, who, at, **more)
+
+
+@st.composite
+def heartbeats(draw: DrawFn, zone: str) -> Event:
+    """A stretch for which the log of some functions is whole."""
+    data = {"functions": draw(some_functions), **draw(spans(zone))}
+    identity = f"{data['functions']} {data['from']} {data['to']}"
+    at = datetime.fromisoformat(data["to"])
+    return studies.event("heartbeat", None, at, id=identity, data=data)
+
+
+def answers(zone: str) -> SearchStrategy[Answer]:
+    """A response of somebody to some wave, whenever."""
+    return st.builds(
+        Answer,
+        st.sampled_from(PEOPLE),
+        st.integers(1, 4),
+        instants(zone),
+        st.booleans(),
+    )
+
+
+@st.composite
+def beginnings(draw: DrawFn, zone: str) -> list[Event]:
+    """Most people enrol and consent early, so that there is something to see."""
+    start = datetime.combine(FIRST, datetime.min.time(), ZoneInfo(zone))
+    made = []
+    for who in draw(st.sets(st.sampled_from(PEOPLE), min_size=1)):
+        for kind in draw(
+            st.sampled_from((("enrolled",), ("enrolled", "consent_given")))
+        ):
+            made.append(
+                studies.event(
+                    kind, who, start - timedelta(days=draw(st.integers(0, 3)))
+                )
+            )
+    return made
+
+
+@st.composite
+def cases(draw: DrawFn) -> tuple[dict[str, Any], list[Event], list[Answer]]:
+    """A study, events without repetitions or conflicts, and answers."""
+    content = draw(study_files())
+    zone = content["timezone"]
+    events = draw(beginnings(zone))
+    events += draw(st.lists(usage(zone), max_size=25))
+    events += draw(st.lists(heartbeats(zone), max_size=4))
+    given = draw(
+        st.lists(
+            answers(zone), max_size=6, unique_by=lambda one: (one.who, one.wave, one.at)
+        )
+    )
+    return content, list({one["id"]: one for one in events}.values()), given
+
+
+@st.composite
+def splits(draw: DrawFn, events: list[Event], batches: int = 3) -> list[list[Event]]:
+    """The events in any order, in batches, some of them sent several times."""
+    again = draw(st.lists(st.sampled_from(events), max_size=6))
+    parts: list[list[Event]] = [[] for _ in range(batches)]
+    for one in draw(st.permutations([*events, *again])):
+        parts[draw(st.integers(0, batches - 1))].append(one)
+    return parts
+
+
+@pytest.fixture
+def make(tmp_path: Path, store: Store, clock: HandClock) -> Make:
+    """A workspace of a study, on the store emptied."""
+
+    def made(content: Mapping[str, Any]) -> Workspace:
+        clock.now = studies.START
+        studies.empty(store)
+        return studies.open_in(studies.write(tmp_path, content), store, clock)
+
+    return made
+
+
+@SUITE
+@given(data=st.data())
+def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> None:
+    """Every cell of exposure is the oracle's, as of every arrival."""
+    content, events, given_answers = data.draw(cases())
+    parts = data.draw(splits(events))
+    arrivals = [Arrival(tuple(part), ()) for part in parts]
+    arrivals[1] = Arrival(arrivals[1].events, tuple(given_answers))
+    workspace = make(content)
+    studies.arrive(workspace, clock, arrivals)
+    workspace.store.settle()
+    for number in range(len(arrivals)):
+        panel = panels.build_one(workspace, window_of(workspace), studies.as_of(number))
+        expected = Oracle(content, arrivals, number).panel(
+            content["exposure"]["window"]
+        )
+        assert_same(studies.named(workspace, panel, PEOPLE), expected)
+
+
+@SUITE
+@given(data=st.data())
+def test_replay(
+    data: st.DataObject, make: Make, clock: HandClock, tmp_path: Path
+) -> None:
+    """Order, batches and repetition of what arrives leave the panel's bytes alone."""
+    content, events, given_answers = data.draw(cases())
+    written = []
+    for parts in ([events], data.draw(splits(events))):
+        workspace = make(content)
+        arrivals = [Arrival(tuple(part)) for part in parts]
+        arrivals[-1] = Arrival(arrivals[-1].events, tuple(given_answers))
+        studies.arrive(workspace, clock, arrivals)
+        panel = panels.build(workspace).by_window[window_of(workspace)]
+        write_panel(panel, tmp_path / "panel.parquet")
+        written.append((panel, (tmp_path / "panel.parquet").read_bytes()))
+    (once, bytes_once), (replayed, bytes_replayed) = written
+    pd.testing.assert_frame_equal(once, replayed)
+    assert bytes_once == bytes_replayed
+
+
+@settings(SUITE, max_examples=max(1, EXAMPLES // 3))
+@given(data=st.data())
+def test_counts_add_up(
+    data: st.DataObject, make: Make, clock: HandClock, warehouse: str
+) -> None:
+    """received = accepted + rejected + refused, accepted = stored + duplicate +
+    conflicting; and of contents under one id the first recorded is stored."""
+    content, events, _ = data.draw(cases())
+    parts = data.draw(splits(events))
+    twisted = data.draw(st.lists(st.sampled_from(events), max_size=4))
+    parts.append([_twisted(one, index) for index, one in enumerate(twisted)])
+    parts += data.draw(splits(events, batches=1))
+    parts[0].append({"id": "rejected"})
+    workspace = make(content)
+    counts = Counts()
+    for number, part in enumerate(parts):
+        clock.now = studies.recorded_at(number)
+        counts += studies.send(workspace, part) if part else Counts()
+        if data.draw(st.booleans()):
+            workspace.store.settle()
+    workspace.store.settle()
+    workspace.store.settle()
+    [found] = workspace.store.query(
+        "arrival_counts", as_of=workspace.store.next_instant()
+    ).to_pylist()
+    assert found["received"] == sum(map(len, parts)) == counts.received
+    assert (found["accepted"], found["refused"]) == (counts.accepted, counts.refused)
+    assert found["rejected"] == 1
+    assert found["duplicate"] >= 0
+    assert found["accepted"] == sum(
+        found[name] for name in ("stored", "duplicate", "conflicting")
+    )
+    with closing(stores.connect(warehouse)) as reader:
+        stored = reader.select("SELECT id, occurred_at FROM events FINAL").to_pylist()
+    times = {one["id"]: datetime.fromisoformat(one["time"]) for one in events}
+    assert {one["id"]: one["occurred_at"] for one in stored}.items() <= times.items()
+    assert len({one["id"] for one in stored}) == len(stored) == found["stored"]
+
+
+def window_of(workspace: Workspace) -> Window:
+    """The study's own window."""
+    return workspace.folder.study.exposure.window
+
+
+def assert_same(panel: pd.DataFrame, expected: list[dict[str, Any]]) -> None:
+    """The oracle's rows, in every column that it has."""
+    assert list(zip(panel["who"], panel["wave"], strict=True)) == [
+        (row["who"], row["wave"]) for row in expected
+    ]
+    for found, row in zip(panel.to_dict("records"), expected, strict=True):
+        shown = {name: _plain(found[name]) for name in row}
+        wanted = {name: _approximate(value) for name, value in row.items()}
+        assert shown == wanted
+
+
+def _plain(value: Any) -> Any:
+    return None if pd.isna(value) else value
+
+
+def _approximate(value: Any) -> Any:
+    return pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+
+
+def _twisted(event: Event, index: int) -> dict[str, Any]:
+    """Other content under an id that was recorded before."""
+    later = datetime.fromisoformat(event["time"]) + timedelta(seconds=index + 1)
+    return {**event, "time": later.isoformat()}

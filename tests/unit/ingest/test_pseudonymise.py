@@ -1,0 +1,85 @@
+"""Pseudonyms: what they are, how keys rotate, who may read the key."""
+
+import hashlib
+import hmac
+
+import pytest
+
+from ingest.pseudonymise import Pseudonyms, read_keys, write_key
+from models.errors import FileError
+
+KEY, LATER = b"k" * 32, b"l" * 32
+
+
+def test_pseudonym_is_the_documented_hmac():
+    """First 128 bits of HMAC-SHA-256(key, namespace, 0x1F, subject)."""
+    mac = hmac.new(KEY, b"u2plus\x1fuser-1", hashlib.sha256).digest()
+    assert Pseudonyms((KEY,), "u2plus").of("user-1") == mac[:16]
+
+
+def test_known_answer():
+    """A value computed apart, with another tool, so that no release changes it.
+
+    printf 'u2plus\\037user-1' | openssl dgst -sha256 -mac HMAC \\
+        -macopt hexkey:6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b
+    """
+    assert (
+        Pseudonyms((KEY,), "u2plus").of("user-1").hex()
+        == "684cfe42d7521c903fa9775ea1470ad2"
+    )
+
+
+def test_later_key_applies_to_the_earlier_pseudonym():
+    """A rotated pseudonym follows from the old one without the platform's id."""
+    old = Pseudonyms((KEY,), "u2plus").of("user-1")
+    rotated = hmac.new(LATER, old, hashlib.sha256).digest()[:16]
+    assert Pseudonyms((KEY, LATER), "u2plus").of("user-1") == rotated
+
+
+def test_namespaces_do_not_meet():
+    """The same id on two platforms is two people."""
+    assert Pseudonyms((KEY,), "a").of("x") != Pseudonyms((KEY,), "b").of("x")
+
+
+def test_key_file_is_for_the_owner_alone(tmp_path):
+    """A key is written with mode 0600, and refused if others can read it."""
+    path = tmp_path / "key"
+    write_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(read_keys(path)[0]) == 32
+    path.chmod(0o644)
+    with pytest.raises(FileError, match="chmod 600"):
+        read_keys(path)
+
+
+def test_key_file_is_never_overwritten(tmp_path):
+    """Losing a key would lose the link between old and new data."""
+    write_key(tmp_path / "key", KEY)
+    with pytest.raises(FileExistsError):
+        write_key(tmp_path / "key", LATER)
+    assert read_keys(tmp_path / "key") == (KEY,)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "empty"),
+        ("zz" * 16, "hex digits"),
+        ("ab", "too short"),
+        ("é", "hex digits"),
+    ],
+)
+def test_broken_key_file_is_said_without_the_key(tmp_path, text, problem):
+    """The message names the place and the remedy, never what the file holds."""
+    path = tmp_path / "key"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    with pytest.raises(FileError, match=problem) as caught:
+        read_keys(path)
+    assert not text or text not in str(caught.value)
+
+
+def test_missing_key_file_says_what_makes_one(tmp_path):
+    """A new study is told how to get a key."""
+    with pytest.raises(FileError, match="panelstream init"):
+        read_keys(tmp_path / "none")
