@@ -70,9 +70,8 @@ def eligible(study: Study, people: pd.DataFrame) -> pd.DataFrame:
     rows["closes_before"] = origin + rows["closes"].to_numpy("timedelta64[D]")
     withdrawn = rows["withdrawn_on"].to_numpy(DAY)
     before = origin + rows["closed"].to_numpy("timedelta64[D]")
-    rows["closed_on"] = np.where(rows["first"], np.datetime64("NaT"), before).astype(
-        DAY
-    )
+    before[rows["first"]] = np.datetime64("NaT")
+    rows["closed_on"] = before
     there = rows["closes_before"].to_numpy(DAY) > since
     there &= np.isnat(withdrawn) | (rows["opens_on"].to_numpy(DAY) < withdrawn)
     rows = rows[there].sort_values(["participant_id", "wave"], ignore_index=True)

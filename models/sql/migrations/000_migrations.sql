@@ -1,8 +1,8 @@
 -- Which migrations have run; they only go forward.
-CREATE TABLE IF NOT EXISTS migrations (
-    name String COMMENT 'File name without its ending',
-    applied_at DateTime64(6, 'UTC') COMMENT 'When it ran'
+create table if not exists migrations (
+    name String comment 'File name without its ending',
+    applied_at DateTime64(6, 'UTC') comment 'When it ran'
 )
-ENGINE = ReplacingMergeTree
-ORDER BY name
-COMMENT 'Migrations that have run'
+engine = ReplacingMergeTree
+order by name
+comment 'Migrations that have run'

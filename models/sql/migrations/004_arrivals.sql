@@ -1,11 +1,11 @@
 -- What arrived, batch by batch: received = accepted + rejected + refused.
-CREATE TABLE IF NOT EXISTS arrivals (
-    recorded_at DateTime64(6, 'UTC') COMMENT 'Same as of the rows of the batch',
-    origin String COMMENT 'File name, or stdin',
-    accepted UInt64 COMMENT 'Events that went to the log',
-    rejected UInt64 COMMENT 'Events that went to the dead letters',
-    refused UInt64 COMMENT 'Events of people who withdrew from collection'
+create table if not exists arrivals (
+    recorded_at DateTime64(6, 'UTC') comment 'Same as of the rows of the batch',
+    origin String comment 'File name, or stdin',
+    accepted UInt64 comment 'Events that went to the log',
+    rejected UInt64 comment 'Events that went to the dead letters',
+    refused UInt64 comment 'Events of people who withdrew from collection'
 )
-ENGINE = MergeTree
-ORDER BY recorded_at
-COMMENT 'Ledger of batches; written before their rows, so that a retry never makes the counts fall short'
+engine = MergeTree
+order by recorded_at
+comment 'Ledger of batches; written before their rows, so that a retry never makes the counts fall short'

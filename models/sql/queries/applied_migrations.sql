@@ -1,2 +1,2 @@
 -- Names of the migrations that have run.
-SELECT DISTINCT name FROM migrations
+select distinct name from migrations

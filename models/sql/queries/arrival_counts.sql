@@ -1,10 +1,23 @@
 -- What arrived until an instant and what became of it:
--- received = accepted + rejected + refused, accepted = stored + duplicate + conflicting.
-SELECT
-    (SELECT sum(accepted) FROM arrivals WHERE recorded_at <= {as_of:DateTime64(6)}) AS accepted,
-    (SELECT sum(rejected) FROM arrivals WHERE recorded_at <= {as_of:DateTime64(6)}) AS rejected,
-    (SELECT sum(refused) FROM arrivals WHERE recorded_at <= {as_of:DateTime64(6)}) AS refused,
-    (SELECT count() FROM events FINAL WHERE recorded_at <= {as_of:DateTime64(6)}) AS stored,
-    (SELECT count() FROM event_conflicts FINAL WHERE recorded_at <= {as_of:DateTime64(6)}) AS conflicting,
-    accepted + rejected + refused AS received,
-    toInt64(accepted) - toInt64(stored) - toInt64(conflicting) AS duplicate
+-- received = accepted + rejected + refused, accepted = stored + duplicate +
+-- conflicting.
+select
+    (
+        select sum(accepted) from arrivals where recorded_at <= {as_of:DateTime64(6)}
+    ) as accepted,
+    (
+        select sum(rejected) from arrivals where recorded_at <= {as_of:DateTime64(6)}
+    ) as rejected,
+    (
+        select sum(refused) from arrivals where recorded_at <= {as_of:DateTime64(6)}
+    ) as refused,
+    (
+        select count() from events final where recorded_at <= {as_of:DateTime64(6)}
+    ) as stored,
+    (
+        select count()
+        from event_conflicts final
+        where recorded_at <= {as_of:DateTime64(6)}
+    ) as conflicting,
+    accepted + rejected + refused as received,
+    toInt64(accepted) - toInt64(stored) - toInt64(conflicting) as duplicate

@@ -1,15 +1,6 @@
 -- Rejected events of some files, by place.
-SELECT
-    origin,
-    line,
-    batch_index,
-    reason,
-    field
-FROM dead_letters FINAL
-WHERE origin IN {origins:Array(String)}
-ORDER BY
-    origin,
-    line,
-    batch_index,
-    reason
-LIMIT 1000
+select origin, line, batch_index, reason, field
+from dead_letters final
+where origin in {origins:Array(String)}
+order by origin, line, batch_index, reason
+limit 1000

@@ -1,30 +1,24 @@
 -- First day of enrolment of each participant in each round of the study.
 -- A roster study counts `study.enrolled`; one without a roster, any activity.
-SELECT
-    lower(hex(participant_id)) AS participant,
-    round,
-    toString(min(day)) AS enrolled_on
-FROM (
-    SELECT
-        participant_id,
-        toDate(occurred_at, {zone:String}) AS day
-    FROM events FINAL
-    WHERE
-        recorded_at <= {as_of:DateTime64(6)}
-        AND participant_id != toFixedString('', 16)
-        AND (event_type = 'study.enrolled' OR {any_activity:Bool})
-    UNION ALL
-    SELECT
-        participant_id,
-        toDate(responded_at, {zone:String}) AS day
-    FROM responses FINAL
-    WHERE recorded_at <= {as_of:DateTime64(6)} AND {any_activity:Bool}
-)
-ARRAY JOIN {round_starts:Array(Date)} AS starts, {round_ends:Array(Date)} AS ends, {rounds:Array(UInt16)} AS round
-WHERE day >= starts AND day < ends
-GROUP BY
-    participant_id,
-    round
-ORDER BY
-    participant,
-    round
+select
+    lower(hex(participant_id)) as participant, round, toString(min(day)) as enrolled_on
+from
+    (
+        select participant_id, toDate(occurred_at, {zone:String}) as day
+        from events final
+        where
+            recorded_at <= {as_of:DateTime64(6)}
+            and participant_id != toFixedString('', 16)
+            and (event_type = 'study.enrolled' or {any_activity:Bool})
+        union all
+        select participant_id, toDate(responded_at, {zone:String}) as day
+        from responses final
+        where recorded_at <= {as_of:DateTime64(6)} and {any_activity:Bool}
+    )
+array join
+    {round_starts:Array(Date)} as starts,
+    {round_ends:Array(Date)} as ends,
+    {rounds:Array(UInt16)} as round
+where day >= starts and day < ends
+group by participant_id, round
+order by participant, round

@@ -1,5 +1,7 @@
--- The last instant given to any batch, present or collapsed: the clock goes on from here.
-SELECT greatest(
-    (SELECT max(recorded_at) FROM arrivals),
-    (SELECT max(recorded_at) FROM responses)
-) AS last
+-- The last instant given to any batch, present or collapsed: the clock goes on from
+-- here.
+select
+    greatest(
+        (select max(recorded_at) from arrivals),
+        (select max(recorded_at) from responses)
+    ) as last

@@ -1,5 +1,6 @@
 -- The newest instant at which anything present was recorded: the default as-of.
-SELECT greatest(
-    (SELECT max(recorded_at) FROM events FINAL),
-    (SELECT max(recorded_at) FROM responses FINAL)
-) AS newest
+select
+    greatest(
+        (select max(recorded_at) from events final),
+        (select max(recorded_at) from responses final)
+    ) as newest

@@ -1,4 +1,4 @@
 -- The instant up to which the log is settled, and the last one recorded.
-SELECT
-    (SELECT max(settled_at) FROM settlements) AS since,
-    (SELECT max(recorded_at) FROM events) AS until
+select
+    (select max(settled_at) from settlements) as since,
+    (select max(recorded_at) from events) as until

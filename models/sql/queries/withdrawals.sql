@@ -1,9 +1,7 @@
 -- Who withdrew from collection, and since when nothing of theirs is taken.
-SELECT
-    participant_id,
-    min(occurred_at) AS withdrawn_at
-FROM events FINAL
-WHERE
+select participant_id, min(occurred_at) as withdrawn_at
+from events final
+where
     event_type = 'study.consent_withdrawn'
-    AND JSONExtractString(data, 'level') IN ('collection', 'erase')
-GROUP BY participant_id
+    and JSONExtractString(data, 'level') in ('collection', 'erase')
+group by participant_id

@@ -1,6 +1,24 @@
 -- Then take the copies out of the log; a repetition of this step finds nothing.
-DELETE FROM events
-WHERE (participant_id, function, occurred_at, source, id, event_type, schema_version, data) IN (
-    SELECT participant_id, function, occurred_at, source, id, event_type, schema_version, data
-    FROM event_conflicts
-)
+delete from events
+where
+    (
+        participant_id,
+        function,
+        occurred_at,
+        source,
+        id,
+        event_type,
+        schema_version,
+        data
+    ) in (
+        select
+            participant_id,
+            function,
+            occurred_at,
+            source,
+            id,
+            event_type,
+            schema_version,
+            data
+        from event_conflicts
+    )

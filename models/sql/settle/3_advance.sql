@@ -1,2 +1,2 @@
 -- Everything recorded up to here is settled.
-INSERT INTO settlements (settled_at) VALUES ({until:DateTime64(6)})
+insert into settlements (settled_at) values ({until:DateTime64(6)})

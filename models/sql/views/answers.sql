@@ -1,14 +1,14 @@
 -- The answers that hold: one row a participant, wave, response and item.
-CREATE OR REPLACE VIEW answers AS
-SELECT
-    lower(hex(participant_id)) AS participant_id,
+create or replace view answers as
+select
+    lower(hex(participant_id)) as participant_id,
     wave,
     responded_at,
     instrument,
     item,
-    argMax(answer, recorded_at) AS answer
-FROM responses FINAL
-GROUP BY
+    argMax(answer, recorded_at) as answer
+from responses final
+group by
     participant_id,
     wave,
     responded_at,

@@ -1,13 +1,13 @@
 -- Use a day (UTC): one row for a participant, function and day with any use.
-CREATE OR REPLACE VIEW daily_use AS
-SELECT
-    lower(hex(participant_id)) AS participant_id,
+create or replace view daily_use as
+select
+    lower(hex(participant_id)) as participant_id,
     function,
-    toDate(occurred_at) AS used_on,
-    count() AS event_count
-FROM events FINAL
-WHERE function != ''
-GROUP BY
+    toDate(occurred_at) as used_on,
+    count() as event_count
+from events final
+where function != ''
+group by
     participant_id,
     function,
     used_on

@@ -1,7 +1,7 @@
 -- What people did on the platform: one row an event, duplicates and conflicts out.
-CREATE OR REPLACE VIEW platform_events AS
-SELECT
-    lower(hex(participant_id)) AS participant_id,
+create or replace view platform_events as
+select
+    lower(hex(participant_id)) as participant_id,
     event_type,
     function,
     occurred_at,
@@ -10,5 +10,5 @@ SELECT
     source,
     id,
     data
-FROM events FINAL
-WHERE NOT startsWith(event_type, 'study.')
+from events final
+where not startsWith(event_type, 'study.')

@@ -1,0 +1,23 @@
+"""Ours: decode, validate, pseudonymise and store a file."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.measuring import measured
+from ingest import files
+from ingest.pipeline import Pipeline
+from ingest.pseudonymise import Pseudonyms
+from models import catalogue, store
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        warehouse = store.connect(f"chdb://{folder}/warehouse")
+        warehouse.migrate()
+        u2plus = catalogue.find("u2plus", Path(folder))
+        people = Pseudonyms((b"k" * 32,), u2plus.namespace)
+        pipeline = Pipeline(u2plus, people, warehouse, store.utc_now)
+        [source] = files.find([sys.argv[1]])
+        with measured():
+            files.ingest(source, pipeline)
+        warehouse.close()

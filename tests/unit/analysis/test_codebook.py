@@ -1,0 +1,54 @@
+"""The codebook: every column of the panel in words."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from analysis import codebook
+from flows import panels
+from flows.workspace import Workspace
+from tests.lib import studies
+from tests.lib.studies import Answer
+
+AT = datetime(2027, 1, 12, tzinfo=UTC)
+
+
+def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A panel with every kind of column, and its codebook."""
+    made = workspace(
+        instruments=["mood.yaml", "phq9", "function_use", "demographics"],
+        covariates={"fixed": ["age", "gender"], "previous_wave": ["mood_total"]},
+        exposure={"window": {"lookback": 7}, "functions": ["story", "sign_in"]},
+    )
+    enrolled = [studies.event("enrolled", who, AT) for who in ("aki", "ben")]
+    studies.send(made, enrolled)
+    studies.answer(made, [Answer("aki", 1, AT)])
+    [panel] = panels.build(made).by_window.values()
+    return panel, codebook.describe(made.folder, panel)
+
+
+def test_every_column_has_a_meaning(workspace: Callable[..., Workspace]) -> None:
+    """One row a column, in the panel's order; no meaning and no source is empty."""
+    panel, book = described(workspace)
+    assert book["column"].tolist() == list(panel)
+    assert book.loc[book["meaning"] == "", "column"].tolist() == []
+    assert book.loc[book["source"] == "", "column"].tolist() == []
+
+
+def test_how_much_is_missing(workspace: Callable[..., Workspace]) -> None:
+    """The share of rows without a value, of all rows."""
+    _, book = described(workspace)
+    share = book.set_index("column")["share_missing"]
+    assert (share["mood_total"], share["phq9_total"]) == (0.5, 1)
+    assert (share["wave"], share["story_count"]) == (0, 0)
+
+
+def test_units_and_sources(workspace: Callable[..., Workspace]) -> None:
+    """Columns of use come from events, scores from their instrument."""
+    _, book = described(workspace)
+    rows = book.set_index("column")
+    assert rows.loc["story_days_per_week", "unit"] == "days a week"
+    assert rows.loc["story_count", "source"] == "events"
+    assert rows.loc["mood_total", "source"] == "mood"
+    assert "U2Friend stories" in rows.loc["story_self_report", "meaning"]

@@ -1,0 +1,210 @@
+"""The panel: measures of use, scores, and what is carried from wave to wave."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import panel
+from analysis.panel import Use
+from models import study as study_files
+from models.coverage import Coverage
+from models.intervals import Intervals
+from tests.lib import studies
+
+NAT = pd.NaT
+START = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def between(start: float, end: float) -> Intervals:
+    """From day to day."""
+    return Intervals.of([(START + timedelta(days=start), START + timedelta(days=end))])
+
+
+def seen(*windows: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Windows from day to day; None: none."""
+    zero = np.datetime64("2027-01-01", "us")
+    ends = [one or (None, None) for one in windows]
+    return tuple(
+        np.array(
+            [
+                zero + np.timedelta64(round(one[side] * 24 * 60), "m")
+                if one[side] is not None
+                else np.datetime64("NaT")
+                for one in ends
+            ],
+            dtype="datetime64[us]",
+        )
+        for side in (0, 1)
+    )
+
+
+def measured(
+    window: tuple[float, float] | None,
+    observed: tuple[float, float],
+    excused: tuple[float, float] = (0, 0),
+) -> list[float]:
+    """The four measures of six events on three days."""
+    found = panel.measure(
+        np.array([6.0]),
+        np.array([3.0]),
+        Coverage(between(*observed), between(*excused)),
+        seen(window),
+    )
+    assert [*found] == ["count", "days", "days_per_week", "frequency"]
+    return [float(values[0]) for values in found.values()]
+
+
+@pytest.mark.parametrize(
+    ("window", "observed", "excused", "expected"),
+    [
+        ((0, 14), (0, 14), (0, 0), [6, 3, 1.5, 3]),
+        ((0, 14), (-5, 99), (0, 0), [6, 3, 1.5, 3]),
+        ((0, 14), (0, 7), (7, 14), [12, 6, 3, 4]),
+        ((0, 14), (0, 10.5), (10.5, 14), [8, 4, 2, 4]),
+        ((0, 14), (0, 13.999), (0, 0), None),
+        ((0, 14), (0, 7), (7, 13), None),
+        ((0, 14), (20, 30), (0, 14), None),
+        ((0, 14), (20, 30), (0, 0), None),
+        ((3, 3), (0, 14), (0, 0), None),
+        (None, (0, 14), (0, 0), None),
+    ],
+    ids=[
+        "whole",
+        "more than whole",
+        "half excused",
+        "a quarter excused",
+        "a minute missing",
+        "a day missing",
+        "all excused",
+        "never observed",
+        "empty window",
+        "no window",
+    ],
+)
+def test_measures(
+    window: tuple[float, float] | None,
+    observed: tuple[float, float],
+    excused: tuple[float, float],
+    expected: list[float] | None,
+) -> None:
+    """Counts are prorated over excused gaps; any other gap makes all unknown."""
+    wanted = expected or [np.nan] * 4
+    assert measured(window, observed, excused) == pytest.approx(wanted, nan_ok=True)
+
+
+def rows(**columns: list[Any]) -> pd.DataFrame:
+    """Planned rows of one person over three waves, as `models.windows.plan` gives."""
+    days = pd.to_datetime(["2027-01-04", "2027-01-18", "2027-02-01"])
+    frame = pd.DataFrame(
+        {
+            "participant_id": "a",
+            "round": 1,
+            "wave": [1, 2, 3],
+            "wave_index": [0, 1, 2],
+            "responded_at": pd.to_datetime(
+                ["2027-01-12", None, "2027-02-09"], utc=True
+            ),
+            "start_on": days,
+            "end_on": days + pd.Timedelta(days=7),
+        }
+    ).assign(**columns)
+    return frame.assign(seen_from=frame["start_on"], seen_until=frame["end_on"])
+
+
+def built(
+    tmp_path: Path, planned: pd.DataFrame, answers: pd.DataFrame, **changes: Any
+) -> pd.DataFrame:
+    """A panel of the planned rows, without use, everything observed."""
+    waves = [
+        {
+            "wave": n,
+            "opens_on": date(2027, 1, 1) + timedelta(days=9 * n),
+            "closes_on": date(2027, 1, 2) + timedelta(days=9 * n),
+        }
+        for n in (1, 2, 3)
+    ]
+    content = studies.with_base(waves=waves, **changes)
+    folder = study_files.load(studies.write(tmp_path, content))
+    none = np.zeros((len(planned), 2))
+    always = Coverage(Intervals.always(), Intervals.of([]))
+    cover = {"story": always, "reaction": always}
+    return panel.build(folder, planned, Use(none, none), cover, answers)
+
+
+def answered(*given: tuple[int, str, float, float]) -> pd.DataFrame:
+    """Answers of the person: wave, day, calm, awake."""
+    return pd.DataFrame(
+        {
+            "participant_id": "a",
+            "wave": [one[0] for one in given],
+            "responded_at": pd.to_datetime([one[1] for one in given], utc=True),
+            "calm": [one[2] for one in given],
+            "awake": [one[3] for one in given],
+        }
+    )
+
+
+ANSWERS = answered((1, "2027-01-12", 4, 5), (3, "2027-02-09", 1, np.nan))
+
+
+def test_a_row_a_wave_answered_or_not(tmp_path: Path) -> None:
+    """Scores stand where the person answered; a wave without an answer has use only."""
+    found = built(tmp_path, rows(), ANSWERS)
+    assert found["wave"].tolist() == [1, 2, 3]
+    assert found["story_count"].tolist() == [0, 0, 0]
+    assert found["mood_total"].tolist() == pytest.approx([9, NAN, NAN], nan_ok=True)
+    missing = found["mood_total_missing"].tolist()
+    assert missing == pytest.approx([0, NAN, 1], nan_ok=True)
+
+
+NAN = float("nan")
+
+
+def test_an_answer_that_the_plan_leaves_out(tmp_path: Path) -> None:
+    """Where the plan has no answer, none of it comes into the panel."""
+    planned = rows().assign(
+        responded_at=pd.Series([NAT] * 3, dtype="datetime64[us, UTC]")
+    )
+    found = built(tmp_path, planned, ANSWERS, covariates={"fixed": ["calm"]})
+    columns = ["responded_at", "mood_total", "mood_total_missing", "calm"]
+    assert found[columns].isna().all(axis=None)
+
+
+def test_the_wave_before(tmp_path: Path) -> None:
+    """A previous score is of the wave before, never of the last one answered."""
+    found = built(
+        tmp_path, rows(), ANSWERS, covariates={"previous_wave": ["mood_total"]}
+    )
+    previous = found["mood_total_previous"].tolist()
+    assert previous == pytest.approx([NAN, 9, NAN], nan_ok=True)
+
+
+def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:
+    """A fixed covariate has the first value given, on all rows, the ones before too."""
+    answers = answered((2, "2027-01-22", NAN, 3), (3, "2027-02-09", 8, 4))
+    at = pd.to_datetime([None, "2027-01-22", "2027-02-09"], utc=True)
+    planned = rows().assign(responded_at=at)
+    found = built(tmp_path, planned, answers, covariates={"fixed": ["calm", "awake"]})
+    assert found["calm"].tolist() == [8, 8, 8]
+    assert found["awake"].tolist() == [3, 3, 3]
+
+
+def test_windows_are_instants(tmp_path: Path) -> None:
+    """Days become the UTC instants of study-local midnights; their length, days."""
+    found = built(tmp_path, rows(), ANSWERS)
+    assert found["window_start"].tolist()[0] == pd.Timestamp("2027-01-03T15:00Z")
+    assert found["window_end"].tolist()[0] == pd.Timestamp("2027-01-10T15:00Z")
+    assert found["window_days"].tolist() == found["observed_days"].tolist() == [7, 7, 7]
+
+
+def test_self_reports(tmp_path: Path) -> None:
+    """What people say of their use stands beside what was measured."""
+    answers = ANSWERS.assign(use_story=[4.0, 2.0])
+    found = built(tmp_path, rows(), answers, instruments=["mood.yaml", "function_use"])
+    reported = found["story_self_report"].tolist()
+    assert reported == pytest.approx([4, NAN, 2], nan_ok=True)
+    assert found["reaction_self_report"].isna().all()

@@ -1,0 +1,197 @@
+"""The study file: what it may not say, and what it means."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models import study
+from models.errors import FileError
+from models.study import Consent, StudyFolder, Window
+
+GOOD = """\
+study: panel
+title: A panel
+timezone: Asia/Tokyo
+consent: {required: [survey], telemetry_from: 2027-01-01}
+waves:
+  - {wave: 1, opens_on: 2027-01-11, closes_on: 2027-01-31}
+  - {wave: 2, opens_on: 2027-04-12, closes_on: 2027-05-02}
+instruments: [phq9, demographics]
+exposure:
+  window: between_waves
+  functions: [story, cycle]
+outages:
+  - from: "2027-03-01T00:00+09:00"
+    to: "2027-03-02T00:00+09:00"
+    functions: [cycle]
+    handling: missing
+outcomes: [phq9_total]
+covariates:
+  fixed: [age]
+  previous_wave: [phq9_total]
+smallest_effect: {per: a day a week, phq9_total: 1.5}
+plan:
+  confirmatory:
+    - specification: functions
+      estimator: within_between
+      outcomes: [phq9_total]
+      exposures: [story]
+  exploratory:
+    - specification: alone
+      estimator: fixed_effects
+      outcomes: [phq9_total]
+      exposures_each: [story, cycle]
+      window: {lookback: 28}
+"""
+
+
+def load(folder: Path, text: str) -> StudyFolder:
+    """A study folder with the text."""
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    return study.load(folder)
+
+
+def changed(old: str, new: str) -> str:
+    """The good file with one place changed."""
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+def test_a_good_study(tmp_path: Path) -> None:
+    """What is left out has a default; what is short for something is spelled out."""
+    loaded = load(tmp_path, GOOD)
+    found = loaded.study
+    assert found.title == {"en": "A panel"}
+    assert found.consent == Consent(
+        required=("survey",), telemetry_from=date(2027, 1, 1)
+    )
+    assert (found.catalogue, found.coverage, found.enrolment) == (
+        "u2plus",
+        "heartbeats",
+        "roster",
+    )
+    assert found.windows == (
+        Window(kind="between_waves"),
+        Window(kind="lookback", days=28),
+    )
+    assert [window.name for window in found.windows] == ["between_waves", "lookback_28"]
+    assert (found.smallest("phq9_total"), found.smallest("pdd_total")) == (1.5, None)
+    assert loaded.outcomes == ["phq9_total"]
+
+
+def test_the_version_is_of_the_text(tmp_path: Path) -> None:
+    """A study that was changed in any way has another version."""
+    version = load(tmp_path, GOOD).version
+    assert load(tmp_path, GOOD).version == version
+    assert load(tmp_path, GOOD + "# a remark\n").version != version
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("consent:", "consnet:", 4, "unknown key 'consnet'; did you mean 'consent'?"),
+        ("Asia/Tokyo", "Asia/Tokio", 3, "'Asia/Tokio' is not a time zone"),
+        ("study: panel", "study: My panel", 1, "study"),
+        ("between_waves", "between_wave", 10, "write between_waves"),
+        ("{lookback: 28}", "{lookback: 0}", 33, "window"),
+        ("{lookback: 28}", "{lookbak: 28}", 33, "write between_waves"),
+        ("[story, cycle]\noutages", "[]\noutages", 11, "functions"),
+        ("missing", "mising", 16, "did you mean 'missing'?"),
+        ("within_between", "within_betwen", 25, "did you mean 'within_between'?"),
+        ('to: "2027-03-02', 'to: "2027-02-02', 13, "the outage ends before it begins"),
+        ('+09:00"\n    to', '"\n    to', 13, "outages.0.from"),
+        ("functions: [cycle]", "functions: [cycles]", 15, "did you mean 'cycle'?"),
+        (
+            "functions: [story, cycle]",
+            "functions: [stroy]",
+            11,
+            "did you mean 'story'?",
+        ),
+        ("exposures: [story]", "exposures: [column]", 27, "known: story, cycle"),
+        ("exposures: [story]", "measure: days", 24, "either exposures"),
+        ("outcomes: [phq9_total]\ncov", "outcomes: [phq_total]\ncov", 17, "phq9_total"),
+        ("previous_wave: [phq9_total]", "previous_wave: [pdd]", 20, "no score 'pdd'"),
+        ("phq9_total: 1.5", "phq9_totl: 1.5", 21, "did you mean 'phq9_total'?"),
+        ("fixed: [age]", "fixed: [agee]", 19, "no item 'agee'; did you mean 'age'?"),
+        ("specification: alone", "specification: functions", 29, "stands twice"),
+        ("specification: alone", "specification: A b", 29, "specification"),
+        ("wave: 2", "wave: 1", 7, "number them upwards"),
+        ("opens_on: 2027-04-12", "opens_on: 2027-01-31", 7, "before wave 1 closes"),
+        ("closes_on: 2027-05-02", "closes_on: 2027-04-11", 7, "closes before it opens"),
+        ("opens_on: 2027-04-12, ", "", 7, "give opens_on and closes_on"),
+        (
+            "opens_on: 2027-04-12, closes_on: 2027-05-02",
+            "opens_after_days: 3, open_days: 4",
+            7,
+            "do not mix",
+        ),
+        ("study: panel", "study: panel\nstudy: other", 2, "key 'study' stands twice"),
+        ("instruments: [phq9, demographics]\n", "", 1, "'instruments' is missing"),
+    ],
+)
+def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    """Each mistake is answered with file, line, and what would be right."""
+    with pytest.raises(FileError) as caught:
+        load(tmp_path, changed(old, new))
+    assert says in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert (caught.value.path.name, caught.value.place) == ("study.yaml", str(line))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[phq9, demo", "[phq8, demo", "no such instrument; did you mean 'phq9'?"),
+        ("timezone:", "catalogue: u2pus\ntimezone:", "did you mean 'u2plus'?"),
+        ("[phq9, demo", "[phq9.yaml, demo", "phq9.yaml: no such instrument"),
+    ],
+)
+def test_what_is_neither_shipped_nor_there(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    """A catalogue or an instrument that cannot be found is told with the nearest."""
+    with pytest.raises(FileError) as caught:
+        load(tmp_path, changed(old, new))
+    assert says in str(caught.value)
+
+
+def test_rounds_follow_one_another(tmp_path: Path) -> None:
+    """A wave of an earlier round cannot come after one of a later round."""
+    text = changed("closes_on: 2027-01-31}", "closes_on: 2027-01-31, round: 2}")
+    with pytest.raises(FileError, match=r"study\.yaml:7: rounds must follow"):
+        load(tmp_path, text)
+
+
+def test_rounds_of_waves_from_enrolment_may_overlap(tmp_path: Path) -> None:
+    """Days from enrolment start anew in each round."""
+    text = changed("opens_on: 2027-01-11, closes_on: 2027-01-31", FROM_ENROLMENT)
+    text = text.replace("opens_on: 2027-04-12, closes_on: 2027-05-02", FROM_ENROLMENT)
+    with pytest.raises(FileError, match="opens before wave 1 closes"):
+        load(tmp_path, text)
+    loaded = load(tmp_path, text.replace("wave: 2,", "wave: 2, round: 2,"))
+    assert [wave.round for wave in loaded.study.waves] == [1, 2]
+
+
+FROM_ENROLMENT = "opens_after_days: 0, open_days: 7"
+
+
+def test_no_study(tmp_path: Path) -> None:
+    """A folder without a study file is told apart from a wrong one."""
+    with pytest.raises(FileError, match=r"study\.yaml: no such file"):
+        study.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "begins"),
+    [
+        (date(2027, 1, 1), "Asia/Tokyo", datetime(2026, 12, 31, 15, tzinfo=UTC)),
+        (date(2027, 3, 28), "Europe/Berlin", datetime(2027, 3, 27, 23, tzinfo=UTC)),
+        (date(2027, 3, 29), "Europe/Berlin", datetime(2027, 3, 28, 22, tzinfo=UTC)),
+        (date(2027, 3, 28), "Asia/Beirut", datetime(2027, 3, 27, 22, tzinfo=UTC)),
+    ],
+)
+def test_days_begin_at_local_midnight(day: date, zone: str, begins: datetime) -> None:
+    """Or, where the clock jumps over it, at the first instant of the day."""
+    assert study.midnight(day, ZoneInfo(zone)) == begins
