@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.scoring import score
 from analysis.specifications import previous
 from models.coverage import Coverage
-from models.instruments import Instrument, score, self_reports
+from models.instruments import Instrument, self_reports
 from models.study import Study, StudyFolder
 from models.windows import days_to_instants
 

@@ -41,8 +41,13 @@ AsOfOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 StrictOption = Annotated[
     bool,
-    typer.Option("--strict", help="Exit with 4 if anything is rejected or set apart."),
+    typer.Option(
+        "--strict", help="Exit with 4 if anything is rejected (responses: set apart)."
+    ),
 ]
+ParticipantsOption = Annotated[int, typer.Option(min=20, help="People in the study.")]
+WavesOption = Annotated[int, typer.Option(min=2, max=20, help="Questionnaire waves.")]
+SeedOption = Annotated[int, typer.Option(help="Same seed, same files.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
 show = Display()
@@ -51,11 +56,9 @@ show = Display()
 @app.command()
 def demo(
     out: OutOption = Path("demo"),
-    participants: Annotated[
-        int, typer.Option(min=20, help="People in the study.")
-    ] = 350,
-    waves: Annotated[int, typer.Option(min=2, max=20, help="Questionnaire waves.")] = 6,
-    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
+    participants: ParticipantsOption = 350,
+    waves: WavesOption = 6,
+    seed: SeedOption = 1,
 ) -> None:
     """Simulate a study, run it through the whole path, and set the report beside the truth.
 
@@ -174,7 +177,8 @@ def responses(
         imported = imports.import_responses(
             workspace, file, wave, mapping, links, strict, dry_run
         )
-    show.imported(imported, dry_run=dry_run, as_json=as_json)
+        outside = imports.outside_wave(workspace, imported)
+    show.imported(imported, outside, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -192,6 +196,8 @@ def panel(
     from flows import panels, results
     from flows.workspace import open_workspace
 
+    if out.suffix not in (".parquet", ".csv"):
+        raise UsageError(f"--out {out}: end the name in .parquet or .csv")
     with open_workspace(study) as workspace, show.working("Counting use"):
         built = panels.build(workspace, _instant(as_of))
         frame = built.by_window[workspace.folder.study.exposure.window]
@@ -259,9 +265,9 @@ def query(
 @app.command()
 def simulate(
     out: OutOption,
-    participants: Annotated[int, typer.Option(min=20)] = 350,
-    waves: Annotated[int, typer.Option(min=2, max=20)] = 6,
-    seed: Annotated[int, typer.Option()] = 1,
+    participants: ParticipantsOption = 350,
+    waves: WavesOption = 6,
+    seed: SeedOption = 1,
 ) -> None:
     """Write the files of a simulated study, with the planted truth in truth.csv.
 

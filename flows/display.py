@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
+PIPED_WIDTH = 240
+"""Columns of a table that no terminal bounds."""
 
 
 class Display:
@@ -40,6 +42,8 @@ class Display:
 
     def __init__(self) -> None:
         self.out = Console(highlight=False, soft_wrap=True)
+        if not self.out.is_terminal:
+            self.out.width = PIPED_WIDTH
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, line: str) -> None:
@@ -126,7 +130,9 @@ class Display:
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
             )
 
-    def imported(self, imported: "Imported", dry_run: bool, as_json: bool) -> None:
+    def imported(
+        self, imported: "Imported", outside: int, dry_run: bool, as_json: bool
+    ) -> None:
         """What an import of answers understood."""
         if as_json:
             self.json(
@@ -136,6 +142,7 @@ class Display:
                     "wave": imported.wave,
                     "responses": imported.responses,
                     "answers": imported.answers.num_rows,
+                    "outside_wave": outside,
                     "set_apart": [vars(one) for one in imported.set_apart],
                     "stored": not dry_run,
                 }
@@ -146,6 +153,11 @@ class Display:
             f"{imported.origin} ({imported.format}): {verb} {imported.responses} responses, "
             f"{imported.answers.num_rows} answers for wave {imported.wave}"
         )
+        if outside:
+            self.say(
+                f"  {outside} of them were sent while wave {imported.wave} was not open; "
+                f"is it the right wave?"
+            )
         for one in imported.set_apart[:SHOWN]:
             self.say(f"  set apart: row {one.row}, {one.column}: {one.problem}")
         if len(imported.set_apart) > SHOWN:

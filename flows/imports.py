@@ -39,7 +39,7 @@ def import_folder(workspace: Workspace, progress: Progress = lambda *_: None) ->
     counts = Counts()
     if (folder / ROSTER).exists():
         counts += import_roster(workspace, folder / ROSTER)
-    if (folder / EVENTS).is_dir():
+    if any((folder / EVENTS).glob("*.ndjson*")):
         counts += import_events(workspace, files.find([str(folder / EVENTS)]), progress)
     for file in wave_files(folder):
         import_responses(workspace, file.path, file.wave)
@@ -98,6 +98,13 @@ def import_responses(
     if not dry_run:
         responses.store(imported, workspace.store)
     return imported
+
+
+def outside_wave(workspace: Workspace, imported: Imported) -> int:
+    """How many responses of an import were sent while their wave was not open."""
+    study = workspace.folder.study
+    wave = next(one for one in study.waves if one.wave == imported.wave)
+    return imported.outside(wave, study.zone)
 
 
 def wave_files(folder: Path) -> list[WaveFile]:

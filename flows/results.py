@@ -153,6 +153,7 @@ def code_hash() -> str:
 
 def write_panel(panel: pd.DataFrame, path: Path) -> None:
     """Write a panel by the ending of its name: .parquet or .csv."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         _write_csv(panel, path)
     else:

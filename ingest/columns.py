@@ -45,7 +45,14 @@ _ARROW = {
 }
 _PYTHON: dict[str, type] = {"one_of": str, "slug": str, "integer": int, "boolean": bool}
 _BLOCK_BYTES = 4 << 20
-_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
+_TIME = DECODED.field("occurred_at").type
+_DAY = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+)
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+_INSTANT = rf"^(?:19|2\d)\d\d-{_DAY}T{_CLOCK}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$"
+"""Times that are sure to exist, so that one which does not spoils no other's cast."""
 _SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 
@@ -191,13 +198,11 @@ class ColumnDecoder:
         rows: np.ndarray,
     ) -> Columns:
         rows = rows[_fits(rule, {field: one.take(rows) for field, one in data.items()})]
-        times = _instants(table["time"].take(rows))
-        if times is None:
-            return Columns(DECODED.empty_table(), np.array([], int))
+        times = table["time"].take(rows).combine_chunks().cast(_TIME)
         on_time = _mask(
             pc.and_(
-                pc.greater_equal(times, pa.scalar(EARLIEST, times.type)),
-                pc.less_equal(times, pa.scalar(self.latest, times.type)),
+                pc.greater_equal(times, pa.scalar(EARLIEST, _TIME)),
+                pc.less_equal(times, pa.scalar(self.latest, _TIME)),
             )
         )
         rows, times = rows[on_time], times.filter(pa.array(on_time))
@@ -210,7 +215,7 @@ class ColumnDecoder:
                 _same(rule.function or "", len(rows)),
                 table["subject"].take(rows),
                 times,
-                pa.nulls(len(rows), DECODED.field("sent_at").type),
+                pa.nulls(len(rows), _TIME),
                 pa.array(np.ones(len(rows), np.uint8)),
                 _canonical(rule, chosen, len(rows)),
             ],
@@ -284,13 +289,6 @@ def _field_fits(rule: FieldRule, values: pa.Array) -> np.ndarray:
         check = pc.is_valid(values)
     fits = _mask(check)
     return fits if rule.required else fits | _mask(pc.is_null(values))
-
-
-def _instants(texts: pa.ChunkedArray) -> pa.Array | None:
-    try:
-        return texts.combine_chunks().cast(DECODED.field("occurred_at").type)
-    except pa.ArrowInvalid:
-        return None
 
 
 def _same(text: str, rows: int) -> pa.Array:

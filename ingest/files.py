@@ -131,7 +131,7 @@ def _sources(path: str) -> list[Source]:
         return [Source(STDIN, "stdin", 0)]
     place = Path(path)
     if place.is_dir():
-        return [_source(one) for one in sorted(place.iterdir()) if _is_events(one)]
+        return [_source(one) for one in _event_files(place)]
     if not place.exists():
         raise FileError(path, "", "no such file")
     return [_source(place)]
@@ -141,8 +141,11 @@ def _source(path: Path) -> Source:
     return Source(str(path), path.name, path.stat().st_size)
 
 
-def _is_events(path: Path) -> bool:
-    return path.is_file() and ".ndjson" in path.suffixes
+def _event_files(folder: Path) -> list[Path]:
+    files = sorted(one for one in folder.iterdir() if ".ndjson" in one.suffixes)
+    if not files:
+        raise FileError(folder, "", "holds no .ndjson, .ndjson.gz or .ndjson.zst file")
+    return files
 
 
 def _open(source: Source) -> BinaryIO:

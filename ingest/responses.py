@@ -19,6 +19,7 @@ from ingest.pseudonymise import Pseudonyms
 from models.errors import FileError
 from models.instruments import Instrument
 from models.store import Store
+from models.study import Wave
 
 FORMATS: dict[survey.Format, ModuleType] = {
     "google_forms": google_forms,
@@ -61,6 +62,18 @@ class Imported:
     responses: int
     answers: pa.Table
     set_apart: tuple[SetApart, ...]
+
+    def outside(self, wave: Wave, zone: ZoneInfo) -> int:
+        """How many responses were sent on days on which the wave was not open."""
+        if wave.opens_on is None or wave.closes_on is None:
+            return 0
+        sent = {
+            (row["participant_id"], row["responded_at"].astimezone(zone).date())
+            for row in self.answers.select(
+                ["participant_id", "responded_at"]
+            ).to_pylist()
+        }
+        return sum(not wave.opens_on <= day <= wave.closes_on for _, day in sent)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,10 @@ code, never by position or text, because reversed items differ between orderings
 of the same questionnaire.
 """
 
-from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
 
 from models import yaml_files
@@ -155,46 +153,9 @@ def find(name: str, folder: Path) -> Document[Instrument]:
     return yaml_files.read(path, Instrument)
 
 
-def score(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFrame:
-    """Score every scale of every response.
-
-    `answers`: one row per response, one column per item code (or score column of a
-    delivered scale), coded numbers, NaN where missing. Returns, on the same index,
-    `<instrument>_<scale>` and `<instrument>_<scale>_missing` (items missing).
-
-    A prorated sum is the mean of the answered items times the number of items,
-    kept unrounded; a scale with more missing items than its rule allows is NaN.
-    """
-    columns: dict[str, pd.Series] = {}
-    for scale in instrument.scales:
-        name = f"{instrument.instrument}_{scale.code}"
-        values = _values(instrument, scale, answers)
-        missing = values.isna().sum(axis=1)
-        columns[name] = _combine(scale, values).where(missing <= scale.missing.allowed)
-        columns[f"{name}_missing"] = missing
-    return pd.DataFrame(columns, index=answers.index)
-
-
 def self_reports(instrument: Instrument) -> dict[str, str]:
     """Item code by platform function, for items that ask about use."""
     return {item.function: item.code for item in instrument.items if item.function}
-
-
-def _values(
-    instrument: Instrument, scale: Scale, answers: pd.DataFrame
-) -> pd.DataFrame:
-    delivered = f"{instrument.instrument}_{scale.code}"
-    codes: Sequence[str] = scale.items or (delivered,)
-    values = answers.reindex(columns=list(codes)).astype(float)
-    for item in instrument.items:
-        if item.reversed and item.code in values:
-            values[item.code] = item._low + item._high - values[item.code]
-    return values
-
-
-def _combine(scale: Scale, values: pd.DataFrame) -> pd.Series:
-    mean = values.mean(axis=1)
-    return mean * (values.shape[1] if scale.method == "sum" else 1)
 
 
 def _within(answer: str, low: float | None, high: float | None) -> bool:
@@ -203,4 +164,4 @@ def _within(answer: str, low: float | None, high: float | None) -> bool:
     except ValueError:
         return False
     above = low is None or value >= low
-    return bool(np.isfinite(value)) and above and (high is None or value <= high)
+    return isfinite(value) and above and (high is None or value <= high)

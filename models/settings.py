@@ -26,7 +26,7 @@ class Settings:
 
         `study` (a command's option) wins over the environment, the environment
         over `.env` in the study's folder. Raises `FileError` for a line of `.env`
-        that is not NAME=value, or a name that panelstream does not know.
+        that is not NAME=value, or a name that has no place there.
         """
         folder = study or Path(environ.get(f"{PREFIX}STUDY", "."))
         values = {**read_env(folder / ".env"), **environ}
@@ -51,7 +51,8 @@ def read_env(path: Path) -> dict[str, str]:
 
 def _setting(path: Path, number: int, line: str) -> tuple[str, str]:
     name, equals, value = line.partition("=")
-    if not equals or name.strip() not in [f"{PREFIX}{known}" for known in NAMES]:
-        known = ", ".join(f"{PREFIX}{one}" for one in NAMES)
+    names = [f"{PREFIX}{one}" for one in NAMES if one != "STUDY"]
+    if not equals or name.strip() not in names:
+        known = ", ".join(names)
         raise FileError(path, str(number), f"not a setting; known: {known}")
     return name.strip(), value.strip().strip("'\"")

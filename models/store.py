@@ -5,6 +5,7 @@ A DSN chooses the engine: `chdb://PATH` embeds ClickHouse in this process, an
 under `sql/`, one relation or query each, with values as typed parameters.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,8 @@ def connect(dsn: str, clock: Clock = utc_now) -> Store:
 
     Raises `Unreachable` (exit code 5) naming what cannot be reached and why.
     """
+    # The driver would write a line of its own to the log of whoever asked.
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     try:
         client = clickhouse_connect.get_client(
             dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS)
@@ -165,11 +168,14 @@ def _explain(dsn: str, error: Exception) -> str:
     where = dsn.split("@")[-1]
     if dsn.startswith("chdb:"):
         return (
-            f"the warehouse {where} cannot be opened; another panelstream process may hold "
-            f"it: wait for it to end, or name another one in PANELSTREAM_WAREHOUSE"
+            f"the warehouse {where} cannot be opened; another panelstream process may "
+            f"hold it: wait for it to end, or name another in PANELSTREAM_WAREHOUSE"
         )
+    if "AUTHENTICATION_FAILED" in str(error):
+        return f"the warehouse {where} refuses user or password (PANELSTREAM_WAREHOUSE)"
     return (
-        f"no warehouse answers at {where} (PANELSTREAM_WAREHOUSE): {_first_line(error)}"
+        f"no warehouse answers at {where}; start it, or mend its address in "
+        f"PANELSTREAM_WAREHOUSE"
     )
 
 

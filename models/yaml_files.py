@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from models.errors import FileError
 
 Location = Sequence[str | int]
+_SHOWN = 12
 
 
 class Frozen(BaseModel):
@@ -60,7 +61,10 @@ class Document(Generic[Value]):
 def nearest(word: str, known: Sequence[str]) -> str:
     """The remedy for a word that is not known: the nearest one, or all of them."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    more = ", …" if len(known) > _SHOWN else ""
+    return f"known: {', '.join(known[:_SHOWN])}{more}"
 
 
 def read(path: Path, shape: type[Value]) -> Document[Value]:

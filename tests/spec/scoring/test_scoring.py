@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.scoring import score
 from models import instruments
 from models.instruments import Instrument
 from tests.lib import ascii_table
@@ -38,7 +39,7 @@ def test_totals(name: str, rule: str) -> None:
     """A total is what the table says, as is the number of missing items."""
     rows = table(rule)
     answers = rows.drop(columns=["missing", "total"]).add_prefix(f"{name}_")
-    scored = instruments.score(shipped(name), answers)
+    scored = score(shipped(name), answers)
     assert scored[f"{name}_total"].tolist() == pytest.approx(
         rows["total"].tolist(), abs=1e-6, nan_ok=True
     )
@@ -50,7 +51,7 @@ def test_means(scale: str) -> None:
     """A mean is what the table says, whatever the sources outside its scale."""
     rows = table("mean_of_sources")
     answers = rows.rename(columns=GHSQ_ITEMS)
-    scored = instruments.score(shipped("ghsq"), answers)
+    scored = score(shipped("ghsq"), answers)
     assert scored[f"ghsq_{scale}"].tolist() == pytest.approx(
         rows[scale].tolist(), abs=1e-6, nan_ok=True
     )

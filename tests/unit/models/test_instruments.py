@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.scoring import score
 from models import instruments
 from models.errors import FileError
 
@@ -86,8 +87,8 @@ def test_order_of_columns_does_not_matter(tmp_path: Path) -> None:
     """Items are found by code, so a reordered export scores the same."""
     instrument = instruments.find("pdd", tmp_path).value
     answers = pd.DataFrame([range(12)], columns=instrument.codes).clip(upper=5)
-    straight = instruments.score(instrument, answers)
-    turned = instruments.score(instrument, answers[answers.columns[::-1]])
+    straight = score(instrument, answers)
+    turned = score(instrument, answers[answers.columns[::-1]])
     pd.testing.assert_frame_equal(straight, turned)
 
 
@@ -95,7 +96,7 @@ def test_a_column_that_was_not_asked_is_missing(tmp_path: Path) -> None:
     """An item that is not in the export counts as missing in every response."""
     instrument = instruments.find("ghsq", tmp_path).value
     answers = pd.DataFrame({"ghsq_physician": [3.0], "ghsq_online_counselling": [4.0]})
-    scored = instruments.score(instrument, answers).iloc[0]
+    scored = score(instrument, answers).iloc[0]
     assert scored["ghsq_formal"] == 3.5
     assert scored["ghsq_formal_missing"] == 1
     assert scored["ghsq_informal_missing"] == 3
@@ -107,7 +108,7 @@ def test_delivered_scale(tmp_path: Path) -> None:
     header = TINY.split("items:")[0]
     folder = written(tmp_path, header + scales)
     instrument = instruments.find("tiny.yaml", folder).value
-    scored = instruments.score(instrument, pd.DataFrame({"stress": [46.0]}))
+    scored = score(instrument, pd.DataFrame({"tiny_stress": [46.0]}))
     assert instrument.codes == ["stress"]
     assert scored["tiny_stress"].tolist() == [46.0]
     assert instrument.accepts("stress", "46.5")
