@@ -23,9 +23,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: $(READY)  ## simulate a study, run it through the whole path, show the report
-	@test -e $(VENV)/.began || date +%s > $(VENV)/.began
 	@$(RUN)/panelstream demo --out $(OUT)
-	@echo "from clone to report: $$(( $$(date +%s) - $$(cat $(VENV)/.began) )) s"; rm $(VENV)/.began
+	@test ! -e $(VENV)/.began || echo "from clone to report: $$(( $$(date +%s) - $$(cat $(VENV)/.began) )) s"; rm -f $(VENV)/.began
 
 example: $(READY)  ## the real study of examples/lifesnaps, which is made of files only
 	rm -rf build/lifesnaps && mkdir -p build && cp -R examples/lifesnaps build/lifesnaps

@@ -25,16 +25,19 @@ from tests.lib import studies
 from tests.lib.oracle import Oracle
 from tests.lib.studies import Answer, Arrival, HandClock
 
-EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
 PEOPLE = ("aki", "ben", "chie")
 ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut")
 """No summer time; summer time at 02:00; summer time at midnight."""
 
 USE = ("story_viewed", "story_posted", "reaction_given", "signed_in")
-RARE = ("enrolled", "consent_given", "consent_withdrawn")
+RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
+
+ENROLS, JOINS = ("enrolled",), ("enrolled", "consent_given")
+BOTH = ["story", "reaction"]
 
 FIRST = date(2027, 3, 15)
-"""Studies lie in the six weeks from here, in which the clocks go forward."""
+"""Studies lie in the four weeks from here, in which the clocks go forward."""
 
 SUITE = settings(
     max_examples=EXAMPLES,
@@ -46,7 +49,7 @@ SUITE = settings(
 Event = Mapping[str, Any]
 Make = Callable[[Mapping[str, Any]], Workspace]
 
-days = st.integers(0, 41).map(lambda n: FIRST + timedelta(days=n))
+days = st.integers(0, 27).map(lambda n: FIRST + timedelta(days=n))
 hours = st.sampled_from(
     ("00:00:00", "00:00:01", "01:30:00", "12:00:00", "23:59:59.999999")
 )
@@ -61,10 +64,18 @@ def instants(draw: DrawFn, zone: str) -> datetime:
 
 @st.composite
 def spans(draw: DrawFn, zone: str) -> dict[str, str]:
-    """From and to of an outage or a heartbeat."""
+    """From and to of an outage."""
     start = draw(instants(zone))
-    length = draw(st.sampled_from((1, 36, 24 * 7, 24 * 42)))
-    end = start + timedelta(hours=length)
+    end = start + timedelta(hours=draw(st.sampled_from((1, 36, 24 * 7))))
+    return {"from": start.isoformat(), "to": end.isoformat()}
+
+
+@st.composite
+def beats(draw: DrawFn, zone: str) -> dict[str, str]:
+    """From and to of a heartbeat: often all the time there is."""
+    start, end = draw(instants(zone)), draw(instants(zone))
+    margin = timedelta(days=draw(st.sampled_from((0, 90, 90))))
+    start, end = min(start, end) - margin, max(start, end) + margin
     return {"from": start.isoformat(), "to": end.isoformat()}
 
 
@@ -84,7 +95,7 @@ def waves(draw: DrawFn) -> list[dict[str, Any]]:
         else:
             one = {"opens_after_days": at, "open_days": length}
         made.append({"wave": wave, **one})
-        at += length + draw(st.integers(0, 8))
+        at += length + draw(st.integers(0, 9))
     return made
 
 
@@ -109,7 +120,7 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
         st.sampled_from(("missing", "prorate")),
     )
     kinds = st.sampled_from(
-        ("between_waves", "between_responses", {"lookback": 1}, {"lookback": 12})
+        ("between_waves", "between_responses", {"lookback": 4}, {"lookback": 14})
     )
     exposure = {"window": draw(kinds), "functions": ["story", "reaction"]}
     first = draw(st.none() | st.integers(1, 9))
@@ -124,7 +135,7 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
     )
 
 
-some_functions = st.sampled_from((["story"], ["reaction"], ["story", "reaction"]))
+some_functions = st.sampled_from((["story"], ["reaction"], BOTH, BOTH))
 
 
 @st.composite
@@ -146,7 +157,7 @@ def usage(draw: DrawFn, zone: str) -> Event:
 @st.composite
 def heartbeats(draw: DrawFn, zone: str) -> Event:
     """A stretch for which the log of some functions is whole."""
-    data = {"functions": draw(some_functions), **draw(spans(zone))}
+    data = {"functions": draw(some_functions), **draw(beats(zone))}
     identity = f"{data['functions']} {data['from']} {data['to']}"
     at = datetime.fromisoformat(data["to"])
     return studies.event("heartbeat", None, at, id=identity, data=data)
@@ -157,7 +168,7 @@ def answers(zone: str) -> SearchStrategy[Answer]:
     return st.builds(
         Answer,
         st.sampled_from(PEOPLE),
-        st.integers(1, 4),
+        st.sampled_from((1, 1, 2, 2, 3, 4)),
         instants(zone),
         st.booleans(),
     )
@@ -168,15 +179,10 @@ def beginnings(draw: DrawFn, zone: str) -> list[Event]:
     """Most people enrol and consent early, so that there is something to see."""
     start = datetime.combine(FIRST, datetime.min.time(), ZoneInfo(zone))
     made = []
-    for who in draw(st.sets(st.sampled_from(PEOPLE), min_size=1)):
-        for kind in draw(
-            st.sampled_from((("enrolled",), ("enrolled", "consent_given")))
-        ):
-            made.append(
-                studies.event(
-                    kind, who, start - timedelta(days=draw(st.integers(0, 3)))
-                )
-            )
+    for who in draw(st.sets(st.sampled_from(PEOPLE), min_size=2)):
+        for kind in draw(st.sampled_from((ENROLS, JOINS, JOINS))):
+            at = start - timedelta(days=draw(st.integers(0, 3)))
+            made.append(studies.event(kind, who, at))
     return made
 
 
@@ -186,11 +192,14 @@ def cases(draw: DrawFn) -> tuple[dict[str, Any], list[Event], list[Answer]]:
     content = draw(study_files())
     zone = content["timezone"]
     events = draw(beginnings(zone))
-    events += draw(st.lists(usage(zone), max_size=25))
+    events += draw(st.lists(usage(zone), min_size=12, max_size=24))
     events += draw(st.lists(heartbeats(zone), max_size=4))
     given = draw(
         st.lists(
-            answers(zone), max_size=6, unique_by=lambda one: (one.who, one.wave, one.at)
+            answers(zone),
+            min_size=2,
+            max_size=9,
+            unique_by=lambda one: (one.who, one.wave, one.at),
         )
     )
     return content, list({one["id"]: one for one in events}.values()), given

@@ -5,7 +5,7 @@ A table's file is prose, then sections, each below its name:
 - `study`: what differs from `tests.lib.studies.BASE` (Asia/Tokyo; wave 1 from 11 to
   17 January 2027; the seven days before the answer; the log is whole; consent is
   kept elsewhere), as YAML;
-- `heartbeats`: functions, from, to;
+- `heartbeats`: functions, from, to; optionally `in`;
 - `events`: who, what, at; optionally `id`, `data`, and the number of the arrival
   in which it came (`in`, 0 unless said);
 - `answers`: who, wave, at; optionally `complete` (yes or no) and `in`;
@@ -142,7 +142,10 @@ def _heartbeats(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int
             "from": start.isoformat(),
             "to": end.isoformat(),
         }
-        yield 0, studies.event("heartbeat", None, end, id=f"beat-{index}", data=data)
+        yield (
+            int(row.get("in", 0)),
+            studies.event("heartbeat", None, end, id=f"beat-{index}", data=data),
+        )
 
 
 def _events(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int, Row]]:

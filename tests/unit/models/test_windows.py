@@ -77,6 +77,17 @@ def test_rows_until_withdrawal(tmp_path: Path, withdrawn_on: str, rows: int) -> 
     assert len(planned) == rows
 
 
+def test_enrolled_and_gone_on_one_day(tmp_path: Path) -> None:
+    """Somebody who enrols in an open wave and leaves the same day is in no row."""
+    planned = windows.plan(
+        a_study(tmp_path),
+        Window(kind="lookback", days=7),
+        people(enrolled_on="2027-01-13", withdrawn_on="2027-01-13"),
+        NO_ANSWERS,
+    )
+    assert planned.empty
+
+
 @pytest.mark.parametrize(
     ("consented_on", "rows"),
     [(None, 0), ("2026-12-31", 1), ("2027-01-11", 1), ("2027-01-12", 0)],
