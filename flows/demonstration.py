@@ -3,56 +3,24 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from flows import imports, panels, results
+from flows.comparison import Summary, compare
+from flows.display import Display
 from flows.workspace import open_workspace
 from ingest.pseudonymise import write_key
 from models import simulation
 from models.errors import UsageError
 from models.simulation import Simulation
 
-if TYPE_CHECKING:
-    from flows.display import Display
-
 MARKER = "demo.json"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A planted within-person effect and its estimate, in points of the outcome."""
-
-    outcome: str
-    exposure: str
-    planted: float
-    estimate: float
-    low: float
-    high: float
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What the demo ends with."""
-
-    rows: tuple[Comparison, ...]
-    seconds: float
-    report: Path
-
-    @property
-    def covered(self) -> int:
-        """How many 95 % intervals hold the planted value."""
-        return sum(row.low <= row.planted <= row.high for row in self.rows)
-
-
-def run(
-    out: Path, participants: int, waves: int, seed: int, show: "Display"
-) -> Summary:
+def run(out: Path, participants: int, waves: int, seed: int, show: Display) -> Summary:
     """Simulate into `out`, import, analyse, and compare. A second run changes no byte.
 
     Raises `UsageError` if `out` holds something else, or a demo of another size.
@@ -85,23 +53,6 @@ def simulate_files(out: Path, participants: int, waves: int, seed: int) -> None:
     key = out / "pseudonym.key"
     if not key.exists():
         write_key(key, hashlib.sha256(f"panelstream demo {seed}".encode()).digest())
-
-
-def compare(truth: pd.DataFrame, estimates: pd.DataFrame) -> Iterator[Comparison]:
-    """The confirmatory within-person estimates beside what was planted."""
-    planted = truth[truth["component"] == "within"]
-    shown = estimates[estimates["confirmatory"] & (estimates["component"] == "within")]
-    both = shown.merge(planted, on=["outcome", "exposure"], suffixes=("", "_planted"))
-    for row in both.to_dict("records"):
-        yield Comparison(
-            outcome=row["outcome"],
-            exposure=row["exposure"],
-            planted=row["estimate_planted"],
-            estimate=row["estimate"],
-            low=row["ci_low"],
-            high=row["ci_high"],
-            verdict=row["verdict"],
-        )
 
 
 def _claim(out: Path, plan: Simulation) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analysis.estimates import Results
-    from flows.demonstration import Summary
+    from flows.comparison import Summary
     from flows.inspection import ArrivalReport
     from ingest.files import Source
     from ingest.responses import Imported
