@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import compress
 
 import msgspec
 import numpy as np
@@ -45,13 +46,15 @@ _ARROW = {
 }
 _PYTHON: dict[str, type] = {"one_of": str, "slug": str, "integer": int, "boolean": bool}
 _BLOCK_BYTES = 4 << 20
+_OPEN, _CLOSE = b"{}"
 _TIME = DECODED.field("occurred_at").type
-_DAY = (
-    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
+_DATE = (
+    r"(?:(?:19[7-9]\d|20\d\d)-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
     r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+    r"|(?:19(?:7[26]|8[048]|9[26])|20(?:[02468][048]|[13579][26]))-02-29)"
 )
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
-_INSTANT = rf"^(?:19|2\d)\d\d-{_DAY}T{_CLOCK}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$"
+_INSTANT = rf"^{_DATE}T{_CLOCK}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$"
 """Times that are sure to exist, so that one which does not spoils no other's cast."""
 _SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
@@ -86,15 +89,14 @@ class ColumnDecoder:
         if table is not None:
             return self._accept(table, np.arange(table.num_rows))
         lines = chunk.split(b"\n")
-        readable = np.fromiter(map(self._is_readable, lines), bool, len(lines))
+        readable = list(map(self._is_readable, lines))
         kept = np.flatnonzero(readable)
-        table = self._read(b"\n".join([lines[row] for row in kept]))
+        table = self._read(b"\n".join(compress(lines, readable)))
         if table is None:
             return Columns(DECODED.empty_table(), np.arange(len(lines)))
         columns = self._accept(table, kept)
-        return Columns(
-            columns.events, np.union1d(columns.left, np.flatnonzero(~readable))
-        )
+        unreadable = np.delete(np.arange(len(lines)), kept)
+        return Columns(columns.events, np.union1d(columns.left, unreadable))
 
     def _read(self, chunk: bytes) -> pa.Table | None:
         """Parse; None when a row would not be exactly one short line of UTF-8."""
@@ -142,8 +144,8 @@ class ColumnDecoder:
             self._decode_envelope.decode(line)
         except UNREADABLE:
             return False
-        short = len(line) <= MAX_EVENT_BYTES // 2
-        return short and line[:1] == b"{" and line[-1:] == b"}" and _is_utf8(line)
+        bounded = line[0] == _OPEN and line[-1] == _CLOSE
+        return bounded and len(line) <= MAX_EVENT_BYTES // 2 and _is_utf8(line)
 
     def _accept(self, table: pa.Table, rows: np.ndarray) -> Columns:
         table = table.combine_chunks()
