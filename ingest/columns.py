@@ -302,7 +302,9 @@ def _canonical(rule: EventType, data: dict[str, pa.Array], rows: int) -> pa.Arra
     if not data:
         return _same("{}", rows)
     members = [_member(name, rule.data[name], data[name]) for name in sorted(data)]
-    inside = pc.binary_join_element_wise(*members, ",", null_handling="skip")
+    # Joined after an empty text, as rows without any member would be dropped.
+    joined = pc.binary_join_element_wise("", *members, ",", null_handling="skip")
+    inside = pc.utf8_ltrim(joined, ",")
     return pc.binary_join_element_wise("{", inside, "}", "")
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from models.catalogue import Catalogue, EventType
 from models.events import Event, Position, Reason, Rejection
+from models.instants import parse_instant
 
 MAX_EVENT_BYTES = 65_536
 """The size up to which CloudEvents consumers should take an event (section 'Size Limits')."""
@@ -24,9 +25,6 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding bytes that are not JSON can raise."""
 
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)"
-)
 _JSON_CONTENT = re.compile(r"application/([a-z0-9.+-]+\+)?json(;.*)?", re.IGNORECASE)
 
 
@@ -146,16 +144,10 @@ def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
     value = attributes.get(name)
     if value is None:
         return None
-    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    instant = parse_instant(value) if isinstance(value, str) else None
+    if instant is None:
         raise _Invalid("time_unparsable", name)
-    day, clock, fraction, offset = match.groups()
-    micros = (fraction or "0")[:6].ljust(6, "0")
-    try:
-        local = datetime.fromisoformat(f"{day}T{clock}.{micros}{offset.upper()}")
-        return local.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _Invalid("time_unparsable", name) from None
+    return instant
 
 
 def _data(attributes: Mapping[str, Any], rule: EventType) -> str:

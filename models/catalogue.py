@@ -6,7 +6,6 @@ named here rejects its event, so free text can never enter the warehouse.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +13,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from models import yaml_files
-from models.errors import FileError
+from models.instants import parse_instant
 from models.yaml_files import Frozen
 
 SHIPPED = Path(__file__).parent / "catalogues"
-STUDY_EVENTS = SHIPPED / "study_events.yaml"
+STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
 OWN_SOURCES = ("panelstream.roster",)
 """Sources that panelstream itself writes under, for example from a roster file."""
 
@@ -64,7 +63,7 @@ class FieldRule(Frozen):
             case "slugs":
                 return isinstance(value, list) and all(_is_slug(one) for one in value)
             case "instant":
-                return _is_instant(value)
+                return isinstance(value, str) and parse_instant(value) is not None
 
 
 class EventType(Frozen):
@@ -128,13 +127,7 @@ def find(name: str, folder: Path) -> Catalogue:
 
     The study's own event types (`study.*`) belong to every catalogue.
     """
-    own = folder / name
-    path = own if own.suffix in {".yaml", ".yml"} else SHIPPED / f"{name}.yaml"
-    if not path.exists():
-        shipped = sorted(f.stem for f in SHIPPED.glob("*.yaml") if f != STUDY_EVENTS)
-        raise FileError(
-            path.name, "", f"no such catalogue; {yaml_files.nearest(name, shipped)}"
-        )
+    path = yaml_files.locate(name, folder, SHIPPED)
     catalogue = yaml_files.read(path, Catalogue).value
     study = yaml_files.read(STUDY_EVENTS, _StudyEvents).value
     return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
@@ -142,12 +135,3 @@ def find(name: str, folder: Path) -> Catalogue:
 
 def _is_slug(value: Any) -> bool:
     return isinstance(value, str) and _SLUG.fullmatch(value) is not None
-
-
-def _is_instant(value: Any) -> bool:
-    try:
-        return (
-            isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-        )
-    except ValueError:
-        return False

@@ -12,7 +12,6 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from models import yaml_files
-from models.errors import FileError
 from models.yaml_files import Document, Frozen
 
 SHIPPED = Path(__file__).parent / "instruments"
@@ -143,14 +142,7 @@ def find(name: str, folder: Path) -> Document[Instrument]:
 
     Raises `FileError` where the file is missing or wrong.
     """
-    own = folder / name
-    path = own if own.suffix in {".yaml", ".yml"} else SHIPPED / f"{name}.yaml"
-    if not path.exists():
-        shipped = sorted(file.stem for file in SHIPPED.glob("*.yaml"))
-        raise FileError(
-            path.name, "", f"no such instrument; {yaml_files.nearest(name, shipped)}"
-        )
-    return yaml_files.read(path, Instrument)
+    return yaml_files.read(yaml_files.locate(name, folder, SHIPPED), Instrument)
 
 
 def self_reports(instrument: Instrument) -> dict[str, str]:

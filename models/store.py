@@ -127,6 +127,8 @@ class Store:
     def select(self, sql: str) -> pa.Table:
         """Run a reader's own statement; nothing can be changed by it.
 
+        An embedded engine stays read-only from here on: open another store to write.
+
         Raises `UsageError` with the engine's message if the statement is wrong.
         """
         try:
@@ -197,9 +199,13 @@ def _names(folder: str) -> list[str]:
 
 def _bound(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value
+        name: _text(value) if isinstance(value, datetime) else value
         for name, value in parameters.items()
     }
+
+
+def _text(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _aware(value: datetime | None) -> datetime:

@@ -5,8 +5,10 @@ the catalogue or the instruments, dates that must not overlap.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +27,7 @@ from models import instruments as instrument_files
 from models import yaml_files
 from models.catalogue import Catalogue
 from models.instruments import Instrument
-from models.yaml_files import Document, Frozen, Location
+from models.yaml_files import Document, Frozen, Location, NotFound
 
 FILE = "study.yaml"
 
@@ -260,10 +262,9 @@ def load(folder: Path) -> StudyFolder:
     """
     document = yaml_files.read(folder / FILE, Study)
     study = document.value
-    catalogue = catalogues.find(study.catalogue, folder)
-    instruments = tuple(
-        instrument_files.find(name, folder).value for name in study.instruments
-    )
+    with _named(document, ["catalogue"]):
+        catalogue = catalogues.find(study.catalogue, folder)
+    instruments = tuple(_instruments(document, folder))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     _check_waves(document)
     _check_functions(document, catalogue)
@@ -278,9 +279,19 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def day_after(day: date) -> date:
-    """The next day; a window opens on the day after a wave's last one."""
-    return day + timedelta(days=1)
+def _instruments(document: Document[Study], folder: Path) -> Iterator[Instrument]:
+    for index, name in enumerate(document.value.instruments):
+        with _named(document, ["instruments", index]):
+            yield instrument_files.find(name, folder).value
+
+
+@contextmanager
+def _named(document: Document[Study], location: Location) -> Iterator[None]:
+    """A file that is not there is a mistake at the place that names it."""
+    try:
+        yield
+    except NotFound as missing:
+        raise document.error(location, missing.problem) from None
 
 
 def _check_waves(document: Document[Study]) -> None:

@@ -58,6 +58,10 @@ class Document(Generic[Value]):
         return FileError(self.path, str(_line(self.root, location)), problem)
 
 
+class NotFound(FileError):
+    """No file of that name; whoever named it knows the place to mend."""
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """The remedy for a word that is not known: the nearest one, or all of them."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
@@ -65,6 +69,19 @@ def nearest(word: str, known: Sequence[str]) -> str:
         return f"did you mean '{close[0]}'?"
     more = ", …" if len(known) > _SHOWN else ""
     return f"known: {', '.join(known[:_SHOWN])}{more}"
+
+
+def locate(name: str, folder: Path, shipped: Path) -> Path:
+    """The file called `name`: a path inside `folder`, or a shipped one by its stem.
+
+    Raises `NotFound`, with the nearest shipped name, where there is none.
+    """
+    own = folder / name
+    path = own if own.suffix in {".yaml", ".yml"} else shipped / f"{name}.yaml"
+    if not path.exists():
+        known = sorted(file.stem for file in shipped.glob("*.yaml"))
+        raise NotFound(path.name, "", f"no '{name}'; {nearest(name, known)}")
+    return path
 
 
 def read(path: Path, shape: type[Value]) -> Document[Value]:

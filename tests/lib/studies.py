@@ -45,7 +45,6 @@ OWN = ("enrolled", "consent_given", "consent_withdrawn", "heartbeat")
 """The study's own events; all others are the platform's."""
 
 DATA: Mapping[str, Any] = {
-    "enrolled": {"group": "all"},
     "reaction_given": {"kind": "like", "target": "story"},
     "consent_given": {"version": 1, "scopes": ["survey", "telemetry"]},
     "consent_withdrawn": {"level": "collection"},

@@ -167,7 +167,7 @@ def test_heartbeats_cover_the_study(
     bounds = [datetime.fromisoformat(spans[0][0]), datetime.fromisoformat(spans[-1][1])]
     assert all(a[1] == b[0] for a, b in pairwise(spans))
     assert bounds[0] == study.midnight(first, loaded.study.zone)
-    end = study.day_after(waves[-1].closes_on)
+    end = waves[-1].closes_on + timedelta(days=1)
     assert bounds[1] == study.midnight(end, loaded.study.zone)
 
 
