@@ -52,6 +52,7 @@ plain_data = {
     ),
     "lifesnaps.badge_earned": st.fixed_dictionaries({"badge": st.just("steps_10k")}),
     "lifesnaps.mindfulness_done": st.just({}),
+    "study.enrolled": st.one_of(st.just({}), st.just({"group": "a"})),
 }
 
 

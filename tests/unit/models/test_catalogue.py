@@ -80,7 +80,7 @@ def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> N
 @pytest.mark.parametrize("name", ["u2puls", "mine.yaml"])
 def test_no_such_catalogue(tmp_path: Path, name: str) -> None:
     """A name that is neither shipped nor a file beside the study is told so."""
-    with pytest.raises(FileError, match="did you mean 'u2plus'|known: u2plus"):
+    with pytest.raises(FileError, match=r"did you mean 'u2plus'|known: u2plus"):
         catalogue.find(name, tmp_path)
 
 
