@@ -144,8 +144,16 @@ def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> N
     ("old", "new", "says"),
     [
         ("[phq9, demo", "[phq8, demo", "study.yaml:8: no 'phq8'; did you mean 'phq9'?"),
-        ("timezone:", "catalogue: u2pus\ntimezone:", "study.yaml:3: no 'u2pus'; did you mean 'u2plus'?"),
-        ("[phq9, demo", "[phq9.yaml, demo", "study.yaml:8: no 'phq9.yaml'; did you mean 'phq9'?"),
+        (
+            "timezone:",
+            "catalogue: u2pus\ntimezone:",
+            "study.yaml:3: no 'u2pus'; did you mean 'u2plus'?",
+        ),
+        (
+            "[phq9, demo",
+            "[phq9.yaml, demo",
+            "study.yaml:8: no 'phq9.yaml'; did you mean 'phq9'?",
+        ),
     ],
 )
 def test_what_is_neither_shipped_nor_there(
