@@ -21,7 +21,9 @@ BATCH_BYTES = 32 << 20
 """About 150,000 events: large enough for the engine, small enough for memory."""
 
 STDIN = "-"
-_BLOCK_BYTES, _ZSTD_BYTES = 4 << 20, 64 << 10
+_BLOCK_BYTES = 4 << 20
+_ZSTD_BYTES = 1 << 10
+"""Compressed bytes taken at once: a few of them may stand for 128 KB of content."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
 """Stands in for a line beyond all bounds, so that it is rejected as too large."""
@@ -79,13 +81,13 @@ def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents
 
 def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Blocks joined until they hold at least `size` bytes."""
-    parts: list[bytes] = []
+    gathered = bytearray()
     for block in blocks:
-        parts.append(block)
-        if sum(map(len, parts)) >= size:
-            yield b"".join(parts)
-            parts = []
-    yield b"".join(parts)
+        gathered += block
+        if len(gathered) >= size:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
 
 
 def _cut(text: bytes) -> tuple[bytes, bytes, bytes]:

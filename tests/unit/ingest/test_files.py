@@ -95,6 +95,15 @@ def test_folder_gives_its_event_files_by_name(tmp_path):
         files.find([str(tmp_path / "missing")])
 
 
+def test_small_archive_of_much_content_comes_in_small_blocks():
+    """A zstd file that expands ten-thousandfold is never held in memory at once."""
+    packed = zstandard.ZstdCompressor().compress(b"x" * (256 << 20))
+    blocks = files._zstd_frames(io.BytesIO(packed))
+    sizes = [len(block) for block in blocks]
+    assert sum(sizes) == 256 << 20
+    assert max(sizes) < 64 << 20
+
+
 class Recorder:
     """Takes the place of the pipeline where only the payloads matter."""
 
