@@ -335,7 +335,7 @@ def _instant(text: str | None) -> Any:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None:
+    if at is None or at.tzinfo is None or at.year < 1970:
         raise UsageError("--as-of is not an instant; write 2027-05-01T00:00:00Z")
     return at
 

@@ -25,6 +25,8 @@ _BLOCK_BYTES = 4 << 20
 _ZSTD_BYTES = 1 << 10
 """Compressed bytes taken at once: a few of them may stand for 128 KB of content."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_BOM = b"\xef\xbb\xbf"
+"""No JSON starts with it, but some editors put it first."""
 _OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
 """Stands in for a line beyond all bounds, so that it is rejected as too large."""
 
@@ -69,7 +71,7 @@ def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents
     """Cut a stream of bytes into batches of whole lines of about `size` bytes."""
     line, rest = 1, b""
     for text in _gathered(blocks, size):
-        whole, newline, rest = _cut(rest + text)
+        whole, newline, rest = _cut((rest + text).removeprefix(_BOM))
         if newline:
             yield RawEvents(name, line, whole)
             line += whole.count(b"\n") + 1

@@ -114,8 +114,11 @@ def read(
     zone = ZoneInfo(mapping.timezone) if mapping.timezone else study.zone
     rows = list(FORMATS[form].rows(export, mapping, list(study.items), zone))
     checked = [
-        one for row in rows for one in _check(row, wave, path.name, study, links)
+        one
+        for row in _first_of_a_time(rows)
+        for one in _check(row, wave, path.name, study, links)
     ]
+    checked += _later_of_a_time(rows)
     answers = [one for one in checked if isinstance(one, tuple)]
     set_apart = tuple(one for one in checked if isinstance(one, SetApart))
     responses = len({(one[0], one[2]) for one in answers})
@@ -135,15 +138,29 @@ def read_links(path: Path) -> dict[str, str]:
     platform_id = survey.column_of(export, "platform_id", "the link")
     links: dict[str, str] = {}
     for number, record in enumerate(export.records, start=2):
-        if (
-            record
-            and links.setdefault(record[survey_id], record[platform_id])
-            != record[platform_id]
-        ):
-            raise FileError(
-                path, f"row {number}", "this survey id is linked to two people"
-            )
+        if any(record):
+            known, platform = record[survey_id].strip(), record[platform_id].strip()
+            if links.setdefault(known, platform) != platform:
+                problem = "this survey id is linked to two people"
+                raise FileError(path, f"row {number}", problem)
     return links
+
+
+def _first_of_a_time(rows: Sequence[SurveyRow]) -> list[SurveyRow]:
+    """One row a person and time: two would be taken for one response and mixed."""
+    return list({_sent(row): row for row in reversed(rows)}.values())[::-1]
+
+
+def _later_of_a_time(rows: Sequence[SurveyRow]) -> list[SetApart]:
+    kept = {row.number for row in _first_of_a_time(rows)}
+    again = "a second row of the same person and time"
+    return [
+        SetApart(row.number, "row", again) for row in rows if row.number not in kept
+    ]
+
+
+def _sent(row: SurveyRow) -> tuple[str, datetime]:
+    return row.person, row.responded_at
 
 
 def _detect(export: Export) -> survey.Format:

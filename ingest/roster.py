@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ingest.decode import EARLIEST
 from ingest.importers import survey
 from ingest.importers.survey import Export
 from ingest.pipeline import Pipeline, RawEvents
@@ -126,7 +127,7 @@ def _row(
         enrolled_on=cell.day("enrolled_on"),
         consent_version=cell.version(consented_at is not None),
         consent_scopes=tuple(
-            s for s in cells.get("consent_scopes", "").split(";") if s
+            s.strip() for s in cells.get("consent_scopes", "").split(";") if s.strip()
         ),
         consented_at=consented_at,
         group=cells.get("group", ""),
@@ -144,9 +145,12 @@ class _Cell:
 
     def day(self, column: str) -> date:
         try:
-            return date.fromisoformat(self.cells[column])
+            day = date.fromisoformat(self.cells[column])
         except ValueError:
             raise self.error(column, "not a day; write 2027-01-31") from None
+        if day.year < EARLIEST.year:
+            raise self.error(column, f"before {EARLIEST.year}")
+        return day
 
     def instant(self, column: str, zone: ZoneInfo) -> datetime | None:
         text = self.cells.get(column, "")
@@ -158,12 +162,14 @@ class _Cell:
             raise self.error(
                 column, "not a time; write 2027-01-31T09:30:00+09:00"
             ) from None
+        if at.year < EARLIEST.year:
+            raise self.error(column, f"before {EARLIEST.year}")
         return at if at.tzinfo else at.replace(tzinfo=zone)
 
     def version(self, needed: bool) -> int | None:
         text = self.cells.get("consent_version", "")
         if not needed:
             return None
-        if not text.isdigit():
+        if not (text.isascii() and text.isdigit()):
             raise self.error("consent_version", "not a whole number")
         return int(text)

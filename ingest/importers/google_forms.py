@@ -6,7 +6,7 @@ count only through a mapping.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from ingest.importers.survey import (
     Export,
     SurveyMapping,
     SurveyRow,
+    coded,
     codes_by_column,
     column_of,
     instant,
@@ -40,27 +41,19 @@ def rows(
     mapping = with_own_timestamp(export, mapping)
     person = column_of(export, mapping.person, "the person")
     codes = codes_by_column(export, mapping, known)
-    labels = {item: group.codes for group in mapping.labels for item in group.items}
     for number, record in enumerate(export.records, start=2):
         if any(record):
             yield SurveyRow(
                 number=number,
                 person=record[person].strip(),
                 responded_at=_time(export, number, record[0], zone),
-                answers={
-                    c: _code(labels.get(c, {}), record[p]) for p, c in codes.items()
-                },
+                answers=coded(mapping, codes, record),
             )
 
 
 def with_own_timestamp(export: Export, mapping: SurveyMapping) -> SurveyMapping:
     """A form's first column is the time of the answer, whatever its language."""
     return mapping.model_copy(update={"submitted_at": export.header[0]})
-
-
-def _code(codes: Mapping[str, str], cell: str) -> str:
-    """The code of an option label; what is no label is a number or is not valid."""
-    return codes.get(cell.strip(), cell.strip())
 
 
 def _time(export: Export, number: int, text: str, zone: ZoneInfo) -> datetime:

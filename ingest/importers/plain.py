@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from ingest.decode import EARLIEST
 from ingest.importers.survey import (
     Export,
     SurveyMapping,
     SurveyRow,
+    coded,
     codes_by_column,
     column_of,
     instant,
@@ -35,7 +37,7 @@ def rows(
                 number=number,
                 person=record[person].strip(),
                 responded_at=_time(export, number, time, record[time], zone),
-                answers={code: record[place].strip() for place, code in codes.items()},
+                answers=coded(mapping, codes, record),
             )
 
 
@@ -43,7 +45,7 @@ def _time(
     export: Export, number: int, column: int, text: str, zone: ZoneInfo
 ) -> datetime:
     at = _iso(text, zone) or instant(text, FORMATS, zone)
-    if at is None:
+    if at is None or at.year < EARLIEST.year:
         place = f"row {number}, column {column + 1}"
         raise FileError(
             export.path, place, "not a time; write 2027-01-31T09:30:00+09:00"

@@ -16,6 +16,9 @@ from models.errors import FileError
 from models.study import known_zone
 from models.yaml_files import Frozen
 
+NO_LABEL = "?"
+"""Stands for a cell that is none of the labels; set apart like any wrong code."""
+
 Format = Literal["plain", "google_forms"]
 
 
@@ -80,7 +83,10 @@ def read_csv(path: Path) -> Export:
     Raises `FileError` for a file that is missing, empty or uneven; repeated
     headers become `title`, `title#2`, ... so that a mapping can tell them apart.
     """
-    rows = list(csv.reader(io.StringIO(_text(path), newline="")))
+    try:
+        rows = list(csv.reader(io.StringIO(_text(path), newline="")))
+    except csv.Error:
+        raise FileError(path, "", "not CSV; export the file again") from None
     if not rows:
         raise FileError(path, "", "the file is empty")
     header, *records = rows
@@ -96,10 +102,9 @@ def column_of(export: Export, name: str, what: str) -> int:
     try:
         return list(export.header).index(name)
     except ValueError:
-        remedy = yaml_files.nearest(name, list(export.header))
-        raise FileError(
-            export.path, "row 1", f"no column '{name}' for {what}; {remedy}"
-        ) from None
+        # What stands there instead may be somebody's data, if the headers are missing.
+        problem = f"no column '{name}' for {what}; row 1 must hold the headers"
+        raise FileError(export.path, "row 1", problem) from None
 
 
 def codes_by_column(
@@ -128,6 +133,22 @@ def codes_by_column(
             )
         codes[place] = code
     return codes
+
+
+def coded(
+    mapping: SurveyMapping, codes: Mapping[int, str], record: Sequence[str]
+) -> dict[str, str]:
+    """The coded answers of a record: option labels become codes, where the mapping has any.
+
+    A cell that is none of its item's labels becomes a code that no item accepts.
+    """
+    labels = {item: group.codes for group in mapping.labels for item in group.items}
+    cells = {code: record[place].strip() for place, code in codes.items()}
+    return {code: _code(labels.get(code), cell) for code, cell in cells.items()}
+
+
+def _code(labels: Mapping[str, str] | None, cell: str) -> str:
+    return labels.get(cell, NO_LABEL) if labels and cell else cell
 
 
 def instant(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | None:

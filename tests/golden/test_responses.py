@@ -85,7 +85,7 @@ def test_link_to_two_people_is_refused(tmp_path):
     [
         ("platform_id,submitted_at,phq9_1,Comment\n", "column 4", "not mapped"),
         ("platform_id,phq9_1\n", "row 1", "no column 'submitted_at'"),
-        ("platfrom_id,submitted_at\n", "row 1", "did you mean 'platfrom_id'"),
+        ("canary@example.org,2026-01-01\n", "row 1", "row 1 must hold the headers"),
         (
             "platform_id,submitted_at,phq9_1\nx,soon,1\n",
             "row 2, column 2",
@@ -102,6 +102,7 @@ def test_mistake_in_an_export_has_a_place_and_a_remedy(tmp_path, text, place, pr
     with pytest.raises(FileError, match=problem) as caught:
         responses.read(path, 1, KNOWN, survey.read_mapping(None), None)
     assert caught.value.place == place
+    assert "canary" not in str(caught.value)
 
 
 def test_windows_japanese_is_read(tmp_path):
@@ -111,3 +112,28 @@ def test_windows_japanese_is_read(tmp_path):
     mapping = survey.SurveyMapping(person="会員番号")
     imported = responses.read(tmp_path / "wave1.csv", 1, KNOWN, mapping, None)
     assert imported.answers.num_rows == 1
+
+
+def test_labels_count_in_plain_files_too(tmp_path):
+    """A mapping that shifts a coding does so in every format; no label is set apart."""
+    path = tmp_path / "wave1.csv"
+    path.write_text(
+        "platform_id,submitted_at,pdd_1,pdd_2\nu1,2026-03-01T00:00:00Z,3,0\n"
+    )
+    codes = {str(number): str(number - 1) for number in range(1, 7)}
+    labels = survey.Labels(items=("pdd_1", "pdd_2"), codes=codes)
+    mapping = survey.SurveyMapping(labels=(labels,))
+    imported = responses.read(path, 1, KNOWN, mapping, None)
+    assert [row["answer"] for row in imported.answers.to_pylist()] == ["2"]
+    assert [(one.row, one.column) for one in imported.set_apart] == [(2, "pdd_2")]
+
+
+def test_two_rows_of_one_person_and_time_are_not_mixed(tmp_path):
+    """The second is set apart: item by item they would make a score nobody gave."""
+    path = tmp_path / "wave1.csv"
+    path.write_text(
+        "platform_id,submitted_at,phq9_1,phq9_2\nu1,2026-03-01,0,3\nu1,2026-03-01,3,0\n"
+    )
+    imported = responses.read(path, 1, KNOWN, survey.read_mapping(None), None)
+    assert [row["answer"] for row in imported.answers.to_pylist()] == ["0", "3"]
+    assert [one.row for one in imported.set_apart] == [3]

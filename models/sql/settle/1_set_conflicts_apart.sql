@@ -11,7 +11,7 @@ from (
         *,
         row_number() over (
             partition by source, id
-            order by recorded_at, cityHash64(participant_id, occurred_at, event_type, schema_version, data)
+            order by recorded_at, cityHash64(participant_id, function, occurred_at, event_type, schema_version, data)
         ) as place
     from events final
     where cityHash64(source, id) in (
@@ -26,8 +26,8 @@ from (
             )
         group by identity
         having
-            min(cityHash64(participant_id, occurred_at, event_type, schema_version, data))
-            != max(cityHash64(participant_id, occurred_at, event_type, schema_version, data))
+            min(cityHash64(participant_id, function, occurred_at, event_type, schema_version, data))
+            != max(cityHash64(participant_id, function, occurred_at, event_type, schema_version, data))
     )
 )
 where place > 1
