@@ -2,8 +2,10 @@
 
 The rules are those of OpenSAFELY's output checking (counts of 1 to 7 withheld,
 the rest rounded to 5, percentages from rounded counts, totals from rounded
-cells, no extremes), with secondary suppression added. Here a released number is
-a float, a withheld one NaN, until `as_text` writes `[REDACTED]` in its place.
+cells, no extremes), with secondary suppression added. Intervals and p-values are
+computed from released numbers of people, or they could be solved for the exact
+ones. Here a released number is a float, a withheld one NaN, until `as_text`
+writes `[REDACTED]` in its place.
 """
 
 import math
@@ -14,12 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
-from models.study import Disclosure
+from analysis.judgement import judge
+from models.study import Disclosure, Study
 
 REDACTED = "[REDACTED]"
 
+LEVEL = 0.95
+"""Coverage of every released confidence interval."""
+
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 _OF_ESTIMATES = (
     "estimate",
@@ -36,14 +44,15 @@ _OF_ESTIMATES = (
 )
 _OF_TESTS = ("statistic", "df", "p_value")
 _IN_NOTES = re.compile(
-    r"(?P<name>\b(?:waves?|rounds?|lags?|leads?) \d+|\bF\(\d+|\d{4}-\d\d-\d\d\S*)"
+    r"(?P<name>\b(?:waves?|rounds?|lags?|leads?) \d+|\d{4}-\d\d-\d\d\S*)"
+    r"|(?P<ratio>\bF\(\d+, )(?P<df>\d+)"
     r"|(?<![\w.,:])(?<![A-Za-z]-)(?P<number>\d+(?:,\d{3})*)(?![\w:]|[.,]\d)"
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """Released cells of one row (NaN where withheld) and the total of those shown."""
+    """Released cells of one row and the total of those shown; NaN where withheld."""
 
     cells: Floats
     total: float
@@ -70,7 +79,16 @@ def counts(values: npt.ArrayLike, rule: Disclosure) -> Floats:
     return np.where(exact == 0, 0.0, released)
 
 
-def small(values: npt.ArrayLike, rule: Disclosure) -> npt.NDArray[np.bool_]:
+def behind(values: npt.ArrayLike, rule: Disclosure) -> Floats:
+    """The n from which intervals and p-values are computed: as released.
+
+    An n that is withheld stays, as what is computed from it is withheld as well.
+    """
+    exact, released = np.asarray(values, dtype=float), counts(values, rule)
+    return np.where(np.isnan(released), exact, released)
+
+
+def small(values: npt.ArrayLike, rule: Disclosure) -> Mask:
     """Whether each count is one of those to withhold."""
     exact = np.asarray(values, dtype=float)
     return (exact >= 1) & (exact < rule.suppress_below)
@@ -80,12 +98,14 @@ def row(values: npt.ArrayLike, rule: Disclosure) -> Row:
     """One row of counts that has a total.
 
     Where a single cell is withheld the next smallest goes too, or it could be
-    had by differencing. The total is that of the rounded cells that are shown.
+    had by differencing; a zero would protect nothing. The total is that of the
+    rounded cells that are shown, and withheld if those are all zero.
     """
     cells = counts(values, rule)
-    if np.isnan(cells).sum() == 1 and cells.size > 1:
-        cells[int(np.nanargmin(cells))] = np.nan
-    return Row(cells, float(np.nansum(cells)))
+    if np.isnan(cells).sum() == 1 and np.any(cells > 0):
+        cells[int(np.nanargmin(np.where(cells > 0, cells, np.nan)))] = np.nan
+    nothing = np.isnan(cells).any() and not np.any(cells > 0)
+    return Row(cells, math.nan if nothing else float(np.nansum(cells)))
 
 
 def parts(
@@ -114,13 +134,40 @@ def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
     return 100 * np.asarray(part, dtype=float) / np.where(of > 0, of, np.nan)
 
 
-def statistics(values: npt.ArrayLike, n: npt.ArrayLike, rule: Disclosure) -> Floats:
+def statistics(
+    values: npt.ArrayLike,
+    n: npt.ArrayLike,
+    rule: Disclosure,
+    users: npt.ArrayLike = np.nan,
+) -> Floats:
     """Means, deviations, correlations: NaN where fewer than the threshold stand behind.
 
-    To four significant digits; a mean in full gives its exact n away.
+    `users`: how many of the n are not zero, where zero is no use. A few of them
+    are the whole of a mean; none of them give nobody away.
     """
     enough = np.asarray(n, dtype=float) >= rule.suppress_below
-    return np.where(enough, _significant(np.asarray(values, dtype=float)), np.nan)
+    return np.where(enough & ~small(users, rule), significant(values), np.nan)
+
+
+def significant(values: npt.ArrayLike, digits: int = 4) -> Floats:
+    """Statistics to four significant digits; a mean in full gives its n away."""
+    exact = np.asarray(values, dtype=float)
+    size = np.where(np.isfinite(exact) & (exact != 0), np.abs(exact), 1.0)
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(size)))
+    return np.asarray(np.round(exact * scale) / scale)
+
+
+def limits(
+    centre: npt.ArrayLike, error: npt.ArrayLike, df: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """Confidence limits from t, of released numbers; no less than 1 df."""
+    reach = stats.t.ppf((1 + LEVEL) / 2, np.maximum(df, 1)) * np.asarray(error)
+    return np.asarray(centre - reach), np.asarray(centre + reach)
+
+
+def p_values(statistic: npt.ArrayLike, df: npt.ArrayLike) -> Floats:
+    """Two-sided p from t, of released numbers; no less than 1 df."""
+    return np.asarray(2 * stats.t.sf(np.abs(statistic), np.maximum(df, 1)))
 
 
 def as_text(released: npt.ArrayLike, known: npt.ArrayLike) -> "pd.Series[Any]":
@@ -139,32 +186,50 @@ def count_column(values: npt.ArrayLike, rule: Disclosure) -> "pd.Series[Any]":
 
 
 def statistic_column(
-    values: npt.ArrayLike, n: npt.ArrayLike, rule: Disclosure
+    values: npt.ArrayLike,
+    n: npt.ArrayLike,
+    rule: Disclosure,
+    users: npt.ArrayLike = np.nan,
 ) -> "pd.Series[Any]":
     """Statistics for readers."""
     known = ~np.isnan(np.asarray(values, dtype=float))
-    return as_text(statistics(values, n, rule), known)
+    return as_text(statistics(values, n, rule, users), known)
 
 
-def estimates(frame: pd.DataFrame, rule: Disclosure) -> pd.DataFrame:
-    """Estimates as they may leave, in the same columns and order.
+def estimates(frame: pd.DataFrame, people: Floats, study: Study) -> pd.DataFrame:
+    """All estimates of a study as they may leave, in the same columns and order.
 
-    One that rests on fewer than `suppress_below` participants (or on an unknown
-    number of them) is withheld whole. Degrees of freedom are rounded as counts
-    are, since they give the number of participants away.
+    `people` (rows,): how many use the exposure, or change their use of it for a
+    within component. An estimate that rests on fewer than `suppress_below` of
+    these or of the participants (or on an unknown number) is withheld whole.
+    Limits and all p-values are computed anew from the released number of
+    participants; verdicts stay what the exact ones gave.
     """
-    return _withhold(frame, _OF_ESTIMATES, _too_few(frame, rule), rule).assign(
+    rule = study.disclosure
+    withheld = _too_few(frame, people, rule)
+    return _withhold(_anew(frame, study), _OF_ESTIMATES, withheld, rule).assign(
         n_obs=count_column(frame["n_obs"], rule).array,
         n_participants=count_column(frame["n_participants"], rule).array,
     )
 
 
-def tests(frame: pd.DataFrame, fitted: pd.DataFrame, rule: Disclosure) -> pd.DataFrame:
-    """Tests as they may leave; withheld with the (exact) estimates they belong to."""
-    few = fitted.loc[_too_few(fitted, rule), ["specification", "outcome"]]
-    keys = pd.MultiIndex.from_frame(frame[["specification", "outcome"]])
+def tests(
+    frame: pd.DataFrame, fitted: pd.DataFrame, people: Floats, rule: Disclosure
+) -> pd.DataFrame:
+    """Tests as they may leave; withheld with the (exact) estimates they belong to.
+
+    `people` as for `estimates`, of `fitted`. All tests with a p-value are F tests
+    of `df` restrictions over the participants - 1.
+    """
+    by = ["specification", "outcome"]
+    keys = pd.MultiIndex.from_frame(frame[by])
+    few = fitted.loc[_too_few(fitted, people, rule), by]
+    groups = fitted.astype({"n_participants": float}).groupby(by)["n_participants"]
+    df = behind(groups.min().reindex(keys), rule) - 1
+    p = stats.f.sf(frame["statistic"].astype(float), frame["df"].astype(float), df)
+    anew = frame.assign(p_value=np.where(frame["p_value"].notna(), p, np.nan))
     withheld = keys.isin(pd.MultiIndex.from_frame(few))
-    return _withhold(frame, _OF_TESTS, withheld, rule)
+    return _withhold(anew, _OF_TESTS, withheld, rule)
 
 
 def note(text: str, rule: Disclosure) -> str:
@@ -172,44 +237,48 @@ def note(text: str, rule: Disclosure) -> str:
     return _IN_NOTES.sub(lambda found: _number(found, rule), text)
 
 
-def _significant(values: Floats, digits: int = 4) -> Floats:
-    size = np.where(np.isfinite(values) & (values != 0), np.abs(values), 1.0)
-    scale = 10.0 ** (digits - 1 - np.floor(np.log10(size)))
-    return np.round(values * scale) / scale
+def _anew(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """All that follows from the degrees of freedom, with those as released."""
+    numbers = ("estimate", "std_error", "statistic", "n_participants")
+    centre, error, t, n = (frame[c].to_numpy(dtype=float) for c in numbers)
+    df = np.where(frame["df"].notna(), behind(n, study.disclosure) - 1, np.nan)
+    low, high = limits(centre, error, df)
+    anew = judge(
+        frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)), study
+    )
+    judged = ("p_adjusted", "equivalence_p")
+    known = {c: anew[c].where(frame[c].notna()) for c in judged}
+    return anew.assign(**known, verdict=frame["verdict"])
 
 
 def _number(found: re.Match[str], rule: Disclosure) -> str:
     if found["name"]:
         return found[0]
+    if found["df"]:
+        people = float(counts(int(found["df"]) + 1, rule))
+        rest = REDACTED if math.isnan(people) else f"{people - 1:.0f}"
+        return f"{found['ratio']}{rest}"
     released = float(counts(int(found["number"].replace(",", "")), rule))
     return REDACTED if math.isnan(released) else f"{released:.0f}"
 
 
-def _too_few(frame: pd.DataFrame, rule: Disclosure) -> npt.NDArray[np.bool_]:
-    people = frame[["n_obs", "n_participants"]].astype(float).min(axis=1, skipna=False)
-    enough = (people >= rule.suppress_below).to_numpy(dtype=bool)
-    return ~enough & frame["estimate"].notna().to_numpy(dtype=bool)
+def _too_few(frame: pd.DataFrame, people: Floats, rule: Disclosure) -> Mask:
+    fitted = frame[["n_obs", "n_participants"]].to_numpy(dtype=float).min(axis=1)
+    enough = np.minimum(fitted, people) >= rule.suppress_below
+    return np.asarray(~enough & frame["estimate"].notna().to_numpy(dtype=bool))
 
 
 def _withhold(
     frame: pd.DataFrame,
     columns: tuple[str, ...],
-    withheld: npt.NDArray[np.bool_],
+    withheld: Mask,
     rule: Disclosure,
 ) -> pd.DataFrame:
-    """`withheld` rows lose `columns`; degrees of freedom and notes their counts."""
+    """`withheld` rows lose `columns`; all notes lose their counts."""
     released = frame.reset_index(drop=True).astype(dict.fromkeys(columns, object))
-    released["df"] = _degrees(frame["df"], rule)
     for name in columns:
         known = released[name].notna() & withheld
         released[name] = released[name].mask(known, REDACTED)
     notes = released["note"].astype(object)
     released["note"] = notes.map(lambda text: note(text, rule), na_action="ignore")
     return released
-
-
-def _degrees(values: "pd.Series[Any]", rule: Disclosure) -> "pd.Series[Any]":
-    """Few degrees of freedom count restrictions; many count people and are rounded."""
-    exact = values.to_numpy(dtype=float)
-    rounded = np.where(exact < rule.suppress_below, exact, counts(exact, rule))
-    return pd.Series(rounded, dtype=object)

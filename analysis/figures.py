@@ -122,6 +122,7 @@ def forest(
             " Grey band: associations smaller than the smallest of interest. Bold:"
             " judged associated."
         )
+    caption += _not_drawn(estimates[estimates["estimate"] == REDACTED], labels)
     return Figure(name, "Association of use with each outcome", caption, panels)
 
 
@@ -145,7 +146,8 @@ def use(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     panels = _trajectories(table, "function", "mean_days_per_week", labels, BLUE, "use")
     caption = (
         "Mean active days a week, with 95 % confidence intervals, of all eligible"
-        " people whose use is known. Each panel has its own scale, from zero."
+        " people whose use is known. Each panel has its own scale, from zero. A wave"
+        " without a point is withheld or not known."
     )
     return Figure("use", "Measured use over the waves", caption, panels)
 
@@ -155,7 +157,7 @@ def outcomes(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     panels = _trajectories(table, "outcome", "mean", labels, GREEN, "outcomes")
     caption = (
         "Means of those who answered, with 95 % confidence intervals. Each panel has"
-        " its own scale. Who answers changes from wave to wave, so that a change of the"
+        " its own scale. A wave without a point is withheld or not known. Who answers changes from wave to wave, so that a change of the"
         " mean need not be a change of people."
     )
     return Figure("outcomes", "Outcomes over the waves", caption, panels)
@@ -180,6 +182,18 @@ def _forest_panel(
         described = [f"{h}: {text}" for h, text in zip(headings, texts, strict=True)]
         svg = _svg(canvas, name, title, "; ".join(described))
     return Panel(title, svg, WIDE)
+
+
+def _not_drawn(withheld: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    if withheld.empty:
+        return ""
+    columns = (withheld[c] for c in ("exposure", "component", "outcome"))
+    names = dict.fromkeys(
+        f"{labels.get(exposure, exposure)} ({component}) and"
+        f" {labels.get(outcome, outcome)}"
+        for exposure, component, outcome in zip(*columns, strict=True)
+    )
+    return f" Withheld, as too few people stand behind it: {'; '.join(names)}."
 
 
 def _headings(keys: Sequence[Any], labels: Mapping[str, str]) -> list[str]:
@@ -333,6 +347,7 @@ def _trajectories(
     if table.empty:
         return ()
     values = _numeric(table, [mean, "ci_low", "ci_high"]).rename(columns={mean: "mean"})
+    values["withheld"] = table[mean] == REDACTED
     groups = list(values.groupby(key, sort=False))
     return tuple(
         _trajectory(
@@ -349,12 +364,16 @@ def _trajectory(
         for _, one in rows.groupby("round") if "round" in rows else [(1, rows)]:
             _line(axes, one, colour)
         _trajectory_frame(canvas, axes, rows, from_zero)
-        means = zip(rows["wave"], rows["mean"], strict=True)
-        texts = [
-            f"wave {w}: {number(m, 2) if m == m else 'not shown'}" for w, m in means
-        ]
+        means = zip(rows["wave"], rows["mean"], rows["withheld"], strict=True)
+        texts = [f"wave {w}: {_mean_text(m, hidden)}" for w, m, hidden in means]
         svg = _svg(canvas, name, title, "; ".join(texts))
     return Panel(title, svg, NARROW)
+
+
+def _mean_text(mean: float, withheld: bool) -> str:
+    if withheld:
+        return "withheld"
+    return number(mean, 2) if np.isfinite(mean) else "not known"
 
 
 def _line(axes: Axes, rows: pd.DataFrame, colour: str) -> None:

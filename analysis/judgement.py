@@ -14,6 +14,7 @@ of interest (two one-sided tests, Schuirmann 1987, J. Pharmacokinet. Biopharm.
 | yes             | yes                               | associated but negligible |
 | no              | yes                               | negligible                |
 | no              | no                                | undecided                 |
+| no number       | no number                         | not estimated             |
 
 The smallest effect is in points of the outcome for one active day a week more:
 it speaks about untransformed `days_per_week` only. Elsewhere the second answer is
@@ -34,6 +35,8 @@ VERDICTS = {
     (False, True): "negligible",
     (False, False): "undecided",
 }
+NOT_ESTIMATED = "not estimated"
+"""The verdict on a planned coefficient without a number: the data were not asked."""
 
 
 def judge(estimates: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -52,11 +55,10 @@ def judge(estimates: pd.DataFrame, study: Study) -> pd.DataFrame:
         smallest,
     )
     negligible = holm(equivalence, family & ~np.isnan(smallest)) < ALPHA
-    answers = zip(adjusted < ALPHA, negligible, family, strict=True)
     return estimates.assign(
         p_adjusted=adjusted,
         equivalence_p=equivalence,
-        verdict=[VERDICTS[bool(a), bool(n)] if f else "" for a, n, f in answers],
+        verdict=np.where(family, _verdicts(adjusted, negligible), ""),
     )
 
 
@@ -81,6 +83,13 @@ def equivalence_p(
     above_low = stats.t.sf((estimates + smallest) / std_errors, df)
     below_high = stats.t.cdf((estimates - smallest) / std_errors, df)
     return np.asarray(np.maximum(above_low, below_high))
+
+
+def _verdicts(adjusted: Vector, negligible: Mask) -> list[str]:
+    return [
+        NOT_ESTIMATED if np.isnan(p) else VERDICTS[bool(p < ALPHA), bool(small)]
+        for p, small in zip(adjusted, negligible, strict=True)
+    ]
 
 
 def _within(estimates: pd.DataFrame) -> Mask:

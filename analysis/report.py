@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis import disclosure, figures, tables
 from analysis.disclosure import REDACTED
 from analysis.figures import Figure, decimals_for, number
+from analysis.judgement import NOT_ESTIMATED, VERDICTS
 from analysis.tables import Table
 from models.study import Disclosure, Study, StudyFolder
 
@@ -53,12 +54,18 @@ class Report:
 
 @dataclass(frozen=True)
 class Answer:
-    """A planned association in a sentence, with its verdict."""
+    """A planned association in a sentence, with its verdict; why, if it has none."""
 
     outcome: str
     exposure: str
     sentence: str
     verdict: str
+    reason: str
+
+    @property
+    def pair(self) -> str:
+        """What was to be associated, and why it could not be told."""
+        return f"{self.exposure} and {self.outcome}{self.reason}"
 
 
 @dataclass(frozen=True)
@@ -348,7 +355,9 @@ def _environment() -> Environment:
 
 def _answer(row: "pd.Series[Any]", labels: Mapping[str, str]) -> Answer:
     outcome, exposure = (labels.get(row[c], row[c]) for c in ("outcome", "exposure"))
-    return Answer(outcome, exposure, _sentence(row, outcome), _verdict(row))
+    return Answer(
+        outcome, exposure, _sentence(row, outcome), _verdict(row), _reason(row)
+    )
 
 
 def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
@@ -356,8 +365,7 @@ def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
     if row["estimate"] == REDACTED:
         return f"and {outcome}: withheld, as too few people stand behind the estimate."
     if pd.isna(row["estimate"]):
-        why = f" ({row['note']})" if row["note"] else ""
-        return f"and {outcome}: could not be estimated{why}."
+        return f"and {outcome}: could not be estimated{_reason(row)}."
     low, high = float(row["ci_low"]), float(row["ci_high"])
     decimals = decimals_for(high - low)
     size = _size(float(row["estimate"]), decimals)
@@ -365,6 +373,12 @@ def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
     ends = f"{number(low, decimals)}\u00a0to\u00a0{number(high, decimals)}"
     interval = f"95\u202f%\u00a0CI\u00a0{ends}"
     return f"{_more(row)} went with a score {size} on {outcome} ({interval}; {p})."
+
+
+def _reason(row: "pd.Series[Any]") -> str:
+    """Why there is no number, in brackets; nothing where there is one."""
+    without = pd.isna(row["estimate"]) and pd.notna(row["note"]) and row["note"]
+    return f" ({row['note']})" if without else ""
 
 
 def _more(row: "pd.Series[Any]") -> str:
@@ -394,6 +408,8 @@ def _p_clause(value: Any) -> str:
 def _verdict(row: "pd.Series[Any]") -> str:
     if row["estimate"] == REDACTED:
         return "withheld"
+    if pd.isna(row["estimate"]):
+        return NOT_ESTIMATED
     return (
         str(row["verdict"])
         if row["verdict"] and pd.notna(row["verdict"])
@@ -410,10 +426,10 @@ def _by_outcome(all_of_them: Iterable[Answer]) -> dict[str, list[Answer]]:
 
 def _summary(all_of_them: Iterable[Answer]) -> list[tuple[str, int, list[str]]]:
     """Each verdict with how often it was reached and for what, the firmest first."""
-    order = ("associated", "associated but negligible", "negligible", "undecided")
+    order = (*VERDICTS.values(), NOT_ESTIMATED)
     found: dict[str, list[str]] = {verdict: [] for verdict in order}
     for one in all_of_them:
-        found.setdefault(one.verdict, []).append(f"{one.exposure} and {one.outcome}")
+        found.setdefault(one.verdict, []).append(one.pair)
     return [(verdict, len(pairs), pairs) for verdict, pairs in found.items() if pairs]
 
 

@@ -8,7 +8,7 @@ what readers call them.
 The survey tables re-do those of JMIR Form Res 2021;5(9):e21348 with measured use.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,10 @@ import pandas as pd
 from scipy import stats
 
 from analysis import disclosure
-from analysis.disclosure import Floats
+from analysis.design import NotEstimable
+from analysis.design import build as design
+from analysis.disclosure import LEVEL, Floats
+from analysis.specifications import Specification, expand
 from models.study import Disclosure, Study, StudyFolder
 
 FREQUENCIES = (
@@ -30,9 +33,6 @@ FREQUENCIES = (
     "almost_every_day",
 )
 """The survey's six answers, in the order of their codes 0 to 5."""
-
-LEVEL = 0.95
-"""Coverage of every confidence interval computed here."""
 
 _SURVEY = "the cross-sectional survey in JMIR Form Res 2021;5(9):e21348"
 _MEASURED = f"After {_SURVEY}, where use was self-reported; here it was measured."
@@ -60,9 +60,6 @@ class Regression:
     std_error: Floats
     beta: Floats
     statistic: Floats
-    p_value: Floats
-    ci_low: Floats
-    ci_high: Floats
     df: int
     n: int
 
@@ -79,12 +76,13 @@ def build(
     of estimates.csv and tests.csv, exact. A table without rows is left out.
     """
     study = folder.study
+    people = people_behind(estimates, panel, study)
     tables = (
         participant_flow(panel, study),
         use(panel, study),
         outcomes_by_wave(panel, study),
-        *estimate_tables(estimates, study.disclosure),
-        tests_table(tests, estimates, study.disclosure),
+        *estimate_tables(estimates, people, study),
+        tests_table(tests, estimates, people, study.disclosure),
         survey_table_1(panel, study),
         survey_table_2(panel, study),
         survey_table_3(panel, study),
@@ -213,8 +211,28 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
     return Table("self_report_agreement", title, caption, _stack(frames))
 
 
-def estimate_tables(estimates: pd.DataFrame, rule: Disclosure) -> tuple[Table, ...]:
-    """Confirmatory, sensitivity (`<specification>.<preset>`), exploratory estimates."""
+def people_behind(estimates: pd.DataFrame, panel: pd.DataFrame, study: Study) -> Floats:
+    """How many people's use each estimate (rows,) rests on; NaN if not known.
+
+    Of the people analysed, who use the exposure at all; for a within component,
+    whose use of it changes. Use is counted in the study's own window.
+    """
+    keys = ("specification", "outcome", "exposure", "component")
+    known = {
+        key: people for one in expand(study) for key, people in _behind(one, panel)
+    }
+    rows = zip(*(estimates[c] for c in keys), strict=True)
+    return np.array([known.get(row, np.nan) for row in rows], dtype=float)
+
+
+def estimate_tables(
+    estimates: pd.DataFrame, people: Floats, study: Study
+) -> tuple[Table, ...]:
+    """Confirmatory, sensitivity (`<specification>.<preset>`), exploratory estimates.
+
+    `people` (rows,): what `people_behind` says of the estimates.
+    """
+    released = disclosure.estimates(estimates, people, study)
     planned = estimates["confirmatory"].astype(bool)
     preset = estimates["specification"].str.contains(".", regex=False) & ~planned
     captions = {
@@ -240,34 +258,34 @@ def estimate_tables(estimates: pd.DataFrame, rule: Disclosure) -> tuple[Table, .
             f"estimates_{part}",
             f"{part.capitalize()} estimates",
             caption,
-            _without_verdicts(disclosure.estimates(estimates[chosen[part]], rule)),
+            _without_verdicts(released[chosen[part].to_numpy()]),
         )
         for part, caption in captions.items()
     )
 
 
 def tests_table(
-    tests: pd.DataFrame, estimates: pd.DataFrame, rule: Disclosure
+    tests: pd.DataFrame, estimates: pd.DataFrame, people: Floats, rule: Disclosure
 ) -> Table:
-    """Tests and diagnostics of the specifications."""
+    """Tests and diagnostics of the specifications; `people` as for the estimates."""
     caption = "Tests of the specifications' assumptions; not corrected."
-    released = disclosure.tests(tests, estimates, rule)
+    released = disclosure.tests(tests, estimates, people, rule)
     return Table("tests", "Tests and diagnostics", caption, released)
 
 
-def correlation(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """Pearson's r with its confidence interval by Fisher's z; NaN where undefined."""
+def correlation(x: Floats, y: Floats) -> float:
+    """Pearson's r; NaN where it or its interval is undefined."""
     if len(x) < 4 or not (np.ptp(x) > 0 and np.ptp(y) > 0):
-        return (np.nan, np.nan, np.nan)
-    r = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
-    if abs(r) == 1:
-        return (r, r, r)
-    half = stats.norm.ppf((1 + LEVEL) / 2) / np.sqrt(len(x) - 3)
-    return (
-        r,
-        float(np.tanh(np.arctanh(r) - half)),
-        float(np.tanh(np.arctanh(r) + half)),
-    )
+        return np.nan
+    return float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
+
+
+def fisher(r: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Confidence limits of correlations by Fisher's z; +-1 has no width."""
+    with np.errstate(divide="ignore"):
+        z = np.arctanh(r)
+    half = stats.norm.ppf((1 + LEVEL) / 2) / np.sqrt(np.maximum(n - 3, 1))
+    return np.tanh(z - half), np.tanh(z + half)
 
 
 def weighted_kappa(first: Floats, second: Floats, categories: int) -> float:
@@ -297,16 +315,11 @@ def regression(x: Floats, y: Floats) -> Regression | None:
     solution = inverse @ design.T @ y
     variance = float(((y - design @ solution) ** 2).sum()) / df
     slope, error = solution[1:], np.sqrt(variance * np.diag(inverse))[1:]
-    statistic = slope / np.where(error > 0, error, np.nan)
-    half = stats.t.ppf((1 + LEVEL) / 2, df) * error
     return Regression(
         slope=slope,
         std_error=error,
         beta=slope * x.std(axis=0) / (y.std() or np.nan),
-        statistic=statistic,
-        p_value=2 * stats.t.sf(np.abs(statistic), df),
-        ci_low=slope - half,
-        ci_high=slope + half,
+        statistic=slope / np.where(error > 0, error, np.nan),
         df=df,
         n=n,
     )
@@ -321,18 +334,17 @@ class _Moments:
     mean: Floats
     sd: Floats
 
-    def released(self, rule: Disclosure, mean: str = "mean") -> dict[str, Any]:
-        freedom = np.maximum(self.n - 1, 1)
-        error = self.sd / np.sqrt(np.maximum(self.n, 1))
-        half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
-        columns = {
-            mean: self.mean,
-            "sd": self.sd,
-            "ci_low": self.mean - half,
-            "ci_high": self.mean + half,
-        }
+    def released(
+        self, rule: Disclosure, mean: str = "mean", users: Any = np.nan
+    ) -> dict[str, Any]:
+        centre, sd = disclosure.significant(self.mean), disclosure.significant(self.sd)
+        n = disclosure.behind(self.n, rule)
+        error = sd / np.sqrt(np.maximum(n, 1))
+        low, high = disclosure.limits(centre, error, n - 1)
+        columns = {mean: centre, "sd": sd, "ci_low": low, "ci_high": high}
         texts = {
-            k: disclosure.statistic_column(v, self.n, rule) for k, v in columns.items()
+            k: disclosure.statistic_column(v, self.n, rule, users)
+            for k, v in columns.items()
         }
         return {**texts, "n": disclosure.count_column(self.n, rule)}
 
@@ -350,7 +362,7 @@ def _use(panel: pd.DataFrame, name: str, column: str, study: Study) -> pd.DataFr
     used = grouped.agg(lambda days: (days > 0).sum()).to_numpy(dtype=float)
     everyone = grouped.size().to_numpy(dtype=float)
     frame = moments.keys.assign(
-        **moments.released(rule, mean="mean_days_per_week"),
+        **moments.released(rule, mean="mean_days_per_week", users=used),
         **_parts("any_use", used, moments.n, rule),
         **_parts("not_known", everyone - moments.n, everyone, rule),
     )
@@ -407,7 +419,7 @@ def _frequencies(first: pd.DataFrame, name: str, rule: Disclosure) -> dict[str, 
     cells: dict[str, Any] = {"function": name}
     for answer, n, share in zip(FREQUENCIES, texts, percent, strict=True):
         cells |= {answer: n, f"{answer}_percent": share}
-    return {**cells, "n": released.total}
+    return {**cells, "n": disclosure.as_text([released.total], [True])[0]}
 
 
 def _correlations(first: pd.DataFrame, outcome: str, study: Study) -> pd.DataFrame:
@@ -415,9 +427,11 @@ def _correlations(first: pd.DataFrame, outcome: str, study: Study) -> pd.DataFra
     rows = []
     for name in study.exposure.functions:
         pair = first[[f"{name}_frequency", outcome]].dropna().to_numpy(dtype=float)
-        r, low, high = correlation(pair[:, 0], pair[:, 1])
-        rows.append((name, r, low, high, len(pair)))
-    exact = pd.DataFrame(rows, columns=["function", "r", "ci_low", "ci_high", "n"])
+        r = disclosure.significant(correlation(pair[:, 0], pair[:, 1]))
+        rows.append((name, float(r), len(pair), (pair[:, 0] > 0).sum()))
+    exact = pd.DataFrame(rows, columns=["function", "r", "n", "users"])
+    n = disclosure.behind(exact["n"], study.disclosure)
+    exact["ci_low"], exact["ci_high"] = fisher(exact["r"].to_numpy(dtype=float), n)
     around = {"outcome_mean": scores.mean(), "outcome_sd": scores.std()}
     fixed = {k: np.full(len(exact), v) for k, v in around.items()}
     rule, behind = study.disclosure, np.full(len(exact), len(scores))
@@ -444,23 +458,34 @@ def _joint_regression(first: pd.DataFrame, outcome: str, study: Study) -> pd.Dat
         fit = regression(x, y)
     if fit is None:
         return pd.DataFrame()
-    exact = pd.DataFrame(
-        {
-            "b": fit.slope,
-            "std_error": fit.std_error,
-            "beta": fit.beta,
-            "t": fit.statistic,
-            "p_value": fit.p_value,
-            "ci_low": fit.ci_low,
-            "ci_high": fit.ci_high,
-            "n": fit.n,
-        }
+    exact = _coefficients(fit, study.disclosure).assign(
+        users=(complete[varying] > 0).sum().to_numpy()
     )
     names = [c.removesuffix("_frequency") for c in varying]
     frame = pd.DataFrame({"function": names})
-    statistics = [c for c in exact.columns if c != "n"]
+    statistics = [c for c in exact.columns if c not in ("n", "users")]
     released = _released(frame, exact, statistics, study.disclosure)
     return _labelled(released, outcome=outcome)
+
+
+def _coefficients(fit: Regression, rule: Disclosure) -> pd.DataFrame:
+    """A row per regressor, inferred with the number of people as released."""
+    numbers = (fit.slope, fit.std_error, fit.beta, fit.statistic)
+    slope, error, beta, t = map(disclosure.significant, numbers)
+    df = disclosure.behind(fit.n, rule) - (fit.n - fit.df)
+    low, high = disclosure.limits(slope, error, df)
+    return pd.DataFrame(
+        {
+            "b": slope,
+            "std_error": error,
+            "beta": beta,
+            "t": t,
+            "p_value": disclosure.p_values(t, df),
+            "ci_low": low,
+            "ci_high": high,
+            "n": fit.n,
+        }
+    )
 
 
 def _agreement(first: pd.DataFrame, name: str, rule: Disclosure) -> pd.DataFrame:
@@ -471,12 +496,42 @@ def _agreement(first: pd.DataFrame, name: str, rule: Disclosure) -> pd.DataFrame
     )
     difference = float((reported - measured).mean()) if len(pair) else np.nan
     exact = pd.DataFrame(
-        {"kappa": [kappa], "mean_difference": [difference], "n": [len(pair)]}
+        {
+            "kappa": [kappa],
+            "mean_difference": [difference],
+            "n": [len(pair)],
+            "users": _fewest(reported > 0, measured > 0, reported != measured),
+        }
     )
     agreed = np.array([(reported == measured).sum()])
     frame = pd.DataFrame({"function": [name]})
     released = _released(frame, exact, ["kappa", "mean_difference"], rule)
     return released.assign(**_parts("exact", agreed, exact["n"], rule))
+
+
+def _fewest(*groups: Any) -> int:
+    """The size of the smallest group that has somebody in it; 0 if none has."""
+    return min((int(one.sum()) for one in groups if one.any()), default=0)
+
+
+def _behind(
+    specification: Specification, panel: pd.DataFrame
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Keys of a specification's estimates, and the people whose use they rest on."""
+    try:
+        made = design(specification, panel)
+    except NotEstimable:
+        return
+    for at, column in enumerate(made.exposures):
+        use = (
+            pd.Series(made.regressors[:, at]).groupby(made.persons).agg(["min", "max"])
+        )
+        used = int((use["max"] > 0).sum())
+        changed = int((use["max"] > use["min"]).sum())
+        which = (specification.specification, specification.outcome, column.exposure)
+        yield (*which, "between"), used
+        yield (*which, "pooled"), used
+        yield (*which, "within"), changed
 
 
 def _released(
@@ -485,9 +540,12 @@ def _released(
     statistics: Sequence[str],
     rule: Disclosure,
 ) -> pd.DataFrame:
-    """`frame` with the statistics of `exact` and their n, as they may leave."""
+    """`frame` with the statistics of `exact` and their n, as they may leave.
+
+    `users` of `exact`: how many people the statistics rest on beside n.
+    """
     columns = {
-        name: disclosure.statistic_column(exact[name], exact["n"], rule)
+        name: disclosure.statistic_column(exact[name], exact["n"], rule, exact["users"])
         for name in statistics
     }
     return frame.assign(**columns, n=disclosure.count_column(exact["n"], rule))

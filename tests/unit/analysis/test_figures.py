@@ -83,7 +83,7 @@ def test_labels_are_taken_literally(tmp_path: Path) -> None:
 def test_withheld_waves_have_no_point(tmp_path: Path) -> None:
     """What a table withholds, its figure does not draw."""
     drawn = _drawn(panels.forum(tmp_path))
-    assert "wave 4: not shown" in drawn["outcomes"].panels[0].svg
+    assert "wave 4: withheld" in drawn["outcomes"].panels[0].svg
     assert "wave 4: withheld" in drawn["participant_flow"].panels[0].svg
 
 
@@ -93,6 +93,22 @@ def test_withheld_estimates_are_not_drawn(tmp_path: Path) -> None:
     frame = inputs.estimates.astype({"estimate": object}).assign(estimate=REDACTED)
     made = figures.forest(frame, {}, inputs.folder.study, "exploratory")
     assert made.panels == ()
+
+
+def test_where_nothing_is_withheld_nothing_is_said(drawn: dict[str, Figure]) -> None:
+    """The caption of a full figure does not speak of withholding."""
+    assert "Withheld" not in drawn["confirmatory"].caption
+
+
+def test_the_caption_names_what_is_withheld(tmp_path: Path) -> None:
+    """By function, comparison and outcome."""
+    inputs = panels.forum(tmp_path)
+    frame = inputs.estimates.astype({"estimate": object})
+    frame.loc[frame["exposure"] == "reply", "estimate"] = REDACTED
+    made = figures.forest(frame, {"reply": "Replies"}, inputs.folder.study, "x")
+    assert len(made.panels) == 1
+    assert "Withheld" in made.caption
+    assert "Replies (within) and mood_calm" in made.caption
 
 
 def test_nothing_to_draw_is_no_error(tmp_path: Path) -> None:

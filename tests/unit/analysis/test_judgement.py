@@ -100,11 +100,11 @@ def test_equivalence_is_symmetric():
         (0.5, 0.1, 0.0001, "associated but negligible"),
         (0.0, 0.5, 0.9, "negligible"),
         (1.0, 2.0, 0.6, "undecided"),
-        (NAN, NAN, NAN, "undecided"),
+        (NAN, NAN, NAN, "not estimated"),
     ],
 )
 def test_verdicts(study, estimate, std_error, p_value, verdict):
-    """Each cell of the table has its word; no number decides nothing."""
+    """Each cell of the table has its word; no number is not the data's doubt."""
     frame = pd.DataFrame([row(estimate, std_error, p_value)])
     assert judge(frame, study)["verdict"].tolist() == [verdict]
 

@@ -58,7 +58,7 @@ def test_an_answer_is_a_sentence(page: str) -> None:
     assert text == (
         "Reactions on one more day a week than usual for the same person went with a"
         " score 1.21 points lower on Perceived stigma (95\u202f% CI \u22121.84 to"
-        " \u22120.58; Holm-corrected p < .001). associated"
+        " \u22120.58; Holm-corrected p = .003). associated"
     )
 
 
@@ -115,6 +115,7 @@ def test_provenance_is_told(page: str) -> None:
         assert fact in page
     assert "cluster_person_cr1" in page
     assert "Counts of 1 to 7 are withheld" in page
+    assert "computed from the rounded numbers of people" in page
 
 
 def test_without_a_plan_nothing_is_answered(tmp_path: Path) -> None:
@@ -136,10 +137,24 @@ def test_what_users_write_is_text(tmp_path: Path) -> None:
 def test_a_plan_that_could_not_be_fitted_is_said(u2plus: Inputs) -> None:
     """An estimate without numbers is an answer too, with its reason."""
     row = panels.estimate(
-        estimate=np.nan, n_obs=0, verdict="undecided", note="not fitted: no rows"
+        estimate=np.nan, n_obs=0, verdict="not estimated", note="not fitted: no rows"
     )
     page = _with_estimates(u2plus, [row]).html
     assert "could not be estimated (not fitted: no rows)" in page
+
+
+@pytest.mark.parametrize("verdict", ["not estimated", "undecided"])
+def test_what_was_not_estimated_is_not_undecided(u2plus: Inputs, verdict: str) -> None:
+    """The summary says so with the reason, whatever an older file calls it."""
+    row = panels.estimate(
+        estimate=np.nan, n_obs=0, verdict=verdict, note="not fitted: no rows"
+    )
+    page = _with_estimates(u2plus, [row]).html
+    assert "<dt><b>1</b> not estimated</dt>" in page
+    reason = "Reactions and Perceived stigma (not fitted: no rows)"
+    assert f"no number could be had: {reason}" in page
+    assert "the data settle neither" not in page
+    assert '<span class="verdict">undecided' not in page
 
 
 def test_a_plan_without_estimates_is_said(u2plus: Inputs) -> None:
@@ -154,6 +169,20 @@ def test_too_few_people_give_no_answer(u2plus: Inputs) -> None:
     page = _with_estimates(u2plus, [row]).html
     assert "withheld, as too few people stand behind the estimate" in page
     assert 'class="associated"' not in page
+
+
+def test_few_users_give_no_answer(u2plus: Inputs) -> None:
+    """7 of 240 people use a function: sentence, card and figure say withheld."""
+    panel = u2plus.panel.copy()
+    few = panel["participant_id"].isin(panel["participant_id"].unique()[:7])
+    panel["reaction_days_per_week"] = panel["reaction_days_per_week"].where(few, 0.0)
+    page = _render(replace(u2plus, panel=panel)).html
+    assert "<dt><b>3</b> withheld</dt>" in page
+    assert "too few people: Reactions and Perceived stigma" in page
+    assert "Reactions (within) and Perceived stigma" in page
+    answer = re.search(r'<li class="withheld">(.*?)</li>', page)
+    assert answer
+    assert "withheld, as too few people stand behind the estimate" in answer[1]
 
 
 def test_event_counts_are_released_as_rows_with_totals() -> None:

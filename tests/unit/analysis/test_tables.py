@@ -1,10 +1,14 @@
 """The tables: right numbers, small ones withheld, any platform."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from analysis import tables
@@ -118,14 +122,97 @@ def test_fisher_interval_by_hand() -> None:
     x = (x - x.mean()) / x.std()
     noise -= noise.mean() + x * (x @ noise) / 28
     y = 0.5 * x + np.sqrt(0.75) * noise / noise.std()
-    np.testing.assert_allclose(
-        tables.correlation(x, y), (0.5, 0.15603, 0.73582), atol=1e-5
-    )
+    r = tables.correlation(x, y)
+    assert r == pytest.approx(0.5)
+    limits = tables.fisher(np.array([r]), np.array([28.0]))
+    np.testing.assert_allclose(np.ravel(limits), (0.15603, 0.73582), atol=1e-5)
 
 
 def test_a_constant_has_no_correlation() -> None:
     """It is missing, not zero."""
-    assert np.isnan(tables.correlation(np.ones(20), np.arange(20.0))).all()
+    assert np.isnan(tables.correlation(np.ones(20), np.arange(20.0)))
+
+
+def test_perfect_correlation_has_no_width() -> None:
+    """Both limits of r = 1 are 1."""
+    assert np.ravel(tables.fisher(np.array([1.0]), np.array([9.0]))).tolist() == [1, 1]
+
+
+def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
+    """Solved for n, mean, SD and interval of 57 people's scores give 55."""
+    study = u2plus.folder.study
+    frame = tables.outcomes_by_wave(_first(u2plus, 57), study).frame
+    one = frame[frame["outcome"] == "pdd_total"].iloc[0]
+
+    def reach(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 1)) * one["sd"] / np.sqrt(n)
+
+    assert one["n"] == 55
+    assert _solved(reach, (one["ci_high"] - one["ci_low"]) / 2) == 55
+
+
+def test_correlations_give_no_number_of_people_away(u2plus: Inputs) -> None:
+    """Solved for n, Fisher's interval of 57 people gives 55."""
+    frame = tables.survey_table_2(_first(u2plus, 57), u2plus.folder.study).frame
+    for one in frame[frame["outcome"] == "pdd_total"].itertuples():
+        width = np.arctanh(one.ci_high) - np.arctanh(one.ci_low)
+        assert one.n == 55
+        assert _solved(lambda n: 2 * 1.959964 / np.sqrt(n - 3), width) == 55
+
+
+def test_regressions_give_no_number_of_people_away(u2plus: Inputs) -> None:
+    """Solved for n, t with p of 57 people on 6 functions give 55.
+
+    p to four digits tells neighbours apart where t is well away from 0.
+    """
+    frame = tables.survey_table_3(_first(u2plus, 57), u2plus.folder.study).frame
+    told = frame[frame["t"].abs() > 1.5]
+    assert len(told)
+    for one in told.itertuples():
+        for_n = partial(_regression_p, one.t)
+        assert _solved(for_n, one.p_value) == 55
+
+
+@pytest.mark.parametrize(("users", "withheld"), [(0, False), (1, True), (8, False)])
+def test_one_persons_use_is_not_a_mean(
+    u2plus: Inputs, users: int, withheld: bool
+) -> None:
+    """Of 60 people 1 uses a function: 60 times the mean would be that one's use."""
+    panel = _first(u2plus, 60)
+    used = np.where(np.arange(60) < users, 3.0, 0.0)
+    panel = panel.assign(story_days_per_week=used, story_frequency=used)
+    study = u2plus.folder.study
+    use = tables.use(panel, study).frame
+    row = use[use["function"] == "story"].iloc[0]
+    names = ("mean_days_per_week", "sd", "ci_low", "ci_high")
+    assert [row[c] == REDACTED for c in names] == [withheld] * 4
+    for made, names in (
+        (tables.survey_table_2(panel, study), ("r", "ci_low", "ci_high")),
+        (tables.survey_table_3(panel, study), ("b", "std_error", "t", "p_value")),
+        (tables.self_report_agreement(panel, study), ("kappa", "mean_difference")),
+    ):
+        frame = made.frame
+        for _, one in frame[frame["function"] == "story"].iterrows():
+            assert [one[c] == REDACTED for c in names] == [withheld] * len(names)
+
+
+def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
+    """9 people use a function, 7 of them differently from wave to wave."""
+    panel = u2plus.panel.assign(pdd_total=np.arange(960.0) % 7)
+    person = np.arange(960) // 4
+    steady = np.where(person < 9, 2.0, 0.0)
+    changing = np.where(person < 7, np.arange(960) % 4, steady)
+    panel = panel.assign(reaction_days_per_week=changing)
+    estimates = u2plus.estimates
+    people = tables.people_behind(estimates, panel, u2plus.folder.study)
+    rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
+    found = dict(zip(estimates["component"][rows], people[rows], strict=True))
+    assert found == {"within": 7, "between": 9}
+    built = _built(replace(u2plus, panel=panel))
+    frame = built["estimates_confirmatory"].frame
+    own = frame[(frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")]
+    shown = dict(zip(own["component"], own["estimate"] != REDACTED, strict=True))
+    assert shown == {"within": False, "between": True}
 
 
 def test_kappa_agrees_with_statsmodels() -> None:
@@ -197,6 +284,21 @@ def test_outcomes_that_are_not_in_the_panel_are_left_out(u2plus: Inputs) -> None
     built = tables.build(u2plus.folder, panel, u2plus.estimates, u2plus.tests)
     frame = next(t.frame for t in built if t.name == "outcomes_by_wave")
     assert set(frame["outcome"]) == {"pdd_total", "ghsq_formal", "ghsq_informal"}
+
+
+def _first(inputs: Inputs, people: int) -> pd.DataFrame:
+    """The first so many rows of wave 1 that are answered in full."""
+    panel = inputs.panel[inputs.panel["wave"] == 1].dropna()
+    return panel.head(people).copy()
+
+
+def _regression_p(t: float, n: int) -> float:
+    return float(2 * stats.t.sf(abs(t), n - 6 - 1))
+
+
+def _solved(of: Callable[[int], float], value: float) -> int:
+    """The n around 55 and 57 at which `of` comes closest to a released value."""
+    return min(range(50, 62), key=lambda n: abs(of(n) - value))
 
 
 def _built(inputs: Inputs) -> dict[str, Table]:
