@@ -12,17 +12,17 @@ RESPONSE = ["participant_id", "wave", "responded_at"]
 def one_a_wave(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
     """Of several responses in one wave take the first complete one, else the first.
 
+    Each instrument by itself: a wave may come as two forms. The wave's time is that
+    of the earliest response taken, so that no use after any answer is counted.
+
     `raw`: participant_id, wave, responded_at, instrument, item, answer (coded text;
     empty: asked, not answered). Returns participant_id, wave, responded_at and one
     column an item or delivered scale: floats, or text for items with choices.
     """
     known = raw[raw["instrument"].isin([one.instrument for one in instruments])]
-    wide = _wide(known, instruments)
-    chosen = wide.assign(gaps=_gaps(known, wide)).sort_values(
-        ["participant_id", "wave", "gaps", "responded_at"]
-    )
-    chosen = chosen.drop_duplicates(["participant_id", "wave"]).drop(columns="gaps")
-    return chosen.reset_index(drop=True)
+    held = _held(known)
+    first = held.groupby(["participant_id", "wave"])["responded_at"].transform("min")
+    return _wide(held.assign(responded_at=first), instruments)
 
 
 def columns(instruments: Sequence[Instrument]) -> dict[tuple[str, str], str]:
@@ -52,8 +52,10 @@ def _wide(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
     return wide.astype(dict.fromkeys(numeric, float)).rename_axis(columns=None)
 
 
-def _gaps(raw: pd.DataFrame, wide: pd.DataFrame) -> pd.Series:
-    """1 where something that was asked was not answered, else 0."""
-    blank = raw.assign(blank=raw["answer"] == "").groupby(RESPONSE)["blank"].any()
-    keys = pd.MultiIndex.from_frame(wide[RESPONSE])
-    return pd.Series(blank.reindex(keys).to_numpy().astype(int), index=wide.index)
+def _held(raw: pd.DataFrame) -> pd.DataFrame:
+    """The answers of the response that holds, by participant, wave and instrument."""
+    keys = ["participant_id", "wave", "instrument"]
+    gaps = raw.assign(blank=raw["answer"] == "")
+    asked = gaps.groupby([*keys, "responded_at"])["blank"].any().reset_index()
+    chosen = asked.sort_values([*keys, "blank", "responded_at"]).drop_duplicates(keys)
+    return raw.merge(chosen[[*keys, "responded_at"]])

@@ -120,8 +120,7 @@ def ingest(
     with open_workspace(study) as workspace:
         with show.reading() as progress:
             counts = imports.import_events(workspace, sources, progress)
-        origins = [source.name for source in sources]
-        report = inspection.after_ingest(workspace, counts, origins)
+        report = inspection.after_ingest(workspace, counts)
     show.arrival(report, as_json=as_json)
     if strict and counts.rejected:
         raise InputRejected(f"{counts.rejected} events were rejected")

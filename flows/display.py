@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flows.inspection import ArrivalReport
     from ingest.files import Source
     from ingest.responses import Imported
+    from models.events import Counts
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
@@ -112,20 +113,17 @@ class Display:
             f" + duplicate {whole['duplicate']:,} + conflicting {whole['conflicting']:,}"
         )
         if arrived.rejected:
-            self._dead_letters(report)
+            self._rejections(arrived)
 
-    def _dead_letters(self, report: "ArrivalReport") -> None:
-        reasons = ", ".join(
-            f"{name} {count:,}" for name, count in report.arrived.reasons.items()
-        )
-        self.say(f"rejected: {reasons}")
-        for letter in report.dead_letters[:SHOWN]:
-            index = (
-                "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
-            )
-            place = f"{letter['origin']}:{letter['line']}{index}"
-            self.say(f"  {place}  {letter['reason']}  {letter['field']}".rstrip())
-        if len(report.dead_letters) > SHOWN:
+    def _rejections(self, arrived: "Counts") -> None:
+        reasons = (f"{name} {count:,}" for name, count in arrived.reasons.items())
+        self.say(f"rejected: {', '.join(reasons)}")
+        for one in arrived.rejections[:SHOWN]:
+            place = one.position
+            index = "" if place.index is None else f"[{place.index}]"
+            where = f"{place.origin}:{place.line}{index}"
+            self.say(f"  {where}  {one.reason}  {one.field}".rstrip())
+        if arrived.rejected > SHOWN:
             self.say(
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
             )

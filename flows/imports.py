@@ -1,7 +1,7 @@
 """What lies in a study folder, brought into its warehouse."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from models.events import Counts
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
 
-_WAVE = re.compile(r"wave[_ -]?(\d+)")
+_WAVE = re.compile(r"wave[_ -]?(\d+)", re.IGNORECASE)
 
 Progress = Callable[[Source, int], None]
 
@@ -30,7 +30,28 @@ class WaveFile:
     wave: int
 
 
-def import_folder(workspace: Workspace, progress: Progress = lambda *_: None) -> Counts:
+@dataclass(frozen=True)
+class FolderImport:
+    """What a study folder held: events, survey exports, and files passed over."""
+
+    counts: Counts
+    exports: tuple[Imported, ...]
+    passed_over: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """What a person should know of it, a line each."""
+        counts = self.counts
+        yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
+        for one in self.exports:
+            apart = f", {len(one.set_apart)} set apart" if one.set_apart else ""
+            yield f"{one.origin}: {one.responses} responses for wave {one.wave}{apart}"
+        for name in self.passed_over:
+            yield f"{name}: passed over; its name is not *.ndjson or *wave<number>*.csv"
+
+
+def import_folder(
+    workspace: Workspace, progress: Progress = lambda *_: None
+) -> FolderImport:
     """Import the roster, all events and all survey exports of the study folder.
 
     Importing a folder again adds only what is new.
@@ -41,9 +62,21 @@ def import_folder(workspace: Workspace, progress: Progress = lambda *_: None) ->
         counts += import_roster(workspace, folder / ROSTER)
     if any((folder / EVENTS).glob("*.ndjson*")):
         counts += import_events(workspace, files.find([str(folder / EVENTS)]), progress)
-    for file in wave_files(folder):
-        import_responses(workspace, file.path, file.wave)
-    return counts
+    exports = tuple(
+        import_responses(workspace, file.path, file.wave) for file in wave_files(folder)
+    )
+    return FolderImport(counts, exports, tuple(passed_over(folder)))
+
+
+def passed_over(folder: Path) -> Iterator[str]:
+    """Files of events/ and responses/ whose names do not say what they are."""
+    known = {file.path for file in wave_files(folder)}
+    known |= {folder / RESPONSES / name for name in (MAPPING, LINKS)}
+    known |= set((folder / EVENTS).glob("*.ndjson*"))
+    for name in (EVENTS, RESPONSES):
+        for path in sorted((folder / name).glob("*")):
+            if path not in known:
+                yield f"{name}/{path.name}"
 
 
 def import_events(
@@ -61,7 +94,7 @@ def import_events(
 def import_roster(workspace: Workspace, path: Path) -> Counts:
     """Import a roster file as study events."""
     zone = workspace.folder.study.zone
-    return roster.ingest(path, workspace.pipeline, workspace.pseudonyms, zone)
+    return roster.ingest(path, workspace.roster_pipeline, workspace.pseudonyms, zone)
 
 
 def import_responses(

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from models.store import Store
 from models.study import Study, Window
 
 _DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,17 @@ def count_use(
     store.replace_windows(_windows_table(name, planned))
     first, last = planned["seen_from"].min().date(), planned["seen_until"].max().date()
     days = (last - first).days + 2
+    lost = [
+        (name, _micros(outage.start), _micros(outage.end))
+        for outage in study.outages
+        if outage.handling == "prorate"
+        for name in outage.functions
+    ]
     counted = store.query(
         "exposures",
+        lost=[name for name, _, _ in lost],
+        lost_from=[start for _, start, _ in lost],
+        lost_to=[end for _, _, end in lost],
         panel=name,
         as_of=as_of,
         zone=study.timezone,
@@ -129,6 +139,10 @@ def count_use(
         _aligned(counted, "event_counts", rows, width),
         _aligned(counted, "active_days", rows, width),
     )
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _aligned(

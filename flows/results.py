@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import count
@@ -103,6 +103,7 @@ def write(analysis: Analysis, out: Path) -> Path:
     """
     private, own = out / PRIVATE, analysis.folder.study.exposure.window
     private.mkdir(parents=True, exist_ok=True)
+    _remove(private.glob("panel*.parquet"))
     for window, panel in analysis.panels.by_window.items():
         name = "panel" if window == own else f"panel_{window.name}"
         (private / f"{name}.parquet").write_bytes(_parquet(panel))
@@ -123,20 +124,30 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         raise FileError(
             out, "", "no results here; 'panelstream analyse --out' makes them"
         )
+    manifest = json.loads((private / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["study_version"] != folder.version:
+        raise FileError(out, "", "made with another study file; analyse again")
     made = report.render(
         folder,
         pd.read_parquet(private / "panel.parquet"),
         pd.read_csv(private / "estimates.csv", keep_default_na=False, na_values=[""]),
         pd.read_csv(private / "tests.csv"),
-        json.loads((private / "manifest.json").read_text(encoding="utf-8")),
+        manifest,
     )
     tables = public / "tables"
     tables.mkdir(parents=True, exist_ok=True)
+    _remove(tables.glob("*.csv"))
     for table in made.tables:
         _write_csv(table.frame, tables / f"{table.name}.csv")
     path = public / "report.html"
     path.write_text(made.html, encoding="utf-8")
     return path
+
+
+def _remove(stale: Iterable[Path]) -> None:
+    """What an earlier plan left would pass for part of these results."""
+    for path in stale:
+        path.unlink()
 
 
 def code_hash() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task, flow, task
+from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -40,7 +40,9 @@ def step(name: str) -> Callable[[Callable[Given, Made]], Task[Given, Made]]:
 @step("import")
 def import_folder(workspace: Workspace) -> None:
     """Roster, events and survey exports of the folder."""
-    imports.import_folder(workspace)
+    logger = get_run_logger()
+    for line in imports.import_folder(workspace).lines():
+        logger.info(line)
 
 
 @step("panel")

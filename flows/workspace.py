@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
 from models import store, study
+from models.catalogue import OWN_SOURCES
 from models.settings import Settings
 from models.store import Clock, Store, utc_now
 from models.study import StudyFolder
@@ -30,8 +31,14 @@ class Workspace:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The path of events into this warehouse."""
+        """The path of the platform's events into this warehouse."""
         return Pipeline(self.folder.catalogue, self.pseudonyms, self.store, self.clock)
+
+    @property
+    def roster_pipeline(self) -> Pipeline:
+        """The same for what a roster says; no file of events may speak for it."""
+        own = self.folder.catalogue.model_copy(update={"sources": OWN_SOURCES})
+        return Pipeline(own, self.pseudonyms, self.store, self.clock)
 
 
 @contextmanager

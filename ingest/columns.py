@@ -168,6 +168,7 @@ class ColumnDecoder:
         checks = [
             pc.equal(table["specversion"], "1.0"),
             _short(table["id"]),
+            pc.invert(pc.match_substring(table["id"], "@")),
             _short(table["subject"]),
             pc.is_in(
                 table["source"], pa.array(self.catalogue.accepted_sources, pa.string())

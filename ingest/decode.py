@@ -70,7 +70,7 @@ class Decoder:
     def _event(self, attributes: Mapping[str, Any]) -> Event:
         if attributes.get("specversion") != "1.0":
             raise _Invalid("not_cloudevent", "specversion")
-        identity, source = _text(attributes, "id"), _text(attributes, "source")
+        identity, source = _identity(attributes), _text(attributes, "source")
         name = _text(attributes, "type")
         if source not in self.catalogue.accepted_sources:
             raise _Invalid("invalid_data", "source")
@@ -122,6 +122,14 @@ def _text(attributes: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
         raise _Invalid("not_cloudevent", name)
     return value
+
+
+def _identity(attributes: Mapping[str, Any]) -> str:
+    """Ids are stored as they are sent, so one that holds an address is not taken."""
+    identity = _text(attributes, "id")
+    if "@" in identity:
+        raise _Invalid("invalid_data", "id")
+    return identity
 
 
 def _subject(attributes: Mapping[str, Any], rule: EventType) -> str:

@@ -22,6 +22,7 @@ from models.events import (
     DECODED,
     NOBODY,
     PSEUDONYMOUS,
+    SHOWN_REJECTIONS,
     Counts,
     Event,
     Position,
@@ -95,6 +96,7 @@ class Pipeline:
             refused=known.num_rows - taken.num_rows,
             rejected=len(decoded.rejections),
             reasons=dict(Counter(one.reason for one in decoded.rejections)),
+            rejections=tuple(decoded.rejections[:SHOWN_REJECTIONS]),
         )
         return Batch(raw.origin, sort(taken), decoded.rejections, counts)
 

@@ -101,10 +101,10 @@ class Catalogue(Frozen):
                     )
         return self
 
-    @cached_property
+    @property
     def accepted_sources(self) -> frozenset[str]:
         """Sources whose events are taken; any other is rejected, not guessed at."""
-        return frozenset((*self.sources, *OWN_SOURCES))
+        return frozenset(self.sources)
 
     @cached_property
     def field_kinds(self) -> Mapping[str, str]:

@@ -22,6 +22,8 @@ Reason = Literal[
     "too_large",
 ]
 
+SHOWN_REJECTIONS = 1000
+
 NOBODY = bytes(16)
 """The participant of an event that names nobody, as a heartbeat."""
 
@@ -93,6 +95,8 @@ class Counts:
     refused: int = 0
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    rejections: tuple[Rejection, ...] = ()
+    """The first of them, for showing; all are in the dead letters."""
 
     @property
     def received(self) -> int:
@@ -109,4 +113,5 @@ class Counts:
             self.refused + other.refused,
             self.rejected + other.rejected,
             reasons,
+            (self.rejections + other.rejections)[:SHOWN_REJECTIONS],
         )

@@ -246,8 +246,10 @@ class StudyFolder:
 
     @property
     def version(self) -> str:
-        """Hash of the study file as used; every version is kept in the warehouse."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        """Hash of the study file, its catalogue and its instruments as used."""
+        named = [self.catalogue, *self.instruments]
+        texts = [self.text, *(one.model_dump_json() for one in named)]
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
     @property
     def outcomes(self) -> list[str]:

@@ -252,7 +252,11 @@ class Oracle:
         used_on = [
             self.day(one["time"])
             for one in self.log
-            if one.get("subject") == who and FUNCTIONS.get(one["type"]) == function
+            if one.get("subject") == who
+            and FUNCTIONS.get(one["type"]) == function
+            and not holds(
+                self.coverage(function)[2], datetime.fromisoformat(one["time"])
+            )
         ]
         inside = [day for day in used_on if seen[0] <= day < seen[1]]
         active = len(set(inside))

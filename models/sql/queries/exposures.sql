@@ -2,6 +2,7 @@
 -- One pass over the log puts each person's events into dense bins (function × day);
 -- a window is then a range of bins, so overlapping windows cost nothing extra. The
 -- first and the last bin of a function catch what lies outside all windows.
+-- What was recorded in an outage that is prorated is no part of the observed time.
 -- The arithmetic is left unbroken, as it reads better so.
 -- fmt: off
 with
@@ -17,7 +18,18 @@ with
                 + greatest(0, least(toInt32({days:UInt32}) - 1, toInt32(toDate(occurred_at, {zone:String})) - toInt32({first_on:Date})))
             ) as counts
         from events final
-        where function in {functions:Array(String)} and recorded_at <= {as_of:DateTime64(6)}
+        where
+            function in {functions:Array(String)}
+            and recorded_at <= {as_of:DateTime64(6)}
+            and (
+                empty({lost:Array(String)})
+                or not arrayExists(
+                    (name, start, end) -> name = function
+                    and toUnixTimestamp64Micro(occurred_at) >= start
+                    and toUnixTimestamp64Micro(occurred_at) < end,
+                    {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
+                )
+            )
         group by participant_id
     )
 select

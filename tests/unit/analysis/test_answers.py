@@ -123,3 +123,17 @@ def test_nothing(mood: list[Instrument]) -> None:
     found = answers.one_a_wave(raw(), mood)
     assert found.empty
     assert [*found] == [*answers.RESPONSE, "calm", "place", "mood_given"]
+
+
+def test_two_forms_of_one_wave(mood: list[Instrument], tmp_path: Path) -> None:
+    """Each instrument holds by itself, and the wave's time is the earlier form's."""
+    text = MOOD.replace("mood", "more").replace("calm", "rest").replace("place", "town")
+    (tmp_path / "more.yaml").write_text(text, encoding="utf-8")
+    more = instruments.find("more.yaml", tmp_path).value
+    first = raw(("a", 1, "11", full(1) | {"place": ""}))
+    later = raw(("a", 1, "12", {"rest": "9"}), instrument="more")
+    [row] = answers.one_a_wave(pd.concat([first, later]), [*mood, more]).to_dict(
+        "records"
+    )
+    assert (row["calm"], row["rest"]) == (1.0, 9.0)
+    assert row["responded_at"] == pd.Timestamp("2027-01-11", tz="UTC")

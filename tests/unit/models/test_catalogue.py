@@ -31,11 +31,11 @@ def find(folder: Path, text: str) -> Catalogue:
 
 
 def test_a_catalogue_of_ones_own(tmp_path: Path) -> None:
-    """Its types and the study's own events; its sources and the roster's."""
+    """Its types and the study's own events; its sources, and nobody else's."""
     found = find(tmp_path, GOOD)
     assert found.types["forum.posted"].function == "post"
     assert {"study.enrolled", "study.heartbeat", "forum.left"} <= set(found.types)
-    assert found.accepted_sources == {"forum", "panelstream.roster"}
+    assert found.accepted_sources == {"forum"}
     assert found.field_kinds["kind"] == "one_of"
     assert (found.label("post"), found.label("reply")) == ("Posts", "reply")
     assert found.label("post", "ja") == "post"
