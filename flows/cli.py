@@ -25,7 +25,9 @@ app = typer.Typer(
 )
 flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
 catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
+topics_app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
 app.add_typer(flow_app, name="flows")
+app.add_typer(topics_app, name="topics")
 app.add_typer(catalogue_app, name="catalogue")
 
 StudyOption = Annotated[
@@ -278,6 +280,51 @@ def simulate(
     with show.working("Simulating"):
         demonstration.simulate_files(out, participants, waves, seed)
     show.say(f"{out}: study.yaml, roster.csv, events/, responses/, truth.csv")
+
+
+@app.command()
+def worker(
+    study: StudyOption = None,
+    limit: Annotated[
+        bool,
+        typer.Option(
+            "--limit/--no-limit", help="Stop when nearly everything is rejected."
+        ),
+    ] = True,
+) -> None:
+    """Take events from Kafka to the warehouse until told to stop.
+
+    Example: [bold]panelstream worker --study study1[/bold]
+    """
+    from flows import streaming
+
+    streaming.work(study, limit)
+
+
+@topics_app.command("create")
+def topics_create(study: StudyOption = None) -> None:
+    """Make the topic of events and the one of dead letters, if they are missing.
+
+    Example: [bold]panelstream topics create[/bold]
+    """
+    from flows import streaming
+    from ingest import broker
+
+    made = broker.create_topics(streaming.read_settings(study).kafka)
+    show.say(f"made {', '.join(made) or 'nothing, both were there'}")
+
+
+@topics_app.command("show")
+def topics_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Show the topics as they are: partitions, copies, retention, limits.
+
+    Example: [bold]panelstream topics show[/bold]
+    """
+    from flows import streaming
+    from ingest import broker
+
+    topics = broker.describe_topics(streaming.read_settings(study).kafka)
+    show.topics(topics, as_json=as_json)
 
 
 @catalogue_app.command("check")

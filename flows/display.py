@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from analysis.estimates import Results
     from flows.demonstration import Summary
     from flows.inspection import ArrivalReport
+    from ingest.broker import Topic
     from ingest.files import Source
     from ingest.responses import Imported
 
@@ -207,6 +209,20 @@ class Display:
         )
         self.say(f"from files to report in {summary.seconds:.1f} s")
         self.say(f"report: {summary.report}")
+
+    def topics(self, topics: Sequence["Topic"], as_json: bool) -> None:
+        """Topics as they are."""
+        if as_json:
+            self.json([asdict(one) for one in topics])
+            return
+        for one in topics:
+            settings = ", ".join(
+                f"{name} {one.settings[name]}" for name in one.settings
+            )
+            self.say(
+                f"{one.name}: partitions {one.partitions}, copies {one.replication}, "
+                f"{settings}"
+            )
 
     def table(self, rows: "pa.Table", as_json: bool) -> None:
         """The answer to a query."""

@@ -1,0 +1,52 @@
+"""Kafka and a study's warehouse: topics, and the worker between the two."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.workspace import open_workspace
+from ingest.pipeline import Pipeline
+from ingest.pseudonymise import Pseudonyms, read_keys
+from models import endpoint, store, study
+from models.kafka import KafkaSettings, WorkerSettings
+from models.settings import Settings, Values
+from models.store import utc_now
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """The settings of a study that has to do with Kafka."""
+
+    settings: Settings
+    kafka: KafkaSettings
+    worker: WorkerSettings
+
+
+def read_settings(path: Path | None) -> Streaming:
+    """Read the environment and the study's `.env`; raises `Unreachable` if wrong."""
+    settings = Settings.from_environ(os.environ, path)
+    values = Values.read(os.environ, settings.study)
+    return Streaming(
+        settings, KafkaSettings.from_values(values), WorkerSettings.from_values(values)
+    )
+
+
+def work(path: Path | None, limit: bool) -> None:
+    """Run a worker until it is told to stop."""
+    from ingest import worker
+
+    streaming = read_settings(path)
+    settings = streaming.settings
+    folder = study.load(settings.study)
+    pseudonyms = Pseudonyms(
+        read_keys(settings.pseudonym_key_file), folder.catalogue.namespace
+    )
+    with open_workspace(path):
+        pass  # migrated once; from here on the worker opens it as often as it must
+
+    def open_pipeline() -> Pipeline:
+        address = endpoint.address(settings.study, settings.warehouse)
+        opened = store.connect(address, utc_now, writing=True)
+        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
+
+    worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
