@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -122,11 +122,7 @@ class Display:
         )
         self.say(f"rejected: {reasons}")
         for letter in report.dead_letters[:SHOWN]:
-            index = (
-                "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
-            )
-            place = f"{letter['origin']}:{letter['line']}{index}"
-            self.say(f"  {place}  {letter['reason']}  {letter['field']}".rstrip())
+            self.say(f"  {_letter(letter)}")
         if len(report.dead_letters) > SHOWN:
             self.say(
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
@@ -210,6 +206,15 @@ class Display:
         self.say(f"from files to report in {summary.seconds:.1f} s")
         self.say(f"report: {summary.report}")
 
+    def letters(self, letters: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+        """Rejected events by place, and how many there are."""
+        if as_json:
+            self.json(letters)
+            return
+        for letter in letters:
+            self.say(_letter(letter))
+        self.say(f"{len(letters):,} dead letters")
+
     def topics(self, topics: Sequence["Topic"], as_json: bool) -> None:
         """Topics as they are."""
         if as_json:
@@ -237,3 +242,9 @@ class Display:
                 *("" if value is None else str(value) for value in row.values())
             )
         self.out.print(table)
+
+
+def _letter(letter: Mapping[str, Any]) -> str:
+    index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
+    place = f"{letter['origin']}:{letter['line']}{index}"
+    return f"{place}  {letter['reason']}  {letter['field']}".rstrip()

@@ -3,8 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flows.workspace import open_workspace
+from ingest import letters
+from ingest.letters import Replayed
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
 from models import endpoint, store, study
@@ -50,3 +53,16 @@ def work(path: Path | None, limit: bool) -> None:
         return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
 
     worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
+
+
+def replay(path: Path | None, reason: str) -> Replayed:
+    """Send dead letters down the path again, whether they came by file or by Kafka."""
+    kafka = read_settings(path).kafka
+    with open_workspace(path) as workspace:
+        return letters.replay(workspace.store, workspace.pipeline, kafka, reason)
+
+
+def dead_letters(path: Path | None, reason: str) -> list[dict[str, Any]]:
+    """Dead letters that are not resolved."""
+    with open_workspace(path) as workspace:
+        return letters.open_letters(workspace.store, reason)

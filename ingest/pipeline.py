@@ -4,7 +4,7 @@ Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,6 +70,14 @@ class Prepared:
 
     raw: RawEvents
     batch: Batch
+
+    def without(self, rejections: Set[Rejection]) -> "Prepared":
+        """The same but for some rejections, which are on record already."""
+        batch = self.batch
+        fresh = [one for one in batch.rejections if one not in rejections]
+        return Prepared(
+            self.raw, _batch(self.raw, batch.events, fresh, batch.counts.refused)
+        )
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class _Lines:
     def place(self, row: int) -> Position:
         number = bisect_right(self.starts, row) - 1
         position, batch = self.places[number]
-        index = row - self.starts[number] if batch else None
+        index = row - self.starts[number] if batch else position.index
         return Position(position.origin, position.line, index)
 
 
@@ -88,26 +88,41 @@ def raw_events(
     rejections = [Rejection("unreadable_record", "", one) for one in unreadable]
     for record in records:
         try:
-            found, batch = _split(record)
-            lines.add(position(record), found, batch)
+            lines.add(position(record), *_split(record.value, record.headers))
         except _Unusable as unusable:
             rejections.append(Rejection(unusable.reason, "", position(record)))
     return RawEvents(name, 1, b"\n".join(lines.lines), lines.place, rejections)
 
 
-def payload(record: Record, index: int | None) -> bytes | None:
-    """The original bytes of the event at an index, or of the whole record."""
-    if index is None or record.value is None:
-        return record.value
-    return bytes(_ELEMENTS.decode(record.value)[index])
+def again(payloads: Iterable[tuple[Position, bytes, Headers]]) -> RawEvents:
+    """Events that were rejected before as a batch of lines, each at its old position."""
+    lines, rejections = _Lines(), []
+    for place, value, headers in payloads:
+        try:
+            if place.index is None:
+                lines.add(place, *_split(value, headers))
+            else:
+                lines.add(place, [_one_line(value)], False)
+        except _Unusable as unusable:
+            rejections.append(Rejection(unusable.reason, "", place))
+    return RawEvents("replay", 1, b"\n".join(lines.lines), lines.place, rejections)
 
 
-def _split(record: Record) -> tuple[list[bytes], bool]:
-    """The lines of a record, and whether it is a batch."""
-    value = record.value
+def element(value: bytes | None, index: int | None) -> bytes | None:
+    """The original bytes of the event at an index, or the whole; None if not there."""
+    if index is None or value is None:
+        return value
+    try:
+        return bytes(_ELEMENTS.decode(value)[index])
+    except (*UNREADABLE, IndexError):
+        return None
+
+
+def _split(value: bytes | None, headers: Headers) -> tuple[list[bytes], bool]:
+    """The lines of a record's value, and whether it is a batch."""
     if value is None or not value.strip():
         raise _Unusable("not_json")
-    array, kind = value.lstrip()[:1] == b"[", _content_type(record.headers)
+    array, kind = value.lstrip()[:1] == b"[", _content_type(headers)
     if (kind == _BATCH and not array) or (kind == _SINGLE and array):
         raise _Unusable("not_cloudevent")
     return (_elements(value), True) if array else ([_one_line(value)], False)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import faust
+import faust.app
 import pyarrow.compute as pc
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
@@ -66,7 +67,7 @@ class TooManyRejected(PanelstreamError):
 class Sink(faust.App):
     """A Faust app without streams."""
 
-    class BootStrategy(faust.App.BootStrategy):  # type: ignore[misc, name-defined]
+    class BootStrategy(faust.app.BootStrategy):
         """Starts no consumer, producer or leader of Faust's own."""
 
         enable_kafka = False
@@ -127,7 +128,7 @@ class Limit:
         return sum(one.received for one in self._recent)
 
 
-class Writer(faust.Service):  # type: ignore[misc, name-defined]
+class Writer(faust.Service):
     """Gathers, writes, commits; ends by itself only with `failure` set."""
 
     def __init__(
@@ -157,7 +158,7 @@ class Writer(faust.Service):  # type: ignore[misc, name-defined]
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._ended.wait(), _GRACE_SECONDS)
 
-    @faust.Service.task  # type: ignore[untyped-decorator, attr-defined, unused-ignore]
+    @faust.Service.task
     async def run(self) -> None:
         """The whole life of a writer."""
         self.consumer = broker.consumer(self.kafka)
@@ -355,7 +356,9 @@ class Writer(faust.Service):  # type: ignore[misc, name-defined]
         self, rejection: Rejection, record: ConsumerRecord[bytes, bytes] | None
     ) -> None:
         """Send one event with its record's key and headers, and why it is here."""
-        value = records.payload(record, rejection.position.index) if record else None
+        value = (
+            records.element(record.value, rejection.position.index) if record else None
+        )
         own = records.foreign(record.headers) if record else []
         # The client takes no record that has neither key nor value.
         why, key = records.why(rejection), (record.key if record else None) or b""
@@ -394,7 +397,7 @@ class Writer(faust.Service):  # type: ignore[misc, name-defined]
         self.counted_at = time.monotonic()
         self.count_cost = _COUNT_SHARE * (self.counted_at - began)
 
-    @faust.Service.timer(_LAG_SECONDS)  # type: ignore[untyped-decorator, attr-defined, unused-ignore]
+    @faust.Service.timer(_LAG_SECONDS)
     async def measure(self) -> None:
         """Look how far behind this worker is."""
         if not self.health.ready:
@@ -419,7 +422,7 @@ class Writer(faust.Service):  # type: ignore[misc, name-defined]
         if committed is None:
             starts = await self.consumer.beginning_offsets([place])
             committed = starts[place]
-        return max(committed, self.uncommitted.get(place, 0))
+        return max(int(committed), self.uncommitted.get(place, 0))
 
 
 def run(

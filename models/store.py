@@ -217,7 +217,10 @@ def connect(dsn: str, clock: Clock = utc_now, writing: bool = False) -> Store:
     """
     # The driver would write a line of its own to the log of whoever asked.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-    soon = {"send_receive_timeout": _WRITING_SECONDS, "connect_timeout": 5}
+    soon: dict[str, Any] = {
+        "send_receive_timeout": _WRITING_SECONDS,
+        "connect_timeout": 5,
+    }
     options = soon if writing and not dsn.startswith("chdb:") else {}
     try:
         client = clickhouse_connect.get_client(
