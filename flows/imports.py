@@ -30,8 +30,10 @@ class WaveFile:
     wave: int
 
 
-def import_folder(workspace: Workspace, progress: Progress = lambda *_: None) -> Counts:
-    """Import the roster, all events and all survey exports of the study folder.
+def import_folder(
+    workspace: Workspace, progress: Progress = lambda *_: None, events: bool = True
+) -> Counts:
+    """Import the roster, all `events` and all survey exports of the study folder.
 
     Importing a folder again adds only what is new.
     """
@@ -39,11 +41,17 @@ def import_folder(workspace: Workspace, progress: Progress = lambda *_: None) ->
     counts = Counts()
     if (folder / ROSTER).exists():
         counts += import_roster(workspace, folder / ROSTER)
-    if any((folder / EVENTS).glob("*.ndjson*")):
-        counts += import_events(workspace, files.find([str(folder / EVENTS)]), progress)
+    if events:
+        counts += import_events(workspace, event_files(folder), progress)
     for file in wave_files(folder):
         import_responses(workspace, file.path, file.wave)
     return counts
+
+
+def event_files(folder: Path) -> list[Source]:
+    """The event files of a study folder, in order of name; there may be none."""
+    found = any((folder / EVENTS).glob("*.ndjson*"))
+    return files.find([str(folder / EVENTS)]) if found else []
 
 
 def import_events(

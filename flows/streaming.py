@@ -1,6 +1,7 @@
 """Kafka and a study's warehouse: topics, and the worker between the two."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ class Streaming:
     worker: WorkerSettings
 
 
-def read_settings(path: Path | None) -> Streaming:
+def read_settings(
+    path: Path | None, environ: Mapping[str, str] = os.environ
+) -> Streaming:
     """Read the environment and the study's `.env`; raises `Unreachable` if wrong."""
-    settings = Settings.from_environ(os.environ, path)
-    values = Values.read(os.environ, settings.study)
+    settings = Settings.from_environ(environ, path)
+    values = Values.read(environ, settings.study)
     return Streaming(
         settings, KafkaSettings.from_values(values), WorkerSettings.from_values(values)
     )

@@ -3,7 +3,7 @@
 import gzip
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BufferedReader
@@ -83,17 +83,17 @@ def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents
         yield RawEvents(name, line, rest)
 
 
-def lines(source: Source, wanted: Set[int]) -> Iterator[tuple[int, bytes]]:
-    """Some lines of a file, by their 1-based number, in order.
+def lines(
+    source: Source, wanted: Container[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their 1-based number, or only those `wanted`.
 
     Raises `FileError` where the file cannot be read or ends early.
     """
     with closing(_open(source)) as file:
         for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
-            if wanted.isdisjoint(range(raw.first_line, raw.last_line + 1)):
-                continue
             for number, line in enumerate(raw.payload.split(b"\n"), raw.first_line):
-                if number in wanted:
+                if wanted is None or number in wanted:
                     yield number, line
 
 

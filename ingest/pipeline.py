@@ -52,11 +52,6 @@ class RawEvents:
     rejections: Sequence[Rejection] = ()
     path: str = ""
 
-    @property
-    def last_line(self) -> int:
-        """The number of the last line."""
-        return self.first_line + self.payload.count(b"\n")
-
     def position(self, row: int) -> Position:
         """Where a line was; rows count from 0."""
         if self.place is not None:
