@@ -26,8 +26,10 @@ app = typer.Typer(
 flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
 catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
 topics_app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
+letters_app = typer.Typer(help="Events that were rejected.", no_args_is_help=True)
 app.add_typer(flow_app, name="flows")
 app.add_typer(topics_app, name="topics")
+app.add_typer(letters_app, name="dead-letters")
 app.add_typer(catalogue_app, name="catalogue")
 
 StudyOption = Annotated[
@@ -52,6 +54,10 @@ WavesOption = Annotated[int, typer.Option(min=2, max=20, help="Questionnaire wav
 SeedOption = Annotated[int, typer.Option(help="Same seed, same files.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Only those with this reason.")
+]
+
 show = Display()
 
 
@@ -61,6 +67,9 @@ def demo(
     participants: ParticipantsOption = 350,
     waves: WavesOption = 6,
     seed: SeedOption = 1,
+    through: Annotated[
+        str, typer.Option(help="How the events come in: files, or kafka.")
+    ] = "files",
 ) -> None:
     """Simulate a study, run it through the whole path, and set the report beside the truth.
 
@@ -68,7 +77,16 @@ def demo(
     """
     from flows import demonstration
 
-    summary = demonstration.run(out, participants, waves, seed, show)
+    if through not in ("files", "kafka"):
+        raise UsageError(f"--through {through}: may be files or kafka")
+    summary = demonstration.run(
+        out,
+        participants,
+        waves,
+        seed,
+        show,
+        "kafka" if through == "kafka" else "files",
+    )
     show.demonstration(summary)
 
 
@@ -325,6 +343,36 @@ def topics_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
 
     topics = broker.describe_topics(streaming.read_settings(study).kafka)
     show.topics(topics, as_json=as_json)
+
+
+@letters_app.command("list")
+def dead_letters_list(
+    study: StudyOption = None, reason: ReasonOption = "", as_json: JsonOption = False
+) -> None:
+    """List rejected events that were not taken in since: place, reason, field; no values.
+
+    Example: [bold]panelstream dead-letters list --reason unknown_type[/bold]
+    """
+    from flows import streaming
+
+    show.letters(streaming.dead_letters(study, reason), as_json=as_json)
+
+
+@letters_app.command("replay")
+def dead_letters_replay(study: StudyOption = None, reason: ReasonOption = "") -> None:
+    """Send rejected events down the path again, after the catalogue or the code was mended.
+
+    They are read from their file, or from the topic of dead letters.
+    Example: [bold]panelstream dead-letters replay --reason unknown_type[/bold]
+    """
+    from flows import streaming
+
+    with show.working("Sending again"):
+        done = streaming.replay(study, reason)
+    show.say(
+        f"resolved {done.resolved:,}, rejected as before {done.rejected:,}, "
+        f"payload not found {done.missing:,}"
+    )
 
 
 @catalogue_app.command("check")
