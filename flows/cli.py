@@ -283,6 +283,42 @@ def query(
 
 
 @app.command()
+def warehouse(
+    study: StudyOption = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on loopback (default: PANELSTREAM_WAREHOUSE_PORT, else a free one).",
+        ),
+    ] = None,
+    max_memory: Annotated[
+        int,
+        typer.Option(min=1, help="GiB of memory that one query may take."),
+    ] = 4,
+    max_body: Annotated[
+        int, typer.Option(min=1, help="MiB that one request may send.")
+    ] = 1024,
+    max_seconds: Annotated[
+        int, typer.Option(min=1, help="Seconds that one query may take.")
+    ] = 600,
+) -> None:
+    """Own the embedded warehouse and serve it to other processes until told to stop.
+
+    Example: [bold]panelstream warehouse --study study1[/bold]
+    """
+    from flows.server import process
+    from flows.server.admission import Limits
+    from models.settings import Settings
+
+    settings = Settings.from_environ(os.environ, study)
+    limits = Limits(max_memory << 30, 1 << 30, max_body << 20, max_seconds)
+    asked = settings.warehouse_port if port is None else port
+    process.serve(settings.study, settings.warehouse, asked, limits, show.say)
+
+
+@app.command()
 def simulate(
     out: OutOption,
     participants: ParticipantsOption = 350,

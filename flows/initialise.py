@@ -14,7 +14,7 @@ from models.templates import study_text
 
 KEY = "pseudonym.key"
 IGNORED = (
-    "pseudonym.key\nlinks.csv\nwarehouse/\nevents/\nresponses/\nroster.csv\n.env\n"
+    "pseudonym.key\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n.env\n"
 )
 """What a study's folder must never put into version control."""
 
