@@ -45,7 +45,7 @@ LIMIT_EVENTS, LIMIT_LEAST, LIMIT_SHARE = 10_000, 1_000, 0.95
 _AT_ONCE = 5_000
 _CAREFUL_RECORDS = 10_000
 _IDLE_SECONDS = 0.01
-_LAG_SECONDS = 5.0
+_LAG_SECONDS = 2.0
 _REFRESH_SECONDS = 60.0
 _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
@@ -147,6 +147,7 @@ class Writer(faust.Service):
         self.pipeline = open_pipeline()
         self.uncommitted: dict[TopicPartition, int] = {}
         self.careful: dict[TopicPartition, int] = {}
+        self.suspects: dict[TopicPartition, int] = {}
         self.refreshed_at = time.monotonic()
         self.counted_at, self.count_cost = float("-inf"), 0.0
         self.consumer: AIOKafkaConsumer[bytes, bytes]
@@ -238,20 +239,22 @@ class Writer(faust.Service):
         """Skip exactly the record that cannot be decoded.
 
         The client says that there is one in what it fetched, not which. Taken one at a
-        time, those before it come first; then the position is the record's.
+        time, those before it come first. What then fails may still be the end of the
+        batch before; what fails again when fetched anew from there is the record.
         """
-        if place not in self.careful:
-            self.careful[place] = _CAREFUL_RECORDS
-            return True
+        self.careful.setdefault(place, _CAREFUL_RECORDS)
         with contextlib.suppress(IllegalStateError):  # somebody else's since then
             offset = await self.consumer.position(place)
-            gathered.skip(place, offset)
-            self.consumer.seek(place, offset + 1)
-            self.careful[place] = 1
+            if self.suspects.get(place) == offset:
+                gathered.skip(place, offset)
+                self.consumer.seek(place, offset + 1)
+                self.careful[place] = 1
+            self.suspects[place] = offset
         return True
 
     def relax(self, place: TopicPartition, found: int) -> None:
         """Fetch many at a time again after the bad record, or if there is none."""
+        self.suspects.pop(place, None)
         left = self.careful.get(place, 0) - found
         if left <= 0:
             self.careful.pop(place, None)
