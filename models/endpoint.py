@@ -1,6 +1,7 @@
 """The endpoint file: where the warehouse process of a study folder answers."""
 
 import base64
+import fcntl
 import http.client
 import json
 import logging
@@ -13,7 +14,8 @@ from urllib.parse import urlsplit
 from models.errors import FileError
 
 FILE = "warehouse.endpoint"
-_SECONDS = 5
+SECONDS = 5
+"""How long an address may take to answer before it counts as silent."""
 logger = logging.getLogger(__name__)
 
 
@@ -42,6 +44,24 @@ class State(Enum):
     ANSWERS = "answers"
     SILENT = "silent"
     GONE = "gone"
+
+
+def holder(path: Path) -> int | None:
+    """The other process that holds an embedded warehouse; None if nobody does.
+
+    Read from the lock of the engine itself, whose own refusal would go past us to
+    the terminal.
+    """
+    lock = path / "status"
+    try:
+        with lock.open(encoding="utf-8") as file:
+            pid = int(file.readline().removeprefix("PID:"))
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None if pid == os.getpid() else pid
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 def write(folder: Path, endpoint: Endpoint) -> None:
@@ -99,7 +119,7 @@ def state(endpoint: Endpoint) -> State:
     address = urlsplit(endpoint.url)
     token = base64.b64encode(f"{endpoint.user}:{endpoint.password}".encode()).decode()
     asked = http.client.HTTPConnection(
-        address.hostname or "", address.port, timeout=_SECONDS
+        address.hostname or "", address.port, timeout=SECONDS
     )
     try:
         asked.request(

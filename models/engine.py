@@ -17,6 +17,7 @@ from typing import Any
 import chdb
 from chdb.state.sqlitelike import Connection
 
+from models import endpoint
 from models.errors import Unreachable
 
 PIECE = 1 << 20
@@ -125,13 +126,15 @@ class Engine:
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
+        pid = endpoint.holder(path)
+        if pid is not None:
+            raise Unreachable(f"process {pid} holds {path}: wait for it to end")
         try:
             self._root = Connection(self._path)
         except RuntimeError as error:
             raise Unreachable(
-                f"the warehouse {path} cannot be opened; another panelstream process "
-                f"may hold it: wait for it to end"
-            ) from error
+                f"the warehouse {path} cannot be opened: {_explain(str(error)).text}"
+            ) from None
 
     def handle(self) -> Handle:
         """A handle of its own for one piece of work."""

@@ -18,6 +18,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from models import endpoint
 from models.errors import PanelstreamError, Unreachable, UsageError
 from models.events import Counts, Rejection
 
@@ -217,6 +218,8 @@ def connect(dsn: str, clock: Clock = utc_now, writing: bool = False) -> Store:
     """
     # The driver would write a line of its own to the log of whoever asked.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    if dsn.startswith("chdb:") and endpoint.holder(Path(dsn.removeprefix("chdb://"))):
+        raise Unreachable(_explain(dsn, RuntimeError()))
     soon: dict[str, Any] = {
         "send_receive_timeout": _WRITING_SECONDS,
         "connect_timeout": 5,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flows.server import codes, statements
 from flows.server.requests import Ask, Credentials
 from flows.server.statements import Statement
-from models.engine import Handle
+from models.engine import EngineError, Handle
 
 _PATHLESS = re.compile(r"[^/\\]*")
 _HARMLESS = frozenset(
@@ -124,13 +124,13 @@ def check_reader(handle: Handle, ask: Ask, table_functions: frozenset[str]) -> N
     The engine's own read-only mode would still open files and addresses, so its
     parser is asked what the statement names. Raises code 164 or 497.
     """
+    if ask.statement.data_at is not None:
+        raise _readonly()
     tree = b"".join(
         handle.run(f"EXPLAIN AST {ask.statement.bare}", "TSVRaw").pieces
     ).decode()
     if not tree.startswith(_READER_MAY):
-        raise codes.refusal(
-            codes.READONLY, "reader: Cannot execute query in readonly mode"
-        )
+        raise _readonly()
     functions = {name.lower() for name in _FUNCTION.findall(tree)}
     outside = functions & (table_functions - _HARMLESS | {"file", "catboostevaluate"})
     named = [*_IDENTIFIER.findall(tree), *_identifiers(ask)]
@@ -140,6 +140,12 @@ def check_reader(handle: Handle, ask: Ask, table_functions: frozenset[str]) -> N
             "reader: Not enough privileges. To execute this query, it's necessary to "
             "have the grant READ ON FILE, URL or another source",
         )
+
+
+def _readonly() -> EngineError:
+    return codes.refusal(
+        codes.READONLY, "reader: Cannot execute query in readonly mode"
+    )
 
 
 def _identifiers(ask: Ask) -> Iterable[str]:

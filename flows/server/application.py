@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from flows.server import admission, answers, requests
+from flows.server import admission, answers, codes, requests
 from flows.server.admission import Limits, User
 from flows.server.answers import Engraved, Reply
 from flows.server.requests import Ask
@@ -59,6 +59,8 @@ class Service:
     def answer(self, user: User, ask: Ask) -> Reply:
         """Run what is asked for, as far as the first bytes of its answer."""
         admission.check(ask.statement)
+        if user.reader:
+            admission.check_limits(self.limits, ask)
         handle = self.engine.handle()
         try:
             self._prepare(handle, user, ask)
@@ -77,7 +79,6 @@ class Service:
         settings = {k: v for k, v in ask.settings.items() if k != "readonly"}
         handle.apply({**settings, **ask.parameters})
         if user.reader:
-            admission.check_limits(self.limits, ask)
             admission.check_reader(handle, ask, self.table_functions)
         handle.apply(admission.read_only(ask, user))
 
@@ -129,6 +130,8 @@ class Application:
             return answers.failure(error, service.engraved, query_id)
         except ClientDisconnect:
             return Reply(400, {}, iter(()))
+        except Exception as error:
+            return answers.failure(codes.defect(error), service.engraved, "")
 
     async def _sent(self, reply: Reply) -> AsyncIterator[bytes]:
         while piece := await self._in_thread(lambda: next(reply.pieces, b"")):

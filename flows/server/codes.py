@@ -4,6 +4,9 @@ The table is that of ClickHouse's own HTTP handler (`exceptionCodeToHTTPStatus`)
 with the codes by number; every other code is 500.
 """
 
+import traceback
+from pathlib import Path
+
 from models.engine import EngineError
 
 SYNTAX_ERROR = 62
@@ -18,6 +21,7 @@ SESSION_IS_LOCKED = 373
 SETTING_CONSTRAINT_VIOLATION = 452
 ACCESS_DENIED = 497
 AUTHENTICATION_FAILED = 516
+STD_EXCEPTION = 1001
 NAMES = {
     SYNTAX_ERROR: "SYNTAX_ERROR",
     BAD_ARGUMENTS: "BAD_ARGUMENTS",
@@ -31,6 +35,7 @@ NAMES = {
     SETTING_CONSTRAINT_VIOLATION: "SETTING_CONSTRAINT_VIOLATION",
     ACCESS_DENIED: "ACCESS_DENIED",
     AUTHENTICATION_FAILED: "AUTHENTICATION_FAILED",
+    STD_EXCEPTION: "STD_EXCEPTION",
 }
 """The codes this front answers by itself."""
 
@@ -66,4 +71,14 @@ def too_large(limit: int) -> EngineError:
     """The answer to a body beyond the limit."""
     return refusal(
         QUERY_IS_TOO_LARGE, f"The body is longer than {limit} bytes (--max-body)"
+    )
+
+
+def defect(error: Exception) -> EngineError:
+    """A defect of this front: where, but not the message, which may quote data."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return refusal(
+        STD_EXCEPTION,
+        f"A defect of the warehouse process: {type(error).__name__} at "
+        f"{Path(place.filename).name}:{place.lineno}",
     )

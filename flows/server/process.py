@@ -21,9 +21,10 @@ from models.errors import Unreachable, UsageError
 
 HOST = "127.0.0.1"
 OWNER, READER = "panelstream", "reader"
-GRACE_SECONDS = 20
+GRACE_SECONDS = 5
 """Seconds that running queries get when the process is told to stop."""
 LONGEST_URL = 1 << 20
+QUEUE = 128
 _SCHEME = "chdb://"
 
 
@@ -106,13 +107,19 @@ def _refuse_second(folder: Path, warehouse: str) -> None:
 
 
 def _listen(port: int) -> socket.socket:
+    # asyncio sends small answers at once only on a socket that says it is TCP.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((HOST, port))
+        listening.bind((HOST, port))
     except OSError as error:
+        listening.close()
         raise Unreachable(
             f"port {port} of {HOST} cannot be listened on ({error.strerror}); name "
             f"another with --port or PANELSTREAM_WAREHOUSE_PORT"
         ) from None
+    listening.listen(QUEUE)
+    return listening
 
 
 @contextmanager
