@@ -12,6 +12,7 @@ from ingest.letters import Replayed
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
 from models import endpoint, store, study
+from models.errors import Unreachable
 from models.kafka import KafkaSettings, WorkerSettings
 from models.settings import Settings, Values
 from models.store import utc_now
@@ -50,12 +51,21 @@ def work(path: Path | None, limit: bool) -> None:
     with open_workspace(path):
         pass  # migrated once; from here on the worker opens it as often as it must
 
+    began_at = endpoint.address(settings.study, settings.warehouse)
+
     def open_pipeline() -> Pipeline:
         address = endpoint.address(settings.study, settings.warehouse)
+        if _is_embedded(address) and not _is_embedded(began_at):
+            # Taking the path ourselves would lock out the process that is to serve it.
+            raise Unreachable("no process serves the warehouse just now")
         opened = store.connect(address, utc_now, writing=True)
         return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
 
     worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
+
+
+def _is_embedded(address: str) -> bool:
+    return address.startswith("chdb:")
 
 
 def replay(path: Path | None, reason: str) -> Replayed:

@@ -39,13 +39,12 @@ def test_told_to_stop_it_writes_what_it_gathered(stream: Streams) -> None:
 
 
 def test_killed_and_started_again_it_loses_nothing(stream: Streams) -> None:
-    """SIGKILL at any point, twice: every id is there, each once, and counts add up."""
+    """SIGKILL while it writes: every id is there, each once, and the counts add up."""
     made = stream(env={"WORKER_MAX_AGE": "0.05"})
     made.send(*[array(events(50, f"{number}-")) for number in range(40)])
-    for _ in range(2):
-        with made.worker() as worker:
-            until(lambda worker=worker: "accepted_total" in worker.page("metrics"))
-            worker.process.kill()
+    with made.worker() as worker:
+        until(lambda: worker.health()["ready"], worker)
+        worker.process.kill()
     made.drain()
     ids = made.ids()
     assert sorted(ids) == sorted(f"{n}-{m}" for n in range(40) for m in range(50))
@@ -53,18 +52,32 @@ def test_killed_and_started_again_it_loses_nothing(stream: Streams) -> None:
     assert counts["accepted"] >= len(ids)
 
 
-def test_two_workers_share_and_hand_over(stream: Streams) -> None:
-    """A second worker takes half of the partitions, and gives them back when it ends."""
+def test_warehouse_away_and_back(stream: Streams) -> None:
+    """Killed and started anew in another place: the workers wait, find it, go on."""
     made = stream(env={"KAFKA_PARTITIONS": "4"})
-    with made.worker() as first:
-        until(lambda: partitions(first) == 4, first)
-        # The embedded engine has room for one; the second shares the group only.
-        other = f"chdb://{made.study / 'other'}"
-        with made.worker(PANELSTREAM_WAREHOUSE=other) as second:
-            until(lambda: partitions(first) == partitions(second) == 2, second)
-            assert second.stop() == 0
-        until(lambda: partitions(first) == 4, first)
-        assert first.stop() == 0
+    with made.warehouse() as first, made.worker() as one, made.worker() as two:
+        until(lambda: partitions(one) == partitions(two) == 2, one)
+        made.send(array(events(3, "before")))
+        until(made.caught_up, one)
+        first.kill()
+        first.wait()
+        made.send(array(events(3, "while")))
+        until(lambda: "warehouse" in waiting(one) + waiting(two), one)
+        assert not made.caught_up()
+        with made.warehouse():
+            until(made.caught_up, one)
+            assert one.stop() == 0
+            until(lambda: partitions(two) == 4, two)
+            assert two.stop() == 0
+            assert made.run("query", "select 1").returncode == 0
+    assert sorted(made.ids()) == [
+        f"{when}{n}" for when in ("before", "while") for n in range(3)
+    ]
+
+
+def waiting(worker: Worker) -> str:
+    """What a worker waits for."""
+    return str(worker.health().get("waiting_for", ""))
 
 
 def partitions(worker: Worker) -> int:

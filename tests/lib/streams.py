@@ -83,7 +83,7 @@ class Stream:
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "flows.cli", *words, "--study", str(self.study)],
+            [*_command(*words), "--study", str(self.study)],
             env=self.env,
             capture_output=True,
             text=True,
@@ -113,8 +113,7 @@ class Stream:
         own = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "flows.cli", "worker", *words]
-                + ["--study", str(self.study)],  # noqa: RUF005
+                [*_command("worker"), "--study", str(self.study), *words],
                 env={**self.env, **own},
                 stdout=out,
                 stderr=out,
@@ -125,6 +124,25 @@ class Stream:
         finally:
             process.kill()
             process.wait()
+
+    @contextmanager
+    def warehouse(self) -> "Iterator[subprocess.Popen[bytes]]":
+        """A process that serves the warehouse; killed at the end, if still there."""
+        process = subprocess.Popen(
+            [*_command("warehouse"), "--study", str(self.study)],
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+        try:
+            until(lambda: self._served_by(process.pid))
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def _served_by(self, pid: int) -> bool:
+        return f'"pid": {pid}' in (self.study / "warehouse.endpoint").read_text()
 
     def caught_up(self) -> bool:
         """Whether everything sent is committed."""
@@ -189,6 +207,10 @@ class Worker:
     def health(self) -> dict[str, Any]:
         """What its health page says."""
         return dict(json.loads(self.page("health") or "{}"))
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "flows.cli", *words]
 
 
 def until(check: Callable[[], Any], worker: Worker | None = None) -> None:
