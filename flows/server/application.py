@@ -144,7 +144,7 @@ class Application:
 def _run(handle: Handle, ask: Ask, form: str) -> Answer:
     statement = ask.statement
     if statement.data_at is not None:
-        return handle.insert(statement.sql, form, ask.data)
+        return handle.insert(*statement.parts, form, ask.data)
     streams = statement.verb in ("SELECT", "WITH") and form in JOINABLE
     work = handle.stream if streams else handle.run
     return work(statement.sql, form)

@@ -71,6 +71,14 @@ class Statement:
         return _text(self.sql.encode("utf-8", "surrogateescape")[: self.form_at])
 
     @property
+    def parts(self) -> tuple[str, str]:
+        """What precedes the SETTINGS of an INSERT, and what follows up to the FORMAT."""
+        source = self.sql.encode("utf-8", "surrogateescape")
+        ends = (one.start for one in self.lexemes if one.text == "SETTINGS")
+        cut = next(ends, len(source))
+        return _text(source[:cut]), _text(source[cut:])
+
+    @property
     def verb(self) -> str:
         """First word, in capitals; empty where there is none."""
         return next((one.text for one in self.lexemes if one.kind == "word"), "")

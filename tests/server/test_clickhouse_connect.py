@@ -132,6 +132,34 @@ def test_an_insert_that_fails_inserts_nothing(client: Client) -> None:
     assert client.command("SELECT count() FROM notes") == 0
 
 
+@pytest.mark.parametrize(
+    ("definition", "code"),
+    [
+        (
+            "(id UInt8, constraint small check id < 2) engine = MergeTree order by id",
+            469,
+        ),
+        (
+            "(id UInt8) engine = MergeTree order by id"
+            " settings parts_to_throw_insert = 1, parts_to_delay_insert = 1",
+            252,
+        ),
+    ],
+)
+def test_what_the_table_does_not_take_is_told(
+    client: Client, definition: str, code: int
+) -> None:
+    """Rows that are well written, and refused by a constraint or for too many parts."""
+    client.command("drop table if exists strict")
+    client.command(f"create table strict {definition}")
+    client.insert("strict", [[1]], column_names=["id"])
+    with pytest.raises(DatabaseError) as raised:
+        client.insert("strict", [[2]], column_names=["id"])
+    assert raised.value.code == code
+    assert client.query("select * from strict").result_rows == [(1,)]
+    client.command("drop table strict")
+
+
 def test_a_deduplication_token_holds(client: Client) -> None:
     """An insert that is sent again under its token changes nothing."""
     client.command(
