@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example test test-long check fix bench clean
+.PHONY: help demo example kafka test test-long check fix bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -30,6 +30,9 @@ example: $(READY)  ## the real study of examples/lifesnaps, which is made of fil
 	rm -rf build/lifesnaps && mkdir -p build && cp -R examples/lifesnaps build/lifesnaps
 	$(RUN)/panelstream init build/lifesnaps
 	$(RUN)/panelstream flows run study --study build/lifesnaps --out build/lifesnaps/results
+
+kafka:  ## start a one-node Kafka on 127.0.0.1:9092 (Java 17, Maven); deploy/kafka/kafka stop ends it
+	@$(PYTHON) deploy/kafka/kafka start
 
 test: $(READY)  ## every test but the long ones
 	$(RUN)/python -m pytest --cov --cov-report=term:skip-covered -m "not long"

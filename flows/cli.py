@@ -25,7 +25,11 @@ app = typer.Typer(
 )
 flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
 catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
+topics_app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
+letters_app = typer.Typer(help="Events that were rejected.", no_args_is_help=True)
 app.add_typer(flow_app, name="flows")
+app.add_typer(topics_app, name="topics")
+app.add_typer(letters_app, name="dead-letters")
 app.add_typer(catalogue_app, name="catalogue")
 
 StudyOption = Annotated[
@@ -50,6 +54,10 @@ WavesOption = Annotated[int, typer.Option(min=2, max=20, help="Questionnaire wav
 SeedOption = Annotated[int, typer.Option(help="Same seed, same files.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Only those with this reason.")
+]
+
 show = Display()
 
 
@@ -59,6 +67,9 @@ def demo(
     participants: ParticipantsOption = 350,
     waves: WavesOption = 6,
     seed: SeedOption = 1,
+    through: Annotated[
+        str, typer.Option(help="How the events come in: files, or kafka.")
+    ] = "files",
 ) -> None:
     """Simulate a study, run it through the whole path, and set the report beside the truth.
 
@@ -66,7 +77,16 @@ def demo(
     """
     from flows import demonstration
 
-    summary = demonstration.run(out, participants, waves, seed, show)
+    if through not in ("files", "kafka"):
+        raise UsageError(f"--through {through}: may be files or kafka")
+    summary = demonstration.run(
+        out,
+        participants,
+        waves,
+        seed,
+        show,
+        "kafka" if through == "kafka" else "files",
+    )
     show.demonstration(summary)
 
 
@@ -262,6 +282,42 @@ def query(
 
 
 @app.command()
+def warehouse(
+    study: StudyOption = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port on loopback (default: PANELSTREAM_WAREHOUSE_PORT, else a free one).",
+        ),
+    ] = None,
+    max_memory: Annotated[
+        int,
+        typer.Option(min=1, help="GiB of memory that one query may take."),
+    ] = 4,
+    max_body: Annotated[
+        int, typer.Option(min=1, help="MiB that one request may send.")
+    ] = 1024,
+    max_seconds: Annotated[
+        int, typer.Option(min=1, help="Seconds that one query may take.")
+    ] = 600,
+) -> None:
+    """Own the embedded warehouse and serve it to other processes until told to stop.
+
+    Example: [bold]panelstream warehouse --study study1[/bold]
+    """
+    from flows.server import process
+    from flows.server.admission import Limits
+    from models.settings import Settings
+
+    settings = Settings.from_environ(os.environ, study)
+    limits = Limits(max_memory << 30, 1 << 30, max_body << 20, max_seconds)
+    asked = settings.warehouse_port if port is None else port
+    process.serve(settings.study, settings.warehouse, asked, limits, show.say)
+
+
+@app.command()
 def simulate(
     out: OutOption,
     participants: ParticipantsOption = 350,
@@ -277,6 +333,81 @@ def simulate(
     with show.working("Simulating"):
         demonstration.simulate_files(out, participants, waves, seed)
     show.say(f"{out}: study.yaml, roster.csv, events/, responses/, truth.csv")
+
+
+@app.command()
+def worker(
+    study: StudyOption = None,
+    limit: Annotated[
+        bool,
+        typer.Option(
+            "--limit/--no-limit", help="Stop when nearly everything is rejected."
+        ),
+    ] = True,
+) -> None:
+    """Take events from Kafka to the warehouse until told to stop.
+
+    Example: [bold]panelstream worker --study study1[/bold]
+    """
+    from flows import streaming
+
+    streaming.work(study, limit)
+
+
+@topics_app.command("create")
+def topics_create(study: StudyOption = None) -> None:
+    """Make the topic of events and the one of dead letters, if they are missing.
+
+    Example: [bold]panelstream topics create[/bold]
+    """
+    from flows import streaming
+    from ingest import broker
+
+    made = broker.create_topics(streaming.read_settings(study).kafka)
+    show.say(f"made {', '.join(made) or 'nothing, both were there'}")
+
+
+@topics_app.command("show")
+def topics_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Show the topics as they are: partitions, copies, retention, limits.
+
+    Example: [bold]panelstream topics show[/bold]
+    """
+    from flows import streaming
+    from ingest import broker
+
+    topics = broker.describe_topics(streaming.read_settings(study).kafka)
+    show.topics(topics, as_json=as_json)
+
+
+@letters_app.command("list")
+def dead_letters_list(
+    study: StudyOption = None, reason: ReasonOption = "", as_json: JsonOption = False
+) -> None:
+    """List rejected events that were not taken in since: place, reason, field; no values.
+
+    Example: [bold]panelstream dead-letters list --reason unknown_type[/bold]
+    """
+    from flows import streaming
+
+    show.letters(streaming.dead_letters(study, reason), as_json=as_json)
+
+
+@letters_app.command("replay")
+def dead_letters_replay(study: StudyOption = None, reason: ReasonOption = "") -> None:
+    """Send rejected events down the path again, after the catalogue or the code was mended.
+
+    They are read from their file, or from the topic of dead letters.
+    Example: [bold]panelstream dead-letters replay --reason unknown_type[/bold]
+    """
+    from flows import streaming
+
+    with show.working("Sending again"):
+        done = streaming.replay(study, reason)
+    show.say(
+        f"resolved {done.resolved:,}, rejected as before {done.rejected:,}, "
+        f"payload not found {done.missing:,}"
+    )
 
 
 @catalogue_app.command("check")

@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -19,18 +20,31 @@ from models.simulation import Simulation
 
 MARKER = "demo.json"
 
+Through = Literal["files", "kafka"]
+"""How the events come in: read here, or sent to Kafka and taken by a worker."""
 
-def run(out: Path, participants: int, waves: int, seed: int, show: Display) -> Summary:
+
+def run(
+    out: Path,
+    participants: int,
+    waves: int,
+    seed: int,
+    show: Display,
+    through: Through = "files",
+) -> Summary:
     """Simulate into `out`, import, analyse, and compare. A second run changes no byte.
 
-    Raises `UsageError` if `out` holds something else, or a demo of another size.
+    Raises `UsageError` if `out` holds something else, or a demo of another size;
+    through Kafka `Unreachable` where that or its worker does not serve.
     """
     began = time.monotonic()
     with show.working("Simulating"):
         simulate_files(out, participants, waves, seed)
+    if through == "kafka":
+        _through_kafka(out, show)
     with open_workspace(out) as workspace:
         with show.reading() as progress:
-            imports.import_folder(workspace, progress)
+            imports.import_folder(workspace, progress, events=through == "files")
         with show.working("Counting use"):
             built = panels.build(workspace)
         with show.fitting() as progress:
@@ -40,6 +54,16 @@ def run(out: Path, participants: int, waves: int, seed: int, show: Display) -> S
     truth = pd.read_csv(out / "truth.csv")
     rows = tuple(compare(truth, analysis.results.estimates))
     return Summary(rows, time.monotonic() - began, report)
+
+
+def _through_kafka(out: Path, show: "Display") -> None:
+    from flows import relay
+
+    sources = imports.event_files(out)
+    with show.reading() as progress:
+        relay.send(out, sources, progress)
+    with show.working("The worker takes the events in"):
+        relay.take_in(out)
 
 
 def simulate_files(out: Path, participants: int, waves: int, seed: int) -> None:

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from analysis.estimates import Results
     from flows.comparison import Summary
     from flows.inspection import ArrivalReport
+    from ingest.broker import Topic
     from ingest.files import Source
     from ingest.responses import Imported
     from models.events import Counts
@@ -206,6 +208,29 @@ class Display:
         self.say(f"from files to report in {summary.seconds:.1f} s")
         self.say(f"report: {summary.report}")
 
+    def letters(self, letters: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+        """Rejected events by place, and how many there are."""
+        if as_json:
+            self.json(letters)
+            return
+        for letter in letters:
+            self.say(_letter(letter))
+        self.say(f"{len(letters):,} dead letters")
+
+    def topics(self, topics: Sequence["Topic"], as_json: bool) -> None:
+        """Topics as they are."""
+        if as_json:
+            self.json([asdict(one) for one in topics])
+            return
+        for one in topics:
+            settings = ", ".join(
+                f"{name} {one.settings[name]}" for name in one.settings
+            )
+            self.say(
+                f"{one.name}: partitions {one.partitions}, copies {one.replication}, "
+                f"{settings}"
+            )
+
     def table(self, rows: "pa.Table", as_json: bool) -> None:
         """The answer to a query."""
         if as_json:
@@ -219,3 +244,9 @@ class Display:
                 *("" if value is None else str(value) for value in row.values())
             )
         self.out.print(table)
+
+
+def _letter(letter: Mapping[str, Any]) -> str:
+    index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
+    place = f"{letter['origin']}:{letter['line']}{index}"
+    return f"{place}  {letter['reason']}  {letter['field']}".rstrip()

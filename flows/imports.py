@@ -50,9 +50,9 @@ class FolderImport:
 
 
 def import_folder(
-    workspace: Workspace, progress: Progress = lambda *_: None
+    workspace: Workspace, progress: Progress = lambda *_: None, events: bool = True
 ) -> FolderImport:
-    """Import the roster, all events and all survey exports of the study folder.
+    """Import the roster, all `events` and all survey exports of the study folder.
 
     Importing a folder again adds only what is new.
     """
@@ -60,8 +60,8 @@ def import_folder(
     counts = Counts()
     if (folder / ROSTER).exists():
         counts += import_roster(workspace, folder / ROSTER)
-    if any((folder / EVENTS).glob("*.ndjson*")):
-        counts += import_events(workspace, files.find([str(folder / EVENTS)]), progress)
+    if events:
+        counts += import_events(workspace, event_files(folder), progress)
     exports = tuple(
         import_responses(workspace, file.path, file.wave) for file in wave_files(folder)
     )
@@ -77,6 +77,12 @@ def passed_over(folder: Path) -> Iterator[str]:
         for path in sorted((folder / name).glob("*")):
             if path not in known:
                 yield f"{name}/{path.name}"
+
+
+def event_files(folder: Path) -> list[Source]:
+    """The event files of a study folder, in order of name; there may be none."""
+    found = any((folder / EVENTS).glob("*.ndjson*"))
+    return files.find([str(folder / EVENTS)]) if found else []
 
 
 def import_events(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
-from models import store, study
+from models import endpoint, store, study
 from models.catalogue import OWN_SOURCES
 from models.settings import Settings
 from models.store import Clock, Store, utc_now
@@ -52,7 +52,8 @@ def open_workspace(
     """
     settings = Settings.from_environ(os.environ, path)
     folder = study.load(settings.study)
-    warehouse = store.connect(settings.warehouse, clock)
+    address = endpoint.address(settings.study, settings.warehouse)
+    warehouse = store.connect(address, clock)
     try:
         warehouse.migrate()
         yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)

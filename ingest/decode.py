@@ -41,8 +41,11 @@ class Decoder:
         self.latest = received_at + FUTURE_TOLERANCE
 
     def decode(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
-        """Yield one outcome for an event, or one for each event of a JSON array."""
-        if payload.lstrip()[:1] == b"[":
+        """Yield one outcome for an event, or one for each event of a JSON array.
+
+        What already has an index in a batch is one event.
+        """
+        if position.index is None and payload.lstrip()[:1] == b"[":
             yield from self._decode_batch(payload, position)
         else:
             yield self._decode_one(payload, position)

@@ -3,9 +3,9 @@
 import gzip
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -41,6 +41,11 @@ class Source:
     name: str
     size: int
 
+    @property
+    def place(self) -> str:
+        """Where the file can be found again, whatever the current folder; or `-`."""
+        return self.path if self.path == STDIN else str(Path(self.path).resolve())
+
 
 def find(paths: list[str]) -> list[Source]:
     """The files to read, folders searched for event files, in order of name.
@@ -60,7 +65,8 @@ def ingest(
     """
     counts = Counts()
     with closing(_open(source)) as file:
-        raws = batches(source.name, _blocks(source.name, file), BATCH_BYTES)
+        cut = batches(source.name, _blocks(source.name, file), BATCH_BYTES)
+        raws = (replace(raw, path=source.place) for raw in cut)
         for arrived in pipeline.process_all(raws):
             counts += arrived
             progress(file.tell() if source.size else 0)
@@ -79,6 +85,20 @@ def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents
             rest = _OVERLONG
     if rest:
         yield RawEvents(name, line, rest)
+
+
+def lines(
+    source: Source, wanted: Container[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their 1-based number, or only those `wanted`.
+
+    Raises `FileError` where the file cannot be read or ends early.
+    """
+    with closing(_open(source)) as file:
+        for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
+            for number, line in enumerate(raw.payload.split(b"\n"), raw.first_line):
+                if wanted is None or number in wanted:
+                    yield number, line
 
 
 def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:

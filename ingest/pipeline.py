@@ -4,7 +4,7 @@ Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ from models.events import (
     Position,
     Rejection,
 )
-from models.store import Batch, Store
+from models.store import Batch, NotStorable, Store
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -40,12 +40,40 @@ _PREPARERS = 2
 class RawEvents:
     """Payloads as they arrived: one event, or one JSON array of events, a line.
 
-    `first_line` is the 1-based line number of the first payload in `origin`.
+    `first_line` is the 1-based line number of the first payload in `origin`; lines
+    that come from several places have a `place` that tells where each was, by its
+    number from 0. `rejections`: what was found wrong before there were lines.
+    `path`: where a file lies, so that its dead letters can be read again.
     """
 
     origin: str
     first_line: int
     payload: bytes
+    place: Callable[[int], Position] | None = None
+    rejections: Sequence[Rejection] = ()
+    path: str = ""
+
+    def position(self, row: int) -> Position:
+        """Where a line was; rows count from 0."""
+        if self.place is not None:
+            return self.place(row)
+        return Position(self.origin, self.first_line + row)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Events ready to be written, and what they were made from."""
+
+    raw: RawEvents
+    batch: Batch
+
+    def without(self, rejections: Set[Rejection]) -> "Prepared":
+        """The same but for some rejections, which are on record already."""
+        batch = self.batch
+        fresh = [one for one in batch.rejections if one not in rejections]
+        return Prepared(
+            self.raw, _batch(self.raw, batch.events, fresh, batch.counts.refused)
+        )
 
 
 @dataclass(frozen=True)
@@ -70,11 +98,22 @@ class Pipeline:
         self._store, self._clock = store, clock
         self._withdrawn = _withdrawals(store)
 
+    def refresh(self) -> None:
+        """Learn who withdrew since, from whatever source."""
+        self._withdrawn = _withdrawals(self._store)
+
+    def held(self) -> Mapping[str, int]:
+        """What the warehouse holds now, in events: `arrival_counts`."""
+        [counts] = self._store.query("arrival_counts", as_of=self._clock()).to_pylist()
+        return dict(counts)
+
+    def close(self) -> None:
+        """Give the warehouse free."""
+        self._store.close()
+
     def process(self, raw: RawEvents) -> Counts:
         """Take one batch; it is stored when this returns the counts on arrival."""
-        batch = self.prepare(raw)
-        self._store.append(batch)
-        return batch.counts
+        return self.append(self.prepare(raw)).counts
 
     def process_all(self, raws: Iterable[RawEvents]) -> Iterator[Counts]:
         """Take many batches: while one is written the next ones are prepared."""
@@ -83,26 +122,82 @@ class Pipeline:
             ThreadPoolExecutor(1) as writer,
         ):
             prepared = _ahead(preparers, self.prepare, raws, _PREPARERS)
-            yield from _ahead(writer, self._append, prepared, 1)
+            for appended in _ahead(writer, self.append, prepared, 1):
+                yield appended.counts
 
-    def prepare(self, raw: RawEvents) -> Batch:
+    def prepare(self, raw: RawEvents) -> Prepared:
         """Everything short of writing: decode, pseudonymise, refuse, sort."""
         received_at = self._clock()
         decoded = decode(raw, self._catalogue, received_at)
         known = pseudonymise(decoded.events, self._pseudonyms, received_at)
         taken = _without_refused(known, self._withdrawn)
-        counts = Counts(
-            accepted=taken.num_rows,
-            refused=known.num_rows - taken.num_rows,
-            rejected=len(decoded.rejections),
-            reasons=dict(Counter(one.reason for one in decoded.rejections)),
-            rejections=tuple(decoded.rejections[:SHOWN_REJECTIONS]),
-        )
-        return Batch(raw.origin, sort(taken), decoded.rejections, counts)
+        refused = known.num_rows - taken.num_rows
+        rejections = [*raw.rejections, *decoded.rejections]
+        return Prepared(raw, _batch(raw, sort(taken), rejections, refused))
 
-    def _append(self, batch: Batch) -> Counts:
-        self._store.append(batch)
-        return batch.counts
+    def append(self, prepared: Prepared) -> Batch:
+        """Write a batch; returns what was stored and what was rejected after all.
+
+        Where the engine refuses a row, the batch is halved until that row is alone;
+        it joins the rejected, and the others are stored.
+        """
+        batch = prepared.batch
+        try:
+            self._store.append(batch)
+        except NotStorable:
+            if not batch.events.num_rows:
+                raise
+            return self._append_parts(prepared)
+        return batch
+
+    def _append_parts(self, prepared: Prepared) -> Batch:
+        raw, batch = prepared.raw, prepared.batch
+        refused, rejections = batch.counts.refused, batch.rejections
+        middle = batch.events.num_rows // 2
+        if middle == 0:
+            alone = _not_storable(raw, batch.events, self._catalogue)
+            none = batch.events.slice(0, 0)
+            return self.append(
+                Prepared(raw, _batch(raw, none, [*rejections, alone], refused))
+            )
+        first = _batch(raw, batch.events.slice(0, middle), rejections, refused)
+        second = _batch(raw, batch.events.slice(middle), (), 0)
+        one, other = (self.append(Prepared(raw, part)) for part in (first, second))
+        events = pa.concat_tables([one.events, other.events])
+        return _batch(raw, events, [*one.rejections, *other.rejections], refused)
+
+
+def _batch(
+    raw: RawEvents, events: pa.Table, rejections: Sequence[Rejection], refused: int
+) -> Batch:
+    counts = Counts(
+        accepted=events.num_rows,
+        refused=refused,
+        rejected=len(rejections),
+        reasons=dict(Counter(one.reason for one in rejections)),
+        rejections=tuple(rejections[:SHOWN_REJECTIONS]),
+    )
+    return Batch(raw.origin, events, rejections, counts, raw.path)
+
+
+def _not_storable(raw: RawEvents, events: pa.Table, catalogue: Catalogue) -> Rejection:
+    """The rejection of a single event: its place is found by decoding once more."""
+    [row] = events.to_pylist()
+    columns = ("source", "id", "occurred_at", "data")
+    decoder = Decoder(catalogue, row["received_at"])
+    for number, line in enumerate(raw.payload.split(b"\n")):
+        position = raw.position(number)
+        for index, outcome in enumerate(decoder.decode(line, position)):
+            if isinstance(outcome, Event) and all(
+                getattr(outcome, name) == row[name] for name in columns
+            ):
+                return Rejection("not_storable", "", _within(position, line, index))
+    return Rejection("not_storable", "", raw.position(0))
+
+
+def _within(position: Position, line: bytes, index: int) -> Position:
+    batch = position.index is None and line.lstrip()[:1] == b"["
+    return Position(position.origin, position.line, index) if batch else position
 
 
 def _ahead(
@@ -138,8 +233,7 @@ def _one_by_one(
     lines = raw.payload.split(b"\n") if len(rows) else []
     for row in rows.tolist():
         if lines[row].strip():
-            position = Position(raw.origin, raw.first_line + row)
-            yield from decoder.decode(lines[row], position)
+            yield from decoder.decode(lines[row], raw.position(row))
 
 
 def pseudonymise(

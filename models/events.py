@@ -20,7 +20,11 @@ Reason = Literal[
     "time_unparsable",
     "time_in_future",
     "too_large",
+    "unreadable_record",
+    "not_storable",
 ]
+"""The last two are no fault of the event's text: a Kafka record that its client cannot
+decode, and a row that the warehouse's engine does not take."""
 
 SHOWN_REJECTIONS = 1000
 
@@ -71,7 +75,11 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Position:
-    """Where an event stood: a file's line, and the index if the line is a batch."""
+    """Where an event stood, and its index if that was a batch of events.
+
+    In a file: its name and the 1-based line. In Kafka: `topic[partition]` and the
+    offset of the record.
+    """
 
     origin: str
     line: int

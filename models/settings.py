@@ -4,10 +4,62 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import FileError
+from models.errors import FileError, UsageError
 
 PREFIX = "PANELSTREAM_"
-NAMES = ("STUDY", "WAREHOUSE", "PSEUDONYM_KEY_FILE")
+KAFKA_NAMES = (
+    "KAFKA",
+    "KAFKA_TOPIC",
+    "KAFKA_GROUP",
+    "KAFKA_PARTITIONS",
+    "KAFKA_REPLICATION",
+    "KAFKA_RETENTION_DAYS",
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SASL_MECHANISM",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD_FILE",
+    "KAFKA_CA_FILE",
+    "KAFKA_CERTIFICATE_FILE",
+    "KAFKA_KEY_FILE",
+)
+WORKER_NAMES = ("WORKER_ADDRESS", "WORKER_MAX_AGE", "WORKER_MAX_BYTES")
+NAMES = (
+    "STUDY",
+    "WAREHOUSE",
+    "WAREHOUSE_PORT",
+    "PSEUDONYM_KEY_FILE",
+    *KAFKA_NAMES,
+    *WORKER_NAMES,
+)
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is set, and where: in the environment, else in the study's `.env`."""
+
+    environ: Mapping[str, str]
+    file: Mapping[str, str]
+    path: Path
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], folder: Path) -> "Values":
+        """Read the environment and the `.env` file of a study's folder."""
+        path = folder / ".env"
+        return cls(environ, read_env(path), path)
+
+    def get(self, name: str, default: str) -> str:
+        """The value of PANELSTREAM_<name>; one that is empty counts as not set."""
+        full = PREFIX + name
+        return self.environ.get(full) or self.file.get(full) or default
+
+    def where(self, name: str) -> str:
+        """The setting's full name and where its value comes from, for a message."""
+        full = PREFIX + name
+        if self.environ.get(full):
+            return f"{full} (set in the environment)"
+        if self.file.get(full):
+            return f"{full} (set in {self.path})"
+        return f"{full} (not set: the default)"
 
 
 @dataclass(frozen=True)
@@ -17,6 +69,7 @@ class Settings:
     study: Path
     warehouse: str
     pseudonym_key_file: Path
+    warehouse_port: int = 0
 
     @classmethod
     def from_environ(
@@ -34,7 +87,16 @@ class Settings:
         key_file = values.get(
             f"{PREFIX}PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key")
         )
-        return cls(folder, values.get(f"{PREFIX}WAREHOUSE", default), Path(key_file))
+        named = values.get(f"{PREFIX}WAREHOUSE", default)
+        return cls(folder, named, Path(key_file), _port(values))
+
+
+def _port(values: Mapping[str, str]) -> int:
+    name = f"{PREFIX}WAREHOUSE_PORT"
+    text = values.get(name) or "0"
+    if not text.isdecimal() or int(text) > 65535:
+        raise UsageError(f"{name} is not a port: 0 (a free one) to 65535")
+    return int(text)
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from models import endpoint
 from models.errors import PanelstreamError, Unreachable, UsageError
 from models.events import Counts, Rejection
 
@@ -26,6 +27,30 @@ _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _INSTANT = pa.timestamp("us", "UTC")
+_LETTER = pa.schema(
+    {
+        "reason": pa.string(),
+        "field": pa.string(),
+        "origin": pa.string(),
+        "line": pa.uint64(),
+        "batch_index": pa.uint32(),
+    }
+)
+_LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
+_WRITING_SECONDS = 60
+"""A write takes a second; a warehouse that is silent for so long is tried again."""
+
+_REFUSES_DATA = frozenset(
+    # CANNOT_PARSE_*, TYPE_MISMATCH, CANNOT_CONVERT_TYPE, ARGUMENT_OUT_OF_BOUND,
+    # INCORRECT_DATA, TOO_LARGE_STRING_SIZE, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
+    # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT
+    {6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469}
+)
+"""ClickHouse's codes for a row that will never be taken, however often it is sent."""
+
+
+class NotStorable(PanelstreamError):
+    """The engine refuses rows for what they hold: sending them again cannot help."""
 
 
 class Clock(Protocol):
@@ -47,10 +72,16 @@ class Batch:
     events: pa.Table
     rejections: Sequence[Rejection]
     counts: Counts
+    path: str = ""
 
 
 class Store:
-    """A warehouse that is open. Writes come from one process at a time."""
+    """A warehouse that is open.
+
+    A server takes writes of several processes at once: each gives its own instants,
+    which increase within the process, and settling looks back far enough for an
+    insert of another that was still running (`queries/settled_at.sql`).
+    """
 
     def __init__(self, client: Client, clock: Clock = utc_now) -> None:
         self._client = client
@@ -76,16 +107,31 @@ class Store:
         return pending
 
     def append(self, batch: Batch) -> None:
-        """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees."""
+        """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.
+
+        Raises `NotStorable` if the engine refuses a row for what it holds (then nothing
+        of the batch is recorded or counted), `Unreachable` if it cannot be written.
+        """
         at = self.next_instant()
         self._insert("arrivals", _arrival(batch, at))
         if batch.events.num_rows:
-            self._insert(
-                "events",
-                batch.events.append_column("recorded_at", _same(at, batch.events)),
-            )
+            rows = batch.events.append_column("recorded_at", _same(at, batch.events))
+            try:
+                self._insert("events", rows)
+            except NotStorable:
+                self._change("forget_arrival", at=at, origin=batch.origin)
+                raise
         if batch.rejections:
-            self._insert("dead_letters", _dead_letters(batch.rejections, at))
+            self._insert("dead_letters", _dead_letters(batch, at))
+
+    def resolve(self, letters: Sequence[Mapping[str, Any]]) -> None:
+        """Mark dead letters (rows of `open_dead_letters`) as resolved."""
+        rows = pa.Table.from_pylist(list(letters), schema=_LETTER)
+        at = self.next_instant()
+        self._insert(
+            "dead_letter_resolutions",
+            rows.append_column("resolved_at", _same(at, rows)),
+        )
 
     def append_responses(self, answers: pa.Table) -> None:
         """Record raw answers: the columns of `responses` but for `recorded_at`."""
@@ -109,9 +155,10 @@ class Store:
         Can be repeated and interrupted at any point. Readers see a settled log.
         """
         [bounds] = self.query("settled_at").to_pylist()
-        if bounds["until"] > bounds["since"]:
+        if bounds["due"]:
+            values = _bound({**bounds, "checked_at": self._clock()})
             for step in _names("settle"):
-                self._client.command(_read("settle", step), parameters=_bound(bounds))
+                self._client.command(_read("settle", step), parameters=values)
 
     def newest(self) -> datetime:
         """The newest `recorded_at` that is present: the default as-of."""
@@ -147,19 +194,42 @@ class Store:
         return self._last
 
     def _insert(self, table: str, rows: pa.Table) -> None:
-        self._client.insert_arrow(table, rows)
+        """Write rows; an error tells the engine's name for it, never what it quotes."""
+        try:
+            self._client.insert_arrow(table, rows)
+        except (ClickHouseError, OSError) as error:
+            code = getattr(error, "code", None)
+            kind = getattr(error, "name", None) or type(error).__name__
+            if code in _REFUSES_DATA:
+                raise NotStorable(
+                    f"{table}: the engine refuses rows ({kind})"
+                ) from None
+            raise Unreachable(
+                f"the warehouse does not take rows of {table} ({kind}); is it running, "
+                f"and is there room?"
+            ) from None
+
+    def _change(self, name: str, **parameters: Any) -> None:
+        self._client.command(_read("changes", name), parameters=_bound(parameters))
 
 
-def connect(dsn: str, clock: Clock = utc_now) -> Store:
-    """Open the warehouse at `dsn`.
+def connect(dsn: str, clock: Clock = utc_now, writing: bool = False) -> Store:
+    """Open the warehouse at `dsn`; for `writing` a server must answer soon.
 
     Raises `Unreachable` (exit code 5) naming what cannot be reached and why.
     """
     # The driver would write a line of its own to the log of whoever asked.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    if dsn.startswith("chdb:") and endpoint.holder(Path(dsn.removeprefix("chdb://"))):
+        raise Unreachable(_explain(dsn, RuntimeError()))
+    soon: dict[str, Any] = {
+        "send_receive_timeout": _WRITING_SECONDS,
+        "connect_timeout": 5,
+    }
+    options = soon if writing and not dsn.startswith("chdb:") else {}
     try:
         client = clickhouse_connect.get_client(
-            dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS)
+            dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS), **options
         )
     except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
         raise Unreachable(_explain(dsn, error)) from None
@@ -229,16 +299,19 @@ def _arrival(batch: Batch, at: datetime) -> pa.Table:
     )
 
 
-def _dead_letters(rejections: Sequence[Rejection], at: datetime) -> pa.Table:
-    return pa.table(
-        {
-            "reason": [one.reason for one in rejections],
-            "field": [one.field for one in rejections],
-            "origin": [one.position.origin for one in rejections],
-            "line": pa.array([one.position.line for one in rejections], pa.uint64()),
-            "batch_index": pa.array(
-                [one.position.index for one in rejections], pa.uint32()
-            ),
-            "recorded_at": pa.array([at] * len(rejections), _INSTANT),
-        }
-    )
+def _dead_letters(batch: Batch, at: datetime) -> pa.Table:
+    letters = [_letter(one, batch.path) for one in batch.rejections]
+    rows = pa.Table.from_pylist(letters, schema=_LETTER_AND_PATH)
+    return rows.append_column("recorded_at", _same(at, rows))
+
+
+def _letter(rejection: Rejection, path: str) -> dict[str, Any]:
+    position = rejection.position
+    return {
+        "reason": rejection.reason,
+        "field": rejection.field,
+        "origin": position.origin,
+        "line": position.line,
+        "batch_index": position.index,
+        "path": path,
+    }

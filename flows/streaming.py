@@ -1,0 +1,81 @@
+"""Kafka and a study's warehouse: topics, and the worker between the two."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.workspace import open_workspace
+from ingest import letters
+from ingest.letters import Replayed
+from ingest.pipeline import Pipeline
+from ingest.pseudonymise import Pseudonyms, read_keys
+from models import endpoint, store, study
+from models.errors import Unreachable
+from models.kafka import KafkaSettings, WorkerSettings
+from models.settings import Settings, Values
+from models.store import utc_now
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """The settings of a study that has to do with Kafka."""
+
+    settings: Settings
+    kafka: KafkaSettings
+    worker: WorkerSettings
+
+
+def read_settings(
+    path: Path | None, environ: Mapping[str, str] = os.environ
+) -> Streaming:
+    """Read the environment and the study's `.env`; raises `Unreachable` if wrong."""
+    settings = Settings.from_environ(environ, path)
+    values = Values.read(environ, settings.study)
+    return Streaming(
+        settings, KafkaSettings.from_values(values), WorkerSettings.from_values(values)
+    )
+
+
+def work(path: Path | None, limit: bool) -> None:
+    """Run a worker until it is told to stop."""
+    from ingest import worker
+
+    streaming = read_settings(path)
+    settings = streaming.settings
+    folder = study.load(settings.study)
+    pseudonyms = Pseudonyms(
+        read_keys(settings.pseudonym_key_file), folder.catalogue.namespace
+    )
+    with open_workspace(path):
+        pass  # migrated once; from here on the worker opens it as often as it must
+
+    began_at = endpoint.address(settings.study, settings.warehouse)
+
+    def open_pipeline() -> Pipeline:
+        address = endpoint.address(settings.study, settings.warehouse)
+        if _is_embedded(address) and not _is_embedded(began_at):
+            # Taking the path ourselves would lock out the process that is to serve it.
+            raise Unreachable("no process serves the warehouse just now")
+        opened = store.connect(address, utc_now, writing=True)
+        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
+
+    worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
+
+
+def _is_embedded(address: str) -> bool:
+    return address.startswith("chdb:")
+
+
+def replay(path: Path | None, reason: str) -> Replayed:
+    """Send dead letters down the path again, whether they came by file or by Kafka."""
+    kafka = read_settings(path).kafka
+    with open_workspace(path) as workspace:
+        return letters.replay(workspace.store, workspace.pipeline, kafka, reason)
+
+
+def dead_letters(path: Path | None, reason: str) -> list[dict[str, Any]]:
+    """Dead letters that are not resolved."""
+    with open_workspace(path) as workspace:
+        return letters.open_letters(workspace.store, reason)

@@ -1,0 +1,48 @@
+"""docs/streaming.md: metrics, headers and settings are those of the code."""
+
+from ingest import records
+from ingest.metrics import Metrics
+from models import kafka
+from tests.docs import documents
+
+TEXT = documents.read("docs/streaming.md")
+
+
+def test_every_metric_is_documented() -> None:
+    """The table holds what the worker exposes, and nothing else."""
+    names = {family.name for family in Metrics().registry.collect()}
+    assert set(documents.documented(TEXT, "Metrics")) == names
+
+
+def test_every_header_is_documented() -> None:
+    """The headers of a dead letter."""
+    ours = (
+        records.REASON,
+        records.FIELD,
+        records.ORIGIN,
+        records.OFFSET,
+        records.INDEX,
+    )
+    assert all(f"-{one.rpartition('-')[2]}`" in TEXT for one in ours)
+
+
+def test_settings_are_those_of_the_code() -> None:
+    """What the table says of topics and clients is so."""
+    rows = dict(
+        line.strip("| ").split(" | ")[:2]
+        for line in documents.section(TEXT, "Topics").splitlines()
+        if line.startswith("| `")
+    )
+    assert rows["`max.message.bytes`"].startswith(f"{kafka.MAX_RECORD_BYTES >> 20} MiB")
+    assert (
+        rows["`enable.auto.commit`"]
+        == str(kafka.CONSUMER["enable_auto_commit"]).lower()
+    )
+    assert kafka.CONSUMER["max_poll_interval_ms"] == 24 * 3600 * 1000
+    assert (
+        rows["`session.timeout.ms`"]
+        == f"{kafka.CONSUMER['session_timeout_ms'] // 1000} s"
+    )
+    assert rows["`isolation.level`"] == kafka.CONSUMER["isolation_level"]
+    assert rows["`acks`"].startswith(kafka.PRODUCER["acks"])
+    assert rows["`cleanup.policy`"] == kafka.TOPIC["cleanup.policy"]

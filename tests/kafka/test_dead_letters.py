@@ -1,0 +1,76 @@
+"""Rejected events are listed, sent again once the cause is mended, and then resolved."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.lib import studies
+from tests.lib.streams import Stream
+
+AT = datetime(2026, 1, 11, 8, tzinfo=UTC)
+CATALOGUE = """
+catalogue: tiny
+namespace: tiny
+sources: [u2plus]
+functions: [story, reaction]
+types:
+  u2plus.story_posted: {function: story}
+"""
+MENDED = CATALOGUE + "  u2plus.reaction_given: {function: reaction}\n"
+
+Streams = Callable[..., Stream]
+
+
+def posted(name: str) -> bytes:
+    """An event that the catalogue knows from the start."""
+    return json.dumps(studies.event("story_posted", "ann", AT, id=name)).encode()
+
+
+def given(name: str) -> bytes:
+    """An event that it knows once it is mended."""
+    event = studies.event("reaction_given", "ann", AT, id=name, data=None)
+    return json.dumps(event, indent=1).encode()
+
+
+def test_replay_from_kafka_and_file(stream: Streams, tmp_path: Path) -> None:
+    """Mended, they are taken in; replaying twice changes nothing; the rest stays open."""
+    made, file = stream(catalogue="catalogue.yaml"), tmp_path / "late.ndjson"
+    (made.study / "catalogue.yaml").write_text(CATALOGUE)
+    batch = b"[" + posted("b0") + b"," + given("b1") + b"]"
+    made.send(given("a"), batch, b"never JSON")
+    made.drain()
+    file.write_bytes(given("c").replace(b"\n", b"") + b"\n{}\n")
+    assert made.run("ingest", str(file)).returncode == 0
+    assert made.ids() == ["b0"]
+    assert len(listed(made)) == 5
+    assert {one["origin"] for one in listed(made, "--reason", "unknown_type")} == {
+        f"{made.topic}[0]",
+        "late.ndjson",
+    }
+
+    (made.study / "catalogue.yaml").write_text(MENDED)
+    said = made.run("dead-letters", "replay", "--reason", "unknown_type").stdout
+    assert said == "resolved 3, rejected as before 0, payload not found 0\n"
+    before = state(made)
+    said = made.run("dead-letters", "replay").stdout
+    assert said == "resolved 0, rejected as before 2, payload not found 0\n"
+    assert state(made) == before
+    assert sorted(made.ids()) == ["a", "b0", "b1", "c"]
+    assert {one["reason"] for one in listed(made)} == {"not_json", "not_cloudevent"}
+
+
+def listed(stream: Stream, *words: str) -> list[dict[str, str]]:
+    """The open dead letters."""
+    out = stream.run("dead-letters", "list", "--json", *words).stdout
+    letters: list[dict[str, str]] = json.loads(out)
+    return letters
+
+
+def state(stream: Stream) -> list[object]:
+    """Every row that replaying could add."""
+    tables = ("events", "arrivals", "dead_letters", "dead_letter_resolutions")
+    return [
+        stream.select(f"select * from {table} order by all")  # noqa: S608
+        for table in tables
+    ]

@@ -1,0 +1,25 @@
+"""The demo through Kafka and a worker is the demo from files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.lib.streams import ROOT, Kafka
+
+
+def test_same_bytes(kafka: Kafka, tmp_path: Path) -> None:
+    """Panel and estimates are the same, byte for byte."""
+    env = {**os.environ, "PANELSTREAM_KAFKA": kafka.address}
+    for through in ("files", "kafka"):
+        size = ["--participants", "60", "--waves", "3", "--through", through]
+        command = [sys.executable, "-m", "flows.cli", "demo", *size]
+        done = subprocess.run(
+            [*command, "--out", str(tmp_path / through)], env=env, cwd=ROOT, check=False
+        )
+        assert done.returncode == 0
+    for name in ("panel.parquet", "estimates.csv"):
+        files, other = (
+            tmp_path / one / "results/private" / name for one in ("files", "kafka")
+        )
+        assert files.read_bytes() == other.read_bytes()

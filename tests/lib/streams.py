@@ -1,0 +1,301 @@
+"""A real Kafka, real worker processes, and a study they work on.
+
+A topic has one partition unless the test says otherwise, so that the n-th record (from
+0) is at offset n. What the warehouse holds is looked at while no worker runs, as the
+embedded engine belongs to one process at a time.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka.record.util import calc_crc32c
+
+from ingest import broker
+from models import store as stores
+from models.kafka import KafkaSettings
+from models.settings import Values
+from models.store import Store
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = ROOT / "deploy/kafka/kafka"
+PATIENCE = 60.0
+
+Value = bytes | None
+Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A broker of the test session."""
+
+    port: int
+    data: Path
+
+    @property
+    def address(self) -> str:
+        """What PANELSTREAM_KAFKA is."""
+        return f"127.0.0.1:{self.port}"
+
+    def run(self, action: str) -> None:
+        """One action of deploy/kafka/kafka."""
+        where = ["--port", str(self.port), "--data", str(self.data)]
+        subprocess.run([sys.executable, str(SCRIPT), action, *where], check=True)
+
+    def damage(self, topic: str, change: Callable[[bytearray], None]) -> None:
+        """Change the last batch of partition 0 where it lies on the disk."""
+        [segment] = (self.data / "log" / f"{topic}-0").glob("*.log")
+        content = bytearray(segment.read_bytes())
+        start = list(_batches(content))[-1]
+        batch = bytearray(content[start:])
+        change(batch)
+        with segment.open("r+b") as file:
+            file.seek(start)
+            file.write(batch)
+
+
+@dataclass
+class Stream:
+    """A study, its topic, and commands on them."""
+
+    kafka: Kafka
+    study: Path
+    topic: str
+    env: dict[str, str]
+    logs: list[Path] = field(default_factory=list)
+
+    @property
+    def settings(self) -> KafkaSettings:
+        """The Kafka settings of the study."""
+        return KafkaSettings.from_values(Values(self.env, {}, self.study / ".env"))
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command to its end."""
+        return subprocess.run(
+            [*_command(*words), "--study", str(self.study)],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=PATIENCE,
+        )
+
+    def send(self, *values: Value, headers: Headers = ()) -> None:
+        """Send records, each acknowledged before the next."""
+        asyncio.run(_send(self.settings, values, headers))
+
+    def send_batch(self, *values: bytes) -> None:
+        """Send records in one batch of Kafka's."""
+        asyncio.run(_send_batch(self.settings, values))
+
+    def received(self, topic: str) -> list[Any]:
+        """All records of a topic."""
+        return asyncio.run(_receive(self.settings, topic))
+
+    @contextmanager
+    def worker(self, *words: str, **env: str) -> "Iterator[Worker]":
+        """A worker process; killed at the end if the test did not stop it."""
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        log = self.study.parent / f"worker{len(self.logs)}.log"
+        self.logs.append(log)
+        own = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [*_command("worker"), "--study", str(self.study), *words],
+                env={**self.env, **own},
+                stdout=out,
+                stderr=out,
+                cwd=ROOT,
+            )
+        try:
+            yield Worker(process, address, log)
+        finally:
+            process.kill()
+            process.wait()
+
+    @contextmanager
+    def warehouse(self) -> "Iterator[subprocess.Popen[bytes]]":
+        """A process that serves the warehouse; killed at the end, if still there."""
+        process = subprocess.Popen(
+            [*_command("warehouse"), "--study", str(self.study)],
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+        try:
+            until(lambda: self._served_by(process.pid))
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def _served_by(self, pid: int) -> bool:
+        return f'"pid": {pid}' in (self.study / "warehouse.endpoint").read_text()
+
+    def caught_up(self) -> bool:
+        """Whether everything sent is committed."""
+        return broker.lag(self.settings) == 0
+
+    def drain(self, *words: str) -> "Worker":
+        """Run a worker until everything is committed, then stop it."""
+        with self.worker(*words) as worker:
+            until(self.caught_up, worker)
+            worker.stop()
+        return worker
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The warehouse, while no worker runs."""
+        opened = stores.connect(self.env["PANELSTREAM_WAREHOUSE"])
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def select(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the warehouse, while no worker runs."""
+        with self.store() as store:
+            rows: list[dict[str, Any]] = store.select(sql).to_pylist()
+        return rows
+
+    def ids(self) -> list[str]:
+        """Ids of the events that a reader sees, each as often as it is seen."""
+        return [row["id"] for row in self.select("select id from events final")]
+
+    def letters(self) -> list[tuple[str, str, int, int | None]]:
+        """Dead letters: reason, field, offset, index."""
+        rows = self.select(
+            "select reason, field, line, batch_index from dead_letters final"
+            " order by line, batch_index, reason"
+        )
+        return [tuple(row.values()) for row in rows]  # type: ignore[misc]
+
+
+@dataclass
+class Worker:
+    """A worker process."""
+
+    process: "subprocess.Popen[bytes]"
+    address: str
+    log: Path
+
+    def stop(self) -> int:
+        """Tell it to stop, wait, return its exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+    def page(self, name: str) -> str:
+        """One of its pages; empty while there is none."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}/{name}") as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    def health(self) -> dict[str, Any]:
+        """What its health page says."""
+        return dict(json.loads(self.page("health") or "{}"))
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "flows.cli", *words]
+
+
+def until(check: Callable[[], Any], worker: Worker | None = None) -> None:
+    """Wait until something is so; fails if the worker ends or it takes a minute."""
+    end = time.monotonic() + PATIENCE
+    while not _holds(check):
+        if worker and worker.process.poll() is not None:
+            raise AssertionError(worker.log.read_text())
+        said = worker.log.read_text() if worker else ""
+        assert time.monotonic() < end, f"not so after a minute; {said}"
+        time.sleep(0.1)
+
+
+def _holds(check: Callable[[], Any]) -> bool:
+    try:
+        return bool(check())
+    except Exception:
+        return False
+
+
+def environment(kafka: Kafka, study: Path, topic: str, **more: str) -> dict[str, str]:
+    """The environment of commands: this study, this broker, quick batches."""
+    mine = {
+        "KAFKA": kafka.address,
+        "KAFKA_TOPIC": topic,
+        "KAFKA_GROUP": topic,
+        "KAFKA_PARTITIONS": "1",
+        "WAREHOUSE": f"chdb://{study / 'warehouse'}",
+        "WORKER_MAX_AGE": "0.3",
+        **more,
+    }
+    return {**os.environ, **{f"PANELSTREAM_{name}": mine[name] for name in mine}}
+
+
+def seal(batch: bytearray) -> None:
+    """Make the checksum of a batch right again."""
+    batch[17:21] = struct.pack(">I", calc_crc32c(bytes(batch[21:])))
+
+
+def _batches(content: bytes) -> Iterator[int]:
+    start = 0
+    while start < len(content):
+        yield start
+        start += 12 + int(struct.unpack_from(">i", content, start + 8)[0])
+
+
+async def _send(
+    settings: KafkaSettings, values: Sequence[Value], headers: Headers
+) -> None:
+    producer = broker.producer(settings)
+    await producer.start()
+    try:
+        for value in values:
+            await producer.send_and_wait(
+                settings.topic, value, key=b"k", headers=headers, partition=0
+            )
+    finally:
+        await producer.stop()
+
+
+async def _send_batch(settings: KafkaSettings, values: Sequence[bytes]) -> None:
+    producer = broker.producer(settings)
+    await producer.start()
+    try:
+        batch = producer.create_batch()
+        for value in values:
+            batch.append(key=b"k", value=value, timestamp=None)
+        await (await producer.send_batch(batch, settings.topic, partition=0))
+    finally:
+        await producer.stop()
+
+
+async def _receive(settings: KafkaSettings, topic: str) -> list[Any]:
+    from aiokafka import AIOKafkaConsumer
+
+    consumer = AIOKafkaConsumer(
+        topic, auto_offset_reset="earliest", **settings.connection()
+    )
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        got: list[Any] = []
+        while any([await consumer.position(one) < end for one, end in ends.items()]):
+            for found in (await consumer.getmany(timeout_ms=500)).values():
+                got.extend(found)
+        return got
+    finally:
+        await consumer.stop()

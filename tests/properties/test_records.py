@@ -1,0 +1,112 @@
+"""Whatever a Kafka record holds: no exception, counts that add up, no value anywhere."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.workspace import Workspace
+from ingest import records
+from models.store import Store
+from tests.lib import studies
+
+CANARY = "canary-7f3a"
+TIME = studies.START.isoformat()
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.just(CANARY),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+plain = studies.event("reaction_given", "ann", studies.START)
+attributes = st.dictionaries(
+    st.sampled_from([*plain, "schemaversion", "senttime", "datacontenttype", CANARY]),
+    values,
+    max_size=3,
+)
+events = attributes.map(lambda changes: json.dumps({**plain, **changes}).encode())
+batches = st.lists(events | st.just(b"[]") | st.just(b"7"), max_size=4).map(
+    lambda parts: b"[" + b",\n ".join(parts) + b"]"
+)
+torn = batches.map(lambda text: text[: len(text) // 2])
+noise = st.binary(max_size=200).map(lambda some: some + CANARY.encode())
+kinds = st.sampled_from(
+    [b"application/cloudevents+json", b"application/cloudevents-batch+json", b"x", None]
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Kafka record by hand."""
+
+    offset: int
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    topic: str = "t"
+    partition: int = 0
+
+
+contents = st.tuples(st.none() | noise | events | batches | torn, kinds)
+
+
+@settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(contents, max_size=6))
+def test_any_record(
+    workspace: Callable[..., Workspace],
+    store: Store,
+    contents: list[tuple[bytes | None, bytes | None]],
+) -> None:
+    """Every event of every record is accepted, refused or rejected, once."""
+    studies.empty(store)
+    made = [
+        Record(offset, value, (("content-type", kind),) if kind else ())
+        for offset, (value, kind) in enumerate(contents)
+    ]
+    raw = records.raw_events("t", made)
+    batch = workspace().pipeline.append(workspace().pipeline.prepare(raw))
+    lines = raw.payload.count(b"\n") + 1 if raw.payload else 0
+    assert batch.counts.received == lines + len(raw.rejections)
+    assert len(batch.rejections) == batch.counts.rejected
+    assert len({one.position for one in batch.rejections}) == len(batch.rejections)
+    letters = store.query("open_dead_letters", reason="").to_pylist()
+    assert len(letters) == batch.counts.rejected
+    assert CANARY not in repr(letters) + repr(batch.rejections)
+
+
+@given(st.lists(contents, max_size=6))
+def test_dead_letters_hold_their_own_bytes(
+    contents: list[tuple[bytes | None, bytes | None]],
+) -> None:
+    """The event at a line's position is that line, but for line ends."""
+    made = [
+        Record(offset, value, (("content-type", kind),) if kind else ())
+        for offset, (value, kind) in enumerate(contents)
+    ]
+    raw = records.raw_events("t", made)
+    for row, line in enumerate(raw.payload.split(b"\n") if raw.payload else ()):
+        place = raw.position(row)
+        original = records.element(made[place.line].value, place.index)
+        assert original is not None
+        assert original.replace(b"\n", b" ") == line
+
+
+@given(st.lists(st.tuples(st.text(max_size=30), st.none() | st.binary(max_size=30))))
+def test_headers_of_strangers(headers: list[tuple[str, bytes | None]]) -> None:
+    """Whatever headers a record has, looking for ours never fails."""
+    records.buried_at(headers)
+    assert records.foreign(headers) == [
+        one for one in headers if not one[0].startswith(records.OURS)
+    ]
