@@ -211,7 +211,7 @@ class WorkerSettings:
             host=host.strip("[]"),
             port=int(port),
             max_age=_seconds(values, "WORKER_MAX_AGE", 2.0),
-            max_bytes=whole(values, "WORKER_MAX_BYTES", 16 << 20),
+            max_bytes=whole(values, "WORKER_MAX_BYTES", 4 << 20),
         )
 
 

@@ -1,0 +1,267 @@
+"""The processes of a run: broker, warehouse, workers. Each ended by its own pid."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models import endpoint
+from models import store as stores
+from models.store import Store
+from tests.faults.proxy import Mode, Proxy
+from tests.lib.streams import ROOT, Kafka
+
+PATIENCE = 90.0
+_AGAIN_SECONDS = 1.0
+
+
+def wait_for(check: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until something is so; raises `TimeoutError` naming it."""
+    end = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Broker:
+    """A one-node Kafka that can be hurt."""
+
+    kafka: Kafka
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return int((self.kafka.data / "pid").read_text())
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.kafka.run("start")
+
+    def restart(self) -> None:
+        """Stop it cleanly and start it again."""
+        self.kafka.run("stop")
+        self.kafka.run("start")
+
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """SIGKILL; started again at the end."""
+        os.kill(self.pid, signal.SIGKILL)
+        yield
+        self.start()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """SIGSTOP; SIGCONT at the end."""
+        with _paused(self.pid):
+            yield
+
+    def close(self) -> None:
+        """End it, however it is."""
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.kafka.run("stop")
+
+
+@dataclass
+class Warehouse:
+    """`panelstream warehouse` of a study, behind a proxy."""
+
+    study: Path
+    env: dict[str, str]
+    proxy: Proxy
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.study.parent / "warehouse.log"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self.log.open("ab") as out:
+            self.process = _spawn(["warehouse"], self.study, self.env, out)
+        wait_for(self._answers, f"the warehouse answers; see {self.log}")
+        left = endpoint.read(self.study)
+        assert left
+        port = int(left.url.rstrip("/").rpartition(":")[2])
+        self.proxy.lead_to(port, left.user, left.password)
+
+    def _answers(self) -> bool:
+        assert self.process
+        left = endpoint.read(self.study)
+        if left is None or left.pid != self.process.pid:
+            return False
+        return endpoint.state(left) is endpoint.State.ANSWERS
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        """Open it past the proxy."""
+        left = endpoint.read(self.study)
+        assert left
+        opened = stores.connect(left.dsn)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """SIGKILL; started again at the end."""
+        assert self.process
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        yield
+        self.start()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """SIGSTOP; SIGCONT at the end."""
+        assert self.process
+        with _paused(self.process.pid):
+            yield
+
+    @contextlib.contextmanager
+    def behaving(self, mode: Mode) -> Iterator[None]:
+        """As it looks through a proxy that behaves badly."""
+        self.proxy.mode = mode
+        yield
+        self.proxy.mode = Mode.PASS
+
+    def close(self) -> None:
+        """End it."""
+        if self.process:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+
+
+@dataclass
+class Workers:
+    """Worker processes and their supervisor, which starts again what ended.
+
+    `ended` tells exit codes of those that nobody had told to end.
+    """
+
+    study: Path
+    env: dict[str, str]
+    command: Sequence[str] = ("-m", "flows.cli")
+    running: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    ended: list[int] = field(default_factory=list)
+    stopped_badly: list[int] = field(default_factory=list)
+    _hurt: set[int] = field(default_factory=set)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
+        self._supervisor.start()
+
+    def join(self) -> None:
+        """One worker more."""
+        with self._lock:
+            number = next(n for n in range(100) if n not in self.running)
+            self.running[number] = self._start(number)
+
+    def leave(self) -> None:
+        """The last one is told to stop, for good."""
+        with self._lock:
+            process = self.running.pop(max(self.running))
+        self._terminate(process)
+
+    def any(self, rng: random.Random) -> "subprocess.Popen[bytes]":
+        """One that runs."""
+        with self._lock:
+            return self.running[rng.choice(sorted(self.running))]
+
+    def kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """SIGKILL; the supervisor starts another."""
+        self._hurt.add(process.pid)
+        process.kill()
+
+    def stop(self, process: "subprocess.Popen[bytes]") -> None:
+        """SIGTERM, and wait; the supervisor starts another."""
+        self._hurt.add(process.pid)
+        self._terminate(process)
+
+    @contextlib.contextmanager
+    def paused(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+        """SIGSTOP; SIGCONT at the end."""
+        with _paused(process.pid):
+            yield
+
+    def close(self) -> None:
+        """End all."""
+        self._over.set()
+        self._supervisor.join(PATIENCE)
+        for process in self.running.values():
+            process.kill()
+            process.wait(PATIENCE)
+
+    def finish(self) -> None:
+        """Tell all to stop, for good."""
+        while self.running:
+            self.leave()
+
+    def _terminate(self, process: "subprocess.Popen[bytes]") -> None:
+        process.terminate()
+        code = process.wait(PATIENCE)
+        if code != 0:
+            self.stopped_badly.append(code)
+
+    def _supervise(self) -> None:
+        while not self._over.wait(_AGAIN_SECONDS):
+            with self._lock:
+                gone = {n: p for n, p in self.running.items() if p.poll() is not None}
+                for number, process in gone.items():
+                    if process.pid not in self._hurt:
+                        self.ended.append(process.returncode)
+                    self.running[number] = self._start(number)
+
+    def _start(self, number: int) -> "subprocess.Popen[bytes]":
+        own = {"PANELSTREAM_WORKER_ADDRESS": f"127.0.0.1:{free_port()}"}
+        with (self.study.parent / f"worker{number}.log").open("ab") as out:
+            env = {**self.env, **own}
+            return _spawn(["worker"], self.study, env, out, self.command)
+
+
+def _spawn(
+    words: Sequence[str],
+    study: Path,
+    env: dict[str, str],
+    out: Any,
+    command: Sequence[str] = ("-m", "flows.cli"),
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, *command, *words, "--study", str(study)],
+        env=env,
+        stdout=out,
+        stderr=out,
+        cwd=ROOT,
+    )
+
+
+@contextlib.contextmanager
+def _paused(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
