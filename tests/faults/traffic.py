@@ -201,7 +201,7 @@ class Sender:
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._producer: AIOKafkaProducer | None = None
-        self._starting: "asyncio.Future[None]"
+        self._starting: asyncio.Future[None]
 
     def start(self) -> None:
         """Begin."""
