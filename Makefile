@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long check fix bench clean
+.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -40,6 +40,9 @@ test: $(READY)  ## every test but the long ones
 test-long: $(READY)  ## coverage of planted effects over 200 seeds, long properties
 	PANELSTREAM_EXAMPLES=500 $(RUN)/python -m pytest -m "long or not long"
 
+test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events
+	$(RUN)/python -m tests.faults
+
 check: $(READY)  ## style, types, layers, SQL; changes nothing
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
@@ -52,7 +55,9 @@ fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/sql
 
-bench: $(READY)  ## ratios against named peers, in one run on this machine
+bench: bench-ingest  ## ratios against named peers, in one run on this machine
+
+bench-ingest: $(READY)  ## the same for files and Kafka, and a worker's memory
 	$(RUN)/python -m bench
 
 clean:  ## remove what make made

@@ -218,8 +218,10 @@ def connect(dsn: str, clock: Clock = utc_now, writing: bool = False) -> Store:
 
     Raises `Unreachable` (exit code 5) naming what cannot be reached and why.
     """
-    # The driver would write a line of its own to the log of whoever asked.
-    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    # The driver and its HTTP client would write lines of their own, whole statements
+    # with them, to the log of whoever asked.
+    for name in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if dsn.startswith("chdb:") and endpoint.holder(Path(dsn.removeprefix("chdb://"))):
         raise Unreachable(_explain(dsn, RuntimeError()))
     soon: dict[str, Any] = {

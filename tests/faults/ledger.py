@@ -28,7 +28,7 @@ class Letter(NamedTuple):
     reason: str
     origin: str
     offset: int
-    index: int | None
+    at: int | None
 
 
 @dataclass

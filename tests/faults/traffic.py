@@ -201,6 +201,7 @@ class Sender:
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._producer: AIOKafkaProducer | None = None
+        self._starting: asyncio.Future[None]
 
     def start(self) -> None:
         """Begin."""
@@ -232,7 +233,8 @@ class Sender:
                 some = [next(stream) for _ in range(_AT_ONCE)]
                 await asyncio.gather(*[self._send(one) for one in some])
         finally:
-            await self._drop(self._producer)
+            if self._producer:
+                await self._drop(self._producer)
 
     async def _send(self, record: Record) -> None:
         """Until the broker says that it has it: it may have it twice then."""
@@ -263,11 +265,12 @@ class Sender:
             await asyncio.shield(self._starting)
         return producer
 
-    async def _drop(self, producer: AIOKafkaProducer | None) -> None:
-        if producer is not None and producer is self._producer:
-            self._producer = None
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.stop(), 5)
+    async def _drop(self, producer: AIOKafkaProducer) -> None:
+        if producer != self._producer:
+            return
+        self._producer = None
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(producer.stop(), 5)
 
 
 def enter(ledger: Ledger, record: Record, origin: str, offset: int) -> None:

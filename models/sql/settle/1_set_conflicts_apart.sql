@@ -1,4 +1,6 @@
 -- Of several contents under one (source, id) the first recorded stays; copy the others.
+-- What was set apart once stays apart, although it may come again with an earlier
+-- instant, from a writer that was held up: else neither would be left.
 insert into event_conflicts (
     source, id, event_type, function, participant_id, occurred_at, sent_at,
     received_at, recorded_at, schema_version, data
@@ -11,7 +13,30 @@ from (
         *,
         row_number() over (
             partition by source, id
-            order by recorded_at, cityHash64(participant_id, function, occurred_at, event_type, schema_version, data)
+            order by
+                (
+                    participant_id,
+                    function,
+                    occurred_at,
+                    source,
+                    id,
+                    event_type,
+                    schema_version,
+                    data
+                ) in (
+                    select
+                        participant_id,
+                        function,
+                        occurred_at,
+                        source,
+                        id,
+                        event_type,
+                        schema_version,
+                        data
+                    from event_conflicts
+                ),
+                recorded_at,
+                cityHash64(participant_id, function, occurred_at, event_type, schema_version, data)
         ) as place
     from events final
     where cityHash64(source, id) in (

@@ -133,6 +133,29 @@ def test_a_settled_conflict_sent_again(workspace: Make, store: Store) -> None:
     assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 1)
 
 
+def test_a_settled_conflict_from_a_writer_that_was_held_up(
+    workspace: Make, store: Store, clock: HandClock
+) -> None:
+    """It comes again with an earlier instant than the content that won: which stays."""
+    made = workspace()
+    for second, minute in ((10, 0), (20, 1)):
+        clock.now = studies.START + timedelta(seconds=second)
+        at = AT + timedelta(minutes=minute)
+        studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
+    store.settle()
+    clock.now = studies.START
+    late = stores.connect("chdb://memory", clock)
+    late._last = studies.START
+    held_up = studies.open_in(made.folder.path, late, clock)
+    at = AT + timedelta(minutes=1)
+    studies.send(held_up, [studies.event("story_viewed", "aki", at, id="e")])
+    late.close()
+    store.settle()
+    assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
+    found = counts(made)
+    assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 1)
+
+
 def test_the_same_id_of_two_sources(workspace: Make, store: Store) -> None:
     """An id belongs to its source; two sources may use the same one."""
     events = [
