@@ -6,6 +6,7 @@ as they know a server, while the real one makes a new password each time it star
 
 import asyncio
 import base64
+import re
 import threading
 from enum import Enum
 
@@ -13,6 +14,7 @@ HOST = "127.0.0.1"
 USER, PASSWORD = "panelstream", "x" * 32
 _PIECE = 1 << 16
 _HEAD = 2_000
+_INSERT = re.compile(rb"INSERT(?:\+|%20| )INTO", re.IGNORECASE)
 _REFUSAL = b"Code: 252. DB::Exception: Too many parts. (TOO_MANY_PARTS)\n"
 _ANSWER = (
     b"HTTP/1.1 500 Internal Server Error\r\nX-ClickHouse-Exception-Code: 252\r\n"
@@ -107,7 +109,7 @@ class _Line:
     async def ask(self, writer: asyncio.StreamWriter) -> None:
         while piece := await self.reader.read(_PIECE):
             if piece.startswith((b"POST", b"GET")):
-                self.inserting = b"INSERT" in piece[:_HEAD].upper()
+                self.inserting = bool(_INSERT.search(piece, 0, _HEAD))
             if self.inserting and self.proxy.mode is Mode.REFUSE_INSERTS:
                 self.writer.write(_ANSWER)
                 await self.writer.drain()
