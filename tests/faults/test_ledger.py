@@ -35,6 +35,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_short_run(folder: Path) -> None:
     """Thirty thousand events, eight faults: every id has the fate it should have."""
     outcome = drill.run(folder, schedule.SHORT, least=30_000, rate=400)
@@ -43,6 +44,7 @@ def test_short_run(folder: Path) -> None:
     assert not outcome.stopped_badly, told
 
 
+@pytest.mark.long
 def test_committing_first_loses(folder: Path) -> None:
     """The same harness finds the loss of a worker that commits before it writes.
 
