@@ -131,11 +131,14 @@ class Drill:
 
     @contextmanager
     def _killed_waiting(self) -> Iterator[None]:
-        """Killed with a batch in its hands that it cannot write."""
+        """Killed with batches in their hands that they cannot write, and killed again.
+
+        Whoever comes in between meets nothing but refusals.
+        """
         with self.warehouse.behaving(Mode.REFUSE_INSERTS):
+            self.workers.kill_all()
             yield
-            for process in list(self.workers.running.values()):
-                self.workers.kill(process)
+            self.workers.kill_all()
 
     def recover(self) -> float:
         """Seconds until all that was sent by now is committed."""
@@ -209,6 +212,7 @@ def run(
     with drill(folder, seed, command, say) as made:
         sender = Sender(made.stream.settings, Traffic(seed), made.ledger, rate)
         sender.start()
+        made.recover()  # by now the worker is at work
         made.suffer(faults)
         sender.finish(least)
         made.recover()

@@ -195,6 +195,12 @@ class Workers:
         self._hurt.add(process.pid)
         process.kill()
 
+    def kill_all(self) -> None:
+        """SIGKILL to each; the supervisor starts others."""
+        with self._lock:
+            for process in self.running.values():
+                self.kill(process)
+
     def stop(self, process: "subprocess.Popen[bytes]") -> None:
         """SIGTERM, and wait; the supervisor starts another."""
         self._hurt.add(process.pid)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 WORKER_KILLED = "worker killed"
 WORKER_STOPPED = "worker told to stop"
 WORKER_PAUSED = "worker paused"
-WORKER_KILLED_WAITING = "worker killed while the warehouse refuses"
+WORKER_KILLED_WAITING = "all workers killed while the warehouse refuses"
 WORKER_JOINS = "worker joins"
 WORKER_LEAVES = "worker leaves"
 BROKER_KILLED = "broker killed"
