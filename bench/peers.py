@@ -48,8 +48,10 @@ def compare(what: str, ours: Sequence[str], peer: Sequence[str], runs: int = 5) 
 def once(words: Sequence[str]) -> dict[str, float]:
     """Run one module and read what it measured of itself."""
     done = subprocess.run(
-        [sys.executable, "-m", *words], capture_output=True, text=True, check=True
+        [sys.executable, "-m", *words], capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        raise RuntimeError(f"{words[0]} failed:\n{done.stderr}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

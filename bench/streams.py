@@ -48,8 +48,13 @@ def measure_streams(events: int = EVENTS, singles: int = SINGLES) -> None:
 def _compare(address: str, topic: str, events: int, what: str, reach: str) -> None:
     words = (address, topic, str(events))
     ours = ("bench.take_with_panelstream", *words)
-    pair = compare(what, ours, ("bench.take_with_aiokafka", *words), runs=3)
-    show(f"Kafka, {what} → warehouse", "a bare aiokafka loop", pair, events, reach)
+    for sink, peer, aim in (
+        ("same", "a bare aiokafka loop with the same sink", reach),
+        ("unchecked", "one that inserts what was sent, unchecked", "–"),
+    ):
+        theirs = ("bench.take_with_aiokafka", *words, sink)
+        pair = compare(what, ours, theirs, runs=3)
+        show(f"Kafka, {what} → warehouse", peer, pair, events, aim)
 
 
 def _measure_memory(study: Path, address: str, events: int) -> None:

@@ -1,30 +1,37 @@
-"""The peer: aiokafka's own loop, fetch, insert, commit, into the embedded engine.
+"""The peer: aiokafka's own loop, fetch, write, commit, into the embedded engine.
 
-It checks no type, field or time, and keeps the platform's ids as they are. Arguments:
-address of Kafka, topic, number of events in it.
+Arguments: address of Kafka, topic, number of events in it, sink. The sink `same` is
+the one path of events, as the worker has it; `unchecked` inserts what was sent: it
+checks no type, field or time, and keeps the platform's ids as they are.
 """
 
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import clickhouse_connect
 import msgspec
 import pyarrow as pa
-from aiokafka import ConsumerRecord
-from clickhouse_connect.driver.client import Client
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from bench import kafka
 from bench.insert_with_clickhouse import TABLE
 from bench.taking import Taking
-from ingest import broker
+from ingest import broker, records
+from ingest.pipeline import Pipeline
+from ingest.pseudonymise import Pseudonyms
+from models import catalogue, store
 
 BYTES = 4 << 20
 """As many as a worker takes before it writes."""
 
 _COLUMNS = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype")
+Records = Sequence["ConsumerRecord[bytes, bytes]"]
+Sink = Callable[[Records], int]
 
 
 class Line(msgspec.Struct):
@@ -44,43 +51,72 @@ _LINES = msgspec.json.Decoder(list[Line])
 _LINE = msgspec.json.Decoder(Line)
 
 
-def main(address: str, topic: str, events: int) -> None:
+def main(address: str, topic: str, events: int, sink: str) -> None:
     """Take all events of a topic as a new group."""
     taking = Taking(events)
     with tempfile.TemporaryDirectory() as folder:
-        client = clickhouse_connect.get_client(dsn=f"chdb://{folder}/warehouse")
-        client.command(TABLE)
-        asyncio.run(_take(address, topic, client, taking))
-        client.close()
+        dsn = f"chdb://{folder}/warehouse"
+        opened = _same(dsn, topic) if sink == "same" else _unchecked(dsn)
+        with opened as write:
+            asyncio.run(_take(address, topic, write, taking))
     taking.report()
 
 
-async def _take(address: str, topic: str, client: Client, taking: Taking) -> None:
+@contextmanager
+def _same(dsn: str, topic: str) -> Iterator[Sink]:
+    warehouse = store.connect(dsn)
+    warehouse.migrate()
+    u2plus = catalogue.find("u2plus", Path())
+    people = Pseudonyms((b"k" * 32,), u2plus.namespace)
+    pipeline = Pipeline(u2plus, people, warehouse, store.utc_now)
+    yield lambda taken: pipeline.process(records.raw_events(topic, taken)).received
+    pipeline.close()
+
+
+@contextmanager
+def _unchecked(dsn: str) -> Iterator[Sink]:
+    client = clickhouse_connect.get_client(dsn=dsn)
+    client.command(TABLE)
+
+    def write(taken: Records) -> int:
+        rows = _table(taken)
+        client.insert_arrow("lines", rows)
+        return rows.num_rows
+
+    yield write
+    client.close()
+
+
+async def _take(address: str, topic: str, write: Sink, taking: Taking) -> None:
     consumer = broker.consumer(kafka.settings(address, topic, uuid4().hex))
     await consumer.start()
     try:
         done = False
         while not done:
-            records: list[ConsumerRecord[bytes, bytes]] = []
-            size = 0
-            while size < BYTES:
-                got = await consumer.getmany(timeout_ms=200, max_records=200)
-                if not got:
-                    break
-                for found in got.values():
-                    records.extend(found)
-                    size += sum(len(one.value or b"") for one in found)
-            if records:
-                stored = await asyncio.to_thread(_insert, client, records)
+            if taken := await _gather(consumer):
+                stored = await asyncio.to_thread(write, taken)
                 await consumer.commit()
                 done = taking.stored(stored)
     finally:
         await consumer.stop()
 
 
-def _insert(client: Client, records: Sequence[ConsumerRecord[bytes, bytes]]) -> int:
+async def _gather(consumer: "AIOKafkaConsumer[bytes, bytes]") -> Records:
+    taken: list[ConsumerRecord[bytes, bytes]] = []
+    size = 0
+    while size < BYTES:
+        got = await consumer.getmany(timeout_ms=200, max_records=200)
+        if not got:
+            break
+        for found in got.values():
+            taken.extend(found)
+            size += sum(len(one.value or b"") for one in found)
+    return taken
+
+
+def _table(taken: Records) -> pa.Table:
     lines: list[Line] = []
-    for record in records:
+    for record in taken:
         value = record.value or b""
         if value.startswith(b"["):
             lines.extend(_LINES.decode(value))
@@ -91,9 +127,8 @@ def _insert(client: Client, records: Sequence[ConsumerRecord[bytes, bytes]]) -> 
     }
     columns["time"] = columns["time"].cast(pa.timestamp("us", "UTC"))
     columns["data"] = pa.array([bytes(line.data).decode() for line in lines])
-    client.insert_arrow("lines", pa.table(columns))
-    return len(lines)
+    return pa.table(columns)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

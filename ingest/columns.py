@@ -6,11 +6,10 @@ against each other.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import compress
 
 import msgspec
 import numpy as np
@@ -46,7 +45,7 @@ _ARROW = {
 }
 _PYTHON: dict[str, type] = {"one_of": str, "slug": str, "integer": int, "boolean": bool}
 _BLOCK_BYTES = 4 << 20
-_OPEN, _CLOSE = b"{}"
+_NEWLINE, _OPEN, _CLOSE = b"\n{}"
 _TIME = DECODED.field("occurred_at").type
 _DATE = (
     r"(?:(?:19[7-9]\d|20\d\d)-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
@@ -85,33 +84,33 @@ class ColumnDecoder:
         Lines that Arrow could not read at all are set aside first, so that one
         bad line does not cost its neighbours the fast road.
         """
-        table = self._read(chunk)
-        if table is not None:
-            return self._accept(table, np.arange(table.num_rows))
-        lines = chunk.split(b"\n")
-        readable = list(map(self._is_readable, lines))
-        kept = np.flatnonzero(readable)
-        table = self._read(b"\n".join(compress(lines, readable)))
+        lines = Lines.of(chunk)
+        kept = lines.braced & lines.short
+        rows = np.flatnonzero(kept)
+        table = self._read(lines.text(kept), len(rows))
         if table is None:
-            return Columns(DECODED.empty_table(), np.arange(len(lines)))
-        columns = self._accept(table, kept)
-        unreadable = np.delete(np.arange(len(lines)), kept)
-        return Columns(columns.events, np.union1d(columns.left, unreadable))
+            rows = rows[[self._is_readable(lines.line(row)) for row in rows.tolist()]]
+            kept = np.isin(np.arange(len(kept)), rows)
+            table = self._read(lines.text(kept), len(rows))
+        if table is None:
+            return Columns(DECODED.empty_table(), np.arange(len(kept)))
+        columns = self._accept(table, rows)
+        return Columns(columns.events, np.union1d(columns.left, np.flatnonzero(~kept)))
 
-    def _read(self, chunk: bytes) -> pa.Table | None:
-        """Parse; None when a row would not be exactly one short line of UTF-8."""
-        lines = chunk.count(b"\n") + 1
-        if not _one_object_a_line(chunk, lines) or _some_line_is_long(chunk):
+    def _read(self, text: bytes, lines: int) -> pa.Table | None:
+        """Parse; None when a row would not be exactly one line of UTF-8."""
+        if not lines:
             return None
         try:
             table = pj.read_json(
-                pa.BufferReader(chunk),
-                read_options=pj.ReadOptions(block_size=_BLOCK_BYTES),
+                pa.BufferReader(text),
+                # The batches are what runs at the same time.
+                read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
                 parse_options=self._parse_options,
             )
         except pa.ArrowInvalid:
             return None
-        return table if table.num_rows == lines and _is_utf8(chunk) else None
+        return table if table.num_rows == lines and _is_utf8(text) else None
 
     @cached_property
     def _parse_options(self) -> pj.ParseOptions:
@@ -144,25 +143,36 @@ class ColumnDecoder:
             self._decode_envelope.decode(line)
         except UNREADABLE:
             return False
-        bounded = line[0] == _OPEN and line[-1] == _CLOSE
-        return bounded and len(line) <= MAX_EVENT_BYTES // 2 and _is_utf8(line)
+        return _is_utf8(line)
 
     def _accept(self, table: pa.Table, rows: np.ndarray) -> Columns:
         table = table.combine_chunks()
-        data = _struct_fields(table)
-        good = self._usual(table)
-        parts = list(self._by_type(table, data, good))
-        events = (
-            pa.concat_tables([part.events for part in parts])
-            if parts
-            else DECODED.empty_table()
+        types = table["type"].combine_chunks().dictionary_encode()
+        fits, data = self._data(_struct_fields(table), types)
+        good = fits & self._usual(table)
+        times = _times(table["time"], good)
+        good &= self._on_time(times)
+        events = pa.Table.from_arrays(
+            [
+                table["source"],
+                table["id"],
+                table["type"],
+                pa.array(
+                    map(self._function, types.dictionary.to_pylist()), pa.string()
+                ).take(types.indices),
+                table["subject"],
+                times,
+                pa.nulls(table.num_rows, _TIME),
+                pa.array(np.ones(table.num_rows, np.uint8)),
+                data,
+            ],
+            schema=DECODED,
         )
-        taken = (
-            np.concatenate([part.left for part in parts])
-            if parts
-            else np.array([], int)
-        )
-        return Columns(events, np.delete(rows, taken))
+        return Columns(events if good.all() else events.filter(good), rows[~good])
+
+    def _function(self, name: str | None) -> str:
+        rule = self.plain.get(name or "")
+        return (rule and rule.function) or ""
 
     def _usual(self, table: pa.Table) -> np.ndarray:
         checks = [
@@ -180,64 +190,78 @@ class ColumnDecoder:
         ]
         return np.asarray(np.logical_and.reduce([_mask(check) for check in checks]))
 
-    def _by_type(
-        self, table: pa.Table, data: dict[str, pa.Array], good: np.ndarray
-    ) -> Iterator[Columns]:
-        """Accepted events a type; `left` holds their row numbers within `table`."""
-        encoded = pc.dictionary_encode(table["type"].combine_chunks())
-        codes = np.asarray(pc.fill_null(encoded.indices, -1))
-        for code, name in enumerate(encoded.dictionary.to_pylist()):
+    def _on_time(self, times: pa.Array) -> np.ndarray:
+        earliest, latest = (pa.scalar(one, _TIME) for one in (EARLIEST, self.latest))
+        return _mask(
+            pc.and_(pc.greater_equal(times, earliest), pc.less_equal(times, latest))
+        )
+
+    def _data(
+        self, data: Mapping[str, pa.Array], types: pa.DictionaryArray
+    ) -> tuple[np.ndarray, pa.Array]:
+        """Rows whose data has what their type requires, and the canonical data."""
+        fits = np.zeros(len(types), bool)
+        texts = _same("{}", len(types))
+        codes = np.asarray(pc.fill_null(types.indices, -1))
+        absent = {name: _mask(pc.is_null(values)) for name, values in data.items()}
+        for code, name in enumerate(types.dictionary.to_pylist()):
             rule = self.plain.get(name)
-            if rule is not None and rule.subject and 1 in rule.versions:
-                rows = np.flatnonzero((codes == code) & good)
-                yield self._of_type(name, rule, table, data, rows)
+            if rule is None or not rule.subject or 1 not in rule.versions:
+                continue
+            own = codes == code
+            foreign = [absent[name] for name in data if name not in rule.data]
+            fits |= np.logical_and.reduce([own, *foreign])
+            if rule.data:
+                chosen = {field: data[field].filter(own) for field in rule.data}
+                fits[own] &= _fits(rule, chosen)
+                texts = pc.replace_with_mask(texts, own, _canonical(rule, chosen))
+        return fits, texts
 
-    def _of_type(
-        self,
-        name: str,
-        rule: EventType,
-        table: pa.Table,
-        data: dict[str, pa.Array],
-        rows: np.ndarray,
-    ) -> Columns:
-        rows = rows[_fits(rule, {field: one.take(rows) for field, one in data.items()})]
-        times = table["time"].take(rows).combine_chunks().cast(_TIME)
-        on_time = _mask(
-            pc.and_(
-                pc.greater_equal(times, pa.scalar(EARLIEST, _TIME)),
-                pc.less_equal(times, pa.scalar(self.latest, _TIME)),
-            )
+
+@dataclass(frozen=True)
+class Lines:
+    """Where the lines of a chunk are: from `starts` (included) to `stops` (not)."""
+
+    chunk: bytes
+    starts: np.ndarray
+    stops: np.ndarray
+
+    @classmethod
+    def of(cls, chunk: bytes) -> "Lines":
+        """The lines of a chunk; an empty one has one, which is empty."""
+        ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
+        return cls(chunk, np.append(0, ends + 1), np.append(ends, len(chunk)))
+
+    @property
+    def braced(self) -> np.ndarray:
+        """Those that start with { and end with }: no row can begin in another line."""
+        full = self.starts < self.stops
+        content = np.frombuffer(self.chunk or b"\n", np.uint8)
+        first = content[np.where(full, self.starts, 0)]
+        last = content[np.where(full, self.stops - 1, 0)]
+        braced: np.ndarray = full & (first == _OPEN) & (last == _CLOSE)
+        return braced
+
+    @property
+    def short(self) -> np.ndarray:
+        """Those far from the limit of length."""
+        short: np.ndarray = self.stops - self.starts <= MAX_EVENT_BYTES // 2
+        return short
+
+    def line(self, row: int) -> bytes:
+        """One line."""
+        return self.chunk[self.starts[row] : self.stops[row]]
+
+    def text(self, kept: np.ndarray) -> bytes:
+        """The kept lines; the chunk itself if that is all of them."""
+        if kept.all():
+            return self.chunk
+        edges = np.flatnonzero(np.diff(kept, prepend=False, append=False))
+        runs = edges.reshape(-1, 2)
+        return b"\n".join(
+            self.chunk[self.starts[first] : self.stops[behind - 1]]
+            for first, behind in runs
         )
-        rows, times = rows[on_time], times.filter(pa.array(on_time))
-        chosen = {field: data[field].take(rows) for field in rule.data if field in data}
-        events = pa.Table.from_arrays(
-            [
-                table["source"].take(rows),
-                table["id"].take(rows),
-                _same(name, len(rows)),
-                _same(rule.function or "", len(rows)),
-                table["subject"].take(rows),
-                times,
-                pa.nulls(len(rows), _TIME),
-                pa.array(np.ones(len(rows), np.uint8)),
-                _canonical(rule, chosen, len(rows)),
-            ],
-            schema=DECODED,
-        )
-        return Columns(events, rows)
-
-
-def _one_object_a_line(chunk: bytes, lines: int) -> bool:
-    """Every line starts with { and ends with }, so rows and lines cannot shift."""
-    ends = chunk.startswith(b"{") and chunk.endswith(b"}")
-    return ends and chunk.count(b"}\n{") == lines - 1
-
-
-def _some_line_is_long(chunk: bytes) -> bool:
-    """A line beyond the limit holds a whole half-sized block without a line's end."""
-    half = MAX_EVENT_BYTES // 2
-    starts = range(0, len(chunk) - half, half)
-    return any(chunk.find(b"\n", start, start + half) < 0 for start in starts)
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -247,7 +271,7 @@ def _is_utf8(chunk: bytes) -> bool:
         return False
 
 
-def _struct_fields(table: pa.Table) -> dict[str, pa.Array]:
+def _struct_fields(table: pa.Table) -> Mapping[str, pa.Array]:
     data = table["data"].combine_chunks()
     if not pa.types.is_struct(data.type):
         return {}
@@ -263,20 +287,18 @@ def _mask(check: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.asarray(pc.fill_null(check, False), dtype=bool)
 
 
-def _fits(rule: EventType, data: dict[str, pa.Array]) -> np.ndarray:
-    """Rows whose data has what the type requires and nothing else."""
-    checks = [
-        _field_fits(rule.data[name], values)
-        if name in rule.data
-        else _mask(pc.is_null(values))
-        for name, values in data.items()
-    ]
-    absent = [
-        one for name, one in rule.data.items() if name not in data and one.required
-    ]
-    if absent:
-        checks.append(np.zeros_like(checks[0] if checks else np.array([], bool)))
-    return np.logical_and.reduce(checks) if checks else np.array([], bool)
+def _times(texts: pa.ChunkedArray, good: np.ndarray) -> pa.Array:
+    """Instants of the good rows; null in the others, which might not parse."""
+    sure = texts.combine_chunks()
+    if not good.all():
+        sure = pc.if_else(good, sure, pa.scalar(None, pa.string()))
+    return sure.cast(_TIME)
+
+
+def _fits(rule: EventType, data: Mapping[str, pa.Array]) -> np.ndarray:
+    """Rows whose data has what the type requires, all in range."""
+    each = [_field_fits(rule.data[name], values) for name, values in data.items()]
+    return np.asarray(np.logical_and.reduce(each))
 
 
 def _field_fits(rule: FieldRule, values: pa.Array) -> np.ndarray:
@@ -298,10 +320,8 @@ def _same(text: str, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(text, pa.string()), rows)
 
 
-def _canonical(rule: EventType, data: dict[str, pa.Array], rows: int) -> pa.Array:
+def _canonical(rule: EventType, data: Mapping[str, pa.Array]) -> pa.Array:
     """What `ingest.decode.canonical` writes, for all rows of a type at once."""
-    if not data:
-        return _same("{}", rows)
     members = [_member(name, rule.data[name], data[name]) for name in sorted(data)]
     # Joined after an empty text, as rows without any member would be dropped.
     joined = pc.binary_join_element_wise("", *members, ",", null_handling="skip")

@@ -3,7 +3,7 @@
 import gzip
 import sys
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BufferedReader
@@ -76,15 +76,15 @@ def ingest(
 def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:
     """Cut a stream of bytes into batches of whole lines of about `size` bytes."""
     line, rest = 1, b""
-    for text in _gathered(blocks, size):
-        whole, newline, rest = _cut((rest + text).removeprefix(_BOM))
+    for some in _gathered(blocks, size):
+        whole, newline, rest = _cut([rest, *some])
         if newline:
-            yield RawEvents(name, line, whole)
+            yield RawEvents(name, line, _without_bom(whole, line))
             line += whole.count(b"\n") + 1
         elif len(rest) > size + MAX_EVENT_BYTES:
             rest = _OVERLONG
     if rest:
-        yield RawEvents(name, line, rest)
+        yield RawEvents(name, line, _without_bom(rest, line))
 
 
 def lines(
@@ -101,19 +101,28 @@ def lines(
                     yield number, line
 
 
-def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Blocks joined until they hold at least `size` bytes."""
-    gathered = bytearray()
+def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Blocks until they hold at least `size` bytes together; the last may hold less."""
+    gathered: list[bytes] = []
     for block in blocks:
-        gathered += block
-        if len(gathered) >= size:
-            yield bytes(gathered)
-            gathered.clear()
-    yield bytes(gathered)
+        gathered.append(block)
+        if sum(map(len, gathered)) >= size:
+            yield gathered
+            gathered = []
+    yield gathered
 
 
-def _cut(text: bytes) -> tuple[bytes, bytes, bytes]:
-    return text.rpartition(b"\n") if b"\n" in text else (b"", b"", text)
+def _cut(pieces: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
+    """The whole lines, the last line's end, and what follows it; copied once."""
+    *before, last = pieces
+    whole, newline, rest = last.rpartition(b"\n")
+    if newline:
+        return b"".join([*before, whole]), newline, rest
+    return b"".join(pieces).rpartition(b"\n")
+
+
+def _without_bom(text: bytes, line: int) -> bytes:
+    return text.removeprefix(_BOM) if line == 1 else text
 
 
 def _blocks(name: str, file: BinaryIO) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from ingest.decode import UNREADABLE
 from ingest.pipeline import RawEvents
 from models.events import Position, Reason, Rejection
 
+Buffer = bytes | msgspec.Raw
 Headers = Sequence[tuple[str, bytes | None]]
 
 OURS = "panelstream-"
@@ -46,11 +47,11 @@ class Record(Protocol):
 class _Lines:
     """Lines so far; `starts` and `places` tell of each record its first line."""
 
-    lines: list[bytes] = field(default_factory=list)
+    lines: list[Buffer] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     places: list[tuple[Position, bool]] = field(default_factory=list)
 
-    def add(self, position: Position, lines: Sequence[bytes], batch: bool) -> None:
+    def add(self, position: Position, lines: Sequence[Buffer], batch: bool) -> None:
         self.starts.append(len(self.lines))
         self.places.append((position, batch))
         self.lines.extend(lines)
@@ -118,7 +119,7 @@ def element(value: bytes | None, index: int | None) -> bytes | None:
         return None
 
 
-def _split(value: bytes | None, headers: Headers) -> tuple[list[bytes], bool]:
+def _split(value: bytes | None, headers: Headers) -> tuple[Sequence[Buffer], bool]:
     """The lines of a record's value, and whether it is a batch."""
     if value is None or not value.strip():
         raise _Unusable("not_json")
@@ -128,15 +129,16 @@ def _split(value: bytes | None, headers: Headers) -> tuple[list[bytes], bool]:
     return (_elements(value), True) if array else ([_one_line(value)], False)
 
 
-def _elements(value: bytes) -> list[bytes]:
+def _elements(value: bytes) -> Sequence[Buffer]:
+    """The elements of an array, as views of it."""
     try:
-        elements = list(map(bytes, _ELEMENTS.decode(value)))
+        elements = _ELEMENTS.decode(value)
     except UNREADABLE:
         raise _Unusable("not_json") from None
+    if b"\n" not in value:
+        return elements
     # In valid JSON a line's end stands between tokens only.
-    return (
-        [one.replace(b"\n", b" ") for one in elements] if b"\n" in value else elements
-    )
+    return [bytes(one).replace(b"\n", b" ") for one in elements]
 
 
 def _one_line(value: bytes) -> bytes:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -155,6 +156,8 @@ class Writer(faust.Service):
         self.consumer: AIOKafkaConsumer[bytes, bytes]
         self.producer: AIOKafkaProducer
         self._ended = asyncio.Event()
+        # Of several threads each would keep memory of its own for its largest batch.
+        self._thread = ThreadPoolExecutor(1)
 
     async def on_stop(self) -> None:
         """Wait until what was gathered is written, or cannot be for now."""
@@ -191,7 +194,7 @@ class Writer(faust.Service):
         for client in (self.consumer, self.producer):
             with contextlib.suppress(KafkaError, asyncio.TimeoutError):
                 await asyncio.wait_for(client.stop(), _COMMIT_SECONDS)
-        await asyncio.to_thread(self.pipeline.close)
+        await self.apart(self.pipeline.close)
 
     async def gather(self) -> Gathered:
         """Records until they are many, old, or the worker is told to stop."""
@@ -275,10 +278,10 @@ class Writer(faust.Service):
         if began - self.refreshed_at > _REFRESH_SECONDS:
             await self.insist(lambda: self.pipeline.refresh(), "warehouse")
             self.refreshed_at = began
-        raw = await asyncio.to_thread(
+        raw = await self.apart(
             records.raw_events, self.kafka.topic, gathered.records, gathered.unreadable
         )
-        prepared = await asyncio.to_thread(self.pipeline.prepare, raw)
+        prepared = await self.apart(self.pipeline.prepare, raw)
         if self.limit:
             self.limit.check(prepared.batch.counts)
         batch = await self.insist(lambda: self.pipeline.append(prepared), "warehouse")
@@ -294,12 +297,17 @@ class Writer(faust.Service):
         newest = pc.max(batch.events["occurred_at"]).as_py()
         self.metrics.stored(batch.counts, seconds, newest, time.time())
 
+    async def apart(self, work: Callable[..., Made], *given: Any) -> Made:
+        """Do heavy work in a thread, so that the group's heartbeats go on."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work, *given)
+
     async def insist(self, work: Callable[[], Made], party: str) -> Made | None:
         """Do something in a thread until it succeeds; None if told to stop meanwhile."""
         delay = _FIRST_DELAY
         while True:
             try:
-                made = await asyncio.to_thread(work)
+                made = await self.apart(work)
             except Exception as error:
                 self.metrics.retries.inc()
                 self.await_party(party, error)
@@ -310,7 +318,7 @@ class Writer(faust.Service):
                 return None
             await self.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY)
-            await asyncio.to_thread(self.reopen)
+            await self.apart(self.reopen)
 
     def await_party(self, party: str, error: Exception) -> None:
         """Say once that we wait; never what the error quotes."""
@@ -398,7 +406,7 @@ class Writer(faust.Service):
         """Learn what the warehouse holds; where that takes long, seldom."""
         began = time.monotonic()
         with contextlib.suppress(Exception):
-            self.metrics.holds(await asyncio.to_thread(self.pipeline.held))
+            self.metrics.holds(await self.apart(self.pipeline.held))
         self.counted_at = time.monotonic()
         self.count_cost = _COUNT_SHARE * (self.counted_at - began)
 

@@ -36,9 +36,10 @@ CONSUMER: Mapping[str, Any] = {
     # Waiting for the warehouse is no reason to lose the partitions: the client would
     # leave the group in silence. Whether a worker works is for its health page.
     "max_poll_interval_ms": 86_400_000,
-    # What is read ahead for a partition: bounds memory, and is 3,000 events or more.
-    "max_partition_fetch_bytes": 1 << 20,
-    "fetch_max_bytes": 8 << 20,
+    # What is read ahead for a partition: bounds memory, and is a batch or more, as
+    # events shrink to a tenth.
+    "max_partition_fetch_bytes": 512 << 10,
+    "fetch_max_bytes": 4 << 20,
     # A damaged record is a dead letter, not an event with other content.
     "check_crcs": True,
     # What a transaction of the sender took back has never happened.
