@@ -274,8 +274,9 @@ def _order(*keys: np.ndarray) -> np.ndarray:
     word = keys[0]
     for key, width in zip(keys[1:], bits[1:], strict=True):
         word = word << width | key
-    # As one number rows are sorted three times as fast.
-    return np.argsort(word)
+    # As one number rows are sorted twice as fast; stable, so that of an event sent
+    # twice in a batch the same one stays however it came.
+    return np.argsort(word, kind="stable")
 
 
 def _ranks(column: pa.ChunkedArray) -> np.ndarray:
