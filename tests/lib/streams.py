@@ -199,7 +199,8 @@ class Worker:
     def page(self, name: str) -> str:
         """One of its pages; empty while there is none."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}/{name}") as answer:
+            where = f"http://{self.address}/{name}"
+            with urllib.request.urlopen(where, timeout=5) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
