@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiokafka.errors
 import kafka.errors
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import TopicPartition
 
@@ -113,10 +114,19 @@ def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
     )
 
 
-def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
-    """A consumer of no group, to read a topic from its start to its end."""
-    return AIOKafkaConsumer(
-        settings.dead_topic, group_id=None, **settings.connection(), **CONSUMER
+def reader(settings: KafkaSettings, topic: str) -> AIOKafkaConsumer:
+    """A consumer of no group, to read a topic from its start, or at a place."""
+    return AIOKafkaConsumer(topic, group_id=None, **settings.connection(), **CONSUMER)
+
+
+def is_undecodable(error: Exception) -> bool:
+    """Whether a record cannot be decoded; else Kafka does not serve us.
+
+    What decompression raises is no Kafka error.
+    """
+    damaged = (CorruptRecordException, UnsupportedCodecError)
+    return isinstance(error, damaged) or not isinstance(
+        error, aiokafka.errors.KafkaError
     )
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.record.util import calc_crc32c
+from kafka.structs import TopicPartition
 
 from ingest import broker
 from models import store as stores
@@ -98,6 +99,11 @@ class Stream:
     def send_batch(self, *values: bytes) -> None:
         """Send records in one batch of Kafka's."""
         asyncio.run(_send_batch(self.settings, values))
+
+    def delete_before(self, offset: int) -> None:
+        """Delete the first records of partition 0, as retention does."""
+        with broker.admin(self.settings) as client:
+            client.delete_records({TopicPartition(self.topic, 0): offset})
 
     def received(self, topic: str) -> list[Any]:
         """All records of a topic."""
