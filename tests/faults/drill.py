@@ -27,12 +27,12 @@ from tests.faults.ledger import (
     Verdict,
     reconcile,
 )
-from tests.faults.parties import Broker, Warehouse, Workers, free_port, wait_for
+from tests.faults.parties import Broker, Warehouse, Workers, wait_for
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.schedule import Fault
 from tests.faults.traffic import Record, Sender, Traffic, enter
 from tests.lib import streams, studies
-from tests.lib.streams import Kafka, Stream
+from tests.lib.streams import Kafka, Stream, free_port
 
 TOPIC = "faults.events"
 PARTITIONS = 6

@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from models import endpoint
 from models import store as stores
 from models.store import Store
 from tests.faults.proxy import Mode, Proxy
-from tests.lib.streams import ROOT, Kafka, Worker
+from tests.lib.streams import ROOT, Kafka, Worker, free_port
 
 PATIENCE = 90.0
 _AGAIN_SECONDS = 1.0
@@ -31,12 +30,6 @@ def wait_for(check: Callable[[], Any], what: str, seconds: float = PATIENCE) -> 
         if time.monotonic() > end:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -233,6 +226,8 @@ class Workers:
             self.leave()
 
     def _terminate(self, process: "subprocess.Popen[bytes]") -> None:
+        if process.poll() is not None:
+            return  # killed a moment ago
         process.terminate()
         code = process.wait(PATIENCE)
         if code != 0:

@@ -43,6 +43,7 @@ class Kafka:
 
     port: int
     data: Path
+    extra: Path | None = None
 
     @property
     def address(self) -> str:
@@ -52,6 +53,7 @@ class Kafka:
     def run(self, action: str) -> None:
         """One action of deploy/kafka/kafka."""
         where = ["--port", str(self.port), "--data", str(self.data)]
+        where += ["--extra", str(self.extra)] if self.extra else []
         subprocess.run([sys.executable, str(SCRIPT), action, *where], check=True)
 
     def damage(self, topic: str, change: Callable[[bytearray], None]) -> None:
@@ -112,8 +114,7 @@ class Stream:
     @contextmanager
     def worker(self, *words: str, **env: str) -> "Iterator[Worker]":
         """A worker process; killed at the end if the test did not stop it."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         log = self.study.parent / f"worker{len(self.logs)}.log"
         self.logs.append(log)
         own = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
@@ -214,6 +215,12 @@ class Worker:
     def health(self) -> dict[str, Any]:
         """What its health page says."""
         return dict(json.loads(self.page("health") or "{}"))
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _command(*words: str) -> list[str]:
