@@ -178,13 +178,12 @@ def _remedy(settings: KafkaSettings, error: Exception) -> str:
         return "mend PANELSTREAM_KAFKA_CA_FILE, or _CERTIFICATE_FILE and _KEY_FILE"
     if isinstance(error, kafka.errors.BrokerResponseError):
         return "ask who runs the broker, or mend the settings of PANELSTREAM_KAFKA_…"
+    if isinstance(error, OSError):
+        return "start it (make kafka), or mend the address"
     if settings.security.protocol == "SSL":
         return "start it, or mend the address or PANELSTREAM_KAFKA_CERTIFICATE_FILE"
     if settings.security.protocol == "PLAINTEXT":
-        return (
-            "start it (make kafka), or mend the address or "
-            "PANELSTREAM_KAFKA_SECURITY_PROTOCOL"
-        )
+        return "start it, or mend the address or PANELSTREAM_KAFKA_SECURITY_PROTOCOL"
     return "start it, or mend the address"
 
 

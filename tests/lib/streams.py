@@ -84,9 +84,13 @@ class Stream:
         return KafkaSettings.from_values(Values(self.env, {}, self.study / ".env"))
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command on the study to its end."""
+        return self.call(*words, "--study", str(self.study))
+
+    def call(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command to its end."""
         return subprocess.run(
-            [*_command(*words), "--study", str(self.study)],
+            _command(*words),
             env=self.env,
             capture_output=True,
             text=True,
