@@ -59,6 +59,8 @@ def run(
 def _through_kafka(out: Path, show: "Display") -> None:
     from flows import relay
 
+    with open_workspace(out):
+        pass  # a warehouse that cannot be had is told before anything is sent
     sources = imports.event_files(out)
     with show.reading() as progress:
         relay.send(out, sources, progress)

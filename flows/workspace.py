@@ -53,7 +53,7 @@ def open_workspace(
     settings = Settings.from_environ(os.environ, path)
     folder = study.load(settings.study)
     address = endpoint.address(settings.study, settings.warehouse)
-    warehouse = store.connect(address, clock)
+    warehouse = store.connect(address, clock, setting=settings.warehouse_setting)
     try:
         warehouse.migrate()
         yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)

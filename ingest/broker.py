@@ -3,7 +3,9 @@
 kafka-python looks and makes topics; aiokafka moves records.
 """
 
+import asyncio
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 import aiokafka.errors
 import kafka.errors
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.conn import create_conn, get_ip_port_afi
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import TopicPartition
 
@@ -20,6 +24,11 @@ from models.kafka import CONSUMER, PRODUCER, KafkaSettings
 ERRORS = (kafka.errors.KafkaError, aiokafka.errors.KafkaError, OSError)
 """What the clients raise."""
 
+_NOT_SIGNED_IN = (
+    aiokafka.errors.AuthenticationFailedError,
+    aiokafka.errors.SaslAuthenticationFailed,
+    aiokafka.errors.UnsupportedSaslMechanismError,
+)
 _PATIENCE_MS = 10_000
 _SHOWN = ("retention.ms", "max.message.bytes", "min.insync.replicas")
 
@@ -49,7 +58,7 @@ def admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
             bootstrap_timeout_ms=_PATIENCE_MS,
         )
     except ERRORS as error:
-        raise unreachable(settings, error) from None
+        raise unreachable(settings, _why(settings) or error) from None
     try:
         yield client
     except ERRORS as error:
@@ -113,10 +122,19 @@ def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
     )
 
 
-def reader(settings: KafkaSettings) -> AIOKafkaConsumer:
-    """A consumer of no group, to read a topic from its start to its end."""
-    return AIOKafkaConsumer(
-        settings.dead_topic, group_id=None, **settings.connection(), **CONSUMER
+def reader(settings: KafkaSettings, topic: str) -> AIOKafkaConsumer:
+    """A consumer of no group, to read a topic from its start, or at a place."""
+    return AIOKafkaConsumer(topic, group_id=None, **settings.connection(), **CONSUMER)
+
+
+def is_undecodable(error: Exception) -> bool:
+    """Whether a record cannot be decoded; else Kafka does not serve us.
+
+    What decompression raises is no Kafka error.
+    """
+    damaged = (CorruptRecordException, UnsupportedCodecError)
+    return isinstance(error, damaged) or not isinstance(
+        error, aiokafka.errors.KafkaError
     )
 
 
@@ -127,16 +145,46 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 def unreachable(settings: KafkaSettings, error: Exception) -> Unreachable:
     """What happened, where the address was set, and what to do."""
-    kind = type(error).__name__
-    remedy = "start it (make kafka), or mend the address"
-    if isinstance(error, kafka.errors.BrokerResponseError):
-        remedy = "ask who runs the broker, or mend the settings of PANELSTREAM_KAFKA_…"
-    elif settings.security.protocol != "PLAINTEXT":
-        remedy += ", the certificate, or user and password"
     return Unreachable(
-        f"Kafka at {settings.address} does not serve us ({kind}); the address is from "
-        f"{settings.where}: {remedy}"
+        f"Kafka at {settings.address} does not serve us ({type(error).__name__}); the "
+        f"address is from {settings.where}: {_remedy(settings, error)}"
     )
+
+
+def _why(settings: KafkaSettings) -> Exception | None:
+    """Why we are not let in; the client that was to be let in only says timeout."""
+    try:
+        asyncio.run(_knock(settings))
+    except ERRORS as error:
+        return error
+    return None
+
+
+async def _knock(settings: KafkaSettings) -> None:
+    connection = settings.connection()
+    host, port, _ = get_ip_port_afi(connection.pop("bootstrap_servers")[0])
+    opened = await create_conn(
+        host, port, request_timeout_ms=_PATIENCE_MS, **connection
+    )
+    opened.close()
+
+
+def _remedy(settings: KafkaSettings, error: Exception) -> str:
+    if isinstance(error, _NOT_SIGNED_IN):
+        return (
+            "mend PANELSTREAM_KAFKA_SASL_USERNAME, _MECHANISM, or the password's file"
+        )
+    if isinstance(error, ssl.SSLError):
+        return "mend PANELSTREAM_KAFKA_CA_FILE, or _CERTIFICATE_FILE and _KEY_FILE"
+    if isinstance(error, kafka.errors.BrokerResponseError):
+        return "ask who runs the broker, or mend the settings of PANELSTREAM_KAFKA_…"
+    if isinstance(error, OSError):
+        return "start it (make kafka), or mend the address"
+    if settings.security.protocol == "SSL":
+        return "start it, or mend the address or PANELSTREAM_KAFKA_CERTIFICATE_FILE"
+    if settings.security.protocol == "PLAINTEXT":
+        return "start it, or mend the address or PANELSTREAM_KAFKA_SECURITY_PROTOCOL"
+    return "start it, or mend the address"
 
 
 def _missing(settings: KafkaSettings, names: list[str]) -> str:

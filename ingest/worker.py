@@ -26,11 +26,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
-    CorruptRecordException,
     IllegalStateError,
     KafkaError,
     MessageSizeTooLargeError,
-    UnsupportedCodecError,
 )
 
 from ingest import broker, records
@@ -228,11 +226,9 @@ class Writer(faust.Service):
         limit = 1 if place in self.careful else _AT_ONCE
         try:
             got = await self.consumer.getmany(place, max_records=limit)
-        except (CorruptRecordException, UnsupportedCodecError):
-            return await self.undecodable(place, gathered)
-        except KafkaError:
-            raise
-        except Exception:  # what decompression raises is no Kafka error
+        except Exception as error:
+            if not broker.is_undecodable(error):
+                raise
             return await self.undecodable(place, gathered)
         found = got.get(place, ())
         if found:

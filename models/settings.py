@@ -70,6 +70,7 @@ class Settings:
     warehouse: str
     pseudonym_key_file: Path
     warehouse_port: int = 0
+    warehouse_setting: str = f"{PREFIX}WAREHOUSE"
 
     @classmethod
     def from_environ(
@@ -82,20 +83,24 @@ class Settings:
         that is not NAME=value, or a name that has no place there.
         """
         folder = study or Path(environ.get(f"{PREFIX}STUDY", "."))
-        values = {**read_env(folder / ".env"), **environ}
+        values = Values.read(environ, folder)
         default = f"chdb://{(folder / 'warehouse').resolve()}"
-        key_file = values.get(
-            f"{PREFIX}PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key")
+        key_file = values.get("PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key"))
+        return cls(
+            folder,
+            values.get("WAREHOUSE", default),
+            Path(key_file),
+            _port(values),
+            values.where("WAREHOUSE"),
         )
-        named = values.get(f"{PREFIX}WAREHOUSE", default)
-        return cls(folder, named, Path(key_file), _port(values))
 
 
-def _port(values: Mapping[str, str]) -> int:
-    name = f"{PREFIX}WAREHOUSE_PORT"
-    text = values.get(name) or "0"
+def _port(values: Values) -> int:
+    text = values.get("WAREHOUSE_PORT", "0")
     if not text.isdecimal() or int(text) > 65535:
-        raise UsageError(f"{name} is not a port: 0 (a free one) to 65535")
+        raise UsageError(
+            f"{PREFIX}WAREHOUSE_PORT is not a port: 0 (a free one) to 65535"
+        )
     return int(text)
 
 

@@ -213,17 +213,23 @@ class Store:
         self._client.command(_read("changes", name), parameters=_bound(parameters))
 
 
-def connect(dsn: str, clock: Clock = utc_now, writing: bool = False) -> Store:
+def connect(
+    dsn: str,
+    clock: Clock = utc_now,
+    writing: bool = False,
+    setting: str = "PANELSTREAM_WAREHOUSE",
+) -> Store:
     """Open the warehouse at `dsn`; for `writing` a server must answer soon.
 
-    Raises `Unreachable` (exit code 5) naming what cannot be reached and why.
+    Raises `Unreachable` (exit code 5) naming what cannot be reached and why, and the
+    `setting` that names it.
     """
     # The driver and its HTTP client would write lines of their own, whole statements
     # with them, to the log of whoever asked.
     for name in ("clickhouse_connect", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if dsn.startswith("chdb:") and endpoint.holder(Path(dsn.removeprefix("chdb://"))):
-        raise Unreachable(_explain(dsn, RuntimeError()))
+        raise Unreachable(_explain(dsn, setting, RuntimeError()))
     soon: dict[str, Any] = {
         "send_receive_timeout": _WRITING_SECONDS,
         "connect_timeout": 5,
@@ -234,22 +240,21 @@ def connect(dsn: str, clock: Clock = utc_now, writing: bool = False) -> Store:
             dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS), **options
         )
     except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
-        raise Unreachable(_explain(dsn, error)) from None
+        raise Unreachable(_explain(dsn, setting, error)) from None
     return Store(client, clock)
 
 
-def _explain(dsn: str, error: Exception) -> str:
-    where = dsn.split("@")[-1]
+def _explain(dsn: str, setting: str, error: Exception) -> str:
+    where = dsn.split("@")[-1] or "an address without a host"
     if dsn.startswith("chdb:"):
         return (
             f"the warehouse {where} cannot be opened; another panelstream process may "
-            f"hold it: wait for it to end, or name another in PANELSTREAM_WAREHOUSE"
+            f"hold it: wait for it to end, or name another in {setting}"
         )
     if "AUTHENTICATION_FAILED" in str(error):
-        return f"the warehouse {where} refuses user or password (PANELSTREAM_WAREHOUSE)"
+        return f"the warehouse {where} refuses user or password; mend {setting}"
     return (
-        f"no warehouse answers at {where}; start it, or mend its address in "
-        f"PANELSTREAM_WAREHOUSE"
+        f"no warehouse answers at {where}; start it, or mend its address in {setting}"
     )
 
 

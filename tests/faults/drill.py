@@ -27,12 +27,12 @@ from tests.faults.ledger import (
     Verdict,
     reconcile,
 )
-from tests.faults.parties import Broker, Warehouse, Workers, free_port, wait_for
+from tests.faults.parties import Broker, Warehouse, Workers, wait_for
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.schedule import Fault
 from tests.faults.traffic import Record, Sender, Traffic, enter
 from tests.lib import streams, studies
-from tests.lib.streams import Kafka, Stream
+from tests.lib.streams import Kafka, Stream, free_port
 
 TOPIC = "faults.events"
 PARTITIONS = 6
@@ -131,14 +131,17 @@ class Drill:
 
     @contextmanager
     def _killed_waiting(self) -> Iterator[None]:
-        """Killed with batches in their hands that they cannot write, and killed again.
+        """Killed with events in their hands that the warehouse refuses; so too who follows.
 
-        Whoever comes in between meets nothing but refusals.
+        Nobody is killed before it says that it waits: a worker that commits first has
+        committed by then what it now loses. Those who follow find all that was sent
+        while the partitions of the killed waited for a new owner.
         """
         with self.warehouse.behaving(Mode.REFUSE_INSERTS):
-            self.workers.kill_all()
+            for _ in range(2):
+                wait_for(self.workers.waiting, "a worker waits for the warehouse")
+                self.workers.kill_all()
             yield
-            self.workers.kill_all()
 
     def recover(self) -> float:
         """Seconds until all that was sent by now is committed."""

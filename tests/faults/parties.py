@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from models import endpoint
 from models import store as stores
 from models.store import Store
 from tests.faults.proxy import Mode, Proxy
-from tests.lib.streams import ROOT, Kafka
+from tests.lib.streams import ROOT, Kafka, Worker, free_port
 
 PATIENCE = 90.0
 _AGAIN_SECONDS = 1.0
@@ -31,12 +30,6 @@ def wait_for(check: Callable[[], Any], what: str, seconds: float = PATIENCE) -> 
         if time.monotonic() > end:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -162,7 +155,7 @@ class Workers:
     study: Path
     env: dict[str, str]
     command: Sequence[str] = ("-m", "flows.cli")
-    running: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    running: dict[int, Worker] = field(default_factory=dict)
     ended: list[int] = field(default_factory=list)
     stopped_badly: list[int] = field(default_factory=list)
     _hurt: set[int] = field(default_factory=set)
@@ -182,13 +175,19 @@ class Workers:
     def leave(self) -> None:
         """The last one is told to stop, for good."""
         with self._lock:
-            process = self.running.pop(max(self.running))
-        self._terminate(process)
+            worker = self.running.pop(max(self.running))
+        self._terminate(worker.process)
 
     def any(self, rng: random.Random) -> "subprocess.Popen[bytes]":
         """One that runs."""
         with self._lock:
-            return self.running[rng.choice(sorted(self.running))]
+            return self.running[rng.choice(sorted(self.running))].process
+
+    def waiting(self) -> bool:
+        """Whether one of them holds events that the warehouse does not take."""
+        with self._lock:
+            workers = list(self.running.values())
+        return any(one.health().get("waiting_for") == "warehouse" for one in workers)
 
     def kill(self, process: "subprocess.Popen[bytes]") -> None:
         """SIGKILL; the supervisor starts another."""
@@ -196,10 +195,11 @@ class Workers:
         process.kill()
 
     def kill_all(self) -> None:
-        """SIGKILL to each; the supervisor starts others."""
+        """SIGKILL to each, and wait; the supervisor starts others."""
         with self._lock:
-            for process in self.running.values():
-                self.kill(process)
+            for worker in self.running.values():
+                self.kill(worker.process)
+                worker.process.wait(PATIENCE)
 
     def stop(self, process: "subprocess.Popen[bytes]") -> None:
         """SIGTERM, and wait; the supervisor starts another."""
@@ -216,9 +216,9 @@ class Workers:
         """End all."""
         self._over.set()
         self._supervisor.join(PATIENCE)
-        for process in self.running.values():
-            process.kill()
-            process.wait(PATIENCE)
+        for worker in self.running.values():
+            worker.process.kill()
+            worker.process.wait(PATIENCE)
 
     def finish(self) -> None:
         """Tell all to stop, for good."""
@@ -226,6 +226,8 @@ class Workers:
             self.leave()
 
     def _terminate(self, process: "subprocess.Popen[bytes]") -> None:
+        if process.poll() is not None:
+            return  # killed a moment ago
         process.terminate()
         code = process.wait(PATIENCE)
         if code != 0:
@@ -234,17 +236,21 @@ class Workers:
     def _supervise(self) -> None:
         while not self._over.wait(_AGAIN_SECONDS):
             with self._lock:
-                gone = {n: p for n, p in self.running.items() if p.poll() is not None}
-                for number, process in gone.items():
-                    if process.pid not in self._hurt:
-                        self.ended.append(process.returncode)
+                for number, worker in list(self.running.items()):
+                    code = worker.process.poll()
+                    if code is None:
+                        continue
+                    if worker.process.pid not in self._hurt:
+                        self.ended.append(code)
                     self.running[number] = self._start(number)
 
-    def _start(self, number: int) -> "subprocess.Popen[bytes]":
-        own = {"PANELSTREAM_WORKER_ADDRESS": f"127.0.0.1:{free_port()}"}
-        with (self.study.parent / f"worker{number}.log").open("ab") as out:
-            env = {**self.env, **own}
-            return _spawn(["worker"], self.study, env, out, self.command)
+    def _start(self, number: int) -> Worker:
+        address = f"127.0.0.1:{free_port()}"
+        env = {**self.env, "PANELSTREAM_WORKER_ADDRESS": address}
+        log = self.study.parent / f"worker{number}.log"
+        with log.open("ab") as out:
+            process = _spawn(["worker"], self.study, env, out, self.command)
+        return Worker(process, address, log)
 
 
 def _spawn(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 WORKER_KILLED = "worker killed"
 WORKER_STOPPED = "worker told to stop"
 WORKER_PAUSED = "worker paused"
-WORKER_KILLED_WAITING = "all workers killed while the warehouse refuses"
+WORKER_KILLED_WAITING = "all workers killed twice with refused events in hand"
 WORKER_JOINS = "worker joins"
 WORKER_LEAVES = "worker leaves"
 BROKER_KILLED = "broker killed"
@@ -74,7 +74,7 @@ def _fault(kind: str, rng: random.Random, longest: bool) -> Fault:
 
 SHORT: Sequence[Fault] = (
     Fault(WORKER_JOINS, 0),
-    Fault(WORKER_KILLED_WAITING, 3),
+    Fault(WORKER_KILLED_WAITING, 0),
     Fault(ANSWERS_LOST, 3),
     Fault(WAREHOUSE_KILLED, 1, recover=False),
     Fault(WORKER_STOPPED, 0),

@@ -35,7 +35,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.long
 def test_short_run(folder: Path) -> None:
     """Thirty thousand events, eight faults: every id has the fate it should have."""
     outcome = drill.run(folder, schedule.SHORT, least=30_000, rate=400)
@@ -44,14 +43,12 @@ def test_short_run(folder: Path) -> None:
     assert not outcome.stopped_badly, told
 
 
-@pytest.mark.long
 def test_committing_first_loses(folder: Path) -> None:
     """The same harness finds the loss of a worker that commits before it writes.
 
-    Everything is committed in the end, and nothing waits: lag proves nothing. The
-    seconds are those in which a worker gets the partitions of one that was killed.
+    Everything is committed in the end, and nothing waits: lag proves nothing.
     """
-    fault = Fault(schedule.WORKER_KILLED_WAITING, 25)
+    fault = Fault(schedule.WORKER_KILLED_WAITING, 0)
     outcome = drill.run(folder, [fault], least=4_000, rate=400, command=COMMIT_FIRST)
     assert outcome.verdict.lost
     assert not outcome.verdict.twice

@@ -1,7 +1,6 @@
 """One Kafka for the session; a study and a topic of its own for each test."""
 
 import itertools
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A broker on a free port."""
     for program in ("java", "mvn"):
         parts.require(program)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    broker = Kafka(port, tmp_path_factory.mktemp("kafka"))
+    broker = Kafka(streams.free_port(), tmp_path_factory.mktemp("kafka"))
     broker.run("start")
     yield broker
     broker.run("stop")

@@ -1,45 +1,95 @@
-"""What is wrong with Kafka is said in one line, with exit code 5."""
+"""What is wrong with Kafka or the warehouse is said in one line, with exit code 5."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
-import pytest
-
-from tests.lib.streams import Stream
+from tests.lib import studies
+from tests.lib.streams import Stream, until
 
 Streams = Callable[..., Stream]
 
+NOWHERE, NO_TOPIC = {"KAFKA": "127.0.0.1:1"}, {"KAFKA_TOPIC": "none"}
+NO_SERVER = {"WAREHOUSE": "http://u:secret@127.0.0.1:1"}
+SET = "(set in the environment)"
+WRONG: Sequence[tuple[dict[str, str], Sequence[str], str]] = [
+    ({"KAFKA": "nonsense"}, ["worker"], f"PANELSTREAM_KAFKA {SET}"),
+    ({"KAFKA": "nonsense"}, ["topics", "show"], f"PANELSTREAM_KAFKA {SET}"),
+    ({"KAFKA": "nonsense"}, ["dead-letters", "replay"], f"PANELSTREAM_KAFKA {SET}"),
+    ({"KAFKA": "nonsense"}, ["demo"], f"PANELSTREAM_KAFKA {SET}"),
+    (NOWHERE, ["worker"], f"127.0.0.1:1 does not serve us (ConnectionRefusedError); the address is from PANELSTREAM_KAFKA {SET}: start it"),
+    (NOWHERE, ["topics", "create"], "Kafka at 127.0.0.1:1 does not serve us"),
+    (NOWHERE, ["demo"], "Kafka at 127.0.0.1:1 does not serve us"),
+    (NO_TOPIC, ["worker"], "has no topic none, none.dead"),
+    (NO_TOPIC, ["topics", "show"], "panelstream topics create"),
+    ({"KAFKA_REPLICATION": "3", "KAFKA_TOPIC": "r"}, ["topics", "create"], "InvalidReplicationFactorError"),
+    ({"KAFKA_SASL_MECHANISM": "MAGIC"}, ["topics", "show"], "PLAIN, SCRAM-SHA-256"),
+    ({"WORKER_ADDRESS": "192.0.2.1:80"}, ["worker"], "PANELSTREAM_WORKER_ADDRESS"),
+    (NO_SERVER, ["worker"], f"at 127.0.0.1:1; start it, or mend its address in PANELSTREAM_WAREHOUSE {SET}"),
+    (NO_SERVER, ["dead-letters", "list"], f"PANELSTREAM_WAREHOUSE {SET}"),
+    (NO_SERVER, ["dead-letters", "replay"], f"PANELSTREAM_WAREHOUSE {SET}"),
+    (NO_SERVER, ["demo"], f"PANELSTREAM_WAREHOUSE {SET}"),
+    ({"WAREHOUSE": "nonsense"}, ["worker"], "no warehouse answers at nonsense"),
+]  # fmt: skip
+"""Settings, a command, and what it must say."""
 
-@pytest.mark.parametrize(
-    ("env", "words", "said"),
-    [
-        (
-            {"KAFKA": "nonsense"},
-            ["worker"],
-            "PANELSTREAM_KAFKA (set in the environment)",
-        ),
-        (
-            {"KAFKA": "127.0.0.1:1"},
-            ["worker"],
-            "Kafka at 127.0.0.1:1 does not serve us",
-        ),
-        ({"KAFKA_TOPIC": "none"}, ["worker"], "has no topic none, none.dead"),
-        ({"KAFKA_TOPIC": "none"}, ["topics", "show"], "panelstream topics create"),
-        (
-            {"KAFKA_REPLICATION": "3", "KAFKA_TOPIC": "r"},
-            ["topics", "create"],
-            "InvalidReplicationFactorError",
-        ),
-        ({"WORKER_ADDRESS": "192.0.2.1:80"}, ["worker"], "PANELSTREAM_WORKER_ADDRESS"),
-        ({"KAFKA_SASL_MECHANISM": "MAGIC"}, ["worker"], "PLAIN, SCRAM-SHA-256"),
-    ],
-)
-def test_one_line(
-    stream: Streams, env: dict[str, str], words: list[str], said: str
-) -> None:
-    """What, where it was set, what to do."""
+
+def test_wrong_settings(stream: Streams, tmp_path: Path) -> None:
+    """What it is, where it was set, what to do; each in a study of its own."""
     made = stream()
-    made.env.update({f"PANELSTREAM_{name}": env[name] for name in env})
-    done = made.run(*words)
-    assert done.returncode == 5
-    assert done.stderr.count("\n") == 1
-    assert said in done.stderr
+
+    def attempt(number: int) -> "subprocess.CompletedProcess[str]":
+        settings, words, _ = WRONG[number]
+        own = {"WAREHOUSE": f"chdb://{tmp_path / str(number) / 'warehouse'}"}
+        return run(made, tmp_path / str(number), {**own, **settings}, words)
+
+    with ThreadPoolExecutor(8) as pool:  # those that wait, wait together
+        done = list(pool.map(attempt, range(len(WRONG))))
+    for (_, _, said), ran in zip(WRONG, done, strict=True):
+        check(ran, said)
+
+
+def test_dead_letters_that_lie_in_kafka(stream: Streams, tmp_path: Path) -> None:
+    """Replay needs Kafka as soon as one of them came from there."""
+    made = stream()
+    made.send(b"nonsense")
+    made.drain()
+    for settings, said in (
+        (NOWHERE, "Kafka at 127.0.0.1:1 does not serve us"),
+        (NO_TOPIC, "has no topic none, none.dead"),
+    ):
+        check(run(made, tmp_path, settings, ["dead-letters", "replay"]), said)
+
+
+def test_a_warehouse_that_another_process_holds(
+    stream: Streams, tmp_path: Path
+) -> None:
+    """Worker, dead letters and demo say so, and that it may end; a worker holds it."""
+    made = stream()
+    said = "may hold it: wait for it to end, or name another in PANELSTREAM_WAREHOUSE"
+    with made.worker() as worker:
+        until(lambda: worker.health()["ready"], worker)
+        for words in (["worker"], ["dead-letters", "list"], ["demo"]):
+            check(run(made, tmp_path / words[0], {}, words), f"{said} {SET}")
+
+
+def run(
+    stream: Stream, folder: Path, settings: dict[str, str], words: Sequence[str]
+) -> "subprocess.CompletedProcess[str]":
+    """A command on a study in a folder; the stream's environment but for settings."""
+    env = {**stream.env, **{f"PANELSTREAM_{name}": settings[name] for name in settings}}
+    changed = replace(stream, env=env, study=folder / "study")
+    if list(words) == ["demo"]:
+        size = ["--participants", "20", "--waves", "2", "--through", "kafka"]
+        return changed.call("demo", *size, "--out", str(folder / "demo"))
+    studies.write(changed.study, studies.BASE)
+    return changed.run(*words)
+
+
+def check(ran: "subprocess.CompletedProcess[str]", said: str) -> None:
+    """One line, that says it and no password."""
+    assert (ran.returncode, ran.stderr.count("\n")) == (5, 1), ran.stderr
+    assert said in ran.stderr
+    assert "secret" not in ran.stderr

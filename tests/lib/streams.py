@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.record.util import calc_crc32c
+from kafka.structs import TopicPartition
 
 from ingest import broker
 from models import store as stores
@@ -42,6 +43,7 @@ class Kafka:
 
     port: int
     data: Path
+    extra: Path | None = None
 
     @property
     def address(self) -> str:
@@ -51,6 +53,7 @@ class Kafka:
     def run(self, action: str) -> None:
         """One action of deploy/kafka/kafka."""
         where = ["--port", str(self.port), "--data", str(self.data)]
+        where += ["--extra", str(self.extra)] if self.extra else []
         subprocess.run([sys.executable, str(SCRIPT), action, *where], check=True)
 
     def damage(self, topic: str, change: Callable[[bytearray], None]) -> None:
@@ -81,9 +84,13 @@ class Stream:
         return KafkaSettings.from_values(Values(self.env, {}, self.study / ".env"))
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command on the study to its end."""
+        return self.call(*words, "--study", str(self.study))
+
+    def call(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command to its end."""
         return subprocess.run(
-            [*_command(*words), "--study", str(self.study)],
+            _command(*words),
             env=self.env,
             capture_output=True,
             text=True,
@@ -99,6 +106,11 @@ class Stream:
         """Send records in one batch of Kafka's."""
         asyncio.run(_send_batch(self.settings, values))
 
+    def delete_before(self, offset: int) -> None:
+        """Delete the first records of partition 0, as retention does."""
+        with broker.admin(self.settings) as client:
+            client.delete_records({TopicPartition(self.topic, 0): offset})
+
     def received(self, topic: str) -> list[Any]:
         """All records of a topic."""
         return asyncio.run(_receive(self.settings, topic))
@@ -106,8 +118,7 @@ class Stream:
     @contextmanager
     def worker(self, *words: str, **env: str) -> "Iterator[Worker]":
         """A worker process; killed at the end if the test did not stop it."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         log = self.study.parent / f"worker{len(self.logs)}.log"
         self.logs.append(log)
         own = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
@@ -199,7 +210,8 @@ class Worker:
     def page(self, name: str) -> str:
         """One of its pages; empty while there is none."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}/{name}") as answer:
+            where = f"http://{self.address}/{name}"
+            with urllib.request.urlopen(where, timeout=5) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
@@ -207,6 +219,12 @@ class Worker:
     def health(self) -> dict[str, Any]:
         """What its health page says."""
         return dict(json.loads(self.page("health") or "{}"))
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _command(*words: str) -> list[str]:

@@ -9,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.columns import ColumnDecoder
-from ingest.decode import Decoder
 from ingest.pipeline import RawEvents, decode
 from models import catalogue
-from models.events import Event, Position, Rejection
+from tests.lib import intake
+from tests.lib.intake import CANARY
 
 RECEIVED_AT = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path(__file__).parents[2] / "examples" / "lifesnaps"
 CATALOGUE = catalogue.find("catalogue.yaml", FOLDER)
-CANARY = "canary-7f3a"
 
 usual = settings(
     derandomize=True,
@@ -101,42 +100,11 @@ lines = st.one_of(
 ).map(lambda line: line.replace(b"\n", b" "))
 
 
-def strictly(chunk):
-    """Every line by the strict decoder alone."""
-    decoder = Decoder(CATALOGUE, RECEIVED_AT)
-    return [
-        outcome
-        for number, line in enumerate(chunk, start=1)
-        if line.strip()
-        for outcome in decoder.decode(line, Position("f", number))
-    ]
-
-
-def rows(events):
-    """Events as comparable rows, in an order that arrival does not matter to."""
-    return sorted(
-        repr(
-            one._replace(occurred_at=_said(one.occurred_at), sent_at=_said(one.sent_at))
-        )
-        for one in events
-    )
-
-
-def _said(at):
-    """An instant as text, whichever class its zone is of."""
-    return at and at.isoformat()
-
-
 @usual
 @given(st.lists(lines, min_size=1, max_size=12))
 def test_chunk_gives_what_its_lines_give(chunk):
     """A chunk decodes to the events and rejections of its lines, one by one."""
-    expected = strictly(chunk)
-    decoded = decode(RawEvents("f", 1, b"\n".join(chunk)), CATALOGUE, RECEIVED_AT)
-    events = [Event(**row) for row in decoded.events.to_pylist()]
-    assert rows(events) == rows(e for e in expected if isinstance(e, Event))
-    rejections = [one for one in expected if isinstance(one, Rejection)]
-    assert sorted(map(repr, decoded.rejections)) == sorted(map(repr, rejections))
+    intake.check_chunk(chunk, CATALOGUE, RECEIVED_AT)
 
 
 @usual
