@@ -57,6 +57,7 @@ def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataF
         count_use(store, folder.study, name, rows, as_of),
         coverage.cover(folder.study, read_heartbeats(store, as_of)),
         answered,
+        as_of,
     )
 
 

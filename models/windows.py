@@ -26,9 +26,9 @@ def plan(
     `people`: participant_id, round, enrolled_on, consented_on, withdrawn_on (days,
     NaT: never). `answers`: participant_id, wave, responded_at (UTC), one row a wave
     answered, as `permitted` leaves them. Returns participant_id, round, wave,
-    wave_index, responded_at, the planned window (start_on, end_on) and the part of it
-    that consent allows to be looked at (seen_from, seen_until); NaT where there is no
-    window.
+    wave_index, responded_at, closes_before and withdrawn_on, the planned window
+    (start_on, end_on) and the part of it that consent allows to be looked at
+    (seen_from, seen_until); NaT where there is none.
     """
     rows = eligible(study, _taking_part(study, people))
     rows = _with_answers(rows, answers, study)
@@ -61,11 +61,19 @@ def permitted(
 
 
 def eligible(study: Study, people: pd.DataFrame) -> pd.DataFrame:
-    """People × the waves of their round, from enrolment until withdrawal."""
+    """People × the waves of their round, from enrolment and consent until withdrawal.
+
+    A wave that closed before somebody agreed was never theirs to answer; a row there
+    would stand for what was learnt later.
+    """
     waves = _waves(study.waves)
     rows = people.merge(waves, on="round")
-    since = rows["enrolled_on"].to_numpy(DAY)
-    origin = np.where(rows["calendar"], np.datetime64("0001-01-01"), since).astype(DAY)
+    enrolled = rows["enrolled_on"].to_numpy(DAY)
+    since = enrolled
+    if study.consent != "external":
+        since = np.maximum(since, rows["consented_on"].to_numpy(DAY))
+    origin = np.where(rows["calendar"], np.datetime64("0001-01-01"), enrolled)
+    origin = origin.astype(DAY)
     rows["opens_on"] = origin + rows["opens"].to_numpy("timedelta64[D]")
     rows["closes_before"] = origin + rows["closes"].to_numpy("timedelta64[D]")
     withdrawn = rows["withdrawn_on"].to_numpy(DAY)
