@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
-from models import endpoint, store, study
+from models import endpoint, store, study, views
 from models.catalogue import OWN_SOURCES
 from models.settings import Settings
 from models.store import Clock, Store, utc_now
@@ -56,6 +56,9 @@ def open_workspace(
     warehouse = store.connect(address, clock)
     try:
         warehouse.migrate()
+        warehouse.create_views(
+            views.statements(folder.catalogue, folder.study.timezone)
+        )
         yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)
     finally:
         warehouse.close()

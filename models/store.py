@@ -6,7 +6,7 @@ under `sql/`, one relation or query each, with values as typed parameters.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -93,7 +93,7 @@ class Store:
         self._client.close()
 
     def migrate(self) -> list[str]:
-        """Bring tables and views up to date; returns the migrations applied now."""
+        """Bring the tables up to date; returns the migrations applied now."""
         self._client.command(_read("migrations", "000_migrations"))
         applied = set(self.query("applied_migrations")["name"].to_pylist())
         pending = [name for name in _names("migrations") if name not in applied]
@@ -102,9 +102,12 @@ class Store:
             self._insert(
                 "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
             )
-        for name in _names("views"):
-            self._client.command(_read("views", name))
         return pending
+
+    def create_views(self, statements: Iterable[str]) -> None:
+        """Create views anew (`models.views.statements`)."""
+        for statement in statements:
+            self._client.command(statement)
 
     def append(self, batch: Batch) -> None:
         """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.

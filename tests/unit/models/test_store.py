@@ -38,23 +38,6 @@ def test_migrating_again_applies_nothing(store: Store) -> None:
     assert sorted(applied) == sorted(path.stem for path in folder.glob("*.sql"))
 
 
-def test_every_column_says_what_it_is(store: Store) -> None:
-    """Each column of each table has a comment that people can read."""
-    silent = store._client.query(
-        "SELECT table, name FROM system.columns"
-        " WHERE database = currentDatabase() AND comment = '' AND default_kind = ''"
-        " AND table IN (SELECT name FROM system.tables WHERE engine LIKE '%MergeTree')"
-    )
-    assert silent.result_rows == []
-
-
-def test_views_can_be_read(store: Store) -> None:
-    """Every view that readers are given works on an empty warehouse."""
-    folder = Path(stores.__file__).parent / "sql" / "views"
-    for path in sorted(folder.glob("*.sql")):
-        assert store._client.query(f"SELECT * FROM {path.stem}").result_rows == []  # noqa: S608 - our own names
-
-
 def test_instants_increase_while_the_clock_stands(
     store: Store, clock: HandClock
 ) -> None:
