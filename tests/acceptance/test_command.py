@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.lib.command import panelstream, succeed
@@ -63,6 +64,17 @@ def panel_bytes(study):
     """The panel as CSV."""
     succeed("panel", "--out", study / "panel.csv", "--study", study)
     return (study / "panel.csv").read_bytes()
+
+
+def test_panel_for_another_program_with_its_codebook(study):
+    """A Stata file, and a row of the codebook for each of its columns."""
+    words = ("--out", study / "new" / "panel.dta", "--codebook", study / "book.csv")
+    succeed("roster", study / "roster.csv", "--study", study)
+    assert "panel.dta: 120 rows" in succeed("panel", *words, "--study", study).out
+    book = pd.read_csv(study / "book.csv")
+    read = pd.read_stata(study / "new" / "panel.dta", convert_categoricals=False)
+    assert list(read) == book["stata_name"].tolist()
+    assert len(read) == 120
 
 
 def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path):
@@ -152,6 +164,8 @@ def test_answers_for_programs_are_json(study):
         (("query", "DROP TABLE events"), 2, "readonly"),
         (("query", "SELECT nonsense FROM platform_events"), 2, "nonsense"),
         (("panel", "--out", "p.csv", "--as-of", "yesterday"), 2, "--as-of"),
+        (("panel", "--out", "p.xls"), 2, "in .parquet or .csv or .dta or .sav"),
+        (("panel", "--out", "p.sav", "--codebook", "p.txt"), 2, "the name in .csv"),
         (("report", "nowhere"), 3, "panelstream analyse --out"),
         (("flows", "run", "nothing"), 2, "known: study"),
         (("ingest",), 2, "Missing argument"),

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from flows import panels
-from flows.results import write_panel
+from flows import formats, panels
 from flows.workspace import Workspace
 from models import store as stores
 from models.events import Counts
@@ -248,9 +247,7 @@ def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> 
 
 @SUITE
 @given(data=st.data())
-def test_replay(
-    data: st.DataObject, make: Make, clock: HandClock, tmp_path: Path
-) -> None:
+def test_replay(data: st.DataObject, make: Make, clock: HandClock) -> None:
     """Order, batches and repetition of what arrives leave the panel's bytes alone."""
     content, events, given_answers = data.draw(cases())
     written = []
@@ -260,8 +257,7 @@ def test_replay(
         arrivals[-1] = Arrival(arrivals[-1].events, tuple(given_answers))
         studies.arrive(workspace, clock, arrivals)
         panel = panels.build(workspace).by_window[window_of(workspace)]
-        write_panel(panel, tmp_path / "panel.parquet")
-        written.append((panel, (tmp_path / "panel.parquet").read_bytes()))
+        written.append((panel, as_parquet(workspace, panel)))
     (once, bytes_once), (replayed, bytes_replayed) = written
     pd.testing.assert_frame_equal(once, replayed)
     assert bytes_once == bytes_replayed
@@ -304,6 +300,11 @@ def test_counts_add_up(
     times = {one["id"]: datetime.fromisoformat(one["time"]) for one in events}
     assert {one["id"]: one["occurred_at"] for one in stored}.items() <= times.items()
     assert len({one["id"] for one in stored}) == len(stored) == found["stored"]
+
+
+def as_parquet(workspace: Workspace, panel: pd.DataFrame) -> bytes:
+    """The panel's bytes, which do not tell the as-of."""
+    return formats.parquet(formats.describe(workspace.folder, panel, studies.START))
 
 
 def window_of(workspace: Workspace) -> Window:

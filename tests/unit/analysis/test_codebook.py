@@ -32,8 +32,9 @@ def test_every_column_has_a_meaning(workspace: Callable[..., Workspace]) -> None
     """One row a column, in the panel's order; no meaning and no source is empty."""
     panel, book = described(workspace)
     assert book["column"].tolist() == list(panel)
-    assert book.loc[book["meaning"] == "", "column"].tolist() == []
-    assert book.loc[book["source"] == "", "column"].tolist() == []
+    for said in ("meaning", "unit", "source"):
+        assert book.loc[book[said] == "", "column"].tolist() == []
+    assert {"answered_next", "mood_total_previous", "story_count"} < set(book["column"])
 
 
 def test_how_much_is_missing(workspace: Callable[..., Workspace]) -> None:
@@ -52,3 +53,19 @@ def test_units_and_sources(workspace: Callable[..., Workspace]) -> None:
     assert rows.loc["story_count", "source"] == "events"
     assert rows.loc["mood_total", "source"] == "mood"
     assert "U2Friend stories" in rows.loc["story_self_report", "meaning"]
+    assert (
+        rows.loc["mood_total_previous", "meaning"]
+        == "one wave before: Mood: sum of 2 items"
+    )
+    assert rows.loc["mood_total_previous", "source"] == "mood"
+
+
+def test_codes_and_nulls_are_explained(workspace: Callable[..., Workspace]) -> None:
+    """What codes stand for, and what a missing value means wherever there can be one."""
+    panel, book = described(workspace)
+    rows = book.set_index("column")
+    assert rows.loc["answered", "values"] == "0 no; 1 yes"
+    assert rows.loc["gender", "values"].startswith("female Female; male Male; other")
+    assert rows.loc["story_frequency", "values"].endswith("5 almost every day")
+    may_be_null = book.loc[book["null"] != "", "column"]
+    assert {name for name in panel if panel[name].isna().any()} <= set(may_be_null)
