@@ -18,12 +18,12 @@ from analysis.estimates import Results
 from analysis.specifications import expand
 from flows import formats
 from flows.panels import Panels
+from flows.source import code_hash
 from flows.workspace import Workspace
 from models.errors import FileError
 from models.study import Study, StudyFolder, Window
 
 PRIVATE, PUBLIC = "private", "public"
-CODE = Path(__file__).parent.parent
 PINNED = (
     "clickhouse-connect",
     "chdb",
@@ -34,9 +34,6 @@ PINNED = (
     "pyreadstat",
     "statsmodels",
 )
-
-_PACKAGES = ("models", "ingest", "analysis", "flows")
-_SUFFIXES = {".py", ".sql", ".yaml", ".j2", ".css"}
 
 
 @dataclass(frozen=True)
@@ -155,18 +152,6 @@ def _remove(stale: Iterable[Path]) -> None:
     """What an earlier plan left would pass for part of these results."""
     for path in stale:
         path.unlink()
-
-
-def code_hash() -> str:
-    """One hash over the source of the packages, so that a changed line shows."""
-    files = sorted(
-        file
-        for package in _PACKAGES
-        for file in (CODE / package).rglob("*")
-        if file.suffix in _SUFFIXES
-    )
-    each = [f"{f.relative_to(CODE).as_posix()} {_hash(f.read_bytes())}" for f in files]
-    return _hash("\n".join(each).encode())
 
 
 def write_codebook(folder: StudyFolder, panel: pd.DataFrame, path: Path) -> None:
