@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.panel import lagged
 from analysis.specifications import previous
 from analysis.tables import FREQUENCIES
+from models import measures
 from models.instruments import Instrument, Item, self_reports
 from models.study import StudyFolder
 
@@ -174,6 +175,14 @@ def _use(folder: StudyFolder) -> Iterator[Entry]:
                 f"{one.null}, or there is no window",
                 one.values,
             )
+    for column in folder.measures:
+        yield Entry(
+            column.name,
+            f"{measures.label(column, folder.catalogue)}: {column.definition.meaning}",
+            column.definition.unit,
+            "events",
+            f"{column.definition.null}, or there is no window",
+        )
 
 
 def _scores(folder: StudyFolder) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """The panel: one row per enrolled, consented participant and wave, answered or not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from analysis.scoring import score
 from analysis.specifications import previous
 from models.coverage import Coverage
 from models.instruments import Instrument, self_reports
+from models.measures import Column
 from models.study import Study, StudyFolder
 from models.windows import days_to_instants
 
@@ -32,6 +33,8 @@ class Use:
 
     counts: Numbers
     days: Numbers
+    further: Mapping[str, Numbers] = field(default_factory=dict)
+    """Each column (rows,) of a further measure, as counted."""
 
 
 def build(
@@ -60,6 +63,11 @@ def build(
         )
         for suffix, values in measures.items():
             panel[f"{name}_{suffix}"] = values
+    for column in folder.measures:
+        cover = [coverage[name] for name in column.functions]
+        panel[column.name] = further(
+            column, use.further[column.name], cover, rows, study
+        )
     answered = panel[[*KEYS, "responded_at"]].merge(
         answers, on=[*KEYS, "responded_at"], how="left"
     )
@@ -93,12 +101,7 @@ def measure(
     over a window with excused gaps are prorated to the whole of it. The frequency
     codes are the survey's six answers, from active days a year of observed time.
     """
-    length = (seen[1] - seen[0]) / np.timedelta64(1, "D")
-    observed = coverage.observed.days_within(*seen)
-    excused = coverage.excused.days_within(*seen)
-    known = (observed > 0) & (observed + excused >= length * _ENOUGH)
-    observed = np.where(known, observed, np.nan)
-    scale = np.where(observed >= length * _ENOUGH, 1.0, length / observed)
+    observed, scale = _observed(coverage, seen)
     scale = np.where(whole, scale, np.nan)
     return {
         "count": counts * scale,
@@ -106,6 +109,42 @@ def measure(
         "days_per_week": days / observed * 7,
         "frequency": frequency(days / observed * YEAR_DAYS),
     }
+
+
+def further(
+    column: Column,
+    counted: Numbers,
+    coverage: Sequence[Coverage],
+    rows: pd.DataFrame,
+    study: Study,
+) -> Numbers:
+    """A further measure, NaN where consent or the log does not cover all of the window.
+
+    Use to date must be covered from where it begins. What is not prorated is not known
+    either where a gap in the log is excused. `coverage`: that of each function counted.
+    """
+    to_date = column.definition.to_date
+    since, start = ("since_on", "since_on") if to_date else ("start_on", "seen_from")
+    whole = (rows[since] == rows[start]) & (rows["end_on"] == rows["seen_until"])
+    seen = _instants(rows, study, start, "seen_until")
+    scales = np.array([_observed(one, seen)[1] for one in coverage]).max(axis=0)
+    known = whole.to_numpy() & (column.definition.prorated | (scales == 1))
+    return np.where(known, counted * scales, np.nan)
+
+
+def _observed(
+    coverage: Coverage, seen: tuple[np.ndarray, np.ndarray]
+) -> tuple[Numbers, Numbers]:
+    """Observed days of each window, and what scales a count over them to the window.
+
+    NaN where the log neither covers the window nor is excused.
+    """
+    length = (seen[1] - seen[0]) / np.timedelta64(1, "D")
+    observed = coverage.observed.days_within(*seen)
+    excused = coverage.excused.days_within(*seen)
+    known = (observed > 0) & (observed + excused >= length * _ENOUGH)
+    observed = np.where(known, observed, np.nan)
+    return observed, np.where(observed >= length * _ENOUGH, 1.0, length / observed)
 
 
 def frequency(days_a_year: Numbers) -> Numbers:

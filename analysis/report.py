@@ -384,7 +384,8 @@ def _reason(row: "pd.Series[Any]") -> str:
 def _more(row: "pd.Series[Any]") -> str:
     if row["transform"] == "log1p":
         return "one unit of log(1 + use) above what is usual for the same person"
-    return _MORE[row["measure"]]
+    more = f"one unit of {row['measure']} more than usual for the same person"
+    return _MORE.get(row["measure"], more.replace("_", " "))
 
 
 def _size(estimate: float, decimals: int) -> str:

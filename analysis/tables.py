@@ -22,6 +22,7 @@ from analysis.design import NotEstimable
 from analysis.design import build as design
 from analysis.disclosure import LEVEL, Floats
 from analysis.specifications import Specification, expand
+from models import measures
 from models.study import Disclosure, Study, StudyFolder, Window
 
 FREQUENCIES = (
@@ -102,7 +103,10 @@ def labels(folder: StudyFolder) -> dict[str, str]:
         for one in folder.instruments
         for scale in one.scales
     }
-    return {**functions, **scores}
+    further = {
+        one.name: measures.label(one, folder.catalogue) for one in folder.measures
+    }
+    return {**functions, **scores, **further}
 
 
 def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
@@ -531,12 +535,19 @@ def _behind(
         use = (
             pd.Series(made.regressors[:, at]).groupby(made.persons).agg(["min", "max"])
         )
-        used = int((use["max"] > 0).sum())
+        used = min(int((use["max"] > 0).sum()), _users(column.exposure, panel))
         changed = int((use["max"] > use["min"]).sum())
         which = (specification.specification, specification.outcome, column.exposure)
         yield (*which, "between"), used
         yield (*which, "pooled"), used
         yield (*which, "within"), changed
+
+
+def _users(exposure: str, panel: pd.DataFrame) -> int:
+    """People with any use of a function: of some measures 0 does not mean none."""
+    days = f"{exposure}_days"
+    used = panel[days] > 0 if days in panel else panel["participant_id"].notna()
+    return int(panel.loc[used, "participant_id"].nunique())
 
 
 def _released(

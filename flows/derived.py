@@ -70,6 +70,7 @@ def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
             "wave": pa.array(rows["wave"], pa.uint16()),
             "start_on": pa.array(rows["seen_from"].dt.date, pa.date32()),
             "end_on": pa.array(rows["seen_until"].dt.date, pa.date32()),
+            "since_on": pa.array(rows["since_on"].dt.date, pa.date32()),
         }
     )
 

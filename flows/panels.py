@@ -1,8 +1,8 @@
 """From the warehouse to panels: settle, plan the windows, count, join."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from time import sleep
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from analysis import answers, panel
 from analysis.panel import Use
 from flows import derived, projections
+from flows.measures import Windows, lost
 from flows.projections import Basis, Chunk
 from flows.source import code_hash
 from flows.workspace import Workspace
@@ -23,7 +24,6 @@ from models.store import SETTLING, Store
 from models.study import Study, Window
 
 _DAY = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,18 @@ class Snapshot:
         return panel.build(
             folder,
             rows,
-            count_use(store, folder.study, name, rows, self.as_of),
+            self._use(name, rows),
             self.coverage,
             self.answered,
             self.as_of,
         )
+
+    def _use(self, name: str, rows: pd.DataFrame) -> Use:
+        """Use in the windows that are called `name`: counted, less what was taken back."""
+        folder, store = self._workspace.folder, self._workspace.store
+        counted = count_use(store, folder.study, name, rows, self.as_of)
+        asked = Windows(store, folder, name, rows, self.as_of)
+        return replace(asked.standing(counted), further=asked.further())
 
 
 def build(
@@ -226,17 +233,9 @@ def count_use(
         return Use(empty, empty)
     first, last = planned["seen_from"].min().date(), planned["seen_until"].max().date()
     days = (last - first).days + 2
-    lost = [
-        (name, _micros(outage.start), _micros(outage.end))
-        for outage in study.outages
-        if outage.handling == "prorate"
-        for name in outage.functions
-    ]
     counted = store.query(
         "exposures",
-        lost=[name for name, _, _ in lost],
-        lost_from=[start for _, start, _ in lost],
-        lost_to=[end for _, _, end in lost],
+        **lost(study),
         panel=name,
         as_of=as_of,
         zone=study.timezone,
@@ -252,10 +251,6 @@ def count_use(
         _aligned(counted, "event_counts", rows, width),
         _aligned(counted, "active_days", rows, width),
     )
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _aligned(

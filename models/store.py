@@ -44,6 +44,8 @@ SETTLING = timedelta(seconds=10)
 _ENTERING = SETTLING / 2
 """How long after its instant a batch may be entered in the ledger."""
 _ATTEMPTS = 10
+_RELATIONS = ("withdrawn_acts", "used_days")
+"""Files of `sql/relations` that several queries read; a later one may read earlier."""
 _WRITING_SECONDS = 60
 """A write takes a second; a warehouse that is silent for so long is tried again."""
 
@@ -202,9 +204,15 @@ class Store:
 
     def query(self, name: str, **parameters: Any) -> pa.Table:
         """Run the query `sql/queries/<name>.sql` with typed parameters."""
-        return self._client.query_arrow(
-            _read("queries", name), parameters=_bound(parameters), use_strings=True
+        return self._rows(_read("queries", name), parameters)
+
+    def query_over_relations(self, name: str, **parameters: Any) -> pa.Table:
+        """The same for `sql/<name>.sql`, which reads the relations of `sql/relations`."""
+        relations = ",\n".join(
+            f"{one} as (\n{_read('relations', one)}\n)" for one in _RELATIONS
         )
+        text = _read(*name.split("/"))
+        return self._rows(f"with {relations}\n{text}", parameters)
 
     def select(self, sql: str) -> pa.Table:
         """Run a reader's own statement; nothing can be changed by it.
@@ -219,6 +227,11 @@ class Store:
             )
         except ClickHouseError as error:
             raise UsageError(_first_line(error)) from None
+
+    def _rows(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        return self._client.query_arrow(
+            sql, parameters=_bound(parameters), use_strings=True
+        )
 
     def next_instant(self) -> datetime:
         """The `recorded_at` of the next batch: the clock, but always later than the last."""

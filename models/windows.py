@@ -28,12 +28,13 @@ def plan(
     answered, as `permitted` leaves them. Returns participant_id, round, wave,
     wave_index, responded_at, closes_before and withdrawn_on, the planned window
     (start_on, end_on) and the part of it that consent allows to be looked at
-    (seen_from, seen_until); NaT where there is none.
+    (seen_from, seen_until); NaT where there is none. `since_on`: from when use counts
+    that is summed up to date.
     """
     rows = eligible(study, _taking_part(study, people))
     rows = _with_answers(rows, answers, study)
     rows = _with_window(rows, study, window)
-    return _with_consent(rows, study)
+    return _with_beginning(_with_consent(rows, study), study)
 
 
 def round_bounds(study: Study) -> list[tuple[int, date, date]]:
@@ -198,6 +199,13 @@ def _with_consent(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     seen_from = np.where(since > seen_from, since, seen_from).astype(DAY)
     seen_until = np.maximum(seen_until, seen_from)
     return rows.assign(seen_from=seen_from, seen_until=seen_until)
+
+
+def _with_beginning(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """From enrolment, or the person's first window if earlier; never before consent."""
+    first = rows.groupby(["participant_id", "round"])["start_on"].transform("min")
+    begins = np.fmin(rows["enrolled_on"].to_numpy(DAY), first.to_numpy(DAY))
+    return rows.assign(since_on=np.fmax(begins, _telemetry_from(rows, study)))
 
 
 def _telemetry_from(rows: pd.DataFrame, study: Study) -> np.ndarray:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.lib import studies
+from tests.lib import measures_oracle, studies
 from tests.lib.studies import Answer, Arrival
 
 FUNCTIONS = {
@@ -128,7 +128,9 @@ class Oracle:
                 use |= {"count": None, "days": None}
             for suffix, value in use.items():
                 row[f"{function}_{suffix}"] = value
-        return row
+        since = self.since(person, wave, window)
+        windows = measures_oracle.Windows(self, person.who, planned, seen, since)
+        return row | measures_oracle.further(self, person.who, windows)
 
     # Who takes part
 
@@ -271,13 +273,30 @@ class Oracle:
         start, end = planned
         if person.withdrawn_on:
             end = min(end, person.withdrawn_on)
-        if not self.external:
-            since = self.study["consent"].get("telemetry_from", "consent")
-            if since == "consent":
-                since = person.consented_on
-            if since != "retrospective":
-                start = max(start, since)
+        start = max(start, self.telemetry_from(person))
         return start, max(start, end)
+
+    def telemetry_from(self, person: Person) -> date:
+        """The first day of which use may be looked at."""
+        if self.external:
+            return date.min
+        since = self.study["consent"].get("telemetry_from", "consent")
+        if since == "consent":
+            since = person.consented_on
+        return date.min if since == "retrospective" else since
+
+    def since(self, person: Person, wave: Row, window: Any) -> date:
+        """From when use to date counts: enrolment, or the first window if earlier."""
+        number = wave.get("round", 1)
+        enrolled_on = self.enrolled_on(person, number)
+        assert enrolled_on is not None
+        mine = [
+            self.window(person, one, enrolled_on, window)
+            for one in self.study["waves"]
+            if one.get("round", 1) == number and self.is_in(person, one)
+        ]
+        begins = min([enrolled_on, *(one[0] for one in mine if one)])
+        return max(begins, self.telemetry_from(person))
 
     # How much use
 
@@ -290,11 +309,13 @@ class Oracle:
         recorded, excused = self.covered(function, seen)
         if recorded == 0 or recorded + excused < length:
             return nothing
+        gone = measures_oracle.taken_back(self, who)
         used_on = [
             self.day(one["time"])
             for one in self.log
             if one.get("subject") == who
             and FUNCTIONS.get(one["type"]) == function
+            and gone.get(one["id"], date.max) >= seen[1]
             and not holds(
                 self.coverage(function)[2], datetime.fromisoformat(one["time"])
             )
