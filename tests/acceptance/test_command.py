@@ -192,6 +192,38 @@ def test_mistake_in_the_study_file_has_its_line(study):
     )
 
 
+OUTAGE = """
+outages:
+  - {from: "2024-03-02T00:00Z", to: "2024-03-03T00:00Z", functions: [cycle]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("opens_on: 2024-04-08", "opens_on: 2024-01-28", "opens before wave 1 closes"),
+        ("timezone: Asia/Tokyo", "timezone: Asia/Tokio", "is not a time zone; write"),
+        ("functions: [sign_in", "functions: [signin", "did you mean 'sign_in'?"),
+        ("window: between_waves", "window: after_answers", "write between_waves"),
+        ("2024-03-03T00", "2024-03-01T00", "the outage ends before it begins"),
+        ("functions: [cycle]", "functions: [cycles]", "did you mean 'cycle'?"),
+    ],
+)
+def test_a_study_that_cannot_be_measured(study, old, new, says):
+    """File, line and remedy, before anything is opened, computed or written."""
+    path = study / "study.yaml"
+    good = path.read_text() + OUTAGE
+    assert good.count(old) == 1
+    path.write_text(good.replace(old, new))
+    ran = panelstream("panel", "--out", "panel.csv", cwd=study)
+    line = good.split(old)[0].count("\n") + 1
+    assert ran.code == 3
+    assert f"study.yaml:{line}: " in ran.err
+    assert says in ran.err
+    assert not (study / "panel.csv").exists()
+    assert not (study / "warehouse").exists()
+
+
 def test_warehouse_held_by_another_process_is_said(study):
     """Exit code 5, naming the place, the setting and the remedy."""
     ran = panelstream(

@@ -253,6 +253,7 @@ def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> 
     workspace.store.settle()
     for number in range(len(arrived)):
         panel = panels.build_one(workspace, window_of(workspace), studies.as_of(number))
+        assert not (panel["window_end"] > panel["responded_at"]).any()
         expected = Oracle(content, arrived, number).panel(content["exposure"]["window"])
         assert_same(studies.named(workspace, panel, PEOPLE), expected)
 
