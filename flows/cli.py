@@ -225,7 +225,7 @@ def panel(
     _ending("--codebook", codebook, [".csv"])
     with open_workspace(study) as workspace, show.working("Counting use"):
         folder = workspace.folder
-        built = panels.build(workspace, _instant(as_of))
+        built = panels.build(workspace, _instant(as_of), show.note)
         frame = built.by_window[folder.study.exposure.window]
         formats.write(formats.describe(folder, frame, built.as_of), out)
         if codebook:
@@ -248,8 +248,8 @@ def analyse(
 
     with open_workspace(study) as workspace:
         with show.working("Counting use"):
-            built = panels.build(workspace, _instant(as_of))
-        with show.fitting() as progress:
+            built = panels.build(workspace, _instant(as_of), show.note)
+        with show.steps("Fitting") as progress:
             analysis = results.analyse(workspace, built, progress)
         with show.working("Writing the report"):
             report = results.write(analysis, out)
@@ -324,6 +324,41 @@ def warehouse(
     limits = Limits(max_memory << 30, 1 << 30, max_body << 20, max_seconds)
     asked = settings.warehouse_port if port is None else port
     process.serve(settings.study, settings.warehouse, asked, limits, show.say)
+
+
+@app.command()
+def migrate(study: StudyOption = None) -> None:
+    """Bring the warehouse's tables and views up to date, as every other command does.
+
+    Example: [bold]panelstream migrate --study study1[/bold]
+    """
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        applied = workspace.migrated
+    show.say(f"applied {', '.join(applied) or 'nothing, all is up to date'}")
+
+
+@app.command()
+def rebuild(
+    study: StudyOption = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="Only this: exposure_windows, coverage or fact_exposure."),
+    ] = None,
+) -> None:
+    """Derive anew what is derived and kept; readers keep the old until it is complete.
+
+    Broken off, it goes on where it stood.
+    Example: [bold]panelstream rebuild --projection fact_exposure[/bold]
+    """
+    from flows import rebuild as rebuilding
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.steps("Rebuilding") as progress:
+        built = rebuilding.rebuild(workspace, projection, progress, show.note)
+    for one in built:
+        show.say(f"{one.projection}: as of {one.basis.as_of.isoformat()}")
 
 
 @app.command()

@@ -118,6 +118,13 @@ def newest(made: Iterable[Build]) -> Build | None:
     return max(finished, key=_age, default=None)
 
 
+def left_over(made: Sequence[Build]) -> list[Build]:
+    """The builds that were begun, not finished, and would not be older than the newest."""
+    holding = newest(made)
+    since = holding.basis.as_of if holding else NEVER
+    return [one for one in made if not one.finished and one.basis.as_of >= since]
+
+
 def superseded(
     made: Sequence[Build], finished_before: datetime, begun_before: datetime
 ) -> list[Build]:

@@ -1,7 +1,7 @@
 """The one place that wires: a study folder with its key and its warehouse, open."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,13 @@ from models.study import StudyFolder
 
 @dataclass(frozen=True)
 class Workspace:
-    """What commands and flows work on."""
+    """What commands and flows work on; `migrated` is what opening it applied."""
 
     folder: StudyFolder
     store: Store
     key_file: Path
     clock: Clock
+    migrated: Sequence[str] = ()
 
     @property
     def pseudonyms(self) -> Pseudonyms:
@@ -55,10 +56,11 @@ def open_workspace(
     address = endpoint.address(settings.study, settings.warehouse)
     warehouse = store.connect(address, clock)
     try:
-        warehouse.migrate()
+        migrated = warehouse.migrate()
         warehouse.create_views(
             views.statements(folder.catalogue, folder.study.timezone)
         )
-        yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)
+        key_file = settings.pseudonym_key_file
+        yield Workspace(folder, warehouse, key_file, clock, migrated)
     finally:
         warehouse.close()
