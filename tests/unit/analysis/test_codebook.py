@@ -19,7 +19,11 @@ def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.Dat
     made = workspace(
         instruments=["mood.yaml", "phq9", "function_use", "demographics"],
         covariates={"fixed": ["age", "gender"], "previous_wave": ["mood_total"]},
-        exposure={"window": {"lookback": 7}, "functions": ["story", "sign_in"]},
+        exposure={
+            "window": {"lookback": 7},
+            "functions": ["story", "reaction", "sign_in"],
+            "measures": ["longest_gap", "breadth", "by_kind"],
+        },
     )
     enrolled = [studies.event("enrolled", who, AT) for who in ("aki", "ben")]
     studies.send(made, enrolled)
@@ -34,7 +38,8 @@ def test_every_column_has_a_meaning(workspace: Callable[..., Workspace]) -> None
     assert book["column"].tolist() == list(panel)
     for said in ("meaning", "unit", "source"):
         assert book.loc[book[said] == "", "column"].tolist() == []
-    assert {"answered_next", "mood_total_previous", "story_count"} < set(book["column"])
+    kinds = {"answered_next", "mood_total_previous", "story_count", "breadth"}
+    assert {*kinds, "story_longest_gap", "reaction_given_like"} < set(book["column"])
 
 
 def test_how_much_is_missing(workspace: Callable[..., Workspace]) -> None:
