@@ -6,24 +6,21 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from time import sleep
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from analysis import answers, panel
 from analysis.panel import Use
 from flows import derived, projections
-from flows.measures import Windows, lost
+from flows.counting import count_use
+from flows.measures import Windows
 from flows.projections import Basis, Chunk
 from flows.source import code_hash
 from flows.workspace import Workspace
 from models import coverage, windows
 from models.coverage import Coverage
-from models.errors import PanelstreamError, UsageError
+from models.errors import UsageError
 from models.store import SETTLING, Store
 from models.study import Study, Window
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -220,52 +217,6 @@ def read_heartbeats(
     """Function, from and to of every heartbeat."""
     rows = store.query("heartbeats", as_of=as_of).to_pylist()
     return [(row["covered"], row["start"], row["end"]) for row in rows]
-
-
-def count_use(
-    store: Store, study: Study, name: str, rows: pd.DataFrame, as_of: datetime
-) -> Use:
-    """Events and active days of each function in each row's observable window."""
-    functions, width = list(study.exposure.functions), len(study.exposure.functions)
-    planned = derived.observable(rows)
-    empty = np.full((len(rows), width), np.nan)
-    if planned.empty:
-        return Use(empty, empty)
-    first, last = planned["seen_from"].min().date(), planned["seen_until"].max().date()
-    days = (last - first).days + 2
-    counted = store.query(
-        "exposures",
-        **lost(study),
-        panel=name,
-        as_of=as_of,
-        zone=study.timezone,
-        functions=functions,
-        offsets=[index * days for index in range(width)],
-        days=days,
-        bins=width * days,
-        first_on=first - _DAY,
-    )
-    if counted.num_rows != len(planned):
-        raise PanelstreamError("planned windows are gone; run 'panelstream rebuild'")
-    return Use(
-        _aligned(counted, "event_counts", rows, width),
-        _aligned(counted, "active_days", rows, width),
-    )
-
-
-def _aligned(
-    counted: pa.Table, column: str, rows: pd.DataFrame, width: int
-) -> np.ndarray:
-    """The query's arrays in the order of `rows`; NaN where a row has no window."""
-    found = pd.MultiIndex.from_arrays(
-        [counted["participant"].to_pandas(), counted["wave"].to_pandas()]
-    )
-    wanted = pd.MultiIndex.from_frame(rows[["participant_id", "wave"]])
-    values = np.asarray(counted[column].combine_chunks().flatten(), float).reshape(
-        -1, width
-    )
-    place = found.get_indexer(wanted)
-    return np.where((place >= 0)[:, None], values[place], np.nan)
 
 
 def _days(texts: pd.Series) -> pd.Series:
