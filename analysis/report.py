@@ -18,7 +18,7 @@ from analysis.disclosure import REDACTED
 from analysis.figures import Figure, decimals_for, number
 from analysis.judgement import NOT_ESTIMATED, VERDICTS
 from analysis.tables import Table
-from models.study import Disclosure, Study, StudyFolder
+from models.study import Disclosure, Study, StudyFolder, Window
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "report.html.j2"
@@ -230,19 +230,19 @@ _GROUPED_BY = {
 
 def render(
     study_folder: StudyFolder,
-    panel: pd.DataFrame,
+    panels: Mapping[Window, pd.DataFrame],
     estimates: pd.DataFrame,
     tests: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> Report:
     """The report and its tables.
 
-    `panel`: a row per participant and wave; `estimates`, `tests`: the columns of
+    `panels`: the panel of each window; `estimates`, `tests`: the columns of
     estimates.csv and tests.csv, exact; `manifest`: as_of, study_version, and
     where there are any plan_hash, data_hash, versions, counts, epochs.
     """
     study, labels = study_folder.study, tables.labels(study_folder)
-    built = tables.build(study_folder, panel, estimates, tests)
+    built = tables.build(study_folder, panels, estimates, tests)
     by_name = {one.name: one for one in built}
     planned = _frame(by_name, "estimates_confirmatory")
     html = (
@@ -384,7 +384,8 @@ def _reason(row: "pd.Series[Any]") -> str:
 def _more(row: "pd.Series[Any]") -> str:
     if row["transform"] == "log1p":
         return "one unit of log(1 + use) above what is usual for the same person"
-    return _MORE[row["measure"]]
+    more = f"one unit of {row['measure']} more than usual for the same person"
+    return _MORE.get(row["measure"], more.replace("_", " "))
 
 
 def _size(estimate: float, decimals: int) -> str:

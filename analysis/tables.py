@@ -8,7 +8,7 @@ what readers call them.
 The survey tables re-do those of JMIR Form Res 2021;5(9):e21348 with measured use.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,8 @@ from analysis.design import NotEstimable
 from analysis.design import build as design
 from analysis.disclosure import LEVEL, Floats
 from analysis.specifications import Specification, expand
-from models.study import Disclosure, Study, StudyFolder
+from models import measures
+from models.study import Disclosure, Study, StudyFolder, Window
 
 FREQUENCIES = (
     "never",
@@ -66,17 +67,18 @@ class Regression:
 
 def build(
     folder: StudyFolder,
-    panel: pd.DataFrame,
+    panels: Mapping[Window, pd.DataFrame],
     estimates: pd.DataFrame,
     tests: pd.DataFrame,
 ) -> tuple[Table, ...]:
     """Every table the panel and the estimates allow, in the report's order.
 
-    `panel`: a row per participant and wave; `estimates` and `tests`: the columns
-    of estimates.csv and tests.csv, exact. A table without rows is left out.
+    `panels`: a row per participant and wave, for each window of the study;
+    `estimates` and `tests`: the columns of estimates.csv and tests.csv, exact. A table without rows is left out.
     """
     study = folder.study
-    people = people_behind(estimates, panel, study)
+    panel = panels[study.exposure.window]
+    people = people_behind(estimates, panels, study)
     tables = (
         participant_flow(panel, study),
         use(panel, study),
@@ -101,7 +103,10 @@ def labels(folder: StudyFolder) -> dict[str, str]:
         for one in folder.instruments
         for scale in one.scales
     }
-    return {**functions, **scores}
+    further = {
+        one.name: measures.label(one, folder.catalogue) for one in folder.measures
+    }
+    return {**functions, **scores, **further}
 
 
 def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
@@ -211,15 +216,19 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
     return Table("self_report_agreement", title, caption, _stack(frames))
 
 
-def people_behind(estimates: pd.DataFrame, panel: pd.DataFrame, study: Study) -> Floats:
+def people_behind(
+    estimates: pd.DataFrame, panels: Mapping[Window, pd.DataFrame], study: Study
+) -> Floats:
     """How many people's use each estimate (rows,) rests on; NaN if not known.
 
     Of the people analysed, who use the exposure at all; for a within component,
-    whose use of it changes. Use is counted in the study's own window.
+    whose use of it changes; in the window of the specification.
     """
     keys = ("specification", "outcome", "exposure", "component")
     known = {
-        key: people for one in expand(study) for key, people in _behind(one, panel)
+        key: people
+        for one in expand(study)
+        for key, people in _behind(one, panels[one.window])
     }
     rows = zip(*(estimates[c] for c in keys), strict=True)
     return np.array([known.get(row, np.nan) for row in rows], dtype=float)
@@ -526,12 +535,19 @@ def _behind(
         use = (
             pd.Series(made.regressors[:, at]).groupby(made.persons).agg(["min", "max"])
         )
-        used = int((use["max"] > 0).sum())
+        used = min(int((use["max"] > 0).sum()), _users(column.exposure, panel))
         changed = int((use["max"] > use["min"]).sum())
         which = (specification.specification, specification.outcome, column.exposure)
         yield (*which, "between"), used
         yield (*which, "pooled"), used
         yield (*which, "within"), changed
+
+
+def _users(exposure: str, panel: pd.DataFrame) -> int:
+    """People with any use of a function: of some measures 0 does not mean none."""
+    days = f"{exposure}_days"
+    used = panel[days] > 0 if days in panel else panel["participant_id"].notna()
+    return int(panel.loc[used, "participant_id"].nunique())
 
 
 def _released(

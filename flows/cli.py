@@ -6,6 +6,7 @@ Heavy libraries are imported inside the commands, so that help is immediate.
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -203,24 +204,32 @@ def responses(
 @app.command()
 def panel(
     out: Annotated[
-        Path, typer.Option("--out", help="File to write: .parquet or .csv.")
+        Path,
+        typer.Option("--out", help="File to write: .parquet, .csv, .dta or .sav."),
     ],
     study: StudyOption = None,
     as_of: AsOfOption = None,
+    codebook: Annotated[
+        Path | None,
+        typer.Option(help="CSV to write what each column means to."),
+    ] = None,
 ) -> None:
-    """Write the panel: one row per participant and wave.
+    """Write the panel, one row per participant and wave, as Parquet, CSV, Stata or SPSS.
 
-    Example: [bold]panelstream panel --out panel.csv[/bold]
+    Example: [bold]panelstream panel --out panel.dta --codebook codebook.csv[/bold]
     """
-    from flows import panels, results
+    from flows import formats, panels, results
     from flows.workspace import open_workspace
 
-    if out.suffix not in (".parquet", ".csv"):
-        raise UsageError(f"--out {out}: end the name in .parquet or .csv")
+    _ending("--out", out, formats.WRITERS)
+    _ending("--codebook", codebook, [".csv"])
     with open_workspace(study) as workspace, show.working("Counting use"):
-        built = panels.build(workspace, _instant(as_of))
-        frame = built.by_window[workspace.folder.study.exposure.window]
-        results.write_panel(frame, out)
+        folder = workspace.folder
+        built = panels.build(workspace, _instant(as_of), show.note)
+        frame = built.by_window[folder.study.exposure.window]
+        formats.write(formats.describe(folder, frame, built.as_of), out)
+        if codebook:
+            results.write_codebook(folder, frame, codebook)
     show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")
 
 
@@ -239,8 +248,8 @@ def analyse(
 
     with open_workspace(study) as workspace:
         with show.working("Counting use"):
-            built = panels.build(workspace, _instant(as_of))
-        with show.fitting() as progress:
+            built = panels.build(workspace, _instant(as_of), show.note)
+        with show.steps("Fitting") as progress:
             analysis = results.analyse(workspace, built, progress)
         with show.working("Writing the report"):
             report = results.write(analysis, out)
@@ -315,6 +324,41 @@ def warehouse(
     limits = Limits(max_memory << 30, 1 << 30, max_body << 20, max_seconds)
     asked = settings.warehouse_port if port is None else port
     process.serve(settings.study, settings.warehouse, asked, limits, show.say)
+
+
+@app.command()
+def migrate(study: StudyOption = None) -> None:
+    """Bring the warehouse's tables and views up to date, as every other command does.
+
+    Example: [bold]panelstream migrate --study study1[/bold]
+    """
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        applied = workspace.migrated
+    show.say(f"applied {', '.join(applied) or 'nothing, all is up to date'}")
+
+
+@app.command()
+def rebuild(
+    study: StudyOption = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="Only this: exposure_windows, coverage or fact_exposure."),
+    ] = None,
+) -> None:
+    """Derive anew what is derived and kept; readers keep the old until it is complete.
+
+    Broken off, it goes on where it stood.
+    Example: [bold]panelstream rebuild --projection fact_exposure[/bold]
+    """
+    from flows import rebuild as rebuilding
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.steps("Rebuilding") as progress:
+        built = rebuilding.rebuild(workspace, projection, progress, show.note)
+    for one in built:
+        show.say(f"{one.projection}: as of {one.basis.as_of.isoformat()}")
 
 
 @app.command()
@@ -454,6 +498,11 @@ def main() -> None:
             raise
         show.error(_defect(error))
         sys.exit(1)
+
+
+def _ending(option: str, path: Path | None, known: Iterable[str]) -> None:
+    if path and path.suffix not in known:
+        raise UsageError(f"{option} {path}: end the name in {' or '.join(known)}")
 
 
 def _instant(text: str | None) -> Any:

@@ -53,6 +53,10 @@ class Display:
         """One line of result."""
         self.out.print(line, markup=False)
 
+    def note(self, line: str) -> None:
+        """One line about what is going on."""
+        self.err.print(line, markup=False)
+
     def error(self, line: str) -> None:
         """One line of trouble."""
         self.err.print(f"panelstream: {line}", markup=False, style="red")
@@ -76,10 +80,10 @@ class Display:
             yield advance
 
     @contextmanager
-    def fitting(self) -> Iterator[Callable[[int, int], None]]:
-        """Progress over specifications."""
+    def steps(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Progress over work of so many steps."""
         with self._progress(BarColumn(), MofNCompleteColumn()) as progress:
-            task = progress.add_task("Fitting", total=None)
+            task = progress.add_task(what, total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
 
     @contextmanager

@@ -1,14 +1,14 @@
 """The one place that wires: a study folder with its key and its warehouse, open."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
-from models import endpoint, store, study
+from models import endpoint, store, study, views
 from models.catalogue import OWN_SOURCES
 from models.settings import Settings
 from models.store import Clock, Store, utc_now
@@ -17,12 +17,13 @@ from models.study import StudyFolder
 
 @dataclass(frozen=True)
 class Workspace:
-    """What commands and flows work on."""
+    """What commands and flows work on; `migrated` is what opening it applied."""
 
     folder: StudyFolder
     store: Store
     key_file: Path
     clock: Clock
+    migrated: Sequence[str] = ()
 
     @property
     def pseudonyms(self) -> Pseudonyms:
@@ -55,7 +56,11 @@ def open_workspace(
     address = endpoint.address(settings.study, settings.warehouse)
     warehouse = store.connect(address, clock, setting=settings.warehouse_setting)
     try:
-        warehouse.migrate()
-        yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)
+        migrated = warehouse.migrate()
+        warehouse.create_views(
+            views.statements(folder.catalogue, folder.study.timezone)
+        )
+        key_file = settings.pseudonym_key_file
+        yield Workspace(folder, warehouse, key_file, clock, migrated)
     finally:
         warehouse.close()

@@ -5,7 +5,7 @@ named here rejects its event, so free text can never enter the warehouse.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,16 +14,32 @@ from pydantic import Field, model_validator
 
 from models import yaml_files
 from models.instants import parse_instant
-from models.yaml_files import Frozen
+from models.yaml_files import Document, Frozen, Location
 
 SHIPPED = Path(__file__).parent / "catalogues"
 STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
+ALL_EVENTS = "platform_events"
+"""The view of every event, from which a catalogue's views choose."""
+EVENT_COLUMNS = (
+    "participant_id",
+    "event_type",
+    "function",
+    "occurred_at",
+    "occurred_on",
+    "received_at",
+    "recorded_at",
+    "source",
+    "id",
+    "data",
+)
+"""Columns of that view; no field may be called like one."""
 OWN_SOURCES = ("panelstream.roster",)
 """Sources that panelstream itself writes under, for example from a roster file."""
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _SAFE = re.compile(r"[A-Za-z0-9_. +-]+")
-Name = str
+_COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+_VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
 
 
 class FieldRule(Frozen):
@@ -37,6 +53,8 @@ class FieldRule(Frozen):
     low: int = -(2**53)
     high: int = 2**53
     required: bool = True
+    comment: str = ""
+    """What it says, with its unit; stands at the column of a view."""
 
     @model_validator(mode="after")
     def _choices_are_plain(self) -> "FieldRule":
@@ -74,6 +92,15 @@ class EventType(Frozen):
     """False for what is about the log itself and names nobody, as a heartbeat."""
     versions: tuple[int, ...] = (1,)
     data: dict[str, FieldRule] = {}
+    withdraws: str | None = None
+    """The type whose latest act with the same field values it takes back."""
+
+
+class EventView(Frozen):
+    """A view that readers get: the events of some types, a column for each field."""
+
+    types: tuple[str, ...] = Field(min_length=1)
+    comment: str = Field(min_length=1)
 
 
 class Catalogue(Frozen):
@@ -86,6 +113,7 @@ class Catalogue(Frozen):
     functions: list[str]
     labels: dict[str, dict[str, str]] = {}
     types: dict[str, EventType]
+    views: dict[str, EventView] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> "Catalogue":
@@ -113,6 +141,13 @@ class Catalogue(Frozen):
             f: rule.kind for one in self.types.values() for f, rule in one.data.items()
         }
 
+    @property
+    def withdrawals(self) -> Mapping[str, str]:
+        """The types of act that take another back, each with the type it takes back."""
+        return {
+            name: one.withdraws for name, one in self.types.items() if one.withdraws
+        }
+
     def label(self, function: str, language: str = "en") -> str:
         """What readers call a function."""
         return self.labels.get(function, {}).get(language, function)
@@ -128,9 +163,52 @@ def find(name: str, folder: Path) -> Catalogue:
     The study's own event types (`study.*`) belong to every catalogue.
     """
     path = yaml_files.locate(name, folder, SHIPPED)
-    catalogue = yaml_files.read(path, Catalogue).value
+    document = yaml_files.read(path, Catalogue)
+    _check_withdrawals(document)
+    _check_views(document)
+    catalogue = document.value
     study = yaml_files.read(STUDY_EVENTS, _StudyEvents).value
     return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
+
+
+def _check_withdrawals(document: Document[Catalogue]) -> None:
+    types = document.value.types
+    for name, taken in document.value.withdrawals.items():
+        place = ["types", name, "withdraws"]
+        _check_type(document, place, taken)
+        one, other = types[name], types[taken]
+        if _fields(one) != _fields(other) or not (one.subject and other.subject):
+            raise document.error(place, f"give {name} the fields of {taken}")
+        if one.function or other.withdraws:
+            raise document.error(
+                place, "what takes an act back is no act itself: give it no function"
+            )
+
+
+def _check_views(document: Document[Catalogue]) -> None:
+    types = document.value.types
+    for name, view in document.value.views.items():
+        place = ["views", name]
+        if not _VIEW.fullmatch(name) or name == ALL_EVENTS:
+            problem = f"call it <something>_events, and not {ALL_EVENTS}"
+            raise document.error(place, f"'{name}': {problem}")
+        for index, one in enumerate(view.types):
+            _check_type(document, [*place, "types", index], one)
+            for field in types[one].data:
+                if not _COLUMN.fullmatch(field) or field in EVENT_COLUMNS:
+                    problem = f"'{field}' of {one} cannot be a column; rename the field"
+                    raise document.error([*place, "types", index], problem)
+
+
+def _check_type(document: Document[Catalogue], place: Location, name: str) -> None:
+    known: Sequence[str] = list(document.value.types)
+    if name not in known:
+        problem = f"no type '{name}'; {yaml_files.nearest(name, known)}"
+        raise document.error(place, problem)
+
+
+def _fields(one: EventType) -> Mapping[str, str]:
+    return {name: rule.kind for name, rule in one.data.items()}
 
 
 def _is_slug(value: Any) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -24,9 +24,10 @@ from pydantic import (
 
 from models import catalogue as catalogues
 from models import instruments as instrument_files
-from models import yaml_files
+from models import measures, yaml_files
 from models.catalogue import Catalogue
 from models.instruments import Instrument
+from models.measures import Column
 from models.yaml_files import Document, Frozen, Location, NotFound
 
 FILE = "study.yaml"
@@ -54,11 +55,18 @@ def _titles(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
+Days = Annotated[int, Field(ge=1, le=3660)]
+"""A length of ten years at most: every day of it is held in memory."""
+
+Day = Annotated[date, Field(ge=date(1980, 1, 1), le=date(2129, 12, 31))]
+"""A day for which the engine's days reach ten years back and on."""
+
+
 class Window(Frozen):
     """When use counts towards an answer: half-open, study-local midnights."""
 
     kind: WindowKind
-    days: int | None = Field(default=None, ge=1)
+    days: Days | None = None
 
     @property
     def name(self) -> str:
@@ -87,10 +95,10 @@ class Wave(Frozen):
     """A measurement: calendar days (both included), or days from enrolment."""
 
     wave: int = Field(ge=1)
-    opens_on: date | None = None
-    closes_on: date | None = None
-    opens_after_days: int | None = Field(default=None, ge=0)
-    open_days: int | None = Field(default=None, ge=1)
+    opens_on: Day | None = None
+    closes_on: Day | None = None
+    opens_after_days: int | None = Field(default=None, ge=0, le=3660)
+    open_days: Days | None = None
     round: int = Field(default=1, ge=1)
     """People enrol in a round; they have no rows in the waves of another one."""
 
@@ -118,19 +126,34 @@ class Wave(Frozen):
         return self.opens_after_days or 0
 
 
+def _since(value: Any) -> Any:
+    if value in ("retrospective", "consent") or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        problem = "write consent, retrospective, or a day like 2027-01-31"
+        raise ValueError(problem) from None
+
+
+Since = Annotated[Literal["retrospective", "consent"] | date, BeforeValidator(_since)]
+
+
 class Consent(Frozen):
     """Scopes a person must have agreed to before anything of theirs counts."""
 
     required: tuple[str, ...] = ("survey", "telemetry")
-    telemetry_from: Literal["retrospective", "consent"] | date = "consent"
+    telemetry_from: Since = "consent"
 
 
 class Exposure(Frozen):
     """The window and the functions whose measured use is the exposure."""
 
     window: WindowField = Window(kind="between_waves")
-    first_window_days: int | None = Field(default=None, ge=1)
+    first_window_days: Days | None = None
     functions: tuple[str, ...] = Field(min_length=1)
+    measures: tuple[str, ...] = ()
+    """Further measures (`models.measures`) that the panel shall have."""
 
 
 class Outage(Frozen):
@@ -138,7 +161,7 @@ class Outage(Frozen):
 
     start: AwareDatetime = Field(alias="from")
     end: AwareDatetime = Field(alias="to")
-    functions: tuple[str, ...]
+    functions: tuple[str, ...] = Field(min_length=1)
     handling: Literal["missing", "prorate"] = "missing"
 
     @model_validator(mode="after")
@@ -163,7 +186,8 @@ class PlannedSpecification(Frozen):
     outcomes: tuple[str, ...] = Field(min_length=1)
     exposures: tuple[str, ...] = ()
     exposures_each: tuple[str, ...] = ()
-    measure: Measure = "days_per_week"
+    measure: str = "days_per_week"
+    """A `Measure`, or a further one that the study asks for."""
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
     covariates: tuple[Literal["fixed", "previous_wave"], ...] = ()
@@ -171,7 +195,10 @@ class PlannedSpecification(Frozen):
 
     @model_validator(mode="after")
     def _some_exposure(self) -> "PlannedSpecification":
-        if bool(self.exposures) == bool(self.exposures_each):
+        if measures.of(self.measure) == "person":
+            if self.exposures or self.exposures_each:
+                raise ValueError(f"{self.measure} is of the person; give no exposures")
+        elif bool(self.exposures) == bool(self.exposures_each):
             raise ValueError(
                 "give either exposures (jointly) or exposures_each (one by one)"
             )
@@ -252,6 +279,12 @@ class StudyFolder:
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
     @property
+    def measures(self) -> list[Column]:
+        """The panel's columns of the further measures that the study asks for."""
+        exposure = self.study.exposure
+        return measures.columns(exposure.measures, exposure.functions, self.catalogue)
+
+    @property
     def outcomes(self) -> list[str]:
         """Every score column that the study's instruments yield."""
         return [name for one in self.instruments for name in one.score_columns]
@@ -269,7 +302,8 @@ def load(folder: Path) -> StudyFolder:
     instruments = tuple(_instruments(document, folder))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     _check_waves(document)
-    _check_functions(document, catalogue)
+    _check_measures(document, loaded)
+    _check_functions(document, loaded)
     _check_scores(document, loaded.outcomes)
     _check_fixed_covariates(document, instruments)
     _check_confirmatory(document)
@@ -318,24 +352,54 @@ def _check_waves(document: Document[Study]) -> None:
             )
 
 
-def _check_functions(document: Document[Study], catalogue: Catalogue) -> None:
-    study, known = document.value, catalogue.functions
-    places: list[tuple[Location, tuple[str, ...]]] = [
-        (["exposure", "functions"], study.exposure.functions)
+def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
+    exposure = document.value.exposure
+    known = measures.known(exposure.functions, folder.catalogue)
+    for index, name in enumerate(exposure.measures):
+        place: Location = ["exposure", "measures", index]
+        if name not in known:
+            problem = f"no measure '{name}'; {yaml_files.nearest(name, known)}"
+            raise document.error(place, problem)
+        if name in exposure.measures[:index]:
+            raise document.error(place, f"'{name}' stands twice")
+    for location, planned in _planned(document.value):
+        name, asked = planned.measure, [*get_args(Measure), *exposure.measures]
+        if name not in asked:
+            remedy = yaml_files.nearest(name, asked)
+            if name in known:
+                remedy = "ask for it under exposure: measures"
+            raise document.error(
+                [*location, "measure"], f"no measure '{name}'; {remedy}"
+            )
+
+
+def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
+    study, known = document.value, folder.catalogue.functions
+    places: list[tuple[Location, tuple[str, ...], list[str]]] = [
+        (["exposure", "functions"], study.exposure.functions, known)
     ]
     places += [
-        (["outages", i, "functions"], one.functions)
+        (["outages", i, "functions"], one.functions, known)
         for i, one in enumerate(study.outages)
     ]
     for location, planned in _planned(study):
+        chosen = _measured(folder, planned.measure)
         for key in ("exposures", "exposures_each"):
-            places.append(([*location, key], getattr(planned, key)))
-    for location, names in places:
+            places.append(([*location, key], getattr(planned, key), chosen))
+    for location, names, chosen in places:
         for index, name in enumerate(names):
-            chosen = known if location[0] != "plan" else list(study.exposure.functions)
             if name not in chosen:
                 problem = f"no function '{name}'; {yaml_files.nearest(name, chosen)}"
                 raise document.error([*location, index], problem)
+            if name in names[:index]:
+                raise document.error([*location, index], f"'{name}' stands twice")
+
+
+def _measured(folder: StudyFolder, measure: str) -> list[str]:
+    """What a measure can be an exposure of: functions, or the values of its field."""
+    if measures.of(measure) == "value":
+        return [one.name for one in folder.measures if one.measure == measure]
+    return list(folder.study.exposure.functions)
 
 
 def _check_scores(document: Document[Study], known: list[str]) -> None:

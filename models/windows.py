@@ -26,14 +26,15 @@ def plan(
     `people`: participant_id, round, enrolled_on, consented_on, withdrawn_on (days,
     NaT: never). `answers`: participant_id, wave, responded_at (UTC), one row a wave
     answered, as `permitted` leaves them. Returns participant_id, round, wave,
-    wave_index, responded_at, the planned window (start_on, end_on) and the part of it
-    that consent allows to be looked at (seen_from, seen_until); NaT where there is no
-    window.
+    wave_index, responded_at, closes_before and withdrawn_on, the planned window
+    (start_on, end_on) and the part of it that consent allows to be looked at
+    (seen_from, seen_until); NaT where there is none. `since_on`: from when use counts
+    that is summed up to date.
     """
     rows = eligible(study, _taking_part(study, people))
     rows = _with_answers(rows, answers, study)
     rows = _with_window(rows, study, window)
-    return _with_consent(rows, study)
+    return _with_beginning(_with_consent(rows, study), study)
 
 
 def round_bounds(study: Study) -> list[tuple[int, date, date]]:
@@ -61,11 +62,19 @@ def permitted(
 
 
 def eligible(study: Study, people: pd.DataFrame) -> pd.DataFrame:
-    """People × the waves of their round, from enrolment until withdrawal."""
+    """People × the waves of their round, from enrolment and consent until withdrawal.
+
+    A wave that closed before somebody agreed was never theirs to answer; a row there
+    would stand for what was learnt later.
+    """
     waves = _waves(study.waves)
     rows = people.merge(waves, on="round")
-    since = rows["enrolled_on"].to_numpy(DAY)
-    origin = np.where(rows["calendar"], np.datetime64("0001-01-01"), since).astype(DAY)
+    enrolled = rows["enrolled_on"].to_numpy(DAY)
+    since = enrolled
+    if study.consent != "external":
+        since = np.maximum(since, rows["consented_on"].to_numpy(DAY))
+    origin = np.where(rows["calendar"], np.datetime64("0001-01-01"), enrolled)
+    origin = origin.astype(DAY)
     rows["opens_on"] = origin + rows["opens"].to_numpy("timedelta64[D]")
     rows["closes_before"] = origin + rows["closes"].to_numpy("timedelta64[D]")
     withdrawn = rows["withdrawn_on"].to_numpy(DAY)
@@ -190,6 +199,13 @@ def _with_consent(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     seen_from = np.where(since > seen_from, since, seen_from).astype(DAY)
     seen_until = np.maximum(seen_until, seen_from)
     return rows.assign(seen_from=seen_from, seen_until=seen_until)
+
+
+def _with_beginning(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """From enrolment, or the person's first window if earlier; never before consent."""
+    first = rows.groupby(["participant_id", "round"])["start_on"].transform("min")
+    begins = np.fmin(rows["enrolled_on"].to_numpy(DAY), first.to_numpy(DAY))
+    return rows.assign(since_on=np.fmax(begins, _telemetry_from(rows, study)))
 
 
 def _telemetry_from(rows: pd.DataFrame, study: Study) -> np.ndarray:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.lib.command import panelstream, succeed
@@ -63,6 +64,17 @@ def panel_bytes(study):
     """The panel as CSV."""
     succeed("panel", "--out", study / "panel.csv", "--study", study)
     return (study / "panel.csv").read_bytes()
+
+
+def test_panel_for_another_program_with_its_codebook(study):
+    """A Stata file, and a row of the codebook for each of its columns."""
+    words = ("--out", study / "new" / "panel.dta", "--codebook", study / "book.csv")
+    succeed("roster", study / "roster.csv", "--study", study)
+    assert "panel.dta: 120 rows" in succeed("panel", *words, "--study", study).out
+    book = pd.read_csv(study / "book.csv")
+    read = pd.read_stata(study / "new" / "panel.dta", convert_categoricals=False)
+    assert list(read) == book["stata_name"].tolist()
+    assert len(read) == 120
 
 
 def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path):
@@ -152,6 +164,8 @@ def test_answers_for_programs_are_json(study):
         (("query", "DROP TABLE events"), 2, "readonly"),
         (("query", "SELECT nonsense FROM platform_events"), 2, "nonsense"),
         (("panel", "--out", "p.csv", "--as-of", "yesterday"), 2, "--as-of"),
+        (("panel", "--out", "p.xls"), 2, "in .parquet or .csv or .dta or .sav"),
+        (("panel", "--out", "p.sav", "--codebook", "p.txt"), 2, "the name in .csv"),
         (("report", "nowhere"), 3, "panelstream analyse --out"),
         (("flows", "run", "nothing"), 2, "known: study"),
         (("ingest",), 2, "Missing argument"),
@@ -176,6 +190,38 @@ def test_mistake_in_the_study_file_has_its_line(study):
     assert (
         f"study.yaml:{line}: unknown key 'outcome'; did you mean 'outcomes'?" in ran.err
     )
+
+
+OUTAGE = """
+outages:
+  - {from: "2024-03-02T00:00Z", to: "2024-03-03T00:00Z", functions: [cycle]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("opens_on: 2024-04-08", "opens_on: 2024-01-28", "opens before wave 1 closes"),
+        ("timezone: Asia/Tokyo", "timezone: Asia/Tokio", "is not a time zone; write"),
+        ("functions: [sign_in", "functions: [signin", "did you mean 'sign_in'?"),
+        ("window: between_waves", "window: after_answers", "write between_waves"),
+        ("2024-03-03T00", "2024-03-01T00", "the outage ends before it begins"),
+        ("functions: [cycle]", "functions: [cycles]", "did you mean 'cycle'?"),
+    ],
+)
+def test_a_study_that_cannot_be_measured(study, old, new, says):
+    """File, line and remedy, before anything is opened, computed or written."""
+    path = study / "study.yaml"
+    good = path.read_text() + OUTAGE
+    assert good.count(old) == 1
+    path.write_text(good.replace(old, new))
+    ran = panelstream("panel", "--out", "panel.csv", cwd=study)
+    line = good.split(old)[0].count("\n") + 1
+    assert ran.code == 3
+    assert f"study.yaml:{line}: " in ran.err
+    assert says in ran.err
+    assert not (study / "panel.csv").exists()
+    assert not (study / "warehouse").exists()
 
 
 def test_warehouse_held_by_another_process_is_said(study):

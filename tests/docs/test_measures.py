@@ -7,6 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from analysis.panel import FREQUENCY_LIMITS
+from flows import formats
 from models.study import Measure, StudyFolder, WindowKind, load
 from tests.docs import documents
 
@@ -19,7 +20,7 @@ def columns(study: StudyFolder) -> set[str]:
     names = {
         "<function>": exposures.functions,
         "<instrument>_<scale>": study.outcomes,
-        "<score>": covariates.previous_wave,
+        "<score>": [*study.study.outcomes, *covariates.previous_wave],
         "<item>": covariates.fixed,
     }
     documented = set(documents.documented(TEXT, "Columns of the panel"))
@@ -42,6 +43,13 @@ def test_frequency_limits_are_those_of_the_code() -> None:
     limits = [float(one) for one in re.findall(r"under ([\d.]+)", section)]
     assert documents.documented(TEXT, "Frequency") == list("012345")
     assert tuple(limits) == FREQUENCY_LIMITS
+
+
+def test_formats_and_codebook_are_those_of_the_code(finished: Path) -> None:
+    """Every ending that can be written, and every column of a codebook, in order."""
+    assert documents.documented(TEXT, "Formats") == list(formats.WRITERS)
+    book = pd.read_csv(finished / "results/private/codebook.csv")
+    assert documents.documented(TEXT, "Codebook") == list(book)
 
 
 def test_columns_are_those_of_a_panel(finished: Path) -> None:

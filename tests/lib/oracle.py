@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.lib import measures_oracle, studies
 from tests.lib.studies import Answer, Arrival
 
 FUNCTIONS = {
@@ -36,7 +37,7 @@ class Person:
     who: str
     consented_on: date | None
     withdrawn_on: date | None
-    answered: Mapping[int, datetime]
+    answered: Mapping[int, Answer]
 
 
 class Oracle:
@@ -46,6 +47,7 @@ class Oracle:
         self, study: Mapping[str, Any], arrivals: Sequence[Arrival], as_of: int
     ) -> None:
         self.study, self.zone = study, ZoneInfo(study["timezone"])
+        self.as_of = studies.as_of(as_of)
         known = arrivals[: as_of + 1]
         self.log = first_recorded(one for batch in known for one in batch.events)
         self.answers = [one for batch in known for one in batch.answers]
@@ -58,39 +60,77 @@ class Oracle:
         rows = [row for one in people for row in self.rows(one, window)]
         return sorted(rows, key=lambda row: (row["who"], row["wave"]))
 
-    def rows(self, person: Person, window: Any) -> Iterator[Row]:
-        """The rows of one person; none for somebody who never took part."""
-        if self.study["consent"] != "external" and person.consented_on is None:
-            return
-        for wave in self.study["waves"]:
-            enrolled_on = self.enrolled_on(person, wave.get("round", 1))
-            if enrolled_on is None:
-                continue
-            opens_on, closed_on = span(wave, enrolled_on)
-            gone = person.withdrawn_on
-            if closed_on <= enrolled_on or (gone and opens_on >= gone):
-                continue
-            yield self.row(person, wave, enrolled_on, window)
+    def rows(self, person: Person, window: Any) -> list[Row]:
+        """The rows of one person, each with what the wave before and later ones say."""
+        waves = [one for one in self.study["waves"] if self.is_in(person, one)]
+        rows = [self.row(person, wave, window) for wave in waves]
+        for wave, row in zip(waves, rows, strict=True):
+            mine = [one for one in rows if one["round"] == row["round"]]
+            before = [one for one in mine if one["wave_index"] == row["wave_index"] - 1]
+            for name in self.lagged():
+                row[f"{name}_previous"] = before[0][name] if before else None
+            row |= self.attrition(person, wave, mine)
+        return rows
 
-    def row(self, person: Person, wave: Row, enrolled_on: date, window: Any) -> Row:
-        """One row: whose, when, over which days, and how much use."""
+    def lagged(self) -> list[str]:
+        """What is carried to the next wave."""
+        functions = self.study["exposure"]["functions"]
+        return [*(f"{one}_days_per_week" for one in functions), "mood_total"]
+
+    def attrition(self, person: Person, wave: Row, mine: list[Row]) -> Row:
+        """Who answered, who answers the next wave, who never again in the round."""
+        number = wave.get("round", 1)
+        later = [
+            one["wave"]
+            for one in self.study["waves"]
+            if one.get("round", 1) == number and one["wave"] >= wave["wave"]
+        ]
+        known = [self.has_answered(person, one) for one in later]
+        never = None if None in known else 1
+        return {
+            "answered": known[0],
+            "answered_next": known[1] if len(known) > 1 else None,
+            "dropped_out": 0 if 1 in known else never,
+        }
+
+    def has_answered(self, person: Person, number: int) -> int | None:
+        """1 or 0; none as long as an answer may still come."""
+        [wave] = [one for one in self.study["waves"] if one["wave"] == number]
+        enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+        assert enrolled_on is not None
+        if number in person.answered and self.is_in(person, wave):
+            return 1
+        over = self.midnight(span(wave, enrolled_on)[1]) <= self.as_of
+        return 0 if over or person.withdrawn_on else None
+
+    def row(self, person: Person, wave: Row, window: Any) -> Row:
+        """One row: whose, when, over which days, how much use, and the score."""
+        enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+        assert enrolled_on is not None
         planned = self.window(person, wave, enrolled_on, window)
         seen = self.seen(person, planned)
+        answer = person.answered.get(wave["wave"])
         row: Row = {
             "who": person.who,
             "wave": wave["wave"],
             "wave_index": self.study["waves"].index(wave),
             "round": wave.get("round", 1),
-            "responded_at": person.answered.get(wave["wave"]),
+            "responded_at": answer.at if answer else None,
             "window_start": self.midnight(planned[0]) if planned else None,
             "window_end": self.midnight(planned[1]) if planned else None,
             "window_days": number(self.length(planned)),
             "observed_days": number(self.observed_by_any(seen)),
+            "mood_total": answer.calm + 5.0 if answer and answer.complete else None,
         }
         for function in self.study["exposure"]["functions"]:
-            for suffix, value in self.use(person.who, function, seen).items():
+            use = self.use(person.who, function, seen)
+            if seen != planned:
+                use |= {"count": None, "days": None}
+            for suffix, value in use.items():
                 row[f"{function}_{suffix}"] = value
-        return row
+        since = self.since(person, wave, window)
+        windows = measures_oracle.Windows(self, person.who, planned, seen, since)
+        return row | measures_oracle.further(self, person.who, windows)
 
     # Who takes part
 
@@ -112,10 +152,10 @@ class Oracle:
         person = Person(who, min(kept, default=None), withdrawn_on, {})
         waves = {one.wave for one in self.answers if one.who == who}
         chosen = {wave: self.chosen(person, wave) for wave in waves}
-        answered = {wave: at for wave, at in chosen.items() if at is not None}
+        answered = {wave: one for wave, one in chosen.items() if one}
         return Person(who, person.consented_on, withdrawn_on, answered)
 
-    def chosen(self, person: Person, wave: int) -> datetime | None:
+    def chosen(self, person: Person, wave: int) -> Answer | None:
         """Of the answers that may count, the first complete one, else the first."""
         may = [
             one
@@ -123,7 +163,7 @@ class Oracle:
             if (one.who, one.wave) == (person.who, wave) and self.may(person, one)
         ]
         complete = [one for one in may if one.complete]
-        return min((one.at for one in complete or may), default=None)
+        return min(complete or may, key=lambda one: one.at, default=None)
 
     def may(self, person: Person, answer: Answer) -> bool:
         """From the day of consent until the day before withdrawal."""
@@ -174,8 +214,8 @@ class Oracle:
     ) -> Days | None:
         """The planned window in study-local days, its end not included."""
         opens_on, _ = span(wave, enrolled_on)
-        at = person.answered.get(wave["wave"])
-        answered_on = at.astimezone(self.zone).date() if at else None
+        answer = person.answered.get(wave["wave"])
+        answered_on = answer.at.astimezone(self.zone).date() if answer else None
         first = self.study["exposure"].get("first_window_days")
         if window == "between_waves":
             end, start = opens_on, self.closed_before(wave, enrolled_on)
@@ -206,7 +246,7 @@ class Oracle:
     def answered_before(self, person: Person, wave: Row) -> date | None:
         """The day of the person's answer to the latest earlier wave they have a row in."""
         before = [
-            person.answered[one["wave"]].astimezone(self.zone).date()
+            person.answered[one["wave"]].at.astimezone(self.zone).date()
             for one in self.study["waves"]
             if one["wave"] < wave["wave"]
             and one["wave"] in person.answered
@@ -215,13 +255,16 @@ class Oracle:
         return before[-1] if before else None
 
     def is_in(self, person: Person, wave: Row) -> bool:
-        """Whether the person was enrolled when a wave took place."""
+        """Whether the person was enrolled, and had consented, when a wave took place."""
         enrolled_on = self.enrolled_on(person, wave.get("round", 1))
-        if enrolled_on is None:
+        if enrolled_on is None or not (self.external or person.consented_on):
             return False
+        since = enrolled_on
+        if not self.external and person.consented_on:
+            since = max(since, person.consented_on)
         opens_on, closed_on = span(wave, enrolled_on)
         gone = person.withdrawn_on
-        return closed_on > enrolled_on and (gone is None or opens_on < gone)
+        return closed_on > since and (gone is None or opens_on < gone)
 
     def seen(self, person: Person, planned: Days | None) -> Days | None:
         """The part of a window that consent allows to be looked at."""
@@ -230,13 +273,30 @@ class Oracle:
         start, end = planned
         if person.withdrawn_on:
             end = min(end, person.withdrawn_on)
-        if not self.external:
-            since = self.study["consent"].get("telemetry_from", "consent")
-            if since == "consent":
-                since = person.consented_on
-            if since != "retrospective":
-                start = max(start, since)
+        start = max(start, self.telemetry_from(person))
         return start, max(start, end)
+
+    def telemetry_from(self, person: Person) -> date:
+        """The first day of which use may be looked at."""
+        if self.external:
+            return date.min
+        since = self.study["consent"].get("telemetry_from", "consent")
+        if since == "consent":
+            since = person.consented_on
+        return date.min if since == "retrospective" else since
+
+    def since(self, person: Person, wave: Row, window: Any) -> date:
+        """From when use to date counts: enrolment, or the first window if earlier."""
+        number = wave.get("round", 1)
+        enrolled_on = self.enrolled_on(person, number)
+        assert enrolled_on is not None
+        mine = [
+            self.window(person, one, enrolled_on, window)
+            for one in self.study["waves"]
+            if one.get("round", 1) == number and self.is_in(person, one)
+        ]
+        begins = min([enrolled_on, *(one[0] for one in mine if one)])
+        return max(begins, self.telemetry_from(person))
 
     # How much use
 
@@ -249,11 +309,13 @@ class Oracle:
         recorded, excused = self.covered(function, seen)
         if recorded == 0 or recorded + excused < length:
             return nothing
+        gone = measures_oracle.taken_back(self, who)
         used_on = [
             self.day(one["time"])
             for one in self.log
             if one.get("subject") == who
             and FUNCTIONS.get(one["type"]) == function
+            and gone.get(one["id"], date.max) >= seen[1]
             and not holds(
                 self.coverage(function)[2], datetime.fromisoformat(one["time"])
             )

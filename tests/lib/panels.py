@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from models import study
-from models.study import StudyFolder
+from models.study import StudyFolder, Window
 
 STUDY = """
 study: u2plus-panel
@@ -107,6 +107,11 @@ class Inputs:
     estimates: pd.DataFrame
     tests: pd.DataFrame
     manifest: dict[str, Any]
+
+    @property
+    def panels(self) -> dict[Window, pd.DataFrame]:
+        """The panel by its window; these studies have one."""
+        return {self.folder.study.exposure.window: self.panel}
 
 
 def u2plus(path: Path) -> Inputs:

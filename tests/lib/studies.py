@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
+from flows.projections import TABLES
 from flows.workspace import Workspace
 from ingest import pseudonymise
 from ingest.pipeline import RawEvents
@@ -46,6 +47,7 @@ OWN = ("enrolled", "consent_given", "consent_withdrawn", "heartbeat")
 
 DATA: Mapping[str, Any] = {
     "reaction_given": {"kind": "like", "target": "story"},
+    "reaction_withdrawn": {"kind": "like", "target": "story"},
     "consent_given": {"version": 1, "scopes": ["survey", "telemetry"]},
     "consent_withdrawn": {"level": "collection"},
 }
@@ -118,15 +120,22 @@ def open_in(folder: Path, store: Store, clock: Clock) -> Workspace:
 
 def empty(store: Store) -> Store:
     """Remove every row but the list of migrations; far faster than a new warehouse."""
-    client = store._client
-    full = client.query(
-        "SELECT name FROM system.tables WHERE database = currentDatabase()"
-        " AND total_rows > 0 AND name != 'migrations'"
-    )
-    for (name,) in full.result_rows:
-        client.command(f"TRUNCATE TABLE {name}")
+    for name in _tables(store):
+        store._client.command(f"TRUNCATE TABLE {name}")
     store._last = None
     return store
+
+
+def merge(store: Store) -> None:
+    """Merge every table to one part a partition, as the engine does some day."""
+    for name in _tables(store):
+        store._client.command(f"OPTIMIZE TABLE {name} FINAL")
+
+
+def forget_derived(store: Store) -> None:
+    """Remove everything derived; what asks for it derives it again."""
+    for name in (*TABLES.values(), "projection_builds", "projection_chunks"):
+        store._client.command(f"TRUNCATE TABLE {name}")
 
 
 def event(
@@ -158,11 +167,14 @@ def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
 
 
 def arrive(
-    workspace: Workspace, clock: HandClock, arrivals: Iterable[Arrival]
+    workspace: Workspace,
+    clock: HandClock,
+    arrivals: Iterable[Arrival],
+    first: int = 0,
 ) -> Counts:
     """Record arrivals, each at its instant; returns what became of their events."""
     counts = Counts()
-    for number, arrival in enumerate(arrivals):
+    for number, arrival in enumerate(arrivals, start=first):
         clock.now = recorded_at(number)
         if arrival.events:
             counts += send(workspace, arrival.events)
@@ -190,6 +202,15 @@ def named(
     return shown.drop(columns="participant_id").sort_values(
         ["who", "wave"], ignore_index=True
     )
+
+
+def _tables(store: Store) -> list[str]:
+    """Every table that has rows, but the list of migrations."""
+    full = store._client.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase()"
+        " AND total_rows > 0 AND name != 'migrations'"
+    )
+    return [name for (name,) in full.result_rows]
 
 
 def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:

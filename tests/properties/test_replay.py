@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from flows import panels
-from flows.results import write_panel
+from flows import formats, panels
 from flows.workspace import Workspace
 from models import store as stores
 from models.events import Counts
@@ -27,8 +26,8 @@ from tests.lib.studies import Answer, Arrival, HandClock
 
 EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
 PEOPLE = ("aki", "ben", "chie")
-ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut")
-"""No summer time; summer time at 02:00; summer time at midnight."""
+ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut", "Australia/Lord_Howe")
+"""No summer time; it begins at 02:00; at midnight; and ends, by half an hour."""
 
 USE = ("story_viewed", "story_posted", "reaction_given", "signed_in")
 RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
@@ -171,6 +170,7 @@ def answers(zone: str) -> SearchStrategy[Answer]:
         st.sampled_from((1, 1, 2, 2, 3, 4)),
         instants(zone),
         st.booleans(),
+        st.integers(0, 10),
     )
 
 
@@ -215,6 +215,21 @@ def splits(draw: DrawFn, events: list[Event], batches: int = 3) -> list[list[Eve
     return parts
 
 
+@st.composite
+def arrivals(
+    draw: DrawFn, events: list[Event], given_answers: list[Answer]
+) -> list[Arrival]:
+    """Events in any order, again and with other content under their ids, and answers."""
+    parts = draw(splits(events))
+    for number, part in enumerate(parts[:-1]):
+        known = st.lists(st.sampled_from(part), max_size=2) if part else st.just([])
+        twisted = [_twisted(one, index) for index, one in enumerate(draw(known))]
+        parts[draw(st.integers(number + 1, len(parts) - 1))] += twisted
+    made = [Arrival(tuple(part)) for part in parts]
+    made[1] = Arrival(made[1].events, tuple(given_answers))
+    return made
+
+
 @pytest.fixture
 def make(tmp_path: Path, store: Store, clock: HandClock) -> Make:
     """A workspace of a study, on the store emptied."""
@@ -230,27 +245,39 @@ def make(tmp_path: Path, store: Store, clock: HandClock) -> Make:
 @SUITE
 @given(data=st.data())
 def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> None:
-    """Every cell of exposure is the oracle's, as of every arrival."""
+    """Every cell that the oracle has is the engine's too, as of every arrival."""
     content, events, given_answers = data.draw(cases())
-    parts = data.draw(splits(events))
-    arrivals = [Arrival(tuple(part), ()) for part in parts]
-    arrivals[1] = Arrival(arrivals[1].events, tuple(given_answers))
+    arrived = data.draw(arrivals(events, given_answers))
     workspace = make(content)
-    studies.arrive(workspace, clock, arrivals)
+    studies.arrive(workspace, clock, arrived)
     workspace.store.settle()
-    for number in range(len(arrivals)):
+    for number in range(len(arrived)):
         panel = panels.build_one(workspace, window_of(workspace), studies.as_of(number))
-        expected = Oracle(content, arrivals, number).panel(
-            content["exposure"]["window"]
-        )
+        assert not (panel["window_end"] > panel["responded_at"]).any()
+        expected = Oracle(content, arrived, number).panel(content["exposure"]["window"])
         assert_same(studies.named(workspace, panel, PEOPLE), expected)
+
+
+@settings(SUITE, max_examples=max(1, EXAMPLES // 3))
+@given(data=st.data())
+def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> None:
+    """A panel of the past keeps its bytes, whatever comes, is merged or rebuilt since."""
+    content, events, given_answers = data.draw(cases())
+    arrived = data.draw(arrivals(events, given_answers))
+    workspace, then = make(content), []
+    for number, one in enumerate(arrived):
+        studies.arrive(workspace, clock, [one], first=number)
+        workspace.store.settle()
+        then.append(panel_as_of(workspace, number))
+    studies.merge(workspace.store)
+    assert [panel_as_of(workspace, number) for number in range(len(then))] == then
+    studies.forget_derived(workspace.store)
+    assert [panel_as_of(workspace, number) for number in range(len(then))] == then
 
 
 @SUITE
 @given(data=st.data())
-def test_replay(
-    data: st.DataObject, make: Make, clock: HandClock, tmp_path: Path
-) -> None:
+def test_replay(data: st.DataObject, make: Make, clock: HandClock) -> None:
     """Order, batches and repetition of what arrives leave the panel's bytes alone."""
     content, events, given_answers = data.draw(cases())
     written = []
@@ -260,8 +287,7 @@ def test_replay(
         arrivals[-1] = Arrival(arrivals[-1].events, tuple(given_answers))
         studies.arrive(workspace, clock, arrivals)
         panel = panels.build(workspace).by_window[window_of(workspace)]
-        write_panel(panel, tmp_path / "panel.parquet")
-        written.append((panel, (tmp_path / "panel.parquet").read_bytes()))
+        written.append((panel, as_parquet(workspace, panel)))
     (once, bytes_once), (replayed, bytes_replayed) = written
     pd.testing.assert_frame_equal(once, replayed)
     assert bytes_once == bytes_replayed
@@ -306,6 +332,18 @@ def test_counts_add_up(
     assert len({one["id"] for one in stored}) == len(stored) == found["stored"]
 
 
+def panel_as_of(workspace: Workspace, number: int) -> bytes:
+    """The panel as of an arrival, in bytes."""
+    window = window_of(workspace)
+    panel = panels.build_one(workspace, window, studies.as_of(number))
+    return as_parquet(workspace, panel)
+
+
+def as_parquet(workspace: Workspace, panel: pd.DataFrame) -> bytes:
+    """The panel's bytes, which do not tell the as-of."""
+    return formats.parquet(formats.describe(workspace.folder, panel, studies.START))
+
+
 def window_of(workspace: Workspace) -> Window:
     """The study's own window."""
     return workspace.folder.study.exposure.window
@@ -331,6 +369,6 @@ def _approximate(value: Any) -> Any:
 
 
 def _twisted(event: Event, index: int) -> dict[str, Any]:
-    """Other content under an id that was recorded before."""
-    later = datetime.fromisoformat(event["time"]) + timedelta(seconds=index + 1)
+    """Other content under an id that was recorded before: a later day."""
+    later = datetime.fromisoformat(event["time"]) + timedelta(days=index + 1)
     return {**event, "time": later.isoformat()}

@@ -105,6 +105,27 @@ def test_consent_on_the_day_of_withdrawal_is_none(
     assert len(planned) == rows
 
 
+@pytest.mark.parametrize(
+    ("consent", "consented_on", "waves"),
+    [
+        ({"required": ["survey"]}, "2027-01-17", [1]),
+        ({"required": ["survey"]}, "2027-01-18", []),
+        ("external", "2027-01-18", [1]),
+    ],
+)
+def test_no_row_in_a_wave_that_closed_before_the_consent(
+    tmp_path: Path, consent: Any, consented_on: str, waves: list[int]
+) -> None:
+    """Who could not answer a wave did not fail to; on its last day one still could."""
+    planned = windows.plan(
+        a_study(tmp_path, consent=consent),
+        Window(kind="lookback", days=7),
+        people(consented_on=consented_on),
+        NO_ANSWERS,
+    )
+    assert planned["wave"].tolist() == waves
+
+
 def test_answers_are_permitted_between_consent_and_withdrawal(tmp_path: Path) -> None:
     """The day of consent is in, the day of withdrawal out, in study-local days."""
     given = pd.DataFrame(

@@ -1,0 +1,31 @@
+-- The active days in each planned window, in order: study-local days with an act of the
+-- function that was not taken back before the window ended. One row a participant, wave
+-- and function, used or not.
+-- fmt: off
+select
+    lower(hex(w.participant_id)) as participant,
+    w.wave as wave,
+    wanted as function,
+    w.start_on as start_on,
+    w.end_on as end_on,
+    arraySort(arrayFilter(
+        day -> day >= start_on and day < end_on and not arrayExists(one -> one.1 = day and one.2 < end_on, gone.days),
+        used.days
+    )) as days
+from exposure_windows as w final
+array join {functions:Array(String)} as wanted
+left join (
+    select participant_id, function, groupUniqArray(toDate(occurred_at, {zone:String})) as days
+    from events final
+    where function in {functions:Array(String)} and recorded_at <= {as_of:DateTime64(6)}
+    group by participant_id, function
+) as used
+on used.participant_id = w.participant_id and used.function = wanted
+left join (
+    select participant_id, function, groupUniqArray((used_on, assumeNotNull(gone_on))) as days
+    from withdrawn_acts
+    where gone_on is not null
+    group by participant_id, function
+) as gone
+on gone.participant_id = w.participant_id and gone.function = wanted
+where w.panel = {panel:String}
