@@ -193,7 +193,7 @@ def _attrition(
     """
     answered, gone = rows["responded_at"].notna(), rows["withdrawn_on"].notna()
     closed = gone | _closed(rows, study, as_of)
-    person = [rows["participant_id"], rows["round"]]
+    person = rows.groupby(["participant_id", "round"]).ngroup()
     again = answered[::-1].astype(int).groupby(person).cummax().eq(1).sort_index()
     over = closed.groupby(person).transform("last")
     now = _flag(answered, answered | closed)
@@ -242,7 +242,7 @@ def _with_scores(
 ) -> pd.DataFrame:
     there = panel["responded_at"].notna()
     for instrument in instruments:
-        panel = panel.join(score(instrument, answered).where(there))
+        panel = panel.join(score(instrument, answered).astype(float).where(there))
         for function, code in self_reports(instrument).items():
             panel[f"{function}_self_report"] = _numbers(answered, code)
     return panel

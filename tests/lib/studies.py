@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from flows.projections import TABLES
 from flows.workspace import Workspace
 from ingest import pseudonymise
 from ingest.pipeline import RawEvents
@@ -130,12 +129,6 @@ def merge(store: Store) -> None:
     """Merge every table to one part a partition, as the engine does some day."""
     for name in _tables(store):
         store._client.command(f"OPTIMIZE TABLE {name} FINAL")
-
-
-def forget_derived(store: Store) -> None:
-    """Remove everything derived; what asks for it derives it again."""
-    for name in (*TABLES.values(), "projection_builds", "projection_chunks"):
-        store._client.command(f"TRUNCATE TABLE {name}")
 
 
 def event(

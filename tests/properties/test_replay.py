@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from flows import formats, panels
+from flows.rebuild import rebuild
 from flows.workspace import Workspace
+from models import catalogue
 from models import store as stores
 from models.events import Counts
+from models.measures import known
 from models.store import Store
 from models.study import Window
 from tests.lib import studies
@@ -30,10 +33,12 @@ ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut", "Australia/Lord_Howe")
 """No summer time; it begins at 02:00; at midnight; and ends, by half an hour."""
 
 USE = ("story_viewed", "story_posted", "reaction_given", "signed_in")
+TAKES_BACK = ("reaction_given", "reaction_withdrawn")
 RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
 
 ENROLS, JOINS = ("enrolled",), ("enrolled", "consent_given")
 BOTH = ["story", "reaction"]
+MEASURES = known(BOTH, catalogue.find("u2plus", Path()))
 
 FIRST = date(2027, 3, 15)
 """Studies lie in the four weeks from here, in which the clocks go forward."""
@@ -122,6 +127,7 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
         ("between_waves", "between_responses", {"lookback": 4}, {"lookback": 14})
     )
     exposure = {"window": draw(kinds), "functions": ["story", "reaction"]}
+    exposure["measures"] = draw(st.just([]) | st.permutations(MEASURES))
     first = draw(st.none() | st.integers(1, 9))
     return studies.with_base(
         timezone=zone,
@@ -140,9 +146,12 @@ some_functions = st.sampled_from((["story"], ["reaction"], BOTH, BOTH))
 @st.composite
 def usage(draw: DrawFn, zone: str) -> Event:
     """Something that somebody did; enrolling and consenting are rarer than use."""
-    kind = draw(st.sampled_from((*USE, *USE, *USE, *RARE)))
+    kind = draw(st.sampled_from((*USE, *USE, *TAKES_BACK, *TAKES_BACK, *RARE)))
     at, who = draw(instants(zone)), draw(st.sampled_from(PEOPLE))
     more: dict[str, Any] = {}
+    if kind in TAKES_BACK:
+        words = draw(st.sampled_from(("like", "like", "great")))
+        more["data"] = {"kind": words, "target": "story"}
     if kind == "consent_withdrawn":
         more["data"] = {
             "level": draw(st.sampled_from(("contact", "collection", "erase")))
@@ -271,7 +280,7 @@ def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> No
         then.append(panel_as_of(workspace, number))
     studies.merge(workspace.store)
     assert [panel_as_of(workspace, number) for number in range(len(then))] == then
-    studies.forget_derived(workspace.store)
+    rebuild(workspace)
     assert [panel_as_of(workspace, number) for number in range(len(then))] == then
 
 

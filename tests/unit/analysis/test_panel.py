@@ -281,6 +281,13 @@ def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:
     assert found["awake"].tolist() == [3, 3, 3]
 
 
+def test_nobody(tmp_path: Path) -> None:
+    """Without a row there are all columns, of the types that they have with rows."""
+    nobody, whole = (built(tmp_path, one, ANSWERS) for one in (rows().iloc[:0], rows()))
+    assert nobody.empty
+    assert nobody.dtypes.to_dict() == whole.dtypes.to_dict()
+
+
 def test_windows_are_instants(tmp_path: Path) -> None:
     """Days become the UTC instants of study-local midnights; their length, days."""
     found = built(tmp_path, rows(), ANSWERS)
