@@ -159,8 +159,8 @@ def _later_of_a_time(rows: Sequence[SurveyRow]) -> list[SetApart]:
     ]
 
 
-def _sent(row: SurveyRow) -> tuple[str, datetime]:
-    return row.person, row.responded_at
+def _sent(row: SurveyRow) -> tuple[str, datetime, str]:
+    return row.person, row.responded_at, row.response_id
 
 
 def _detect(export: Export) -> survey.Format:

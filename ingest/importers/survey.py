@@ -54,13 +54,46 @@ class SurveyMapping(Frozen):
 
 @dataclass(frozen=True)
 class SurveyRow:
-    """One response as exported; `number` is the file's 1-based row."""
+    """One response as exported, or one of its forms where each has a time of its own.
+
+    `number` is the file's 1-based row; several forms of one row share it.
+    """
 
     number: int
     person: str
     responded_at: datetime
     answers: Mapping[str, str]
-    """Coded answers by column code; an empty one was asked and not answered."""
+    """Coded answers by column code. An empty one was asked and not answered; one
+    that is absent was not asked."""
+    response_id: str = ""
+    """The survey tool's own id of the response, never stored as it is; empty where
+    an export has none, so that person and time are all there is to tell it by."""
+    finished: bool = True
+    """Whether the person sent the questionnaire in, as far as the export says."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What was understood of a file, to be shown and recorded with its import."""
+
+    origin: str
+    """The file's name."""
+    sha256: str
+    format: str
+    encoding: str
+    timezone: str
+    """Where times without an offset were written."""
+    coding: Mapping[str, str]
+    """By instrument, the coding that the mapping declares, as `1-6`."""
+    mapping: str
+    """Hash of the mapping that was used."""
+    rows: int
+    excluded: Mapping[str, int]
+    """Rows that are no responses (previews, tests, spam), by reason."""
+    dropped: tuple[str, ...]
+    """Headers of personal data, removed before anything was looked at."""
+    ignored: tuple[str, ...]
+    """Headers that the mapping says to leave out, or that the format knows."""
 
 
 @dataclass(frozen=True)
