@@ -268,6 +268,7 @@ def load(folder: Path) -> StudyFolder:
         catalogue = catalogues.find(study.catalogue, folder)
     instruments = tuple(_instruments(document, folder))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
+    _check_codes(document, instruments)
     _check_waves(document)
     _check_functions(document, catalogue)
     _check_scores(document, loaded.outcomes)
@@ -294,6 +295,19 @@ def _named(document: Document[Study], location: Location) -> Iterator[None]:
         yield
     except NotFound as missing:
         raise document.error(location, missing.problem) from None
+
+
+def _check_codes(
+    document: Document[Study], instruments: tuple[Instrument, ...]
+) -> None:
+    """An item is found by its code alone, so no two instruments may share one."""
+    seen: dict[str, str] = {}
+    for index, one in enumerate(instruments):
+        for item in one.items:
+            if item.code in seen:
+                problem = f"item '{item.code}' is also one of {seen[item.code]}"
+                raise document.error(["instruments", index], f"{problem}; rename it")
+            seen[item.code] = one.instrument
 
 
 def _check_waves(document: Document[Study]) -> None:
