@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.workspace import Workspace
 from ingest import files, responses, roster
 from ingest.files import Source
-from ingest.importers import survey
+from ingest.importers import mapping as mappings
 from ingest.responses import Imported
 from models.errors import InputRejected, UsageError
 from models.events import Counts
@@ -126,7 +126,9 @@ def import_responses(
     known = responses.known(
         workspace.folder.instruments, workspace.pseudonyms, study.zone
     )
-    mapped = survey.read_mapping(mapping or _beside(path, MAPPING))
+    mapped = mappings.read(
+        mapping or _beside(path, MAPPING), workspace.folder.instruments
+    )
     link_file = links or _beside(path, LINKS)
     linked = responses.read_links(link_file) if link_file else None
     imported = responses.read(path, wave, known, mapped, linked)

@@ -8,24 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from ingest.importers import google_forms, plain, survey
-from ingest.importers.survey import Export, SurveyMapping, SurveyRow
+from ingest import exports
+from ingest.exports import Items
+from ingest.importers import tables
+from ingest.importers.mapping import SurveyMapping
+from ingest.importers.survey import SetApart, SurveyRow, Understood
 from ingest.pseudonymise import Pseudonyms
 from models.errors import FileError
 from models.instruments import Instrument
 from models.store import Store
 from models.study import Wave
-
-FORMATS: dict[survey.Format, ModuleType] = {
-    "google_forms": google_forms,
-    "plain": plain,
-}
-"""In the order in which they are tried on a file."""
 
 Answer = tuple[bytes, int, datetime, str, str, str, str]
 """One row of `ANSWERS`."""
@@ -44,15 +40,6 @@ ANSWERS = pa.schema(
 
 
 @dataclass(frozen=True)
-class SetApart:
-    """A row or a cell that is not stored, by place and never by value."""
-
-    row: int
-    column: str
-    problem: str
-
-
-@dataclass(frozen=True)
 class Imported:
     """What an import understood: rows stored, what was set apart, and the answers."""
 
@@ -62,6 +49,7 @@ class Imported:
     responses: int
     answers: pa.Table
     set_apart: tuple[SetApart, ...]
+    understood: Understood
 
     def outside(self, wave: Wave, zone: ZoneInfo) -> int:
         """How many responses were sent on days on which the wave was not open."""
@@ -80,7 +68,7 @@ class Imported:
 class Known:
     """What the study knows: its items by column code, and who its people are."""
 
-    items: Mapping[str, tuple[Instrument, str]]
+    items: Items
     pseudonyms: Pseudonyms
     zone: ZoneInfo
 
@@ -88,13 +76,8 @@ class Known:
 def known(
     instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneInfo
 ) -> Known:
-    """Items by their code, delivered scales by their score's name."""
-    items = {item.code: (one, item.code) for one in instruments for item in one.items}
-    for one in instruments:
-        for scale in one.scales:
-            if scale.delivered:
-                items[f"{one.instrument}_{scale.code}"] = (one, scale.code)
-    return Known(items, pseudonyms, zone)
+    """What a study knows, of its instruments and its key."""
+    return Known(exports.items_of(instruments), pseudonyms, zone)
 
 
 def read(
@@ -109,20 +92,20 @@ def read(
     `links` maps survey ids to platform ids; without it people are known by their
     platform id. Raises `FileError` with place and remedy.
     """
-    export = survey.read_csv(path)
-    form = mapping.format or _detect(export)
-    zone = ZoneInfo(mapping.timezone) if mapping.timezone else study.zone
-    rows = list(FORMATS[form].rows(export, mapping, list(study.items), zone))
+    held = exports.read(path, wave, study.items, mapping, study.zone, links is not None)
+    kept, again = _one_a_response(held.rows)
     checked = [
-        one
-        for row in _first_of_a_time(rows)
-        for one in _check(row, wave, path.name, study, links)
+        one for row in kept for one in _check(row, wave, path.name, study, links)
     ]
-    checked += _later_of_a_time(rows)
     answers = [one for one in checked if isinstance(one, tuple)]
-    set_apart = tuple(one for one in checked if isinstance(one, SetApart))
+    wrong = [one for one in checked if isinstance(one, SetApart)]
+    set_apart = sorted([*held.set_apart, *wrong, *again], key=lambda one: one.row)
     responses = len({(one[0], one[2]) for one in answers})
-    return Imported(path.name, form, wave, responses, _table(answers), set_apart)
+    form = held.understood.format
+    table = _table(answers)
+    return Imported(
+        path.name, form, wave, responses, table, tuple(set_apart), held.understood
+    )
 
 
 def store(imported: Imported, warehouse: Store) -> None:
@@ -133,38 +116,31 @@ def store(imported: Imported, warehouse: Store) -> None:
 
 def read_links(path: Path) -> dict[str, str]:
     """Read a link file (`survey_id,platform_id`); it is never stored."""
-    export = survey.read_csv(path)
-    survey_id = survey.column_of(export, "survey_id", "the link")
-    platform_id = survey.column_of(export, "platform_id", "the link")
+    export = tables.read(path)
+    survey_id = tables.column_of(export, "survey_id", "the link")
+    platform_id = tables.column_of(export, "platform_id", "the link")
     links: dict[str, str] = {}
-    for number, record in enumerate(export.records, start=2):
-        if any(record):
-            known, platform = record[survey_id].strip(), record[platform_id].strip()
-            if links.setdefault(known, platform) != platform:
-                problem = "this survey id is linked to two people"
-                raise FileError(path, f"row {number}", problem)
+    for number, record in export.rows():
+        known, platform = record[survey_id].strip(), record[platform_id].strip()
+        if links.setdefault(known, platform) != platform:
+            problem = "this survey id is linked to two people"
+            raise FileError(path, f"row {number}", problem)
     return links
 
 
-def _first_of_a_time(rows: Sequence[SurveyRow]) -> list[SurveyRow]:
-    """One row a person and time: two would be taken for one response and mixed."""
-    return list({_sent(row): row for row in reversed(rows)}.values())[::-1]
-
-
-def _later_of_a_time(rows: Sequence[SurveyRow]) -> list[SetApart]:
-    kept = {row.number for row in _first_of_a_time(rows)}
+def _one_a_response(
+    rows: Sequence[SurveyRow],
+) -> tuple[list[SurveyRow], list[SetApart]]:
+    """One row a response: two of a person and time would be taken for one and mixed."""
+    kept: dict[tuple[str, datetime, str], SurveyRow] = {}
+    for row in rows:
+        kept.setdefault((row.person, row.responded_at, row.response_id), row)
     again = "a second row of the same person and time"
-    return [
-        SetApart(row.number, "row", again) for row in rows if row.number not in kept
+    return list(kept.values()), [
+        SetApart(row.number, "row", again)
+        for row in rows
+        if kept[row.person, row.responded_at, row.response_id] is not row
     ]
-
-
-def _sent(row: SurveyRow) -> tuple[str, datetime, str]:
-    return row.person, row.responded_at, row.response_id
-
-
-def _detect(export: Export) -> survey.Format:
-    return next(name for name, one in FORMATS.items() if one.recognises(export))
 
 
 def _check(
@@ -182,7 +158,7 @@ def _check(
     for code, answer in row.answers.items():
         instrument, item = study.items[code]
         if answer and not instrument.accepts(item, answer):
-            yield SetApart(row.number, code, "out of range")
+            yield SetApart(row.rows.get(code, row.number), code, "out of range")
         else:
             name = instrument.instrument
             yield participant, wave, row.responded_at, name, item, answer, origin

@@ -13,8 +13,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.decode import EARLIEST
-from ingest.importers import survey
-from ingest.importers.survey import Export
+from ingest.importers import tables
+from ingest.importers.tables import Export
 from ingest.pipeline import Pipeline, RawEvents
 from ingest.pseudonymise import Pseudonyms
 from models.catalogue import OWN_SOURCES
@@ -63,9 +63,9 @@ def ingest(
 
 def read(path: Path, zone: ZoneInfo) -> list[RosterRow]:
     """Read `platform_id,enrolled_on[,consent_version,consent_scopes,consented_at,group]`."""
-    export = survey.read_csv(path)
+    export = tables.read(path)
     for required in COLUMNS[:2]:
-        survey.column_of(export, required, "the roster")
+        tables.column_of(export, required, "the roster")
     for place, header in enumerate(export.header):
         if header not in COLUMNS:
             problem = f"not a column of a roster; known: {', '.join(COLUMNS)}"

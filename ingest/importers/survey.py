@@ -1,55 +1,32 @@
-"""What every importer makes of an export, and what a mapping says about it."""
+"""What every importer makes of an export: rows of coded answers, and what is left out."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator
-
+from ingest.importers import mapping as mappings
+from ingest.importers.mapping import Checkboxes, SurveyMapping
+from ingest.importers.tables import Export
 from models import yaml_files
 from models.errors import FileError
-from models.study import known_zone
-from models.yaml_files import Frozen
+from models.instruments import Instrument, Item
 
-NO_LABEL = "?"
-"""Stands for a cell that is none of the labels; set apart like any wrong code."""
+NOT_A_CODE = "?"
+"""Stands for a cell that is no answer of its item; set apart like any wrong code."""
 
-Format = Literal["plain", "google_forms"]
+TICKED, UNTICKED = "1", "0"
 
+PERSONAL = re.compile(
+    r"e-?mail|メール|\bname\b|氏名|名前|\bip\b|ipaddress|ipアドレス|latitude|longitude"
+    r"|緯度|経度|phone|電話|\baddress|住所|birth|誕生|生年月日",
+    re.IGNORECASE,
+)
+"""What headers of columns look like that name or locate a person."""
 
-def _labels(value: Any) -> Any:
-    """YAML reads yes, no and numbers as values; in a survey they are labels."""
-    words = {True: "yes", False: "no"}
-    if isinstance(value, dict):
-        return {
-            str(words.get(k, k) if isinstance(k, bool) else k): str(v)
-            for k, v in value.items()
-        }
-    return value
-
-
-class Labels(Frozen):
-    """The codes behind the option labels of some items."""
-
-    items: tuple[str, ...]
-    codes: Annotated[dict[str, str], BeforeValidator(_labels)]
-
-
-class SurveyMapping(Frozen):
-    """How an export's headers and labels relate to the study's items."""
-
-    format: Format | None = None
-    person: str = "platform_id"
-    submitted_at: str = "submitted_at"
-    timezone: Annotated[str, AfterValidator(known_zone)] | None = None
-    columns: dict[str, str] = {}
-    labels: tuple[Labels, ...] = ()
-    ignore: tuple[str, ...] = ()
+_WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -68,8 +45,27 @@ class SurveyRow:
     response_id: str = ""
     """The survey tool's own id of the response, never stored as it is; empty where
     an export has none, so that person and time are all there is to tell it by."""
-    finished: bool = True
-    """Whether the person sent the questionnaire in, as far as the export says."""
+    finished: bool | None = None
+    """Whether the person sent the questionnaire in; None: the export does not say."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """By column code the row of an answer that stands elsewhere than in `number`."""
+
+
+@dataclass(frozen=True)
+class SetApart:
+    """A row or a cell that is not stored, by place and never by value."""
+
+    row: int
+    column: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A row that is no response of this wave, and why: counted, never listed."""
+
+    row: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +76,8 @@ class Understood:
     """The file's name."""
     sha256: str
     format: str
+    variant: str
+    """Which of its kinds the format is: direct download, label export, ..."""
     encoding: str
     timezone: str
     """Where times without an offset were written."""
@@ -88,111 +86,200 @@ class Understood:
     mapping: str
     """Hash of the mapping that was used."""
     rows: int
+    items: Mapping[str, int]
+    """By instrument, how many of its items the file holds."""
     excluded: Mapping[str, int]
     """Rows that are no responses (previews, tests, spam), by reason."""
     dropped: tuple[str, ...]
     """Headers of personal data, removed before anything was looked at."""
     ignored: tuple[str, ...]
-    """Headers that the mapping says to leave out, or that the format knows."""
+    """Headers that the mapping says to leave out."""
 
 
 @dataclass(frozen=True)
-class Export:
-    """A file's header and records, as text."""
+class Asked:
+    """What an importer is told besides the file."""
 
-    path: Path
-    header: Sequence[str]
-    records: Sequence[Sequence[str]]
-
-
-def read_mapping(path: Path | None) -> SurveyMapping:
-    """Read a mapping file; without one, headers are the codes themselves."""
-    return yaml_files.read(path, SurveyMapping).value if path else SurveyMapping()
+    mapping: SurveyMapping
+    items: Mapping[str, tuple[Instrument, str]]
+    """The study's items by column code."""
+    zone: ZoneInfo
+    """Where times without an offset were written, unless the mapping says."""
+    wave: int
 
 
-def read_csv(path: Path) -> Export:
-    """Read a CSV file in UTF-8 (with or without BOM) or Windows Japanese.
-
-    Raises `FileError` for a file that is missing, empty or uneven; repeated
-    headers become `title`, `title#2`, ... so that a mapping can tell them apart.
-    """
-    try:
-        rows = list(csv.reader(io.StringIO(_text(path), newline="")))
-    except csv.Error:
-        raise FileError(path, "", "not CSV; export the file again") from None
-    if not rows:
-        raise FileError(path, "", "the file is empty")
-    header, *records = rows
-    for number, record in enumerate(records, start=2):
-        if record and len(record) != len(header):
-            problem = f"{len(record)} cells under {len(header)} headers; export the file again"
-            raise FileError(path, f"row {number}", problem)
-    return Export(path, _numbered(header), records)
+Row = SurveyRow | SetApart | Excluded
+"""What becomes of a row of a file."""
 
 
-def column_of(export: Export, name: str, what: str) -> int:
-    """The place of a header; `what` it is for goes into the error."""
-    try:
-        return list(export.header).index(name)
-    except ValueError:
-        # What stands there instead may be somebody's data, if the headers are missing.
-        problem = f"no column '{name}' for {what}; row 1 must hold the headers"
-        raise FileError(export.path, "row 1", problem) from None
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of an export hold the answers to which items."""
+
+    export: Export
+    asked: Asked
+    codes: Mapping[int, str]
+
+    def of(self, places: Iterable[int]) -> "Columns":
+        """The same, for some of the columns only."""
+        kept = {place: code for place, code in self.codes.items() if place in places}
+        return Columns(self.export, self.asked, kept)
+
+    @property
+    def items(self) -> set[str]:
+        """The codes of all items that the columns hold."""
+        boxes = {code for box in self._boxes() for code in box.options.values()}
+        return set(self.codes.values()) | boxes
+
+    def answers(self, record: Sequence[str]) -> dict[str, str]:
+        """The coded answers of a record; what is no answer becomes `NOT_A_CODE`.
+
+        An item may stand in two columns, if its question was edited while people
+        answered; only one of them may hold an answer.
+        """
+        found: dict[str, str] = {}
+        for place, code in self.codes.items():
+            answer = self._coded(place, code, record[place])
+            held = found.get(code, "")
+            found[code] = NOT_A_CODE if held and answer else held or answer
+        for box in self._boxes():
+            found |= self._ticked(box, record)
+        return found
+
+    def _coded(self, place: int, code: str, cell: str) -> str:
+        labels = self.export.value_labels.get(self.export.header[place], {})
+        return coded(self.asked, code, cell, labels)
+
+    def _boxes(self) -> Iterator[Checkboxes]:
+        for box in self.asked.mapping.checkboxes:
+            named = [box.column] if box.column else list(box.options)
+            if any(self.export.place(one) is not None for one in named):
+                yield box
+
+    def _ticked(self, box: Checkboxes, record: Sequence[str]) -> dict[str, str]:
+        cells = [
+            (code, record[place].strip())
+            for name, code in box.options.items()
+            if (place := self.export.place(box.column or name)) is not None
+        ]
+        if box.column is None:
+            return _marked({code: bool(cell) for code, cell in cells})
+        return _joined(box.options, cells[0][1])
 
 
-def codes_by_column(
-    export: Export, mapping: SurveyMapping, known: Sequence[str]
-) -> dict[int, str]:
-    """The code of each column that holds answers.
+def columns(
+    export: Export, asked: Asked, plumbing: Iterable[str], items: bool = True
+) -> Columns:
+    """The columns that hold answers; `plumbing` is what the importer itself reads.
 
     Raises `FileError` for a header that is neither mapped, nor a known code, nor
     ignored: an edited title must not drop an item in silence.
     """
-    plumbing = {mapping.person, mapping.submitted_at, *mapping.ignore}
+    mapping = asked.mapping
+    boxed = {
+        name
+        for box in mapping.checkboxes
+        for name in ([box.column] if box.column else box.options)
+    }
+    passed = {*plumbing, *mapping.ignore, mapping.person, *boxed}
     codes: dict[int, str] = {}
     for place, header in enumerate(export.header):
-        if header in plumbing:
+        if header in passed or not items:
             continue
         code = mapping.columns.get(header, header)
-        if code not in known:
-            raise FileError(
-                export.path,
-                f"column {place + 1}",
-                _unmapped(mapping, header, code, known),
-            )
-        if code in codes.values():
-            raise FileError(
-                export.path, f"column {place + 1}", f"'{code}' stands in two columns"
-            )
+        if code not in asked.items:
+            problem = _unmapped(mapping, header, code, list(asked.items))
+            raise FileError(export.path, f"column {place + 1}", problem)
+        if code in codes.values() and header not in mapping.columns:
+            problem = f"'{code}' stands in two columns"
+            raise FileError(export.path, f"column {place + 1}", problem)
         codes[place] = code
-    return codes
+    _check_boxes(export, asked)
+    return Columns(export, asked, codes)
 
 
-def coded(
-    mapping: SurveyMapping, codes: Mapping[int, str], record: Sequence[str]
-) -> dict[str, str]:
-    """The coded answers of a record: option labels become codes, where the mapping has any.
+def coded(asked: Asked, code: str, cell: str, labels: Mapping[str, str]) -> str:
+    """One answer by the instrument's own code; `labels` are the export's, by code.
 
-    A cell that is none of its item's labels becomes a code that no item accepts.
+    An option label is looked up in the mapping, else in what the export says of
+    itself, else in the instrument; a number is taken from the declared coding.
     """
-    labels = {item: group.codes for group in mapping.labels for item in group.items}
-    cells = {code: record[place].strip() for place, code in codes.items()}
-    return {code: _code(labels.get(code), cell) for code, cell in cells.items()}
+    text = plain(cell)
+    if not text:
+        return ""
+    item = item_of(asked, code)
+    mapped = asked.mapping.labels_of(code)
+    if mapped is not None:
+        text = {plain(label): c for label, c in mapped.items()}.get(text, NOT_A_CODE)
+    elif text in (named := {plain(label): c for c, label in labels.items()}):
+        text = named[text]
+    elif item and text in (known := _own_labels(asked, code, item)):
+        return known[text]
+    return _number(asked, code, text, item)
 
 
-def _code(labels: Mapping[str, str] | None, cell: str) -> str:
-    return labels.get(cell, NO_LABEL) if labels and cell else cell
+def plain(text: str) -> str:
+    """A text as it is compared: without the accidents of width and space."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
-def instant(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | None:
-    """Parse a time; one without an offset is in `zone`. None if it does not parse."""
-    for form in formats:
-        try:
-            at = datetime.strptime(text.strip(), form)  # noqa: DTZ007 - the zone follows
-        except ValueError:
-            continue
-        return at if at.tzinfo else at.replace(tzinfo=zone)
-    return None
+def item_of(asked: Asked, code: str) -> Item | None:
+    """The item of a column code; None for a delivered scale."""
+    instrument, name = asked.items[code]
+    return next((one for one in instrument.items if one.code == name), None)
+
+
+def looks_personal(header: str) -> bool:
+    """Whether a header is one of a column that names or locates people."""
+    return PERSONAL.search(plain(header)) is not None
+
+
+def _own_labels(asked: Asked, code: str, item: Item) -> dict[str, str]:
+    named = asked.items[code][0].labels(item)
+    return {plain(label): c for c, text in named.items() for label in text.values()}
+
+
+def _number(asked: Asked, code: str, text: str, item: Item | None) -> str:
+    if item is None or item.choices or not _WHOLE.fullmatch(text):
+        return text
+    number = int(float(text))
+    coding = asked.mapping.coding.get(asked.items[code][0].instrument)
+    if coding is None or number == item.not_applicable:
+        return str(number)
+    first, last = mappings.ends(coding)
+    if not min(first, last) <= number <= max(first, last):
+        return NOT_A_CODE
+    return str(item.range[0] + abs(number - first))
+
+
+def _marked(ticked: Mapping[str, bool]) -> dict[str, str]:
+    """Nothing ticked is no answer: it may be "none of these", or skipped."""
+    if not any(ticked.values()):
+        return dict.fromkeys(ticked, "")
+    return {code: TICKED if one else UNTICKED for code, one in ticked.items()}
+
+
+def _joined(options: Mapping[str, str], cell: str) -> dict[str, str]:
+    """Options joined by `;` or `, `; their labels may hold commas themselves."""
+    rest, ticked = plain(cell), dict.fromkeys(options.values(), False)
+    for label in sorted(options, key=len, reverse=True):
+        pattern = rf"(?:^|(?<=;)|(?<=, )){re.escape(plain(label))}(?=;|, |$)"
+        rest, found = re.subn(pattern, "", rest)
+        ticked[options[label]] |= bool(found)
+    if rest.strip("; ,"):
+        return dict.fromkeys(ticked, NOT_A_CODE)
+    return _marked(ticked)
+
+
+def _check_boxes(export: Export, asked: Asked) -> None:
+    known = list(asked.items)
+    for box in asked.mapping.checkboxes:
+        for code in box.options.values():
+            if code not in known:
+                problem = (
+                    f"checkboxes: no item '{code}'; {yaml_files.nearest(code, known)}"
+                )
+                raise FileError(export.path, "mapping", problem)
 
 
 def _unmapped(
@@ -201,26 +288,6 @@ def _unmapped(
     """Says what to do; shows a header only if the mapping named it itself."""
     if header in mapping.columns:
         return f"mapped to '{code}', which no instrument has; {yaml_files.nearest(code, known)}"
+    if looks_personal(header):
+        return "looks like personal data; list this header under ignore in the mapping"
     return "this header is not mapped; add it to the mapping's columns, or to ignore"
-
-
-def _numbered(header: Sequence[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    names = []
-    for title in (one.strip() for one in header):
-        seen[title] = seen.get(title, 0) + 1
-        names.append(title if seen[title] == 1 else f"{title}#{seen[title]}")
-    return names
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(path, "", f"cannot be read: {error.strerror}") from None
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise FileError(path, "", "neither UTF-8 nor Windows Japanese; save it as UTF-8")

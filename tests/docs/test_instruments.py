@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.importers import survey
-from ingest.responses import FORMATS
+from ingest.exports import FORMATS
+from ingest.importers import mapping as mappings
 from models import instruments
 from models.instruments import SHIPPED, Band, Instrument, Item, MissingRule, Scale
 from models.yaml_files import Frozen
@@ -19,8 +19,8 @@ SHAPES = {
     "A scale": Scale,
     "The missing rule": MissingRule,
     "A band": Band,
-    "The mapping of an export": survey.SurveyMapping,
-    "Labels": survey.Labels,
+    "The mapping of an export": mappings.SurveyMapping,
+    "Labels": mappings.Labels,
 }
 EXAMPLES = [one.text for one in documents.blocks(TEXT, "yaml")]
 
@@ -52,7 +52,7 @@ def test_examples_load(tmp_path: Path) -> None:
         assert instruments.find(path.name, tmp_path).value.score_columns
     path = tmp_path / "mapping.yaml"
     path.write_text(mapping, encoding="utf-8")
-    assert survey.read_mapping(path).labels[0].codes["Several days"] == "1"
+    assert mappings.read(path, []).labels[0].codes["Several days"] == "1"
 
 
 def test_every_format_is_named() -> None:
