@@ -1,12 +1,13 @@
 """What every column of the panel means, where it comes from, how much is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis import careless
 from analysis.specifications import previous
-from models.instruments import self_reports
+from models.instruments import Band, Instrument, Scale, self_reports
 from models.study import StudyFolder
 
 MEASURES = {
@@ -81,22 +82,57 @@ def _frame(timezone: str) -> Iterator[Entry]:
 def _scores(folder: StudyFolder) -> Iterator[Entry]:
     for instrument in folder.instruments:
         for scale in instrument.scales:
-            name = f"{instrument.instrument}_{scale.code}"
-            label = scale.label.get("en", scale.code)
-            how = (
-                "as delivered"
-                if scale.delivered
-                else f"{scale.method} of {len(scale.items)} items"
-            )
-            yield Entry(name, f"{label}: {how}", "points", instrument.instrument)
-            yield Entry(
-                f"{name}_missing",
-                f"items missing of {name}",
-                "items",
-                instrument.instrument,
-            )
+            yield from _score(instrument, scale)
         for function, code in self_reports(instrument).items():
             text = f"{folder.catalogue.label(function)}: self-reported use ({code})"
             yield Entry(
                 f"{function}_self_report", text, "0 to 5", instrument.instrument
             )
+    yield from _careless(folder.instruments)
+
+
+def _score(instrument: Instrument, scale: Scale) -> Iterator[Entry]:
+    name, source = instrument.column(scale), instrument.instrument
+    label = scale.label.get("en", scale.code)
+    bands = [f"{b.low:g} to {b.high:g} {_text(b)}" for b in instrument.bands_of(scale)]
+    parts = [f"{label}: {_how(scale)}", instrument.period.get("en", ""), *bands]
+    meaning = "; ".join(part for part in parts if part)
+    unit = {"count": "items", "any": "1 yes, 0 no"}.get(scale.method, "points")
+    yield Entry(name, meaning, unit, source)
+    yield Entry(f"{name}_missing", f"items missing of {name}", "items", source)
+    yield Entry(
+        f"{name}_prorated",
+        f"whether {name} stands in for missing items",
+        "1 yes, 0 no",
+        source,
+    )
+
+
+def _how(scale: Scale) -> str:
+    if scale.delivered:
+        return "as delivered, without its items"
+    items = f"{len(scale.items)} item{'s' if len(scale.items) > 1 else ''}"
+    match scale.method:
+        case "count":
+            return f"how many of {items} are at least {scale.at_least}"
+        case "any":
+            return f"whether one of {items} is at least {scale.at_least}"
+        case _:
+            return f"{scale.method} of {items}"
+
+
+def _text(band: Band) -> str:
+    return band.label.get("en", next(iter(band.label.values()), ""))
+
+
+def _careless(instruments: Sequence[Instrument]) -> Iterator[Entry]:
+    flag = "1 flagged, 0 not"
+    for instrument, scale in careless.balanced(instruments):
+        name, source = instrument.column(scale), instrument.instrument
+        same = "the same answer to every item, also to reversed ones"
+        yield Entry(f"{name}_straightlined", same, flag, source)
+        apart = f"reversed and plain items more than {careless.MOST_APART:.0%}"
+        yield Entry(f"{name}_inconsistent", f"{apart} of the range apart", flag, source)
+    for code in careless.timed(instruments):
+        fast = f"form took under {careless.LEAST_SECONDS:g} seconds an item"
+        yield Entry("too_fast", fast, flag, code)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis import careless
 from analysis.scoring import score
 from analysis.specifications import previous
 from models.coverage import Coverage
@@ -138,7 +139,7 @@ def _with_scores(
         panel = panel.join(score(instrument, answered).where(there))
         for function, code in self_reports(instrument).items():
             panel[f"{function}_self_report"] = _numbers(answered, code)
-    return panel
+    return panel.join(careless.flags(instruments, answered).where(there))
 
 
 def _with_previous(panel: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def score(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFrame:
         columns |= {
             name: value,
             f"{name}_missing": missing,
-            f"{name}_prorated": prorated.astype(float),
+            f"{name}_prorated": prorated.astype("Int8"),
         }
     return pd.DataFrame(columns, index=answers.index)
 

@@ -39,6 +39,8 @@ class Item(Frozen):
     reversed: bool = False
     function: str | None = None
     """The platform function whose use this item asks about (self-report)."""
+    seconds: bool = False
+    """Whether the answer is how many seconds the whole form took."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Item":
