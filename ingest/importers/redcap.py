@@ -330,7 +330,7 @@ def _answered(export: Export, form: Form, record: Sequence[str]) -> Iterator[boo
     for place in form.places:
         cell = record[place].strip()
         empty = ("", "0", "Unchecked") if "___" in export.header[place] else ("",)
-        yield cell not in empty
+        yield place != form.timestamp and cell not in empty
 
 
 def _key(export: Export, record: Sequence[str], form: Form) -> str:

@@ -167,9 +167,7 @@ class Columns:
         return _joined(box.options, cells[0][1])
 
 
-def columns(
-    export: Export, asked: Asked, plumbing: Iterable[str], items: bool = True
-) -> Columns:
+def columns(export: Export, asked: Asked, plumbing: Iterable[str]) -> Columns:
     """The columns that hold answers; `plumbing` is what the importer itself reads.
 
     Raises `FileError` for a header that is neither mapped, nor a known code, nor
@@ -181,10 +179,10 @@ def columns(
         for box in mapping.checkboxes
         for name in ([box.column] if box.column else box.options)
     }
-    passed = {*plumbing, *mapping.ignore, mapping.person, *boxed}
+    passed = {*plumbing, *mapping.ignore, mapping.person, *boxed} - {*mapping.columns}
     codes: dict[int, str] = {}
     for place, header in enumerate(export.header):
-        if header in passed or not items:
+        if header in passed:
             continue
         code = mapping.columns.get(header, header)
         if code not in asked.items:
