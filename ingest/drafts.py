@@ -95,8 +95,8 @@ def _recognised(said: Sequence[str], codes: Mapping[str, str], items: Items) -> 
 
 
 def _codes_by_label(items: Items) -> dict[str, str]:
-    """Codes by label; a label that two items share tells nothing."""
-    found: dict[str, str] = {}
+    """Codes by label, and by themselves; a label that two items share tells nothing."""
+    found = {_key(code): code for code in items}
     for code, (instrument, name) in items.items():
         item = next((one for one in instrument.items if one.code == name), None)
         for label in set(item.label.values()) if item else ():

@@ -52,8 +52,9 @@ def _is_long(export: Export, mapping: SurveyMapping) -> bool:
 
 
 def _responses(export: Export, asked: Asked) -> Iterator[SurveyRow]:
+    told = _told(export, asked)
     held = survey.columns(export, asked, plumbing(export, asked.mapping))
-    for row in _told(export, asked):
+    for row in told:
         record = export.records[row.number - export.first_row]
         yield SurveyRow(
             row.number,
@@ -87,8 +88,9 @@ def _told(export: Export, asked: Asked) -> list[SurveyRow]:
 
 def _answers(export: Export, asked: Asked) -> Iterator[Row]:
     """Rows of one person, time and response are one response, in any order."""
+    told = sorted(_told(export, asked), key=_response)
     survey.columns(export, asked, plumbing(export, asked.mapping))
-    for _, group in groupby(sorted(_told(export, asked), key=_response), key=_response):
+    for _, group in groupby(told, key=_response):
         yield from _joined(export, asked, list(group))
 
 

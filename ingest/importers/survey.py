@@ -20,8 +20,9 @@ NOT_A_CODE = "?"
 TICKED, UNTICKED = "1", "0"
 
 PERSONAL = re.compile(
-    r"e-?mail|メール|\bname\b|氏名|名前|\bip\b|ipaddress|ipアドレス|latitude|longitude"
-    r"|緯度|経度|phone|電話|\baddress|住所|birth|誕生|生年月日",
+    r"mail|メール|(?<![a-z])name(?![a-z])|(?:first|last|full|family|given|sur|user)[ _]?name"
+    r"|氏名|名前|(?<![a-z])ip(?![a-z])|ip[ _]?address|ipアドレス|latitude|longitude"
+    r"|緯度|経度|phone|電話|(?<![a-z])address|住所|birth|誕生|生年月日",
     re.IGNORECASE,
 )
 """What headers of columns look like that name or locate a person."""
