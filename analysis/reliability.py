@@ -8,6 +8,7 @@ the same people's scores with those of the wave before.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,15 @@ def measure(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def pairs(panel: pd.DataFrame, score: str) -> Iterator[tuple[int, int, Floats]]:
+    """Round, wave, and the scores (people, 2) of those who had one the wave before."""
+    for round_, rows in panel.groupby("round"):
+        wide = rows.pivot(index="participant_id", columns="wave", values=score)
+        for before, wave in pairwise(wide.columns):
+            both = wide[[before, wave]].dropna().to_numpy(dtype=float)
+            yield int(str(round_)), int(wave), both
+
+
 def alpha(items: Floats) -> float:
     """Cronbach's alpha of complete items (people, items), from their covariances.
 
@@ -121,11 +131,14 @@ def alpha(items: Floats) -> float:
     return float(k / (k - 1) * (1 - items.var(axis=0, ddof=1).sum() / total))
 
 
-def alpha_limits(value: float, n: float, items: int) -> Limits:
-    """Confidence limits of alpha: Feldt, Psychometrika 1965;30(3):357-370."""
+def alpha_limits(value: Any, n: Any, items: int) -> tuple[Any, Any]:
+    """Confidence limits of alpha (numbers or arrays), if `n` people were behind it.
+
+    Feldt, Psychometrika 1965;30(3):357-370.
+    """
     df = n - 1, (n - 1) * (items - 1)
-    low, high = stats.f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], *df)
-    return 1 - (1 - value) * float(low), 1 - (1 - value) * float(high)
+    low, high = (stats.f.ppf((1 + sign * LEVEL) / 2, *df) for sign in (1, -1))
+    return 1 - (1 - value) * low, 1 - (1 - value) * high
 
 
 def omega(items: Floats) -> float:
@@ -208,34 +221,23 @@ def _of_scale(
 ) -> Iterator[dict[str, Any]]:
     name = instrument.column(scale)
     values = item_values(instrument, scale, items)
-    for round_, waves in panel.groupby("round"):
-        before: pd.Series | None = None
-        for wave, rows in waves.groupby("wave"):
-            scores = rows.set_index("participant_id")[name].dropna()
-            complete = values.loc[rows.index].dropna().to_numpy(dtype=float)
-            for one in _of_wave(scale, complete, scores, instrument.bounds(scale)):
-                yield {"score": name, "round": round_, "wave": wave, **vars(one)}
-            if before is not None and len(scores):
-                one = _of_two_waves(before, scores)
-                yield {"score": name, "round": round_, "wave": wave, **vars(one)}
-            before = scores
-
-
-def _of_wave(
-    scale: Scale, complete: Floats, scores: pd.Series, bounds: Limits | None
-) -> Iterator[Found]:
-    if scores.empty:
-        return
-    if scale.delivered:
-        yield Found("alpha", len(scores), note="delivered without its items")
-    elif len(scale.items) > 1 and scale.method != "count":
-        yield from _of_items(scale, complete)
-    for name, end in zip(("floor", "ceiling"), bounds or (), strict=False):
-        there = np.isclose(scores.to_numpy(dtype=float), end)
-        yield Found(name, len(scores), float(there.mean()))
+    retests: dict[Any, Floats] = {(r, w): both for r, w, both in pairs(panel, name)}
+    for wave, rows in panel.dropna(subset=[name]).groupby(["round", "wave"]):
+        complete = values.loc[rows.index].dropna().to_numpy(dtype=float)
+        found = [
+            *_of_items(scale, complete),
+            *_of_ends(rows[name].to_numpy(dtype=float), instrument.bounds(scale)),
+            *_of_retest(retests.get(wave)),
+        ]
+        for one in found:
+            yield {"score": name, "round": wave[0], "wave": wave[1], **vars(one)}
 
 
 def _of_items(scale: Scale, items: Floats) -> Iterator[Found]:
+    if scale.delivered:
+        yield Found("alpha", 0, note="delivered without its items")
+    if len(scale.items) < 2 or scale.method == "count":
+        return  # a single answer, or a count of things that need not hang together
     n = len(items)
     if n < _FEWEST:
         yield Found("alpha", n, note=f"fewer than {_FEWEST} complete responses")
@@ -255,10 +257,16 @@ def _of_items(scale: Scale, items: Floats) -> Iterator[Found]:
         yield Found("item_rest", n, value, item=code, note=note)
 
 
-def _of_two_waves(before: pd.Series, now: pd.Series) -> Found:
-    both = pd.concat([before, now], axis=1, join="inner").to_numpy(dtype=float)
+def _of_ends(scores: Floats, bounds: Limits | None) -> Iterator[Found]:
+    for name, end in zip(("floor", "ceiling"), bounds or (), strict=False):
+        yield Found(name, len(scores), float(np.isclose(scores, end).mean()))
+
+
+def _of_retest(both: Floats | None) -> Iterator[Found]:
+    if both is None:
+        return
     try:
         found = retest(both[:, 0], both[:, 1])
+        yield Found("test_retest", found.n, found.value, *found.limits(found.n))
     except NotEstimable as problem:
-        return Found("test_retest", len(both), note=str(problem))
-    return Found("test_retest", found.n, found.value, *found.limits(found.n))
+        yield Found("test_retest", len(both), note=str(problem))

@@ -14,10 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import codebook, estimates, judgement, report
+from analysis import codebook, estimates, judgement, reliability, report
 from analysis.estimates import Results
 from analysis.specifications import expand
-from flows.panels import Panels
+from flows.panels import Panels, read_answers, read_people
 from flows.workspace import Workspace
 from models.errors import FileError
 from models.study import StudyFolder
@@ -45,6 +45,7 @@ class Analysis:
     folder: StudyFolder
     panels: Panels
     results: Results
+    reliability: pd.DataFrame
     manifest: dict[str, Any]
 
     @property
@@ -69,7 +70,22 @@ def analyse(
     )
     judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
-    return Analysis(folder, panels, judged, describe(folder, panels, counts))
+    return Analysis(
+        folder,
+        panels,
+        judged,
+        measure(workspace, panels),
+        describe(folder, panels, counts),
+    )
+
+
+def measure(workspace: Workspace, panels: Panels) -> pd.DataFrame:
+    """The reliability of the scores, from the answers that the panel counts."""
+    folder, at = workspace.folder, panels.as_of
+    people = read_people(workspace.store, folder.study, at)
+    answers = read_answers(workspace, people, at)
+    panel = panels.by_window[folder.study.exposure.window]
+    return reliability.measure(folder.instruments, panel, answers)
 
 
 def describe(
@@ -109,6 +125,7 @@ def write(analysis: Analysis, out: Path) -> Path:
         (private / f"{name}.parquet").write_bytes(_parquet(panel))
     _write_csv(analysis.results.estimates, private / "estimates.csv")
     _write_csv(analysis.results.tests, private / "tests.csv")
+    _write_csv(analysis.reliability, private / "reliability.csv")
     _write_csv(
         codebook.describe(analysis.folder, analysis.panel), private / "codebook.csv"
     )
@@ -132,6 +149,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         pd.read_parquet(private / "panel.parquet"),
         pd.read_csv(private / "estimates.csv", keep_default_na=False, na_values=[""]),
         pd.read_csv(private / "tests.csv"),
+        pd.read_csv(private / "reliability.csv"),
         manifest,
     )
     tables = public / "tables"
