@@ -1,6 +1,7 @@
 """docs/instruments.md: shipped instruments, keys and examples are those of the code."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -30,6 +31,12 @@ def test_every_key_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
     shape: type[Frozen] = SHAPES[heading]
     assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+
+
+def test_every_method_is_documented() -> None:
+    """The methods by which items become a score, in the order of the shape."""
+    methods = get_args(Scale.model_fields["method"].annotation)
+    assert documents.documented(TEXT, "The four methods") == list(methods)
 
 
 def test_every_shipped_instrument_is_documented() -> None:
