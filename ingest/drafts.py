@@ -19,7 +19,7 @@ from ingest.importers.tables import Export
 from models.errors import FileError
 
 _DATUM = re.compile(r"\d+(?:[.,]\d+)?|\d[\d\-/.]+\d(?:[ T]\d.*)?|\S+@\S+\.\S+|R_\w{8,}")
-_ROW = re.compile(r"\[([^\]]+)\](?:#\d+)?$|[-–:]\s*([^-–:]+)$")
+_ROWS = (re.compile(r"\[([^\]]+)\](?:#\d+)?$"), re.compile(r" [-–] ([^-–]+)$"))
 """The row of a grid: `Title [Row]` in forms, `Title - Row` in Qualtrics."""
 
 
@@ -87,8 +87,8 @@ def _recognised(said: Sequence[str], codes: Mapping[str, str], items: Items) -> 
     for text in said:
         if text in items:
             return text
-        row = _ROW.search(text)
-        for part in (text, next(filter(None, row.groups()), "") if row else ""):
+        rows = [found[1] for row in _ROWS if (found := row.search(text))]
+        for part in (text, *rows):
             if _key(part) in codes:
                 return codes[_key(part)]
     return ""

@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ingest import drafts, exports
+from ingest.importers import mapping as mappings
+from ingest.importers.mapping import SurveyMapping
 from models import study
 from models.simulation import Simulation, simulate, simulate_panel, truth
 from models.study import StudyFolder
@@ -67,6 +70,9 @@ def test_same_plan_same_bytes(folder: Path, tmp_path: Path) -> None:
     assert contents(tmp_path) == contents(folder)
     assert sorted(contents(folder)) == [
         "events/events.ndjson.gz",
+        "forms/wave1.csv",
+        "forms/wave2.csv",
+        "forms/wave3.csv",
         "responses/wave1.csv",
         "responses/wave2.csv",
         "responses/wave3.csv",
@@ -219,6 +225,27 @@ def test_responses_are_accepted_and_in_time(folder: Path, loaded: StudyFolder) -
             assert wave.opens_on <= at.date() <= wave.closes_on
             for code, answer in row.items():
                 assert not answer or owner[code].accepts(code, answer)
+
+
+def test_forms_say_the_same_as_the_plain_files(
+    folder: Path, loaded: StudyFolder, tmp_path: Path
+) -> None:
+    """Imported with the drafted mapping, completed by hand, they give the same rows."""
+    items = exports.items_of(loaded.instruments)
+    known = (1, items, SurveyMapping(), loaded.study.zone)
+    plain = exports.read(folder / "responses" / "wave1.csv", *known)
+    form = folder / "forms" / "wave1.csv"
+    text = drafts.draft(form, items)
+    assert "pdd: 0-5" in text
+    text = text.replace("person:  #", "person: U2plusのユーザーID  #")
+    text = text.replace("  U2plusのユーザーID:\n", "")
+    (tmp_path / "mapping.yaml").write_text(f"{text}coding: {{pdd: 1-6}}\n", "utf-8")
+    mapping = mappings.read(tmp_path / "mapping.yaml", loaded.instruments)
+    read = exports.read(form, 1, items, mapping, loaded.study.zone)
+    assert read.understood.dropped == ("メールアドレス",)
+    assert [vars(one) | {"finished": None} for one in read.rows] == [
+        vars(one) for one in plain.rows
+    ]
 
 
 def test_demographics_are_asked_once(folder: Path, loaded: StudyFolder) -> None:
