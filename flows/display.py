@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from analysis.estimates import Results
     from flows.comparison import Summary
+    from flows.imports import WaveImport
     from flows.inspection import ArrivalReport
     from ingest.broker import Topic
     from ingest.files import Source
-    from ingest.responses import Imported
+    from ingest.importers.survey import Understood
     from models.events import Counts
 
 SHOWN = 20
@@ -52,6 +53,10 @@ class Display:
     def say(self, line: str) -> None:
         """One line of result."""
         self.out.print(line, markup=False)
+
+    def text(self, text: str) -> None:
+        """A text to be kept as it is."""
+        sys.stdout.write(text)
 
     def error(self, line: str) -> None:
         """One line of trouble."""
@@ -130,34 +135,38 @@ class Display:
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
             )
 
-    def imported(
-        self, imported: "Imported", outside: int, dry_run: bool, as_json: bool
-    ) -> None:
-        """What an import of answers understood."""
+    def imported(self, held: "WaveImport", dry_run: bool, as_json: bool) -> None:
+        """What an import of answers understood, and what of it is new."""
+        imported, revision = held.imported, held.revision
         if as_json:
             self.json(
                 {
+                    **asdict(imported.understood),
                     "file": imported.origin,
-                    "format": imported.format,
                     "wave": imported.wave,
                     "responses": imported.responses,
                     "answers": imported.answers.num_rows,
-                    "outside_wave": outside,
+                    **revision.responses,
+                    "refused": revision.refused,
+                    "early": held.early,
+                    "late": held.late,
+                    "outside_wave": held.outside,
+                    "not_enrolled": held.not_enrolled,
                     "set_apart": [vars(one) for one in imported.set_apart],
                     "stored": not dry_run,
+                    "import_id": held.import_id,
                 }
             )
             return
+        for line in _understood(imported.understood):
+            self.say(line)
         verb = "would store" if dry_run else "stored"
         self.say(
             f"{imported.origin} ({imported.format}): {verb} {imported.responses} responses, "
             f"{imported.answers.num_rows} answers for wave {imported.wave}"
         )
-        if outside:
-            self.say(
-                f"  {outside} of them were sent while wave {imported.wave} was not open; "
-                f"is it the right wave?"
-            )
+        for line in _news(held):
+            self.say(f"  {line}")
         for one in imported.set_apart[:SHOWN]:
             self.say(f"  set apart: row {one.row}, {one.column}: {one.problem}")
         if len(imported.set_apart) > SHOWN:
@@ -250,3 +259,52 @@ def _letter(letter: Mapping[str, Any]) -> str:
     index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
     place = f"{letter['origin']}:{letter['line']}{index}"
     return f"{place}  {letter['reason']}  {letter['field']}".rstrip()
+
+
+def _news(held: "WaveImport") -> Iterator[str]:
+    """What of an import is new, and what the coordinator should look at."""
+    wave, counts = held.imported.wave, held.revision.responses
+    if counts["added"] < sum(counts.values()):
+        yield (
+            f"{counts['added']} new, {counts['changed']} changed, "
+            f"{counts['unchanged']} unchanged"
+        )
+    if counts["moved"]:
+        yield f"{counts['moved']} moved here from another wave"
+    if held.outside:
+        yield (
+            f"{held.outside} of them were sent while wave {wave} was not open "
+            f"({held.early} early, {held.late} late); is it the right wave?"
+        )
+    if held.not_enrolled:
+        yield f"{held.not_enrolled} responses of people who are not enrolled"
+    if held.revision.refused:
+        yield (
+            f"{held.revision.refused} responses not stored: given after a withdrawal "
+            f"from collection"
+        )
+
+
+def _understood(file: "Understood") -> Iterator[str]:
+    """What was understood of a file of answers, a line each."""
+    yield (
+        f"{file.origin}: {file.format}, {file.variant}; {file.encoding}; "
+        f"{file.rows} rows; times in {file.timezone}"
+    )
+    counted = [
+        f"{name} {number}{_coding(file.coding.get(name))}"
+        for name, number in file.items.items()
+    ]
+    yield f"  items: {', '.join(counted) or 'none'}"
+    excluded = [f"{reason} {number}" for reason, number in file.excluded.items()]
+    for what, names in (
+        ("left out", excluded),
+        ("dropped as personal data", file.dropped),
+        ("ignored", file.ignored),
+    ):
+        if names:
+            yield f"  {what}: {', '.join(names)}"
+
+
+def _coding(declared: str | None) -> str:
+    return f" (coded {declared})" if declared else ""

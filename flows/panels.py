@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,14 @@ import pyarrow as pa
 from analysis import answers, panel
 from analysis.panel import Use
 from flows.workspace import Workspace
-from models import coverage, windows
+from models import consent, coverage, windows
+from models.consent import Consents, Statements
 from models.store import Store
 from models.study import Study, Window
 
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(2149, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,17 @@ class Panels:
 
     as_of: datetime
     by_window: Mapping[Window, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class People:
+    """Who takes part.
+
+    `enrolled`: participant_id, round, enrolled_on (study-local day).
+    """
+
+    enrolled: pd.DataFrame
+    consents: Consents
 
 
 def build(workspace: Workspace, as_of: datetime | None = None) -> Panels:
@@ -47,7 +60,8 @@ def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataF
     rows = windows.plan(
         folder.study,
         window,
-        people,
+        people.enrolled,
+        people.consents,
         answered[["participant_id", "wave", "responded_at"]],
     )
     name = _panel_name(folder.version, window, as_of)
@@ -60,9 +74,13 @@ def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataF
     )
 
 
-def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
-    """participant_id, round, enrolled_on, consented_on, withdrawn_on (NaT: never)."""
+def read_people(store: Store, study: Study, as_of: datetime) -> People:
+    """Who is enrolled and has agreed; accounts of testers and staff left out."""
+    said = read_statements(store, as_of)
     rounds, starts, ends = zip(*windows.round_bounds(study), strict=True)
+    spans = [
+        (who, *span) for who in said for span in consent.gone(said[who], study.zone)
+    ]
     enrolled = store.query(
         "enrolments",
         as_of=as_of,
@@ -71,27 +89,26 @@ def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
         rounds=list(rounds),
         round_starts=list(starts),
         round_ends=list(ends),
+        gone=[who for who, _, _ in spans],
+        gone_from=[_micros(start) for _, start, _ in spans],
+        gone_until=[_micros(end or _LAST) for _, _, end in spans],
     ).to_pandas()
-    required = [] if study.consent == "external" else list(study.consent.required)
-    consents = store.query(
-        "consents", as_of=as_of, zone=study.timezone, scopes=required
-    )
-    people: pd.DataFrame = enrolled.merge(
-        consents.to_pandas(), on="participant", how="left"
-    )
-    people = people.rename(columns={"participant": "participant_id"})
-    for column in ("enrolled_on", "consented_on", "withdrawn_on"):
-        people[column] = _days(people[column])
-    return people
+    left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
+    enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
+    enrolled["enrolled_on"] = pd.to_datetime(enrolled["enrolled_on"])
+    consents = consent.of(study, enrolled["participant_id"].unique(), said)
+    return People(enrolled.reset_index(drop=True), consents)
 
 
-def read_answers(
-    workspace: Workspace, people: pd.DataFrame, as_of: datetime
-) -> pd.DataFrame:
+def read_statements(store: Store, as_of: datetime) -> Statements:
+    """What people said about consent, as known at an instant."""
+    return consent.by_participant(store.query("consents", as_of=as_of).to_pylist())
+
+
+def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave that was answered, of answers that may count."""
     raw = workspace.store.query("answers", as_of=as_of).to_pandas()
-    raw = raw.rename(columns={"participant": "participant_id"})
-    raw = windows.permitted(workspace.folder.study, people, raw)
+    raw = windows.permitted(workspace.folder.study, people.consents, raw)
     return answers.one_a_wave(raw, workspace.folder.instruments)
 
 
@@ -176,9 +193,3 @@ def _windows_table(name: str, rows: pd.DataFrame) -> pa.Table:
 def _panel_name(version: str, window: Window, as_of: datetime) -> str:
     text = f"{version} {window.name} {as_of.isoformat()}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _days(texts: pd.Series) -> pd.Series:
-    """Days as `datetime64`; the engine writes 1970-01-01 where there is none."""
-    days = pd.to_datetime(texts, format="%Y-%m-%d")
-    return days.mask(days == pd.Timestamp(date(1970, 1, 1)))

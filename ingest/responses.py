@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pyarrow as pa
 
 from ingest import exports
@@ -17,23 +18,23 @@ from ingest.exports import Items
 from ingest.importers import tables
 from ingest.importers.mapping import SurveyMapping
 from ingest.importers.survey import SetApart, SurveyRow, Understood
-from ingest.pseudonymise import Pseudonyms
+from ingest.pseudonymise import SEPARATOR, Pseudonyms
 from models.errors import FileError
 from models.instruments import Instrument
-from models.store import Store
-from models.study import Wave
 
-Answer = tuple[bytes, int, datetime, str, str, str, str]
+Answer = tuple[bytes, str, int, datetime, str, str, str, bool | None, str]
 """One row of `ANSWERS`."""
 
 ANSWERS = pa.schema(
     {
         "participant_id": pa.binary(16),
+        "response": pa.string(),
         "wave": pa.uint16(),
         "responded_at": pa.timestamp("us", "UTC"),
         "instrument": pa.string(),
         "item": pa.string(),
         "answer": pa.string(),
+        "finished": pa.bool_(),
         "origin": pa.string(),
     }
 )
@@ -51,17 +52,13 @@ class Imported:
     set_apart: tuple[SetApart, ...]
     understood: Understood
 
-    def outside(self, wave: Wave, zone: ZoneInfo) -> int:
-        """How many responses were sent on days on which the wave was not open."""
-        if wave.opens_on is None or wave.closes_on is None:
-            return 0
-        sent = {
-            (row["participant_id"], row["responded_at"].astimezone(zone).date())
-            for row in self.answers.select(
-                ["participant_id", "responded_at"]
-            ).to_pylist()
-        }
-        return sum(not wave.opens_on <= day <= wave.closes_on for _, day in sent)
+    def sent(self) -> pd.DataFrame:
+        """participant_id, wave and responded_at of each response."""
+        names = ["participant_id", "wave", "responded_at"]
+        rows: pd.DataFrame = self.answers.select([*names, "response"]).to_pandas()
+        rows = rows.drop_duplicates(["participant_id", "response", "responded_at"])
+        rows["participant_id"] = [one.hex() for one in rows["participant_id"]]
+        return rows[names].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -93,25 +90,19 @@ def read(
     platform id. Raises `FileError` with place and remedy.
     """
     held = exports.read(path, wave, study.items, mapping, study.zone, links is not None)
-    kept, again = _one_a_response(held.rows)
+    kept, again = _one_a_response(held.rows, study)
     checked = [
         one for row in kept for one in _check(row, wave, path.name, study, links)
     ]
     answers = [one for one in checked if isinstance(one, tuple)]
     wrong = [one for one in checked if isinstance(one, SetApart)]
     set_apart = sorted([*held.set_apart, *wrong, *again], key=lambda one: one.row)
-    responses = len({(one[0], one[2]) for one in answers})
+    responses = len({(one[0], one[1] or one[3]) for one in answers})
     form = held.understood.format
     table = _table(answers)
     return Imported(
         path.name, form, wave, responses, table, tuple(set_apart), held.understood
     )
-
-
-def store(imported: Imported, warehouse: Store) -> None:
-    """Store an import; storing it again changes nothing a reader sees."""
-    if imported.answers.num_rows:
-        warehouse.append_responses(imported.answers)
 
 
 def read_links(path: Path) -> dict[str, str]:
@@ -129,18 +120,28 @@ def read_links(path: Path) -> dict[str, str]:
 
 
 def _one_a_response(
-    rows: Sequence[SurveyRow],
+    rows: Sequence[SurveyRow], study: Known
 ) -> tuple[list[SurveyRow], list[SetApart]]:
-    """One row a response: two of a person and time would be taken for one and mixed."""
-    kept: dict[tuple[str, datetime, str], SurveyRow] = {}
+    """One row a response and instrument: of two the answers would be mixed."""
+    kept: dict[tuple[str, str, str], SurveyRow] = {}
+    first: list[SurveyRow] = []
+    again: list[SetApart] = []
     for row in rows:
-        kept.setdefault((row.person, row.responded_at, row.response_id), row)
-    again = "a second row of the same person and time"
-    return list(kept.values()), [
-        SetApart(row.number, "row", again)
-        for row in rows
-        if kept[row.person, row.responded_at, row.response_id] is not row
-    ]
+        sent = row.response_id or _to_the_second(row.responded_at).isoformat()
+        asked = {study.items[code][0].instrument for code in row.answers}
+        keys = [(row.person, sent, name) for name in asked]
+        if any(key in kept for key in keys):
+            problem = "a second row of the same response"
+            again.append(SetApart(row.number, "row", problem))
+        else:
+            kept |= dict.fromkeys(keys, row)
+            first.append(row)
+    return first, again
+
+
+def _to_the_second(at: datetime) -> datetime:
+    """Tools and events do not agree on less."""
+    return at.replace(microsecond=0)
 
 
 def _check(
@@ -154,14 +155,21 @@ def _check(
     if not person:
         yield SetApart(row.number, "person", "no platform id")
         return
-    participant = study.pseudonyms.of(person)
+    participant, at = study.pseudonyms.of(person), _to_the_second(row.responded_at)
+    response = _response(row, study.pseudonyms)
     for code, answer in row.answers.items():
         instrument, item = study.items[code]
         if answer and not instrument.accepts(item, answer):
             yield SetApart(row.rows.get(code, row.number), code, "out of range")
         else:
-            name = instrument.instrument
-            yield participant, wave, row.responded_at, name, item, answer, origin
+            name, said = instrument.instrument, row.finished
+            yield participant, response, wave, at, name, item, answer, said, origin
+
+
+def _response(row: SurveyRow, pseudonyms: Pseudonyms) -> str:
+    """What a response is known by, if its tool gives it an id: a keyed hash of that."""
+    own = row.response_id
+    return pseudonyms.of(f"response{SEPARATOR.decode()}{own}").hex() if own else ""
 
 
 def _table(answers: Sequence[Answer]) -> pa.Table:

@@ -24,6 +24,9 @@ from models.events import Counts, Rejection
 
 SQL = Path(__file__).parent / "sql"
 _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
+EVERYTHING = datetime(2299, 1, 1, tzinfo=UTC)
+"""The as-of of all that is known."""
+
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _INSTANT = pa.timestamp("us", "UTC")
@@ -37,6 +40,33 @@ _LETTER = pa.schema(
     }
 )
 _LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
+_IMPORT = pa.schema(
+    {
+        "import_id": pa.string(),
+        "origin": pa.string(),
+        "sha256": pa.string(),
+        "format": pa.string(),
+        "encoding": pa.string(),
+        "timezone": pa.string(),
+        "coding": pa.map_(pa.string(), pa.string()),
+        "mapping": pa.string(),
+        "wave": pa.uint16(),
+        **dict.fromkeys(
+            (
+                "rows",
+                "responses",
+                "answers",
+                "added",
+                "changed",
+                "moved",
+                "refused",
+                "set_apart",
+            ),
+            pa.uint64(),
+        ),
+        "recorded_at": _INSTANT,
+    }
+)
 _WRITING_SECONDS = 60
 """A write takes a second; a warehouse that is silent for so long is tried again."""
 
@@ -102,8 +132,9 @@ class Store:
             self._insert(
                 "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
             )
-        for name in _names("views"):
-            self._client.command(_read("views", name))
+        for folder in ("as_of", "views"):
+            for name in _names(folder):
+                self._client.command(_read(folder, name))
         return pending
 
     def append(self, batch: Batch) -> None:
@@ -133,12 +164,33 @@ class Store:
             rows.append_column("resolved_at", _same(at, rows)),
         )
 
-    def append_responses(self, answers: pa.Table) -> None:
-        """Record raw answers: the columns of `responses` but for `recorded_at`."""
+    def append_responses(self, answers: pa.Table, about: Mapping[str, Any]) -> str:
+        """Record an import; returns its id.
+
+        `answers`: the columns of `responses` but for `import_id` and `recorded_at`;
+        there may be none. `about`: its line of the ledger `imports`, but for these.
+        """
         at = self.next_instant()
-        self._insert(
-            "responses", answers.append_column("recorded_at", _same(at, answers))
-        )
+        name = f"{at:%Y%m%dT%H%M%S%f}"
+        line = {**about, "import_id": name, "recorded_at": at}
+        self._insert("imports", pa.Table.from_pylist([line], schema=_IMPORT))
+        if answers.num_rows:
+            named = pa.repeat(pa.scalar(name), answers.num_rows)
+            rows = answers.append_column("import_id", named)
+            self._insert(
+                "responses", rows.append_column("recorded_at", _same(at, rows))
+            )
+        return name
+
+    def retract_import(self, import_id: str) -> None:
+        """Take an import back: what it said does not hold from now on."""
+        row = {"import_id": [import_id], "recorded_at": [self.next_instant()]}
+        self._insert("import_retractions", pa.table(row))
+
+    def append_roster(self, people: pa.Table) -> None:
+        """Record what a roster says: the columns of `roster` but for `recorded_at`."""
+        at = self.next_instant()
+        self._insert("roster", people.append_column("recorded_at", _same(at, people)))
 
     def keep_study(self, version: str, text: str) -> None:
         """Keep a version of the study file."""

@@ -25,7 +25,7 @@ from pydantic import (
 from models import catalogue as catalogues
 from models import instruments as instrument_files
 from models import yaml_files
-from models.catalogue import Catalogue
+from models.catalogue import Catalogue, Questionnaires
 from models.instruments import Instrument
 from models.yaml_files import Document, Frozen, Location, NotFound
 
@@ -118,11 +118,23 @@ class Wave(Frozen):
         return self.opens_after_days or 0
 
 
+class Renewal(Frozen):
+    """A version of the consent that needs a new yes, from a study-local day on."""
+
+    version: int = Field(ge=2, le=1000)
+    from_on: date = Field(alias="from")
+
+
 class Consent(Frozen):
-    """Scopes a person must have agreed to before anything of theirs counts."""
+    """Scopes a person must have agreed to before anything of theirs counts.
+
+    Use before the yes counts only for those who agreed to the scope `retrospective`,
+    and only if `telemetry_from` reaches back.
+    """
 
     required: tuple[str, ...] = ("survey", "telemetry")
     telemetry_from: Literal["retrospective", "consent"] | date = "consent"
+    renewals: tuple[Renewal, ...] = ()
 
 
 class Exposure(Frozen):
@@ -267,6 +279,9 @@ def load(folder: Path) -> StudyFolder:
     with _named(document, ["catalogue"]):
         catalogue = catalogues.find(study.catalogue, folder)
     instruments = tuple(_instruments(document, folder))
+    waves = tuple(wave.wave for wave in study.waves)
+    asked = {one.instrument: one for one in instruments}
+    catalogue = catalogue.asking(Questionnaires(waves, asked))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     _check_codes(document, instruments)
     _check_waves(document)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.lib.studies import Answer, Arrival
+from tests.lib.studies import Arrival
 
 FUNCTIONS = {
     "u2plus.signed_in": "sign_in",
@@ -22,6 +22,12 @@ FUNCTIONS = {
     "u2plus.story_posted": "story",
 }
 """Of the types that tests send, those that count towards a function."""
+
+TAKING_PART = ("enrolled", "invited", "consent_given", "consent_withdrawn")
+"""Study events that are always taken, whoever withdrew before."""
+
+LEAVING = ("collection", "erase")
+"""Levels of withdrawal that end somebody's part."""
 
 DAY = timedelta(days=1)
 Row = dict[str, Any]
@@ -34,8 +40,6 @@ class Person:
     """What the log and the answers say about somebody."""
 
     who: str
-    consented_on: date | None
-    withdrawn_on: date | None
     answered: Mapping[int, datetime]
 
 
@@ -47,7 +51,10 @@ class Oracle:
     ) -> None:
         self.study, self.zone = study, ZoneInfo(study["timezone"])
         known = arrivals[: as_of + 1]
-        self.log = first_recorded(one for batch in known for one in batch.events)
+        self.log: list[Mapping[str, Any]] = []
+        for batch in known:
+            taken = [one for one in batch.events if not self.is_refused(one)]
+            self.log = first_recorded([*self.log, *taken])
         self.answers = [one for batch in known for one in batch.answers]
 
     def panel(self, window: Any) -> list[Row]:
@@ -60,17 +67,11 @@ class Oracle:
 
     def rows(self, person: Person, window: Any) -> Iterator[Row]:
         """The rows of one person; none for somebody who never took part."""
-        if self.study["consent"] != "external" and person.consented_on is None:
-            return
         for wave in self.study["waves"]:
-            enrolled_on = self.enrolled_on(person, wave.get("round", 1))
-            if enrolled_on is None:
-                continue
-            opens_on, closed_on = span(wave, enrolled_on)
-            gone = person.withdrawn_on
-            if closed_on <= enrolled_on or (gone and opens_on >= gone):
-                continue
-            yield self.row(person, wave, enrolled_on, window)
+            if self.is_in(person, wave):
+                enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+                assert enrolled_on is not None
+                yield self.row(person, wave, enrolled_on, window)
 
     def row(self, person: Person, wave: Row, enrolled_on: date, window: Any) -> Row:
         """One row: whose, when, over which days, and how much use."""
@@ -95,44 +96,109 @@ class Oracle:
     # Who takes part
 
     def person(self, who: str) -> Person:
-        """When somebody agreed, left, and answered."""
-        left = [
-            self.day(one["time"])
-            for one in self.of(who, "study.consent_withdrawn")
-            if one["data"]["level"] in ("collection", "erase")
-        ]
-        withdrawn_on = min(left, default=None)
-        required = set() if self.external else set(self.study["consent"]["required"])
-        agreed = [
-            self.day(one["time"])
-            for one in self.of(who, "study.consent_given")
-            if required <= set(one["data"]["scopes"])
-        ]
-        kept = [day for day in agreed if withdrawn_on is None or day < withdrawn_on]
-        person = Person(who, min(kept, default=None), withdrawn_on, {})
+        """When somebody answered."""
         waves = {one.wave for one in self.answers if one.who == who}
-        chosen = {wave: self.chosen(person, wave) for wave in waves}
-        answered = {wave: at for wave, at in chosen.items() if at is not None}
-        return Person(who, person.consented_on, withdrawn_on, answered)
+        chosen = {wave: self.chosen(who, wave) for wave in waves}
+        return Person(who, {wave: at for wave, at in chosen.items() if at is not None})
 
-    def chosen(self, person: Person, wave: int) -> datetime | None:
+    def chosen(self, who: str, wave: int) -> datetime | None:
         """Of the answers that may count, the first complete one, else the first."""
         may = [
             one
             for one in self.answers
-            if (one.who, one.wave) == (person.who, wave) and self.may(person, one)
+            if (one.who, one.wave) == (who, wave)
+            and self.agreed(who, one.at.astimezone(self.zone).date())
         ]
         complete = [one for one in may if one.complete]
         return min((one.at for one in complete or may), default=None)
 
-    def may(self, person: Person, answer: Answer) -> bool:
-        """From the day of consent until the day before withdrawal."""
-        day = answer.at.astimezone(self.zone).date()
-        if person.withdrawn_on and day >= person.withdrawn_on:
-            return False
+    # Consent, day by day
+
+    def agreed(self, who: str, day: date) -> bool:
+        """Whether a day ends with all that the study requires agreed to."""
+        left, given = self.left(who, day), self.given(who, day)
         if self.external:
+            return left is None or bool(given)
+        consent = self.study["consent"]
+        version = max((one["data"]["version"] for one in given), default=0)
+        scopes = self.scopes(who, day)
+        too_old = any(
+            one["version"] > version and one["from"] <= day
+            for one in consent.get("renewals", ())
+        )
+        return bool(given) and set(consent["required"]) <= scopes and not too_old
+
+    def visible(self, who: str, day: date) -> bool:
+        """Whether the use of a day may be looked at."""
+        if self.external:
+            return self.agreed(who, day)
+        since = self.study["consent"].get("telemetry_from", "consent")
+        if isinstance(since, date) and day < since:
+            return False
+        if self.agreed(who, day):
             return True
-        return person.consented_on is not None and person.consented_on <= day
+        return since != "consent" and any(
+            self.agreed(who, later)
+            and "retrospective" in self.scopes(who, later)
+            and self.reaches_back_to(who, later) <= day
+            for later in self.days_after(who, day)
+        )
+
+    def days_after(self, who: str, day: date) -> list[date]:
+        """Later days on which something about consent changed."""
+        said = [*self.of(who, "study.consent_given")]
+        return [one for one in map(self.day, (x["time"] for x in said)) if one > day]
+
+    def reaches_back_to(self, who: str, day: date) -> date:
+        """The first yes since the last withdrawal, or the beginning of time."""
+        if self.left(who, day) is None:
+            return date.min
+        return min(self.day(one["time"]) for one in self.given(who, day))
+
+    def scopes(self, who: str, day: date) -> set[str]:
+        """What the newest version that was agreed to says, all yeses to it together."""
+        given = self.given(who, day)
+        version = max((one["data"]["version"] for one in given), default=0)
+        newest = [one for one in given if one["data"]["version"] == version]
+        return {scope for one in newest for scope in one["data"]["scopes"]}
+
+    def left(self, who: str, day: date) -> datetime | None:
+        """The last withdrawal from collection until the end of a day."""
+        said = self.of(who, "study.consent_withdrawn")
+        left = [one for one in said if one["data"]["level"] in LEAVING]
+        times = [datetime.fromisoformat(one["time"]) for one in left]
+        return max((at for at in times if self.on(at) <= day), default=None)
+
+    def given(self, who: str, day: date) -> list[Mapping[str, Any]]:
+        """Every yes since the last withdrawal, until the end of a day."""
+        left = self.left(who, day)
+        return [
+            one
+            for one in self.of(who, "study.consent_given")
+            if self.day(one["time"]) <= day
+            and (left is None or datetime.fromisoformat(one["time"]) > left)
+        ]
+
+    def is_gone(self, who: str, at: datetime) -> bool:
+        """Whether somebody had withdrawn and not yet come back, as far as is known."""
+        yes = [
+            datetime.fromisoformat(one["time"])
+            for one in self.of(who, "study.consent_given")
+        ]
+        for one in self.of(who, "study.consent_withdrawn"):
+            left = datetime.fromisoformat(one["time"])
+            if one["data"]["level"] in LEAVING and left < at:
+                back = min((other for other in yes if other > left), default=None)
+                if back is None or at < self.midnight(self.on(back)):
+                    return True
+        return False
+
+    def is_refused(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event is not taken, for what was known before its batch."""
+        kind = event["type"].removeprefix("study.")
+        at = datetime.fromisoformat(event["time"])
+        who = event.get("subject")
+        return kind not in TAKING_PART and bool(who) and self.is_gone(who, at)
 
     def enrolled_on(self, person: Person, number: int) -> date | None:
         """The first day of enrolment that falls into a round."""
@@ -141,21 +207,18 @@ class Oracle:
                 self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
             ]
         else:
-            days = [
-                self.day(one["time"])
+            at = [
+                datetime.fromisoformat(one["time"])
                 for one in self.log
                 if one.get("subject") == person.who
             ]
+            at += [one.at for one in self.answers if one.who == person.who]
+            days = [self.on(one) for one in at if not self.is_gone(person.who, one)]
             days += [
-                one.at.astimezone(self.zone).date()
-                for one in self.answers
-                if one.who == person.who
+                self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
             ]
         start, end = self.round(number)
-        gone = person.withdrawn_on
-        within = [day for day in days if start <= day < end]
-        first = min(within, default=None)
-        return None if first and gone and first >= gone else first
+        return min((day for day in days if start <= day < end), default=None)
 
     def round(self, number: int) -> Days:
         """People enrol in a round from the end of the one before to its own end."""
@@ -215,28 +278,25 @@ class Oracle:
         return before[-1] if before else None
 
     def is_in(self, person: Person, wave: Row) -> bool:
-        """Whether the person was enrolled when a wave took place."""
+        """Whether there was a day of the wave on which they were enrolled and agreed."""
         enrolled_on = self.enrolled_on(person, wave.get("round", 1))
         if enrolled_on is None:
             return False
         opens_on, closed_on = span(wave, enrolled_on)
-        gone = person.withdrawn_on
-        return closed_on > enrolled_on and (gone is None or opens_on < gone)
+        days = days_of((max(opens_on, enrolled_on), closed_on))
+        return any(self.agreed(person.who, day) for day in days)
 
     def seen(self, person: Person, planned: Days | None) -> Days | None:
-        """The part of a window that consent allows to be looked at."""
+        """The last unbroken part of a window that consent allows to be looked at."""
         if planned is None:
             return None
-        start, end = planned
-        if person.withdrawn_on:
-            end = min(end, person.withdrawn_on)
-        if not self.external:
-            since = self.study["consent"].get("telemetry_from", "consent")
-            if since == "consent":
-                since = person.consented_on
-            if since != "retrospective":
-                start = max(start, since)
-        return start, max(start, end)
+        visible = [day for day in days_of(planned) if self.visible(person.who, day)]
+        if not visible:
+            return planned[0], planned[0]
+        start = end = visible[-1]
+        while start - DAY in visible:
+            start -= DAY
+        return start, end + DAY
 
     # How much use
 
@@ -335,6 +395,10 @@ class Oracle:
         """The study-local day of an instant."""
         return datetime.fromisoformat(text).astimezone(self.zone).date()
 
+    def on(self, at: datetime) -> date:
+        """The study-local day of an instant."""
+        return at.astimezone(self.zone).date()
+
     def midnight(self, day: date) -> datetime:
         """The instant at which a study-local day begins."""
         return datetime.combine(day, time(), self.zone).astimezone(UTC)
@@ -350,6 +414,11 @@ def first_recorded(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
     for one in events:
         first.setdefault((one["source"], one["id"]), one)
     return list(first.values())
+
+
+def days_of(days: Days) -> list[date]:
+    """Every day from the first to the one before the last."""
+    return [days[0] + n * DAY for n in range((days[1] - days[0]).days)]
 
 
 def span(wave: Row, enrolled_on: date) -> Days:
