@@ -64,6 +64,12 @@ def _frame(timezone: str) -> Iterator[Entry]:
         "responded_at", "when the answer was sent; null: none", "UTC", "responses"
     )
     yield Entry(
+        "timing",
+        "whether the answer came while the wave was open; null: none",
+        "early, in_time, late",
+        "responses",
+    )
+    yield Entry(
         "window_start",
         f"first instant of the window, a midnight in {timezone}",
         "UTC",

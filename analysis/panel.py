@@ -106,6 +106,7 @@ def _frame(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
             "wave_index": rows["wave_index"].astype("int64"),
             "round": rows["round"].astype("int64"),
             "responded_at": rows["responded_at"],
+            "timing": rows["timing"].replace("", None),
             "window_start": pd.Series(start).dt.tz_localize("UTC"),
             "window_end": pd.Series(end).dt.tz_localize("UTC"),
             "window_days": (end - start) / np.timedelta64(1, "D"),

@@ -255,6 +255,39 @@ def responses_map(
 
 
 @app.command()
+def status(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Who answered, who is missing, and who agreed to what: counts, wave by wave.
+
+    Example: [bold]panelstream status[/bold]
+    """
+    from flows import status as standing
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.working("Counting people"):
+        found = standing.read(workspace)
+    show.status(found, as_json=as_json)
+
+
+@app.command()
+def due(
+    wave: Annotated[int, typer.Option("--wave", help="Wave that is open.")],
+    ids: Annotated[Path, typer.Option("--ids", help="CSV with platform_id.")],
+    study: StudyOption = None,
+) -> None:
+    """Which of these platform ids may still answer a wave and have not; stores nothing.
+
+    Example: [bold]panelstream due --wave 2 --ids members.csv[/bold]
+    """
+    from flows import status as standing
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        waiting = standing.due(workspace, wave, ids)
+    for one in waiting:
+        show.say(one)
+
+
+@app.command()
 def panel(
     out: Annotated[
         Path, typer.Option("--out", help="File to write: .parquet or .csv.")
@@ -386,7 +419,7 @@ def simulate(
 
     with show.working("Simulating"):
         demonstration.simulate_files(out, participants, waves, seed)
-    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, truth.csv")
+    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, forms/, truth.csv")
 
 
 @app.command()

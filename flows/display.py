@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analysis.estimates import Results
+    from analysis.participation import Participation
     from flows.comparison import Summary
     from flows.imports import WaveImport
     from flows.inspection import ArrivalReport
+    from flows.status import Status
     from ingest.broker import Topic
     from ingest.files import Source
     from ingest.importers.survey import Understood
@@ -37,6 +39,20 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
+WAVES_ABREAST = 6
+"""Waves that stand beside each other in 80 columns."""
+COUNTS = (
+    "eligible",
+    "invited",
+    "consented",
+    "started",
+    "complete",
+    "partial",
+    "early",
+    "late",
+    "duplicates",
+    "not_counted",
+)
 PIPED_WIDTH = 240
 """Columns of a table that no terminal bounds."""
 
@@ -172,6 +188,24 @@ class Display:
         if len(imported.set_apart) > SHOWN:
             self.say(f"  … {len(imported.set_apart) - SHOWN} more")
 
+    def status(self, found: "Status", as_json: bool) -> None:
+        """A study as it stands, in 80 columns: a column a wave, a few waves at a time."""
+        if as_json:
+            self.json(found.as_dict())
+            return
+        for begin in range(0, len(found.waves), WAVES_ABREAST):
+            self.out.print(_waves(found, found.waves[begin : begin + WAVES_ABREAST]))
+        for line in _people(found):
+            self.say(line)
+        for one in found.imports[:SHOWN]:
+            back = "  taken back" if one["retracted"] else ""
+            self.say(
+                f"  {one['import_id']}  {one['origin']}  wave {one['wave']}  "
+                f"{one['responses']:,} responses{back}"
+            )
+        if len(found.imports) > SHOWN:
+            self.say(f"  … {len(found.imports) - SHOWN} more")
+
     def analysis(self, results: "Results", report: "Path") -> None:
         """The report's place, and what could not be fitted."""
         without = results.estimates[results.estimates["estimate"].isna()]
@@ -259,6 +293,44 @@ def _letter(letter: Mapping[str, Any]) -> str:
     index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
     place = f"{letter['origin']}:{letter['line']}{index}"
     return f"{place}  {letter['reason']}  {letter['field']}".rstrip()
+
+
+def _waves(found: "Status", waves: Sequence["Participation"]) -> Table:
+    """One row a count, one column a wave."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for one in waves:
+        table.add_column(f"wave {one.wave}", justify="right")
+    for name in COUNTS:
+        table.add_row(
+            name.replace("_", " "), *(f"{getattr(one, name):,}" for one in waves)
+        )
+    for name, counts in (
+        ("not enrolled", found.not_enrolled),
+        ("set apart", found.set_apart),
+    ):
+        table.add_row(name, *(f"{counts.get(one.wave, 0):,}" for one in waves))
+    for name in ("response_rate", "attrition"):
+        shares = (getattr(one, name) for one in waves)
+        shown = ("-" if one is None else f"{one:.0%}" for one in shares)
+        table.add_row(name.replace("_", " "), *shown)
+    return table
+
+
+def _people(found: "Status") -> Iterator[str]:
+    """Who is enrolled and who agreed to what, a line each."""
+    yield f"enrolled {found.enrolled:,}, of whom {found.agreed:,} agree today"
+    for name, counts in (
+        ("agreed to", found.scopes),
+        ("version", found.versions),
+        ("withdrawn from", found.withdrawn),
+        ("left out as", found.accounts),
+    ):
+        if any(counts.values()):
+            shown = (f"{key} {count:,}" for key, count in counts.items() if count)
+            yield f"{name}: {', '.join(shown)}"
+    if found.imports:
+        yield "imports:"
 
 
 def _news(held: "WaveImport") -> Iterator[str]:

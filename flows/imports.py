@@ -16,6 +16,7 @@ from ingest.importers.redcap import DICTIONARY
 from ingest.responses import Imported
 from ingest.revisions import Revision
 from models import windows
+from models.consent import QUESTION
 from models.errors import InputRejected, UsageError
 from models.events import Counts
 from models.settings import Settings
@@ -174,12 +175,10 @@ def import_responses(
         raise UsageError(
             f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
         )
-    known = responses.known(
-        workspace.folder.instruments, workspace.pseudonyms, study.zone
-    )
-    mapped = mappings.read(
-        mapping or _beside(path, MAPPING), workspace.folder.instruments
-    )
+    instruments = workspace.folder.instruments
+    mapped = mappings.read(mapping or _beside(path, MAPPING), [*instruments, QUESTION])
+    asked = [*instruments, QUESTION] if mapped.consent else instruments
+    known = responses.known(asked, workspace.pseudonyms, study.zone)
     link_file = links or _beside(path, LINKS)
     linked = responses.read_links(link_file) if link_file else None
     imported = responses.read(path, wave, known, mapped, linked)

@@ -107,9 +107,17 @@ def read_statements(store: Store, as_of: datetime) -> Statements:
 
 def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave that was answered, of answers that may count."""
-    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
-    raw = windows.permitted(workspace.folder.study, people.consents, raw)
+    raw = read_raw(workspace, people, as_of)
     return answers.one_a_wave(raw, workspace.folder.instruments)
+
+
+def read_raw(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
+    """Raw answers to the study's instruments that may count, as known at an instant."""
+    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
+    raw = raw[
+        raw["instrument"].isin([one.instrument for one in workspace.folder.instruments])
+    ]
+    return windows.permitted(workspace.folder.study, people.consents, raw)
 
 
 def read_heartbeats(

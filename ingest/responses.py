@@ -19,6 +19,7 @@ from ingest.importers import tables
 from ingest.importers.mapping import SurveyMapping
 from ingest.importers.survey import SetApart, SurveyRow, Understood
 from ingest.pseudonymise import SEPARATOR, Pseudonyms
+from models.consent import QUESTION, answered
 from models.errors import FileError
 from models.instruments import Instrument
 
@@ -92,7 +93,9 @@ def read(
     held = exports.read(path, wave, study.items, mapping, study.zone, links is not None)
     kept, again = _one_a_response(held.rows, study)
     checked = [
-        one for row in kept for one in _check(row, wave, path.name, study, links)
+        one
+        for row in kept
+        for one in _check(row, wave, path.name, study, mapping, links)
     ]
     answers = [one for one in checked if isinstance(one, tuple)]
     wrong = [one for one in checked if isinstance(one, SetApart)]
@@ -149,6 +152,7 @@ def _check(
     wave: int,
     origin: str,
     study: Known,
+    mapping: SurveyMapping,
     links: Mapping[str, str] | None,
 ) -> Iterator[Answer | SetApart]:
     person = row.person if links is None else links.get(row.person, "")
@@ -163,6 +167,9 @@ def _check(
             yield SetApart(row.rows.get(code, row.number), code, "out of range")
         else:
             name, said = instrument.instrument, row.finished
+            if instrument is QUESTION and mapping.consent:
+                agreed = mapping.consent
+                name, item, answer = answered(agreed.version, agreed.scopes, answer)
             yield participant, response, wave, at, name, item, answer, said, origin
 
 

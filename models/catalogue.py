@@ -31,7 +31,8 @@ TAKING_PART = (
 
 RESPONSE = "study.response_submitted"
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+_SLUG = re.compile(SLUG.strip("^$"))
 _SAFE = re.compile(r"[A-Za-z0-9_. +-]+")
 Name = str
 

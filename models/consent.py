@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from models.instruments import Instrument, Item
 from models.study import Consent, Study, midnight
 
 RETROSPECTIVE = "retrospective"
@@ -24,6 +25,15 @@ ENDING = ("collection", "erase")
 
 INSTRUMENT = "study.consent"
 """What an item that gives consent is stored under: version as item, scopes as answer."""
+
+QUESTION = Instrument(
+    instrument="consent",
+    title={"en": "Consent", "ja": "同意"},
+    reference="",
+    licence="",
+    items=(Item(code="consent", choices={"yes": {}, "no": {}, "1": {}, "0": {}}),),
+)
+"""The item of a survey with which people agree, as an export's mapping names it."""
 
 BEGINNING, FOREVER = date(1970, 1, 1), date(2149, 1, 1)
 
@@ -78,6 +88,12 @@ class _State:
         kept = self.scopes if said.version == self.version else frozenset()
         since = day if self.since is None else self.since
         return _State(True, said.version, kept | said.scopes, since)
+
+
+def answered(version: int, scopes: Iterable[str], answer: str) -> tuple[str, str, str]:
+    """Instrument, item and answer under which the answer to `QUESTION` is stored."""
+    agreed = " ".join(scopes) if answer in ("yes", "1") else ""
+    return INSTRUMENT, str(version), agreed
 
 
 def by_participant(rows: Iterable[Mapping[str, Any]]) -> Statements:
@@ -141,6 +157,14 @@ def gone(said: Iterable[Statement], zone: ZoneInfo) -> Gone:
 def is_gone(spans: Gone, at: datetime) -> bool:
     """Whether something done at an instant is not taken."""
     return any(start < at and (end is None or at < end) for start, end in spans)
+
+
+def held(said: Iterable[Statement]) -> tuple[int, frozenset[str]]:
+    """The version and the scopes that somebody has agreed to and not withdrawn."""
+    state = _State()
+    for one in _in_order(said):
+        state = state.after(one, BEGINNING)
+    return state.version, state.scopes
 
 
 def level(said: Iterable[Statement]) -> str:

@@ -130,8 +130,9 @@ def _pieces(stretches: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     both = numbered.merge(stretches, on="participant_id")
     start = np.maximum(both["start"].to_numpy(DAY), both["from_on"].to_numpy(DAY))
     end = np.minimum(both["end"].to_numpy(DAY), both["until_on"].to_numpy(DAY))
-    pieces: pd.DataFrame = both[["row"]].assign(from_on=start, until_on=end)
-    return pieces[start < end].sort_values(["row", "from_on"])
+    there = both[["row"]].assign(from_on=start, until_on=end)[start < end]
+    pieces: pd.DataFrame = there.sort_values(["row", "from_on"])
+    return pieces
 
 
 def _bounds(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from models import yaml_files
+from models.catalogue import SLUG
 from models.instruments import Instrument
 from models.study import known_zone
 from models.yaml_files import Document, Frozen
@@ -59,6 +60,13 @@ class Checkboxes(Frozen):
     options: Annotated[dict[str, str], BeforeValidator(_labels)] = Field(min_length=1)
 
 
+class ConsentItem(Frozen):
+    """What people agree to with the item `consent`."""
+
+    version: int = Field(ge=1, le=1000)
+    scopes: tuple[Annotated[str, Field(pattern=SLUG)], ...] = Field(min_length=1)
+
+
 class SurveyMapping(Frozen):
     """How an export's headers and labels relate to the study's items."""
 
@@ -72,6 +80,7 @@ class SurveyMapping(Frozen):
     columns: dict[str, str] = {}
     labels: tuple[Labels, ...] = ()
     checkboxes: tuple[Checkboxes, ...] = ()
+    consent: ConsentItem | None = None
     events: dict[str, int | None] = {}
     item: str = "item"
     answer: str = "answer"

@@ -110,6 +110,7 @@ def rows(**columns: list[Any]) -> pd.DataFrame:
             "responded_at": pd.to_datetime(
                 ["2027-01-12", None, "2027-02-09"], utc=True
             ),
+            "timing": ["in_time", "", "late"],
             "start_on": days,
             "end_on": days + pd.Timedelta(days=7),
         }

@@ -289,7 +289,7 @@ def test_roster_precedes_the_first_wave(folder: Path) -> None:
         "group",
     ]
     for row in roster:
-        assert row["consent_scopes"] == "survey;telemetry"
+        assert row["consent_scopes"] == "survey;telemetry;retrospective"
         assert row["consented_at"].startswith(row["enrolled_on"])
         assert row["enrolled_on"] < "2024-01-08"
 
