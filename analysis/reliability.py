@@ -113,7 +113,8 @@ def measure(
 
 def pairs(panel: pd.DataFrame, score: str) -> Iterator[tuple[int, int, Floats]]:
     """Round, wave, and the scores (people, 2) of those who had one the wave before."""
-    for round_, rows in panel.groupby("round"):
+    narrow = panel[["round", *KEYS, score]]
+    for round_, rows in narrow.groupby("round"):
         wide = rows.pivot(index="participant_id", columns="wave", values=score)
         for before, wave in pairwise(wide.columns):
             both = wide[[before, wave]].dropna().to_numpy(dtype=float)
@@ -153,9 +154,9 @@ def omega(items: Floats) -> float:
     sd = items.std(axis=0, ddof=1)
     if not sd.min() > 0:
         raise NotEstimable("an item never varies")
-    if n <= k or np.linalg.matrix_rank(items - items.mean(axis=0)) < k:
-        raise NotEstimable("too few different responses")
     correlations = np.asarray(np.corrcoef(items, rowvar=False))
+    if n <= k or np.linalg.matrix_rank(correlations, tol=1e-10) < k:
+        raise NotEstimable("too few different responses")
     loadings, unique = _one_factor(correlations)
     if unique.min() <= _LEAST_UNIQUE:
         raise NotEstimable("no proper solution with one factor")
@@ -220,10 +221,12 @@ def _of_scale(
     instrument: Instrument, scale: Scale, panel: pd.DataFrame, items: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
     name = instrument.column(scale)
-    values = item_values(instrument, scale, items)
+    values = item_values(instrument, scale, items).dropna()
     retests: dict[Any, Floats] = {(r, w): both for r, w, both in pairs(panel, name)}
-    for wave, rows in panel.dropna(subset=[name]).groupby(["round", "wave"]):
-        complete = values.loc[rows.index].dropna().to_numpy(dtype=float)
+    for wave, rows in (
+        panel[["round", "wave", name]].dropna().groupby(["round", "wave"])
+    ):
+        complete = values[values.index.isin(rows.index)].to_numpy(dtype=float)
         found = [
             *_of_items(scale, complete),
             *_of_ends(rows[name].to_numpy(dtype=float), instrument.bounds(scale)),
