@@ -34,6 +34,8 @@ FORMATS: Mapping[Format, ModuleType] = {
 """In the order in which they are tried on a file."""
 
 _MOST_OPTIONS = 10
+_MANY = 50
+"""Among so many answers to an instrument, somebody gives the lowest one."""
 
 Items = Mapping[str, tuple[Instrument, str]]
 """By column code the instrument and its code of the item or delivered scale."""
@@ -165,7 +167,7 @@ def _labelled(export: Export, asked: Asked, name: str) -> _Likely | None:
 
 
 def _observed(asked: Asked, name: str, found: Sequence[Row]) -> _Likely | None:
-    """All answers to an instrument would fit its range if it were shifted."""
+    """All answers would fit the range if it were shifted, or nobody gave the lowest."""
     by_range: dict[tuple[int, int], list[int]] = {}
     for row in found:
         for code, answer in row.answers.items() if isinstance(row, SurveyRow) else ():
@@ -178,7 +180,7 @@ def _observed(asked: Asked, name: str, found: Sequence[Row]) -> _Likely | None:
         fits = largest - smallest <= high - low
         if fits and largest > high:
             return _Likely((low, high), f"{low + largest - high}-{largest}")
-        if fits and smallest < low:
+        if smallest != low and ((fits and smallest < low) or len(answers) >= _MANY):
             return _Likely((low, high), f"{smallest}-{high - low + smallest}")
     return None
 

@@ -151,7 +151,7 @@ def rows(export: Export, asked: Asked) -> Iterator[Row]:
         problem = (
             "times without an offset; write timezone: (of the export) in the mapping"
         )
-        raise FileError(export.path, f"column {place + 1}", problem)
+        raise FileError(export.path, export.column(place), problem)
     at = times.instants(export, place, cells, asked)
     for number, record in export.rows():
         cell = _cells(export, record)

@@ -250,7 +250,9 @@ def _people(export: Export, mapping: SurveyMapping) -> dict[str, str]:
         known = people.setdefault(record, person)
         if person and known and person != known:
             problem = "another person than in an earlier row of the same record"
-            raise FileError(export.path, f"row {number}, column {place + 1}", problem)
+            raise FileError(
+                export.path, f"row {number}, {export.column(place)}", problem
+            )
         people[record] = known or person
     return people
 
@@ -283,7 +285,7 @@ def _waves(export: Export, asked: Asked) -> dict[int, int | None]:
     if not waves:
         if len(set(events.values())) > 1:
             problem = "several events; write in the mapping which wave each is, events: {name: 1}"
-            raise FileError(export.path, f"column {(place or 0) + 1}", problem)
+            raise FileError(export.path, export.column(place or 0), problem)
         return dict.fromkeys(events, asked.wave)
     for number, event in events.items():
         if event not in waves:

@@ -188,10 +188,10 @@ def columns(export: Export, asked: Asked, plumbing: Iterable[str]) -> Columns:
         code = mapping.columns.get(header, header)
         if code not in asked.items:
             problem = _unmapped(mapping, header, code, list(asked.items))
-            raise FileError(export.path, f"column {place + 1}", problem)
+            raise FileError(export.path, export.column(place), problem)
         if code in codes.values() and header not in mapping.columns:
             problem = f"'{code}' stands in two columns"
-            raise FileError(export.path, f"column {place + 1}", problem)
+            raise FileError(export.path, export.column(place), problem)
         codes[place] = code
     _check_boxes(export, asked)
     return Columns(export, asked, codes)

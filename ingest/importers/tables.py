@@ -28,13 +28,14 @@ class Export:
     """A file's header and records, as text; records begin at `first_row`.
 
     A header that repeats is `title`, `title#2`, ... so that a mapping can tell them
-    apart. `titles` are longer names of columns, `value_labels` what their codes are
+    apart; `numbers` are the file's own, 1-based, of the columns. `titles` are longer names of columns, `value_labels` what their codes are
     called, by header and as far as the file says.
     """
 
     path: Path
     header: Sequence[str]
     records: Sequence[Sequence[str]]
+    numbers: Sequence[int]
     first_row: int = 2
     encoding: str = ""
     sha256: str = ""
@@ -50,6 +51,10 @@ class Export:
     def place(self, header: str) -> int | None:
         """The place of a header, if the file has it."""
         return list(self.header).index(header) if header in self.header else None
+
+    def column(self, place: int) -> str:
+        """Where a column stands, in the words of an error."""
+        return f"column {self.numbers[place]}"
 
     def renamed(self, names: Mapping[str, str]) -> "Export":
         """The same file under other headers, for those that `names` has."""
@@ -67,7 +72,12 @@ class Export:
         records = [
             [record[i] for i in kept] if record else [] for record in self.records
         ]
-        return replace(self, header=[self.header[i] for i in kept], records=records)
+        return replace(
+            self,
+            header=[self.header[i] for i in kept],
+            records=records,
+            numbers=[self.numbers[i] for i in kept],
+        )
 
     def from_record(self, index: int) -> "Export":
         """The same file with its first `index` records left out."""
@@ -93,9 +103,9 @@ def read(path: Path) -> Export:
             encoding = "SPSS" if kind == "spss" else "Stata"
         case _:
             rows, encoding = delimited.rows(path, inner)
-    header, records = _even(path, rows)
+    header, records, numbers = _even(path, rows)
     digest = hashlib.sha256(content).hexdigest()
-    return Export(path, header, records, 2, encoding, digest, titles, values)
+    return Export(path, header, records, numbers, 2, encoding, digest, titles, values)
 
 
 def column_of(export: Export, name: str, what: str) -> int:
@@ -142,8 +152,8 @@ def _kind(content: bytes) -> str:
 
 def _even(
     path: Path, rows: Sequence[Sequence[str]]
-) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Header and records; a column without header and content is none."""
+) -> tuple[Sequence[str], Sequence[Sequence[str]], Sequence[int]]:
+    """Header, records and numbers of columns; a column without header and content is none."""
     if not rows:
         raise FileError(path, "", "the file is empty")
     header, *records = rows
@@ -161,7 +171,8 @@ def _even(
             problem = "answers without a header; row 1 must hold the headers"
             raise FileError(path, f"column {place + 1}", problem)
     cells = [[record[place] for place in kept] if record else [] for record in records]
-    return _numbered([header[place] for place in kept]), cells
+    names = _numbered([header[place] for place in kept])
+    return names, cells, [place + 1 for place in kept]
 
 
 def _numbered(header: Sequence[str]) -> list[str]:

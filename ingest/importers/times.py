@@ -50,7 +50,7 @@ def instants(
                 "not a time; write 2027-01-31T09:30:00+09:00, "
                 "or say in the mapping how times are written"
             )
-            raise FileError(export.path, f"row {row}, column {place + 1}", problem)
+            raise FileError(export.path, f"row {row}, {export.column(place)}", problem)
     return {row: at for row, at in read.items() if at is not None}
 
 
@@ -69,7 +69,7 @@ def _read(
             "days and months cannot be told apart; "
             "write times: '%m/%d/%Y %H:%M:%S' or '%d/%m/%Y %H:%M:%S' in the mapping"
         )
-        raise FileError(export.path, f"column {place + 1}", problem)
+        raise FileError(export.path, export.column(place), problem)
     return read | (whole[0] if whole else orders[0])
 
 

@@ -5,8 +5,6 @@ from typing import get_args
 
 import pytest
 
-from ingest.exports import FORMATS
-from ingest.importers import mapping as mappings
 from models import instruments
 from models.instruments import SHIPPED, Band, Instrument, Item, MissingRule, Scale
 from models.yaml_files import Frozen
@@ -20,8 +18,6 @@ SHAPES = {
     "A scale": Scale,
     "The missing rule": MissingRule,
     "A band": Band,
-    "The mapping of an export": mappings.SurveyMapping,
-    "Labels": mappings.Labels,
 }
 EXAMPLES = [one.text for one in documents.blocks(TEXT, "yaml")]
 
@@ -51,18 +47,8 @@ def test_every_shipped_instrument_is_documented() -> None:
 
 
 def test_examples_load(tmp_path: Path) -> None:
-    """Two instruments and a mapping stand on the page, and all are read."""
-    *own, mapping = EXAMPLES
-    for number, text in enumerate(own):
+    """The instruments that stand on the page are read."""
+    for number, text in enumerate(EXAMPLES):
         path = tmp_path / f"{number}.yaml"
         path.write_text(text, encoding="utf-8")
         assert instruments.find(path.name, tmp_path).value.score_columns
-    path = tmp_path / "mapping.yaml"
-    path.write_text(mapping, encoding="utf-8")
-    assert mappings.read(path, []).labels[0].codes["Several days"] == "1"
-
-
-def test_every_format_is_named() -> None:
-    """The page names each format that a mapping may name."""
-    section = documents.section(TEXT, "Survey exports")
-    assert all(f"`{name}`" in section for name in FORMATS)

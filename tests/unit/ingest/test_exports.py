@@ -179,6 +179,15 @@ def test_mistake_has_a_place_and_a_remedy_and_no_value(tmp_path, what):
     assert CANARY not in str(caught.value)
 
 
+def test_columns_are_counted_as_in_the_file(tmp_path):
+    """Also where personal data or empty columns stood before them."""
+    content = (
+        f"Timestamp,Username,,ID,{CANARY}\n2026/03/01 9:00:00,a@example.org,,x,1\n"
+    )
+    with pytest.raises(FileError, match="column 5: this header is not mapped"):
+        read(tmp_path, content, "person: ID")
+
+
 MAPPINGS = {
     "an instrument that the study lacks": (
         "coding: {pd: 1-6}",
@@ -227,6 +236,15 @@ def test_dictionary_tells_another_coding(tmp_path):
     columns = "columns: {help___1: ahsq_friend, help___2: ahsq_family}"
     with pytest.raises(FileError, match=r"coding: \{pdd: 1-6\}"):
         read(tmp_path, (flat / "export.csv").read_bytes(), columns)
+
+
+def test_nobody_giving_the_lowest_answer_tells_another_coding(tmp_path):
+    """Coded from 1, a wave in which nobody chose 6 looks like 0 to 5 at first sight."""
+    cells = [f"x{n},{AT},{1 + n % 5}\n" for n in range(50)]
+    with pytest.raises(FileError, match=r"coding: \{pdd: 1-6\}, or \{pdd: 0-5\}"):
+        read(tmp_path, f"{HEAD},pdd_1\n" + "".join(cells))
+    few = read(tmp_path, f"{HEAD},pdd_1\n" + "".join(cells[:49]))
+    assert len(few.rows) == 49
 
 
 @pytest.mark.parametrize(
