@@ -94,7 +94,7 @@ def read(
         mapping=mapping.hash,
         rows=len(list(export.rows())),
         items=_items_held(asked, found),
-        excluded=Counter(one.reason for one in found if isinstance(one, Excluded)),
+        excluded=dict(Counter(o.reason for o in found if isinstance(o, Excluded))),
         dropped=tuple(dropped),
         ignored=tuple(one for one in export.header if one in mapping.ignore),
     )
