@@ -25,6 +25,22 @@ scales: [{code: stress, delivered: true, low: 20, high: 80}]
 """
 
 
+MOOD = """
+instrument: mood
+title: {en: Mood}
+reference: made up for the tests
+licence: none
+items:
+  - {code: calm, low: 1, high: 5}
+  - {code: tense, low: 1, high: 5, reversed: true}
+  - {code: work, low: 1, high: 5, not_applicable: 9}
+scales:
+  - {code: mean, items: [calm, tense, work], method: mean, missing: {allowed: 1, basis: ours}}
+  - {code: high, items: [calm, tense, work], method: count, at_least: 4}
+  - {code: top, items: [calm, tense, work], method: any, at_least: 5}
+"""
+
+
 def shipped(name: str) -> Instrument:
     """A shipped instrument."""
     return instruments.find(name, HERE).value
@@ -102,6 +118,19 @@ def test_help_that_was_sought() -> None:
     scored = score(shipped("ahsq"), answers("ahsq", rows))
     scales = ("formal", "informal", "sources")
     same(scored, {f"ahsq_{scale}": rows[scale] for scale in scales})
+
+
+def test_all_rules_together(tmp_path: Path) -> None:
+    """Reversal where codes begin at one, limits of a count, and what does not apply."""
+    (tmp_path / "mood.yaml").write_text(MOOD, encoding="utf-8")
+    rows = table("from_one_to_five")
+    scored = score(instruments.find("mood.yaml", tmp_path).value, rows)
+    scales = {f"mood_{scale}": rows[scale] for scale in ("mean", "high", "top")}
+    never = pd.Series(0.0, rows.index)
+    same(
+        scored,
+        {**scales, "mood_mean_prorated": rows["p"], "mood_top_prorated": never},
+    )
 
 
 def test_delivered_scores(tmp_path: Path) -> None:
