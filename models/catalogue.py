@@ -145,6 +145,8 @@ class Catalogue(Frozen):
                 remedy = yaml_files.nearest(one.function, self.functions)
                 raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
             for field, rule in one.data.items():
+                if rule.kind == "answers":
+                    raise ValueError(f"{name}: answers come as {RESPONSE} only")
                 if kinds.setdefault(field, rule.kind) != rule.kind:
                     raise ValueError(
                         f"{name}: '{field}' is of another kind elsewhere; rename it"
