@@ -32,8 +32,8 @@ from flows.workspace import open_workspace
 from models.errors import PanelstreamError
 study, *exports = sys.argv[1:]
 for export in exports:
-    for words in (["map", export], [export, "--wave", "1", "--dry-run"],
-                  [export, "--wave", "1", "--json"], [export, "--wave", "1"]):
+    for words in (["map", export], [export, "--wave", "1", "--dry-run", "--json"],
+                  [export, "--wave", "1"]):
         try:
             app(["responses", *words, "--study", study], standalone_mode=False)
         except PanelstreamError as error:
