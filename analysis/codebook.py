@@ -117,14 +117,16 @@ def _score(instrument: Instrument, scale: Scale) -> Iterator[Entry]:
 def _how(scale: Scale) -> str:
     if scale.delivered:
         return "as delivered, without its items"
-    items = f"{len(scale.items)} item{'s' if len(scale.items) > 1 else ''}"
+    items = f"{len(scale.items)} items"
+    several = len(scale.items) > 1
     match scale.method:
         case "count":
             return f"how many of {items} are at least {scale.at_least}"
         case "any":
-            return f"whether one of {items} is at least {scale.at_least}"
+            which = f"one of {items}" if several else "the answer"
+            return f"whether {which} is at least {scale.at_least}"
         case _:
-            return f"{scale.method} of {items}"
+            return f"{scale.method} of {items}" if several else "a single answer"
 
 
 def _text(band: Band) -> str:
