@@ -1,4 +1,4 @@
-"""The report's tables on the scores themselves: bands, reliability, signs of care.
+"""The report's tables on the scores themselves: bands, reliability, signs of carelessness.
 
 As in `analysis.tables`: exact frames in, released frames out.
 """

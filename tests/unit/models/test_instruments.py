@@ -9,7 +9,16 @@ from analysis.scoring import score
 from models import instruments
 from models.errors import FileError
 
-SHIPPED = ["phq9", "phq8", "pdd", "ghsq", "ahsq", "function_use", "demographics", "form"]
+SHIPPED = [
+    "phq9",
+    "phq8",
+    "pdd",
+    "ghsq",
+    "ahsq",
+    "function_use",
+    "demographics",
+    "form",
+]
 TINY = """\
 instrument: tiny
 title: {en: Tiny}
