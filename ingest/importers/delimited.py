@@ -67,7 +67,10 @@ def _delimiter(text: str) -> str:
 
 def _decoded(path: Path, content: bytes) -> tuple[str, str]:
     if content.startswith(_UTF16_BOMS):
-        return content.decode("utf-16", errors="replace"), "UTF-16"
+        try:
+            return content.decode("utf-16"), "UTF-16"
+        except UnicodeDecodeError:
+            raise FileError(path, "", "damaged UTF-16; save it as UTF-8") from None
     bare = content.removeprefix(_UTF8_BOM)
     try:
         text = bare.decode("utf-8")

@@ -9,7 +9,7 @@ that were sent.
 
 from collections.abc import Collection, Iterator
 
-from ingest.importers import survey, tables, times
+from ingest.importers import answers, tables, times
 from ingest.importers.mapping import SurveyMapping
 from ingest.importers.survey import Asked, Row, SurveyRow
 from ingest.importers.tables import Export
@@ -49,7 +49,7 @@ def variant(export: Export) -> str:
 def rows(export: Export, asked: Asked) -> Iterator[Row]:
     """Yield the responses; raises `FileError` with row and column."""
     person = tables.column_of(export, asked.mapping.person, "the person")
-    held = survey.columns(export, asked, plumbing(export, asked.mapping))
+    held = answers.columns(export, asked, plumbing(export, asked.mapping))
     at = times.instants(export, 0, [(n, r[0]) for n, r in export.rows()], asked)
     for number, record in export.rows():
         yield SurveyRow(

@@ -26,7 +26,7 @@ def rows(
     reader = pyreadstat.read_sav if kind == "spss" else pyreadstat.read_dta
     try:
         columns, about = reader(io.BytesIO(content), output_format="dict")
-    except (pyreadstat.ReadstatError, UnicodeDecodeError):
+    except (pyreadstat.ReadstatError, OverflowError, ValueError):
         raise FileError(path, "", "a damaged file; save it again, or as CSV") from None
     records = [[_text(c) for c in row] for row in zip(*columns.values(), strict=True)]
     titles = {k: v for k, v in about.column_names_to_labels.items() if v}

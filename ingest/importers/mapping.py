@@ -59,6 +59,11 @@ class Checkboxes(Frozen):
     column: str | None = None
     options: Annotated[dict[str, str], BeforeValidator(_labels)] = Field(min_length=1)
 
+    @property
+    def headers(self) -> Sequence[str]:
+        """The columns of the question."""
+        return [self.column] if self.column else list(self.options)
+
 
 class ConsentItem(Frozen):
     """What people agree to with the item `consent`."""
@@ -95,10 +100,8 @@ class SurveyMapping(Frozen):
     def headers(self) -> set[str]:
         """Every header that the mapping names."""
         named = {self.person, self.submitted_at, self.response_id, *self.ignore}
-        named |= set(self.columns) | {box.column for box in self.checkboxes}
-        named |= {
-            name for box in self.checkboxes if not box.column for name in box.options
-        }
+        named |= set(self.columns)
+        named |= {header for box in self.checkboxes for header in box.headers}
         return {one for one in named if one is not None}
 
     def labels_of(self, code: str) -> Mapping[str, str] | None:

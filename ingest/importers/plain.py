@@ -5,9 +5,10 @@ another holds the answer.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import groupby
 
-from ingest.importers import survey, tables, times
+from ingest.importers import answers, tables, times
 from ingest.importers.mapping import SUBMITTED_AT, SurveyMapping
 from ingest.importers.survey import Asked, Excluded, Row, SetApart, SurveyRow
 from ingest.importers.tables import Export
@@ -53,16 +54,10 @@ def _is_long(export: Export, mapping: SurveyMapping) -> bool:
 
 def _responses(export: Export, asked: Asked) -> Iterator[SurveyRow]:
     told = _told(export, asked)
-    held = survey.columns(export, asked, plumbing(export, asked.mapping))
+    held = answers.columns(export, asked, plumbing(export, asked.mapping))
     for row in told:
         record = export.records[row.number - export.first_row]
-        yield SurveyRow(
-            row.number,
-            row.person,
-            row.responded_at,
-            held.answers(record),
-            row.response_id,
-        )
+        yield replace(row, answers=held.answers(record))
 
 
 def _told(export: Export, asked: Asked) -> list[SurveyRow]:
@@ -89,7 +84,7 @@ def _told(export: Export, asked: Asked) -> list[SurveyRow]:
 def _answers(export: Export, asked: Asked) -> Iterator[Row]:
     """Rows of one person, time and response are one response, in any order."""
     told = sorted(_told(export, asked), key=_response)
-    survey.columns(export, asked, plumbing(export, asked.mapping))
+    answers.columns(export, asked, plumbing(export, asked.mapping))
     for _, group in groupby(told, key=_response):
         yield from _joined(export, asked, list(group))
 
@@ -99,31 +94,24 @@ def _response(row: SurveyRow) -> tuple[str, str, str]:
 
 
 def _joined(export: Export, asked: Asked, group: list[SurveyRow]) -> Iterator[Row]:
-    mapping, answers, numbers = asked.mapping, {}, {}
+    mapping, held, numbers = asked.mapping, dict[str, str](), dict[str, int]()
+    item = tables.column_of(export, mapping.item, "the item")
+    answer = tables.column_of(export, mapping.answer, "the answer")
     for row in group:
         record = export.records[row.number - export.first_row]
-        name = record[tables.column_of(export, mapping.item, "the item")].strip()
+        name = record[item].strip()
         if name in mapping.ignore:
             yield Excluded(row.number, "item ignored")
             continue
         code = _code(export, asked, row.number, name)
-        answer = record[tables.column_of(export, mapping.answer, "the answer")]
-        if code in answers:
+        if code in held:
             problem = "a second answer of the same response to this item"
             yield SetApart(row.number, code, problem)
         else:
-            answers[code] = survey.coded(asked, code, answer, {})
+            held[code] = answers.question(asked, code, {}).answer(record[answer])
             numbers[code] = row.number
-    first = group[0]
-    if answers:
-        yield SurveyRow(
-            first.number,
-            first.person,
-            first.responded_at,
-            answers,
-            first.response_id,
-            rows=numbers,
-        )
+    if held:
+        yield replace(group[0], answers=held, rows=numbers)
 
 
 def _code(export: Export, asked: Asked, number: int, name: str) -> str:

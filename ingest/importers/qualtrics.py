@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ingest.importers import survey, tables, times
+from ingest.importers import answers, tables, times
 from ingest.importers.mapping import SurveyMapping
 from ingest.importers.survey import Asked, Excluded, Row, SurveyRow
 from ingest.importers.tables import Export
@@ -141,7 +141,7 @@ def variant(export: Export) -> str:
 
 def rows(export: Export, asked: Asked) -> Iterator[Row]:
     """Yield the responses and what is none; raises `FileError` with row and column."""
-    held = survey.columns(export, asked, KNOWN)
+    held = answers.columns(export, asked, KNOWN)
     person = tables.column_of(export, asked.mapping.person, "the person")
     place = _time_column(export, asked.mapping)
     cells = [(number, record[place]) for number, record in export.rows()]
@@ -206,7 +206,7 @@ def _has_offset(text: str) -> bool:
 
 def _import_ids(export: Export) -> list[str] | None:
     """The import ids of the third row, with their choices; None if there are none."""
-    if len(export.records) < 2 or not export.records[1]:
+    if len(export.records) < 2 or not all(export.records[:2]):
         return None
     found = [_import_id(cell) for cell in export.records[1]]
     return found if any(found) else None

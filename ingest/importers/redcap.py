@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ingest.importers import survey, tables, times
+from ingest.importers import answers, tables, times
+from ingest.importers.answers import Columns
 from ingest.importers.mapping import SurveyMapping
-from ingest.importers.survey import Asked, Columns, Excluded, Row, SetApart, SurveyRow
+from ingest.importers.survey import Asked, Excluded, Row, SetApart, SurveyRow
 from ingest.importers.tables import Export
 from models.errors import FileError
 
@@ -128,24 +129,23 @@ def variant(export: Export) -> str:
 
 def rows(export: Export, asked: Asked) -> Iterator[Row]:
     """Yield a response a form and row; raises `FileError` with row and column."""
-    held = survey.columns(export, asked, plumbing(export, asked.mapping))
+    held = answers.columns(export, asked, plumbing(export, asked.mapping))
     blocks = [(form, held.of(form.places)) for form in forms(export)]
     if not blocks:
         problem = "no column <form>_complete; export whole forms from REDCap"
         raise FileError(export.path, "row 1", problem)
-    people = _people(export, asked.mapping)
-    at = _times(export, asked, [form for form, _ in blocks])
+    submitted = _submitted(export, asked.mapping)
+    at = _times(export, asked, submitted, [form for form, _ in blocks])
+    records = _Records(export, _people(export, asked.mapping), at, submitted)
     waves = _waves(export, asked)
     for number, record in export.rows():
-        if waves[number] != asked.wave:
-            yield Excluded(
-                number, "of another wave" if waves[number] else "event left out"
-            )
-            continue
-        for form, block in blocks:
-            if block.items:
-                person = people[record[0].strip()]
-                yield from _response(block, form, number, record, person, at)
+        if waves[number] == asked.wave:
+            for form, block in blocks:
+                if block.items:
+                    yield from records.response(number, record, form, block)
+        else:
+            reason = "of another wave" if waves[number] else "event left out"
+            yield Excluded(number, reason)
 
 
 def forms(export: Export) -> list[Form]:
@@ -257,20 +257,23 @@ def _people(export: Export, mapping: SurveyMapping) -> dict[str, str]:
     return people
 
 
+def _submitted(export: Export, mapping: SurveyMapping) -> int | None:
+    """The column of times that the mapping names, if it does."""
+    if mapping.submitted_at is None:
+        return None
+    return tables.column_of(export, mapping.submitted_at, "the time of the answer")
+
+
 def _times(
-    export: Export, asked: Asked, blocks: Iterable[Form]
+    export: Export, asked: Asked, submitted: int | None, blocks: Iterable[Form]
 ) -> dict[tuple[int, int], datetime]:
     """All times of the file by column and row."""
-    places = {form.timestamp for form in blocks if form.timestamp is not None}
-    if asked.mapping.submitted_at:
-        what = "the time of the answer"
-        places.add(tables.column_of(export, asked.mapping.submitted_at, what))
+    places = {submitted, *(form.timestamp for form in blocks)}
     found: dict[tuple[int, int], datetime] = {}
-    for place in places:
+    for place in places - {None}:
+        assert place is not None
         cells = [(number, record[place].strip()) for number, record in export.rows()]
-        told = [
-            (number, text) for number, text in cells if text not in ("", NOT_COMPLETED)
-        ]
+        told = [(n, text) for n, text in cells if text not in ("", NOT_COMPLETED)]
         read = times.instants(export, place, told, asked)
         found |= {(place, number): at for number, at in read.items()}
     return found
@@ -294,37 +297,46 @@ def _waves(export: Export, asked: Asked) -> dict[int, int | None]:
     return {number: waves[event] for number, event in events.items()}
 
 
-def _response(
-    block: Columns,
-    form: Form,
-    number: int,
-    record: Sequence[str],
-    person: str,
-    at: Mapping[tuple[int, int], datetime],
-) -> Iterator[Row]:
-    """The response to one form of a row; none where the form was not asked."""
-    export, asked = block.export, block.asked
-    status = record[form.complete].strip()
-    stamp = record[form.timestamp].strip() if form.timestamp is not None else ""
-    if not status and not stamp:
-        return
-    if status not in _DONE and not any(_answered(export, form, record)):
-        yield Excluded(number, "not started" if not stamp else "opened, not answered")
-        return
-    submitted = export.place(asked.mapping.submitted_at or "")
-    times_told = [
-        at.get((place, number))
-        for place in (form.timestamp, submitted)
-        if place is not None
-    ]
-    responded_at = next((one for one in times_told if one), None)
-    if responded_at is None:
-        problem = "no time of the answer; name a column of times under submitted_at"
-        yield SetApart(number, form.name, problem)
-        return
-    done = status in _DONE or stamp not in ("", NOT_COMPLETED)
-    key = _key(export, record, form)
-    yield SurveyRow(number, person, responded_at, block.answers(record), key, done)
+@dataclass(frozen=True)
+class _Records:
+    """What is looked up for each row of a file."""
+
+    export: Export
+    people: Mapping[str, str]
+    at: Mapping[tuple[int, int], datetime]
+    submitted: int | None
+
+    def response(
+        self, number: int, record: Sequence[str], form: Form, block: Columns
+    ) -> Iterator[Row]:
+        """The response to one form of a row; none where the form was not asked."""
+        status = record[form.complete].strip()
+        stamp = "" if form.timestamp is None else record[form.timestamp].strip()
+        at = self._at(form, number)
+        if not status and not stamp:
+            return
+        if status not in _DONE and not any(_answered(self.export, form, record)):
+            yield Excluded(number, "opened, not answered" if stamp else "not started")
+        elif at is None:
+            problem = "no time of the answer; name a column of times under submitted_at"
+            yield SetApart(number, form.name, problem)
+        else:
+            yield SurveyRow(
+                number=number,
+                person=self.people[record[0].strip()],
+                responded_at=at,
+                answers=block.answers(record),
+                response_id=_key(self.export, record, form),
+                finished=status in _DONE or stamp not in ("", NOT_COMPLETED),
+            )
+
+    def _at(self, form: Form, number: int) -> datetime | None:
+        """When the form was completed, else what the column of times says."""
+        places = [one for one in (form.timestamp, self.submitted) if one is not None]
+        found = [
+            self.at[place, number] for place in places if (place, number) in self.at
+        ]
+        return found[0] if found else None
 
 
 def _answered(export: Export, form: Form, record: Sequence[str]) -> Iterator[bool]:

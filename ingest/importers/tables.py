@@ -166,6 +166,8 @@ def _even(
         for place, title in enumerate(header)
         if title.strip() or any(record[place].strip() for record in records if record)
     ]
+    if not kept:
+        raise FileError(path, "", "the file is empty")
     for place in kept:
         if not header[place].strip():
             problem = "answers without a header; row 1 must hold the headers"

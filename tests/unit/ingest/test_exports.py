@@ -88,6 +88,13 @@ MISTAKES = {
         "",
         "column 2: days and months cannot be told apart",
     ),
+    "nothing but commas": (",,\n,,\n", "", "the file is empty"),
+    "an item in two columns": (
+        f"{HEAD},phq9_1,Q1\nx,{AT},1,2\n",
+        "columns: {Q1: phq9_1}",
+        "column 4: 'phq9_1' stands in two columns",
+    ),
+    "damaged UTF-16": (b"\xff\xfea", "", "damaged UTF-16"),
     "an uneven row": (f"{HEAD},phq9_1\nx,1\n", "", "row 2: 2 cells under 3 headers"),
     "nothing": ("", "", "the file is empty"),
     "a quote that swallows the end": (
@@ -279,6 +286,19 @@ def test_labels_of_the_mapping_win(tmp_path):
         said,
     )
     assert answers(survey)["phq9_1"] == ["3", "?", "0"]
+
+
+def test_a_zero_is_no_tick(tmp_path):
+    """Where each option is a column, REDCap writes 0 or Unchecked, Qualtrics nothing."""
+    said = (
+        "checkboxes: [{options: {a: ahsq_friend, b: ahsq_family, c: ahsq_physician}}]"
+    )
+    content = f"{HEAD},a,b,c\nx,{AT},1,0,\ny,{AT},Unchecked,A label,0\nz,{AT},0,,0\n"
+    assert answers(read(tmp_path, content, said)) == {
+        "ahsq_friend": ["1", "0", ""],
+        "ahsq_family": ["0", "1", ""],
+        "ahsq_physician": ["0", "0", ""],
+    }
 
 
 def test_options_that_hold_commas_are_told_apart(tmp_path):
