@@ -121,6 +121,8 @@ def known(
     consented = windows.eligible(study, people.enrolled, people.consents)
     keys = participation.PERSON
     invited = workspace.store.query("invitations", as_of=EVERYTHING).to_pandas()
+    apart = workspace.store.query("accounts", as_of=EVERYTHING)["participant_id"]
+    invited = invited[~invited["participant_id"].isin(apart.to_pylist())]
     mine = raw[raw["participant_id"].isin(enrolled)]
     permitted = windows.permitted(study, people.consents, mine)
     return Known(

@@ -112,6 +112,68 @@ class Oracle:
         complete = [one for one in may if one.complete]
         return min((one.at for one in complete or may), default=None)
 
+    def participation(
+        self, today: date, invited: Mapping[int, set[str]], apart: set[str]
+    ) -> list[Row]:
+        """Who took part in each wave; `apart` are accounts to leave out."""
+        names = {one["subject"] for one in self.log if "subject" in one} - apart
+        rows: list[Row] = []
+        first: set[str] = set()
+        for wave in self.study["waves"]:
+            opened = wave["opens_on"] <= today
+            there = {who for who in names if opened and self.could(who, wave)}
+            agreed = {who for who in there if self.is_in(self.person(who), wave)}
+            sent = [
+                one
+                for one in self.answers
+                if one.wave == wave["wave"] and one.who in self.enrolled(names)
+            ]
+            counted = [
+                one
+                for one in sent
+                if one.who in agreed and self.agreed(one.who, self.on(one.at))
+            ]
+            started = {one.who for one in counted}
+            held = {who: self.chosen(who, wave["wave"]) for who in started}
+            whole = {one.who for one in counted if one.complete}
+            days = [self.on(at) for at in held.values() if at]
+            asked = invited[wave["wave"]] - apart
+            base = asked or there
+            rows.append(
+                {
+                    "wave": wave["wave"],
+                    "eligible": len(there),
+                    "invited": len(asked),
+                    "consented": len(agreed),
+                    "started": len(started),
+                    "complete": len(whole),
+                    "partial": len(started - whole),
+                    "early": sum(day < wave["opens_on"] for day in days),
+                    "late": sum(day > wave["closes_on"] for day in days),
+                    "duplicates": len(counted) - len(started),
+                    "not_counted": len(sent) - len(counted),
+                    "response_rate": len(started & base) / len(base) if base else None,
+                    "attrition": len(first - started) / len(first)
+                    if first and there
+                    else None,
+                }
+            )
+            first = first or started
+        return rows
+
+    def enrolled(self, names: Iterable[str]) -> set[str]:
+        """Those of some people who enrolled in the first round, at any time."""
+        people = map(self.person, names)
+        return {one.who for one in people if self.enrolled_on(one, 1)}
+
+    def could(self, who: str, wave: Row) -> bool:
+        """Whether somebody was enrolled and had not left, on some day of a wave."""
+        since = self.enrolled_on(self.person(who), wave.get("round", 1))
+        if since is None:
+            return False
+        days = days_of((max(since, wave["opens_on"]), wave["closes_on"] + DAY))
+        return any(self.left(who, day) is None or self.given(who, day) for day in days)
+
     # Consent, day by day
 
     def agreed(self, who: str, day: date) -> bool:
