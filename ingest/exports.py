@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from zoneinfo import ZoneInfo
 
+from ingest import codings
 from ingest.importers import google_forms, plain, qualtrics, redcap, survey, tables
 from ingest.importers.mapping import Format, SurveyMapping
 from ingest.importers.survey import (
@@ -23,7 +24,7 @@ from ingest.importers.survey import (
 )
 from ingest.importers.tables import Export
 from models.errors import FileError
-from models.instruments import Instrument, Item
+from models.instruments import Instrument
 
 FORMATS: Mapping[Format, ModuleType] = {
     "google_forms": google_forms,
@@ -32,10 +33,6 @@ FORMATS: Mapping[Format, ModuleType] = {
     "plain": plain,
 }
 """In the order in which they are tried on a file."""
-
-_MOST_OPTIONS = 10
-_MANY = 50
-"""Among so many answers to an instrument, somebody gives the lowest one."""
 
 Items = Mapping[str, tuple[Instrument, str]]
 """By column code the instrument and its code of the item or delivered scale."""
@@ -82,7 +79,8 @@ def read(
     _refuse_address(whole, dropped, mapping, linked)
     export = whole.without({*dropped} - {mapping.person})
     found: list[Row] = list(importer.rows(export, asked))
-    _check_codings(export, asked, found)
+    rows = tuple(one for one in found if isinstance(one, SurveyRow))
+    codings.check(export, asked, rows)
     understood = Understood(
         origin=path.name,
         sha256=table.sha256,
@@ -93,16 +91,13 @@ def read(
         coding=mapping.coding,
         mapping=mapping.hash,
         rows=len(list(export.rows())),
-        items=_items_held(asked, found),
+        items=_items_held(asked, rows),
         excluded=dict(Counter(o.reason for o in found if isinstance(o, Excluded))),
         dropped=tuple(dropped),
         ignored=tuple(one for one in export.header if one in mapping.ignore),
     )
-    return Survey(
-        understood,
-        tuple(one for one in found if isinstance(one, SurveyRow)),
-        tuple(one for one in found if isinstance(one, SetApart)),
-    )
+    set_apart = tuple(one for one in found if isinstance(one, SetApart))
+    return Survey(understood, rows, set_apart)
 
 
 def detect(export: Export) -> Format:
@@ -122,69 +117,7 @@ def _refuse_address(
         raise FileError(export.path, "mapping", problem)
 
 
-def _items_held(asked: Asked, found: Sequence[Row]) -> dict[str, int]:
-    codes = {c for one in found if isinstance(one, SurveyRow) for c in one.answers}
+def _items_held(asked: Asked, rows: Sequence[SurveyRow]) -> dict[str, int]:
+    codes = {code for one in rows for code in one.answers}
     held = Counter(asked.items[code][0].instrument for code in codes)
     return {name: held[name] for name in sorted(held)}
-
-
-def _check_codings(export: Export, asked: Asked, found: Sequence[Row]) -> None:
-    """Numbers that only fit under another coding are an error until one is declared."""
-    names = {instrument.instrument for instrument, _ in asked.items.values()}
-    for name in sorted(names - {*asked.mapping.coding}):
-        likely = _labelled(export, asked, name) or _observed(asked, name, found)
-        if likely:
-            low, high = likely.own
-            problem = (
-                f"answers to {name} do not go from {low} to {high}; declare how this "
-                f"export codes them, in the mapping: coding: {{{name}: {likely.other}}}, "
-                f"or {{{name}: {low}-{high}}} if the others are mistakes"
-            )
-            raise FileError(export.path, name, problem)
-
-
-@dataclass(frozen=True)
-class _Likely:
-    """A coding that would explain what an item's own range does not."""
-
-    own: tuple[int, int]
-    other: str
-
-
-def _labelled(export: Export, asked: Asked, name: str) -> _Likely | None:
-    """Value labels of the export go beyond an item's range."""
-    for header, labels in export.value_labels.items():
-        code = asked.mapping.columns.get(header, header)
-        if code in asked.items and asked.items[code][0].instrument == name:
-            item = survey.item_of(asked, code)
-            codes = [int(one) for one in labels if one.isdigit()]
-            if item and _has_options(item) and codes:
-                codes = [one for one in codes if one != item.not_applicable]
-                low, high = item.range
-                if (min(codes), max(codes)) != (low, high) and len(codes) > 1:
-                    return _Likely((low, high), f"{min(codes)}-{max(codes)}")
-    return None
-
-
-def _observed(asked: Asked, name: str, found: Sequence[Row]) -> _Likely | None:
-    """All answers would fit the range if it were shifted, or nobody gave the lowest."""
-    by_range: dict[tuple[int, int], list[int]] = {}
-    for row in found:
-        for code, answer in row.answers.items() if isinstance(row, SurveyRow) else ():
-            if asked.items[code][0].instrument == name and answer.isdigit():
-                item = survey.item_of(asked, code)
-                if item and _has_options(item) and int(answer) != item.not_applicable:
-                    by_range.setdefault(item.range, []).append(int(answer))
-    for (low, high), answers in by_range.items():
-        smallest, largest = min(answers), max(answers)
-        fits = largest - smallest <= high - low
-        if fits and largest > high:
-            return _Likely((low, high), f"{low + largest - high}-{largest}")
-        if smallest != low and ((fits and smallest < low) or len(answers) >= _MANY):
-            return _Likely((low, high), f"{smallest}-{high - low + smallest}")
-    return None
-
-
-def _has_options(item: Item) -> bool:
-    """Whether its numbers stand for options; an age is only an age."""
-    return item.is_numeric and item.range[1] - item.range[0] <= _MOST_OPTIONS

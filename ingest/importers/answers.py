@@ -68,7 +68,7 @@ class Joined:
 
     place: int
     options: Mapping[str, str]
-    """Item code by option, the longest option first."""
+    """Item code by option."""
 
     @property
     def items(self) -> set[str]:
@@ -77,11 +77,12 @@ class Joined:
 
     def answers(self, record: Sequence[str]) -> dict[str, str]:
         """Options joined by `;` or `, `; their labels may hold commas themselves."""
-        rest, ticked = plain(record[self.place]), dict.fromkeys(self.items, False)
-        for label, code in self.options.items():
+        rest = plain(record[self.place])
+        ticked = dict.fromkeys(self.options.values(), False)
+        for label in sorted(self.options, key=len, reverse=True):
             pattern = rf"(?:^|(?<=;)|(?<=, )){re.escape(label)}(?=;|, |$)"
             rest, found = re.subn(pattern, "", rest)
-            ticked[code] |= bool(found)
+            ticked[self.options[label]] |= bool(found)
         return (
             dict.fromkeys(ticked, NOT_A_CODE) if rest.strip("; ,") else _marked(ticked)
         )
@@ -217,8 +218,7 @@ def _boxes(export: Export, asked: Asked) -> Iterable[Joined | Separate]:
             if held:
                 yield Separate(held)
         elif (place := export.place(box.column)) is not None:
-            longest = sorted(box.options, key=len, reverse=True)
-            yield Joined(place, {plain(one): box.options[one] for one in longest})
+            yield Joined(place, {plain(k): code for k, code in box.options.items()})
 
 
 def _check_items(export: Export, asked: Asked, box: Checkboxes) -> None:
