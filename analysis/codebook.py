@@ -2,16 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from analysis import careless
 from analysis.panel import lagged
 from analysis.specifications import previous
 from analysis.tables import FREQUENCIES
 from models import measures
-from models.instruments import Instrument, Item, self_reports
+from models.instruments import Band, Instrument, Item, Scale, self_reports
 from models.study import StudyFolder
 
 Values = Mapping[str, str]
@@ -19,6 +20,11 @@ Values = Mapping[str, str]
 
 ANSWERS: Values = {
     str(code): name.replace("_", " ") for code, name in enumerate(FREQUENCIES)
+}
+TIMING: Values = {
+    "early": "before the wave opened",
+    "in_time": "while it was open",
+    "late": "after it had closed",
 }
 YES_OR_NO: Values = {"0": "no", "1": "yes"}
 
@@ -33,6 +39,8 @@ RESERVED = re.compile(
 
 _HASH = 4
 _HIDDEN = "the log, or consent, does not cover the whole window"
+_NOT_ANSWERED = "not answered"
+_NO_SCORE = "not answered, or too many items missing"
 _NO_WAVE = "no row of the wave before, or null there"
 
 
@@ -136,6 +144,14 @@ def _frame(timezone: str) -> Iterator[Entry]:
     yield Entry(
         "responded_at", "when the answer was sent", "UTC", "responses", "no answer"
     )
+    yield Entry(
+        "timing",
+        "whether the answer came while the wave was open",
+        "code",
+        "responses",
+        "no answer",
+        TIMING,
+    )
     yield from _attrition()
     no_window = "no window: nothing before a first answer, or no answer"
     start = f"first instant of the window, a midnight in {timezone}"
@@ -187,31 +203,72 @@ def _use(folder: StudyFolder) -> Iterator[Entry]:
 
 def _scores(folder: StudyFolder) -> Iterator[Entry]:
     for instrument in folder.instruments:
-        yield from _scales(instrument)
+        for scale in instrument.scales:
+            yield from _score(instrument, scale)
         for function, code in self_reports(instrument).items():
             yield Entry(
                 f"{function}_self_report",
                 f"{folder.catalogue.label(function)}: self-reported use ({code})",
                 "code",
                 instrument.instrument,
-                "not answered",
+                _NOT_ANSWERED,
                 ANSWERS,
             )
+    yield from _careless(folder.instruments)
 
 
-def _scales(instrument: Instrument) -> Iterator[Entry]:
-    for scale in instrument.scales:
-        name = f"{instrument.instrument}_{scale.code}"
-        how = (
-            "as delivered"
-            if scale.delivered
-            else f"{scale.method} of {len(scale.items)} items"
-        )
-        meaning = f"{scale.label.get('en', scale.code)}: {how}"
-        source, null = instrument.instrument, "not answered, or too many items missing"
-        yield Entry(name, meaning, "points", source, null)
-        missing = f"items missing of {name}"
-        yield Entry(f"{name}_missing", missing, "items", source, "not answered")
+def _score(instrument: Instrument, scale: Scale) -> Iterator[Entry]:
+    name, source = instrument.column(scale), instrument.instrument
+    label = scale.label.get("en", scale.code)
+    bands = [f"{b.low:g} to {b.high:g} {_text(b)}" for b in instrument.bands_of(scale)]
+    parts = [f"{label}: {_how(scale)}", instrument.period.get("en", ""), *bands]
+    meaning = "; ".join(part for part in parts if part)
+    unit = {"count": "items", "any": "code"}.get(scale.method, "points")
+    values = YES_OR_NO if scale.method == "any" else {}
+    yield Entry(name, meaning, unit, source, _NO_SCORE, values)
+    missing = f"items missing of {name}"
+    yield Entry(f"{name}_missing", missing, "items", source, _NOT_ANSWERED)
+    prorated = f"whether {name} stands in for missing items"
+    yield Entry(f"{name}_prorated", prorated, "code", source, _NO_SCORE, YES_OR_NO)
+
+
+def _how(scale: Scale) -> str:
+    if scale.delivered:
+        return "as delivered, without its items"
+    items = f"{len(scale.items)} items"
+    several = len(scale.items) > 1
+    match scale.method:
+        case "count":
+            return f"how many of {items} are at least {scale.at_least}"
+        case "any":
+            which = f"one of {items}" if several else "the answer"
+            return f"whether {which} is at least {scale.at_least}"
+        case _:
+            return f"{scale.method} of {items}" if several else "a single answer"
+
+
+def _text(band: Band) -> str:
+    return band.label.get("en", next(iter(band.label.values()), ""))
+
+
+def _careless(instruments: Sequence[Instrument]) -> Iterator[Entry]:
+    for instrument, scale in careless.balanced(instruments):
+        name, source = instrument.column(scale), instrument.instrument
+        apart = f"reversed and plain items more than {careless.MOST_APART:.0%}"
+        signs = {
+            "straightlined": "the same answer to every item, also to reversed ones",
+            "inconsistent": f"{apart} of the range apart",
+        }
+        for sign, meaning in signs.items():
+            yield _sign(f"{name}_{sign}", meaning, source)
+    for code in careless.timed(instruments):
+        fast = f"form took under {careless.LEAST_SECONDS:g} seconds an item"
+        yield _sign("too_fast", fast, code)
+
+
+def _sign(column: str, meaning: str, source: str) -> Entry:
+    null = "too little was answered to tell"
+    return Entry(column, meaning, "code", source, null, YES_OR_NO)
 
 
 def _fixed(item: Item) -> Entry:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis import careless
 from analysis.scoring import score
 from analysis.specifications import previous
 from models.coverage import Coverage
@@ -163,6 +163,7 @@ def _frame(rows: pd.DataFrame, study: Study, as_of: datetime) -> pd.DataFrame:
             "wave_index": rows["wave_index"].astype("int64"),
             "round": rows["round"].astype("int64"),
             "responded_at": rows["responded_at"],
+            "timing": rows["timing"].replace("", None),
             **_attrition(rows, study, as_of),
             "window_start": pd.Series(start).dt.tz_localize("UTC"),
             "window_end": pd.Series(end).dt.tz_localize("UTC"),
@@ -191,18 +192,22 @@ def _attrition(
 
     The last two look ahead: they tell of those who leave, and select nobody.
     """
-    answered, gone = rows["responded_at"].notna(), rows["withdrawn_on"].notna()
-    closed = gone | _closed(rows, study, as_of)
+    answered = rows["responded_at"].notna()
+    over, next_over, all_over = (
+        rows["withdrawn"] | _over(rows[f"{which}closes_before"], study, as_of)
+        for which in ("", "next_", "round_")
+    )
     person = rows.groupby(["participant_id", "round"]).ngroup()
     again = answered[::-1].astype(int).groupby(person).cummax().eq(1).sort_index()
-    over = closed.groupby(person).transform("last")
-    now = _flag(answered, answered | closed)
+    now = _flag(answered, answered | over)
     after = _beside(rows.assign(answered=now), ["answered"], 1)["answered"]
-    following = rows["wave"].isin(_followed(study))
     return {
         "answered": now,
-        "answered_next": after.mask(gone, after.fillna(0)).where(following),
-        "dropped_out": _flag(~again, again | over),
+        # Who was away for all of the next wave has no row in it.
+        "answered_next": after.mask(after.isna() & next_over, 0).where(
+            rows["next_closes_before"].notna()
+        ),
+        "dropped_out": _flag(~again, again | all_over),
     }
 
 
@@ -211,19 +216,11 @@ def _flag(yes: pd.Series, known: pd.Series) -> pd.Series:
     return yes.astype("Int8").where(known)
 
 
-def _closed(rows: pd.DataFrame, study: Study, as_of: datetime) -> npt.NDArray[np.bool_]:
-    """Whether the wave was over at `as_of`."""
-    ends = days_to_instants(rows["closes_before"], study.zone)
-    closed: npt.NDArray[np.bool_] = ends <= np.datetime64(
-        as_of.astimezone(UTC).replace(tzinfo=None)
-    )
-    return closed
-
-
-def _followed(study: Study) -> list[int]:
-    """The waves that another one of their round follows."""
-    pairs = pairwise(study.waves)
-    return [one.wave for one, after in pairs if one.round == after.round]
+def _over(ends: pd.Series, study: Study, as_of: datetime) -> npt.NDArray[np.bool_]:
+    """Whether what ends at the beginning of these days was over at `as_of`."""
+    at = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None))
+    over: npt.NDArray[np.bool_] = days_to_instants(ends, study.zone) <= at
+    return over
 
 
 def _observed_days(
@@ -245,7 +242,7 @@ def _with_scores(
         panel = panel.join(score(instrument, answered).astype(float).where(there))
         for function, code in self_reports(instrument).items():
             panel[f"{function}_self_report"] = _numbers(answered, code)
-    return panel
+    return panel.join(careless.flags(instruments, answered).where(there))
 
 
 def _with_previous(panel: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

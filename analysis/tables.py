@@ -115,13 +115,13 @@ def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
     rule = study.disclosure
     answered = disclosure.parts(exact["answered"], exact["eligible"], rule).counts
     before = np.concatenate([[np.nan], answered[:-1]])
-    frame = _keys(exact, study).assign(
+    frame = wave_keys(exact, study).assign(
         eligible=disclosure.count_column(exact["eligible"], rule),
-        **_parts("answered", exact["answered"], exact["eligible"], rule),
-        **_parts(
+        **shares("answered", exact["answered"], exact["eligible"], rule),
+        **shares(
             "complete_outcomes", exact["complete"], exact["answered"], rule, answered
         ),
-        **_parts("lost_since_previous", exact["lost"], exact["before"], rule, before),
+        **shares("lost_since_previous", exact["lost"], exact["before"], rule, before),
     )
     caption = (
         "Eligible: enrolled, consented and not withdrawn. Answered: of those eligible"
@@ -141,7 +141,7 @@ def use(panel: pd.DataFrame, study: Study) -> Table:
         " answered or not. Any use: of those whose use is known. Not known: the log"
         " does not cover the window; it is never taken for no use."
     )
-    return Table("use", "Use of the functions by wave", caption, _stack(frames))
+    return Table("use", "Use of the functions by wave", caption, stack(frames))
 
 
 def outcomes_by_wave(panel: pd.DataFrame, study: Study) -> Table:
@@ -152,7 +152,7 @@ def outcomes_by_wave(panel: pd.DataFrame, study: Study) -> Table:
         frame = moments.keys.assign(**moments.released(study.disclosure))
         frames.append(_labelled(frame, outcome=name))
     caption = "Of those who answered and could be scored. Intervals are of the mean."
-    return Table("outcomes_by_wave", "Outcomes by wave", caption, _stack(frames))
+    return Table("outcomes_by_wave", "Outcomes by wave", caption, stack(frames))
 
 
 def survey_table_1(panel: pd.DataFrame, study: Study) -> Table:
@@ -182,7 +182,7 @@ def survey_table_2(panel: pd.DataFrame, study: Study) -> Table:
         " (coded 0 to 5), its 95 % interval by Fisher's z, and its own n."
     )
     title = "Outcomes and frequency of use"
-    return Table("survey_table_2", title, caption, _stack(frames))
+    return Table("survey_table_2", title, caption, stack(frames))
 
 
 def survey_table_3(panel: pd.DataFrame, study: Study) -> Table:
@@ -199,7 +199,7 @@ def survey_table_3(panel: pd.DataFrame, study: Study) -> Table:
         " classical standard errors, not corrected for multiple testing."
     )
     title = "Outcomes regressed on frequency of use"
-    return Table("survey_table_3", title, caption, _stack(frames))
+    return Table("survey_table_3", title, caption, stack(frames))
 
 
 def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
@@ -213,7 +213,7 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
         " self-reported minus measured, in frequency steps."
     )
     title = "Self-reported and measured use"
-    return Table("self_report_agreement", title, caption, _stack(frames))
+    return Table("self_report_agreement", title, caption, stack(frames))
 
 
 def people_behind(
@@ -334,6 +334,31 @@ def regression(x: Floats, y: Floats) -> Regression | None:
     )
 
 
+def shares(
+    name: str, part: Any, whole: Any, rule: Disclosure, shown: Floats | None = None
+) -> dict[str, Any]:
+    """The columns `name` and `<name>_percent`: released parts of a released whole."""
+    released = disclosure.parts(part, whole, rule, shown)
+    known = ~np.isnan(np.asarray(part, dtype=float))
+    some = known & (np.asarray(whole, dtype=float) > 0)
+    return {
+        name: disclosure.as_text(released.counts, known),
+        f"{name}_percent": disclosure.as_text(released.percent, some),
+    }
+
+
+def wave_keys(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The wave, and its round where the study has several."""
+    several = len({wave.round for wave in study.waves}) > 1
+    return frame[["round", "wave"] if several else ["wave"]].reset_index(drop=True)
+
+
+def stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Frames below one another; an empty one adds nothing."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
 @dataclass(frozen=True)
 class _Moments:
     """Exact moments of one column, a row per wave, with the wave's keys."""
@@ -362,7 +387,7 @@ def _moments(panel: pd.DataFrame, column: str, study: Study) -> _Moments:
     grouped = panel.groupby(["round", "wave"])[column]
     values = grouped.agg(["count", "mean", "std"]).reset_index()
     exact = (values[c].to_numpy(dtype=float) for c in ("count", "mean", "std"))
-    return _Moments(_keys(values, study), *exact)
+    return _Moments(wave_keys(values, study), *exact)
 
 
 def _use(panel: pd.DataFrame, name: str, column: str, study: Study) -> pd.DataFrame:
@@ -372,8 +397,8 @@ def _use(panel: pd.DataFrame, name: str, column: str, study: Study) -> pd.DataFr
     everyone = grouped.size().to_numpy(dtype=float)
     frame = moments.keys.assign(
         **moments.released(rule, mean="mean_days_per_week", users=used),
-        **_parts("any_use", used, moments.n, rule),
-        **_parts("not_known", everyone - moments.n, everyone, rule),
+        **shares("any_use", used, moments.n, rule),
+        **shares("not_known", everyone - moments.n, everyone, rule),
     )
     return _labelled(frame, function=name)
 
@@ -515,7 +540,7 @@ def _agreement(first: pd.DataFrame, name: str, rule: Disclosure) -> pd.DataFrame
     agreed = np.array([(reported == measured).sum()])
     frame = pd.DataFrame({"function": [name]})
     released = _released(frame, exact, ["kappa", "mean_difference"], rule)
-    return released.assign(**_parts("exact", agreed, exact["n"], rule))
+    return released.assign(**shares("exact", agreed, exact["n"], rule))
 
 
 def _fewest(*groups: Any) -> int:
@@ -567,18 +592,6 @@ def _released(
     return frame.assign(**columns, n=disclosure.count_column(exact["n"], rule))
 
 
-def _parts(
-    name: str, part: Any, whole: Any, rule: Disclosure, shown: Floats | None = None
-) -> dict[str, Any]:
-    released = disclosure.parts(part, whole, rule, shown)
-    known = ~np.isnan(np.asarray(part, dtype=float))
-    some = known & (np.asarray(whole, dtype=float) > 0)
-    return {
-        name: disclosure.as_text(released.counts, known),
-        f"{name}_percent": disclosure.as_text(released.percent, some),
-    }
-
-
 def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     """Only what is confirmatory is corrected and judged."""
     planned = frame["confirmatory"].astype(bool)
@@ -586,21 +599,10 @@ def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**judged)
 
 
-def _keys(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The wave, and its round where the study has several."""
-    several = len({wave.round for wave in study.waves}) > 1
-    return frame[["round", "wave"] if several else ["wave"]].reset_index(drop=True)
-
-
 def _labelled(frame: pd.DataFrame, **first: str) -> pd.DataFrame:
     for column, value in first.items():
         frame.insert(0, column, value)
     return frame
-
-
-def _stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def _present(panel: pd.DataFrame, names: Iterable[str]) -> list[str]:

@@ -11,11 +11,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flows.display import Display
 from models.errors import InputRejected, PanelstreamError, UsageError
 
 TRACEBACK = "PANELSTREAM_TRACEBACK"
+
+IMPORT = "import"
+
+
+class _Unnamed(TyperGroup):
+    """Commands of which one needs no name: `responses FILE` beside `responses map FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if named else [IMPORT, *args])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return "" if name == IMPORT else name, command, rest
+
 
 app = typer.Typer(
     help="From platform events and survey waves to a longitudinal report.",
@@ -27,7 +43,11 @@ app = typer.Typer(
 flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
 catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
 topics_app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
+responses_app = typer.Typer(
+    cls=_Unnamed, help="Answers of the waves: responses FILE, responses map FILE."
+)
 letters_app = typer.Typer(help="Events that were rejected.", no_args_is_help=True)
+app.add_typer(responses_app, name="responses")
 app.add_typer(flow_app, name="flows")
 app.add_typer(topics_app, name="topics")
 app.add_typer(letters_app, name="dead-letters")
@@ -162,13 +182,15 @@ def roster(
     from flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
-        counts = imports.import_roster(workspace, file)
-    show.say(f"{file.name}: {counts.accepted} enrolments and consents")
+        people = imports.import_roster(workspace, file)
+    show.say(f"{file.name}: {imports.said_of(people)}")
 
 
-@app.command()
+@responses_app.command(IMPORT)
 def responses(
-    file: Annotated[Path, typer.Argument(help="CSV export of one wave.")],
+    file: Annotated[
+        Path, typer.Argument(help="Export of one wave, as the survey tool saved it.")
+    ],
     wave: Annotated[int, typer.Option("--wave", help="Wave the answers belong to.")],
     study: StudyOption = None,
     mapping: Annotated[
@@ -186,19 +208,84 @@ def responses(
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in the answers of one wave.
+    """Bring in the answers of one wave: Google Forms, REDCap, Qualtrics, or a table.
 
+    `panelstream responses map FILE` drafts the mapping that an export needs.
     Example: [bold]panelstream responses wave1.csv --wave 1 --dry-run[/bold]
     """
     from flows import imports
     from flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
-        imported = imports.import_responses(
+        held = imports.import_responses(
             workspace, file, wave, mapping, links, strict, dry_run
         )
-        outside = imports.outside_wave(workspace, imported)
-    show.imported(imported, outside, dry_run=dry_run, as_json=as_json)
+    show.imported(held, dry_run=dry_run, as_json=as_json)
+
+
+@responses_app.command("retract")
+def responses_retract(
+    import_id: Annotated[str, typer.Argument(help="Import, as 'status' lists it.")],
+    study: StudyOption = None,
+) -> None:
+    """Take an import back: what it said does not hold from now on.
+
+    A wrong --wave needs no more than importing the file again under the right one.
+    Example: [bold]panelstream responses retract 20270201T093000123456[/bold]
+    """
+    from flows import imports
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        answers = imports.retract(workspace, import_id)
+    show.say(f"{import_id}: taken back, with {answers:,} answers")
+
+
+@responses_app.command("map")
+def responses_map(
+    file: Annotated[Path, typer.Argument(help="Export, as the survey tool saved it.")],
+    study: StudyOption = None,
+) -> None:
+    """Draft the mapping of an export: what is recognised, and what to fill in.
+
+    Example: [bold]panelstream responses map wave1.csv > mapping.yaml[/bold]
+    """
+    from flows import imports
+
+    show.text(imports.draft_mapping(file, study))
+
+
+@app.command()
+def status(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Who answered, who is missing, and who agreed to what: counts, wave by wave.
+
+    Example: [bold]panelstream status[/bold]
+    """
+    from flows import status as standing
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.working("Counting people"):
+        found = standing.read(workspace)
+    show.status(found, as_json=as_json)
+
+
+@app.command()
+def due(
+    wave: Annotated[int, typer.Option("--wave", help="Wave that is open.")],
+    ids: Annotated[Path, typer.Option("--ids", help="CSV with platform_id.")],
+    study: StudyOption = None,
+) -> None:
+    """Which of these platform ids may still answer a wave and have not; stores nothing.
+
+    Example: [bold]panelstream due --wave 2 --ids members.csv[/bold]
+    """
+    from flows import status as standing
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        waiting = standing.due(workspace, wave, ids)
+    for one in waiting:
+        show.say(one)
 
 
 @app.command()
@@ -376,7 +463,7 @@ def simulate(
 
     with show.working("Simulating"):
         demonstration.simulate_files(out, participants, waves, seed)
-    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, truth.csv")
+    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, forms/, truth.csv")
 
 
 @app.command()

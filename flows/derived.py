@@ -63,6 +63,7 @@ def observable(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
     rows = observable(rows)
+    since = rows["since_on"].fillna(rows["seen_until"])
     return pa.table(
         {
             "panel": pa.repeat(panel_name(build, window), len(rows)),
@@ -70,7 +71,7 @@ def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
             "wave": pa.array(rows["wave"], pa.uint16()),
             "start_on": pa.array(rows["seen_from"].dt.date, pa.date32()),
             "end_on": pa.array(rows["seen_until"].dt.date, pa.date32()),
-            "since_on": pa.array(rows["since_on"].dt.date, pa.date32()),
+            "since_on": pa.array(since.dt.date, pa.date32()),
         }
     )
 

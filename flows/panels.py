@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import sleep
 
@@ -16,11 +16,15 @@ from flows.measures import Windows
 from flows.projections import Basis, Chunk
 from flows.source import code_hash
 from flows.workspace import Workspace
-from models import coverage, windows
+from models import consent, coverage, windows
+from models.consent import Consents, Statements
 from models.coverage import Coverage
 from models.errors import UsageError
 from models.store import SETTLING, Store
 from models.study import Study, Window
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(2149, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,17 @@ class Panels:
 
     as_of: datetime
     by_window: Mapping[Window, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class People:
+    """Who takes part.
+
+    `enrolled`: participant_id, round, enrolled_on (study-local day).
+    """
+
+    enrolled: pd.DataFrame
+    consents: Consents
 
 
 class Snapshot:
@@ -47,7 +62,7 @@ class Snapshot:
         return Basis(self._workspace.folder.version, code_hash(), self.as_of)
 
     @cached_property
-    def people(self) -> pd.DataFrame:
+    def people(self) -> People:
         """Who takes part, as `read_people` returns it."""
         workspace = self._workspace
         return read_people(workspace.store, workspace.folder.study, self.as_of)
@@ -67,9 +82,10 @@ class Snapshot:
     def planned(self) -> Mapping[Window, pd.DataFrame]:
         """The rows of each window of the study, as `models.windows.plan` returns them."""
         study = self._workspace.folder.study
+        enrolled, consents = self.people.enrolled, self.people.consents
         responses = self.answered[["participant_id", "wave", "responded_at"]]
         return {
-            window: windows.plan(study, window, self.people, responses)
+            window: windows.plan(study, window, enrolled, consents, responses)
             for window in study.windows
         }
 
@@ -176,9 +192,13 @@ def _checked(as_of: datetime, settled_at: datetime) -> datetime:
     return as_of
 
 
-def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
-    """participant_id, round, enrolled_on, consented_on, withdrawn_on (NaT: never)."""
+def read_people(store: Store, study: Study, as_of: datetime) -> People:
+    """Who is enrolled and has agreed; accounts of testers and staff left out."""
+    said = read_statements(store, as_of)
     rounds, starts, ends = zip(*windows.round_bounds(study), strict=True)
+    spans = [
+        (who, *span) for who in said for span in consent.gone(said[who], study.zone)
+    ]
     enrolled = store.query(
         "enrolments",
         as_of=as_of,
@@ -187,28 +207,35 @@ def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
         rounds=list(rounds),
         round_starts=list(starts),
         round_ends=list(ends),
+        gone=[who for who, _, _ in spans],
+        gone_from=[_micros(start) for _, start, _ in spans],
+        gone_until=[_micros(end or _LAST) for _, _, end in spans],
     ).to_pandas()
-    required = [] if study.consent == "external" else list(study.consent.required)
-    consents = store.query(
-        "consents", as_of=as_of, zone=study.timezone, scopes=required
-    )
-    people: pd.DataFrame = enrolled.merge(
-        consents.to_pandas(), on="participant", how="left"
-    )
-    people = people.rename(columns={"participant": "participant_id"})
-    for column in ("enrolled_on", "consented_on", "withdrawn_on"):
-        people[column] = _days(people[column])
-    return people
+    left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
+    enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
+    enrolled["enrolled_on"] = pd.to_datetime(enrolled["enrolled_on"])
+    consents = consent.of(study, enrolled["participant_id"].unique(), said)
+    return People(enrolled.reset_index(drop=True), consents)
 
 
-def read_answers(
-    workspace: Workspace, people: pd.DataFrame, as_of: datetime
-) -> pd.DataFrame:
+def read_statements(store: Store, as_of: datetime) -> Statements:
+    """What people said about consent, as known at an instant."""
+    return consent.by_participant(store.query("consents", as_of=as_of).to_pylist())
+
+
+def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave that was answered, of answers that may count."""
-    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
-    raw = raw.rename(columns={"participant": "participant_id"})
-    raw = windows.permitted(workspace.folder.study, people, raw)
+    raw = read_raw(workspace, people, as_of)
     return answers.one_a_wave(raw, workspace.folder.instruments)
+
+
+def read_raw(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
+    """Raw answers to the study's instruments that may count, as known at an instant."""
+    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
+    raw = raw[
+        raw["instrument"].isin([one.instrument for one in workspace.folder.instruments])
+    ]
+    return windows.permitted(workspace.folder.study, people.consents, raw)
 
 
 def read_heartbeats(
@@ -219,7 +246,5 @@ def read_heartbeats(
     return [(row["covered"], row["start"], row["end"]) for row in rows]
 
 
-def _days(texts: pd.Series) -> pd.Series:
-    """Days as `datetime64`; the engine writes 1970-01-01 where there is none."""
-    days = pd.to_datetime(texts, format="%Y-%m-%d")
-    return days.mask(days == pd.Timestamp(date(1970, 1, 1)))
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import codebook, estimates, judgement, report
+from analysis import codebook, estimates, judgement, reliability, report
 from analysis.estimates import Results
 from analysis.specifications import expand
 from flows import formats
-from flows.panels import Panels
+from flows.panels import Panels, read_answers, read_people
 from flows.source import code_hash
 from flows.workspace import Workspace
 from models.errors import FileError
@@ -43,6 +43,7 @@ class Analysis:
     folder: StudyFolder
     panels: Panels
     results: Results
+    reliability: pd.DataFrame
     manifest: dict[str, Any]
 
     @property
@@ -67,7 +68,22 @@ def analyse(
     )
     judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
-    return Analysis(folder, panels, judged, describe(folder, panels, counts))
+    return Analysis(
+        folder,
+        panels,
+        judged,
+        measure(workspace, panels),
+        describe(folder, panels, counts),
+    )
+
+
+def measure(workspace: Workspace, panels: Panels) -> pd.DataFrame:
+    """The reliability of the scores, from the answers that the panel counts."""
+    folder, at = workspace.folder, panels.as_of
+    people = read_people(workspace.store, folder.study, at)
+    answers = read_answers(workspace, people, at)
+    panel = panels.by_window[folder.study.exposure.window]
+    return reliability.measure(folder.instruments, panel, answers)
 
 
 def describe(
@@ -107,6 +123,7 @@ def write(analysis: Analysis, out: Path) -> Path:
         path.write_bytes(_parquet(analysis.folder, panel, panels.as_of))
     _write_csv(analysis.results.estimates, private / "estimates.csv")
     _write_csv(analysis.results.tests, private / "tests.csv")
+    _write_csv(analysis.reliability, private / "reliability.csv")
     write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
     text = json.dumps(analysis.manifest, indent=2, sort_keys=True) + "\n"
     (private / "manifest.json").write_text(text, encoding="utf-8")
@@ -131,6 +148,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         },
         pd.read_csv(private / "estimates.csv", keep_default_na=False, na_values=[""]),
         pd.read_csv(private / "tests.csv"),
+        pd.read_csv(private / "reliability.csv"),
         manifest,
     )
     tables = public / "tables"

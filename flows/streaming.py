@@ -61,7 +61,8 @@ def work(path: Path | None, limit: bool) -> None:
         opened = store.connect(
             address, utc_now, writing=True, setting=settings.warehouse_setting
         )
-        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
+        zone = folder.study.zone
+        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now, zone)
 
     worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
 from models import endpoint, store, study, views
-from models.catalogue import OWN_SOURCES
 from models.settings import Settings
 from models.store import Clock, Store, utc_now
 from models.study import StudyFolder
@@ -33,13 +32,10 @@ class Workspace:
     @property
     def pipeline(self) -> Pipeline:
         """The path of the platform's events into this warehouse."""
-        return Pipeline(self.folder.catalogue, self.pseudonyms, self.store, self.clock)
-
-    @property
-    def roster_pipeline(self) -> Pipeline:
-        """The same for what a roster says; no file of events may speak for it."""
-        own = self.folder.catalogue.model_copy(update={"sources": OWN_SOURCES})
-        return Pipeline(own, self.pseudonyms, self.store, self.clock)
+        folder = self.folder
+        return Pipeline(
+            folder.catalogue, self.pseudonyms, self.store, self.clock, folder.study.zone
+        )
 
 
 @contextmanager

@@ -6,14 +6,17 @@ named here rejects its event, so free text can never enter the warehouse.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as defaulting
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from models import yaml_files
 from models.instants import parse_instant
+from models.instruments import Instrument
 from models.yaml_files import Document, Frozen, Location
 
 SHIPPED = Path(__file__).parent / "catalogues"
@@ -33,10 +36,18 @@ EVENT_COLUMNS = (
     "data",
 )
 """Columns of that view; no field may be called like one."""
-OWN_SOURCES = ("panelstream.roster",)
-"""Sources that panelstream itself writes under, for example from a roster file."""
+TAKING_PART = (
+    "study.enrolled",
+    "study.invited",
+    "study.consent_given",
+    "study.consent_withdrawn",
+)
+"""What says who takes part: never refused, whoever withdrew before."""
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+RESPONSE = "study.response_submitted"
+
+SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+_SLUG = re.compile(SLUG.strip("^$"))
 _SAFE = re.compile(r"[A-Za-z0-9_. +-]+")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
@@ -45,10 +56,11 @@ _VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
 class FieldRule(Frozen):
     """What one field of an event's data may hold.
 
-    `slug` is a short lower-case name, never a sentence; `slugs` a list of them.
+    `slug` is a short lower-case name, never a sentence; `slugs` a list of them;
+    `answers` are coded answers by item, which the study's instruments check.
     """
 
-    kind: Literal["one_of", "integer", "boolean", "slug", "slugs", "instant"]
+    kind: Literal["one_of", "integer", "boolean", "slug", "slugs", "instant", "answers"]
     choices: tuple[str, ...] = ()
     low: int = -(2**53)
     high: int = 2**53
@@ -82,6 +94,8 @@ class FieldRule(Frozen):
                 return isinstance(value, list) and all(_is_slug(one) for one in value)
             case "instant":
                 return isinstance(value, str) and parse_instant(value) is not None
+            case "answers":
+                return isinstance(value, dict) and bool(value)
 
 
 class EventType(Frozen):
@@ -103,6 +117,41 @@ class EventView(Frozen):
     comment: str = Field(min_length=1)
 
 
+@dataclass(frozen=True)
+class Questionnaires:
+    """What a study asks: its waves, and its instruments by name."""
+
+    waves: Sequence[int] = ()
+    instruments: Mapping[str, Instrument] = defaulting(default_factory=dict)
+
+    def coded(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """The answers of a response as coded text; null: asked, not answered.
+
+        The checks are those of an export. Raises `ValueError` with the name of the
+        field that is wrong.
+        """
+        if data["wave"] not in self.waves:
+            raise ValueError("wave")
+        if data["instrument"] not in self.instruments:
+            raise ValueError("instrument")
+        instrument = self.instruments[data["instrument"]]
+        coded = {code: _coded(answer) for code, answer in data["answers"].items()}
+        for code, answer in coded.items():
+            known = code in instrument.codes
+            if not known or (answer and not instrument.accepts(code, answer)):
+                raise ValueError("answers")
+        return coded
+
+
+def _coded(answer: Any) -> str:
+    if answer is None:
+        return ""
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+        raise ValueError("answers")
+    whole = isinstance(answer, float) and answer.is_integer()
+    return str(int(answer) if whole else answer).strip()
+
+
 class Catalogue(Frozen):
     """The closed world of one platform's events."""
 
@@ -114,6 +163,7 @@ class Catalogue(Frozen):
     labels: dict[str, dict[str, str]] = {}
     types: dict[str, EventType]
     views: dict[str, EventView] = {}
+    _questionnaires: Questionnaires = PrivateAttr(default=Questionnaires())
 
     @model_validator(mode="after")
     def _consistent(self) -> "Catalogue":
@@ -123,6 +173,8 @@ class Catalogue(Frozen):
                 remedy = yaml_files.nearest(one.function, self.functions)
                 raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
             for field, rule in one.data.items():
+                if rule.kind == "answers":
+                    raise ValueError(f"{name}: answers come as {RESPONSE} only")
                 if kinds.setdefault(field, rule.kind) != rule.kind:
                     raise ValueError(
                         f"{name}: '{field}' is of another kind elsewhere; rename it"
@@ -147,6 +199,17 @@ class Catalogue(Frozen):
         return {
             name: one.withdraws for name, one in self.types.items() if one.withdraws
         }
+
+    @property
+    def questionnaires(self) -> Questionnaires:
+        """What the study asks, whose answers may come as events."""
+        return self._questionnaires
+
+    def asking(self, questionnaires: Questionnaires) -> "Catalogue":
+        """The same catalogue, in a study that asks something."""
+        copy = self.model_copy()
+        copy._questionnaires = questionnaires
+        return copy
 
     def label(self, function: str, language: str = "en") -> str:
         """What readers call a function."""

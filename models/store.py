@@ -25,6 +25,9 @@ from models.events import Counts, Rejection
 
 SQL = Path(__file__).parent / "sql"
 _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
+EVERYTHING = datetime(2299, 1, 1, tzinfo=UTC)
+"""The as-of of all that is known."""
+
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(2200, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -46,6 +49,33 @@ _ENTERING = SETTLING / 2
 _ATTEMPTS = 10
 _RELATIONS = ("withdrawn_acts", "used_days")
 """Files of `sql/relations` that several queries read; a later one may read earlier."""
+_IMPORT = pa.schema(
+    {
+        "import_id": pa.string(),
+        "origin": pa.string(),
+        "sha256": pa.string(),
+        "format": pa.string(),
+        "encoding": pa.string(),
+        "timezone": pa.string(),
+        "coding": pa.map_(pa.string(), pa.string()),
+        "mapping": pa.string(),
+        "wave": pa.uint16(),
+        **dict.fromkeys(
+            (
+                "rows",
+                "responses",
+                "answers",
+                "added",
+                "changed",
+                "moved",
+                "refused",
+                "set_apart",
+            ),
+            pa.uint64(),
+        ),
+        "recorded_at": _INSTANT,
+    }
+)
 _WRITING_SECONDS = 60
 """A write takes a second; a warehouse that is silent for so long is tried again."""
 
@@ -133,6 +163,8 @@ class Store:
             self._insert(
                 "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
             )
+        for name in _names("as_of"):
+            self._client.command(_read("as_of", name))
         return pending
 
     def create_views(self, statements: Iterable[str]) -> None:
@@ -161,10 +193,32 @@ class Store:
             rows.append_column("resolved_at", _same(at, rows)),
         )
 
-    def append_responses(self, answers: pa.Table) -> None:
-        """Record raw answers: the columns of `responses` but for `recorded_at`."""
-        with self._arriving(answers["origin"][0].as_py(), Counts()) as at:
-            self._insert("responses", _stamped(answers, at))
+    def append_responses(self, answers: pa.Table, about: Mapping[str, Any]) -> str:
+        """Record an import; returns its id.
+
+        `answers`: the columns of `responses` but for `import_id` and `recorded_at`;
+        there may be none. `about`: its line of the ledger `imports`, but for these.
+        """
+        with self._arriving(about["origin"], Counts()) as at:
+            name = f"{at:%Y%m%dT%H%M%S%f}"
+            line = {**about, "import_id": name, "recorded_at": at}
+            self._insert("imports", pa.Table.from_pylist([line], schema=_IMPORT))
+            if answers.num_rows:
+                named = pa.repeat(pa.scalar(name), answers.num_rows)
+                rows = answers.append_column("import_id", named)
+                self._insert("responses", _stamped(rows, at))
+        return name
+
+    def retract_import(self, import_id: str) -> None:
+        """Take an import back: what it said does not hold from now on."""
+        with self._arriving(import_id, Counts()) as at:
+            row = {"import_id": [import_id], "recorded_at": [at]}
+            self._insert("import_retractions", pa.table(row))
+
+    def append_roster(self, people: pa.Table) -> None:
+        """Record what a roster says: the columns of `roster` but for `recorded_at`."""
+        with self._arriving("roster", Counts()) as at:
+            self._insert("roster", _stamped(people, at))
 
     def keep_study(self, version: str, text: str) -> None:
         """Keep a version of the study file."""

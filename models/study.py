@@ -25,7 +25,7 @@ from pydantic import (
 from models import catalogue as catalogues
 from models import instruments as instrument_files
 from models import measures, yaml_files
-from models.catalogue import Catalogue
+from models.catalogue import Catalogue, Questionnaires
 from models.instruments import Instrument
 from models.measures import Column
 from models.yaml_files import Document, Frozen, Location, NotFound
@@ -139,11 +139,23 @@ def _since(value: Any) -> Any:
 Since = Annotated[Literal["retrospective", "consent"] | date, BeforeValidator(_since)]
 
 
+class Renewal(Frozen):
+    """A version of the consent that needs a new yes, from a study-local day on."""
+
+    version: int = Field(ge=2, le=1000)
+    from_on: date = Field(alias="from")
+
+
 class Consent(Frozen):
-    """Scopes a person must have agreed to before anything of theirs counts."""
+    """Scopes a person must have agreed to before anything of theirs counts.
+
+    Use before the yes counts only for those who agreed to the scope `retrospective`,
+    and only if `telemetry_from` reaches back.
+    """
 
     required: tuple[str, ...] = ("survey", "telemetry")
     telemetry_from: Since = "consent"
+    renewals: tuple[Renewal, ...] = ()
 
 
 class Exposure(Frozen):
@@ -300,7 +312,11 @@ def load(folder: Path) -> StudyFolder:
     with _named(document, ["catalogue"]):
         catalogue = catalogues.find(study.catalogue, folder)
     instruments = tuple(_instruments(document, folder))
+    waves = tuple(wave.wave for wave in study.waves)
+    asked = {one.instrument: one for one in instruments}
+    catalogue = catalogue.asking(Questionnaires(waves, asked))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
+    _check_codes(document, instruments)
     _check_waves(document)
     _check_measures(document, loaded)
     _check_functions(document, loaded)
@@ -328,6 +344,19 @@ def _named(document: Document[Study], location: Location) -> Iterator[None]:
         yield
     except NotFound as missing:
         raise document.error(location, missing.problem) from None
+
+
+def _check_codes(
+    document: Document[Study], instruments: tuple[Instrument, ...]
+) -> None:
+    """An item is found by its code alone, so no two instruments may share one."""
+    seen: dict[str, str] = {}
+    for index, one in enumerate(instruments):
+        for item in one.items:
+            if item.code in seen:
+                problem = f"item '{item.code}' is also one of {seen[item.code]}"
+                raise document.error(["instruments", index], f"{problem}; rename it")
+            seen[item.code] = one.instrument
 
 
 def _check_waves(document: Document[Study]) -> None:

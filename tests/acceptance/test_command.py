@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows import imports
 from tests.lib.command import panelstream, succeed
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +155,33 @@ def test_answers_for_programs_are_json(study):
     said = json.loads(succeed(*words).out)
     assert said["stored"] is False
     assert said["responses"] > 20
+
+
+def test_strict_import_of_answers_stores_nothing(study, tmp_path):
+    """One cell out of range: set apart, or with --strict exit code 4 and no row."""
+    path = tmp_path / "form.csv"
+    path.write_text(
+        "platform_id,submitted_at,phq9_1,phq9_2\nu1,2024-01-09,0,3\nu1,2024-01-10,1,9\n"
+    )
+    words = ("responses", path, "--wave", 1, "--study", study)
+    ran = panelstream(*words, "--strict")
+    assert (ran.code, ran.out) == (4, "")
+    assert "1 cells or rows would be set apart" in ran.err
+    count = ("query", "SELECT count() AS n FROM responses", "--study", study, "--json")
+    assert json.loads(succeed(*count).out) == [{"n": 0}]
+    assert "set apart: row 3, phq9_2: out of range" in succeed(*words).out
+    assert json.loads(succeed(*count).out) == [{"n": 3}]
+
+
+def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path):
+    """Whatever a survey tool saves is imported; notes and mappings are not."""
+    (tmp_path / "responses").mkdir()
+    names = ("wave2.csv", "form_Wave 1.XLSX", "wave3.sav", "wave3.txt", "mapping.yaml")
+    for name in names:
+        (tmp_path / "responses" / name).touch()
+    found = [(one.path.name, one.wave) for one in imports.wave_files(tmp_path)]
+    assert found == [("form_Wave 1.XLSX", 1), ("wave2.csv", 2), ("wave3.sav", 3)]
+    assert list(imports.passed_over(tmp_path)) == ["responses/wave3.txt"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pandas as pd
 
+from analysis.careless import balanced
 from analysis.panel import FREQUENCY_LIMITS
 from flows import formats
 from models.study import Measure, StudyFolder, WindowKind, load
@@ -20,6 +21,7 @@ def columns(study: StudyFolder) -> set[str]:
     names = {
         "<function>": exposures.functions,
         "<instrument>_<scale>": study.outcomes,
+        "<turned_score>": [i.column(s) for i, s in balanced(study.instruments)],
         "<score>": [*study.study.outcomes, *covariates.previous_wave],
         "<item>": covariates.fixed,
     }

@@ -24,6 +24,9 @@ from models import study
 from models.events import Counts
 from models.store import Clock, Store
 
+ABOUT = {"origin": "test.csv", "format": "plain", "wave": 1}
+"""What the ledger of imports says of answers that a test stores."""
+
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """When the first batch arrives; after everything that tests let happen."""
 
@@ -41,7 +44,14 @@ scales:
   - {code: total, label: {en: Mood}, items: [calm, awake]}
 """
 
-OWN = ("enrolled", "consent_given", "consent_withdrawn", "heartbeat")
+OWN = (
+    "enrolled",
+    "invited",
+    "consent_given",
+    "consent_withdrawn",
+    "response_submitted",
+    "heartbeat",
+)
 """The study's own events; all others are the platform's."""
 
 DATA: Mapping[str, Any] = {
@@ -156,7 +166,7 @@ def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
 def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
     """Store responses as an import does."""
     rows = [row for one in answers for row in _answer_rows(workspace, one)]
-    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS))
+    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 
 def arrive(
@@ -209,6 +219,7 @@ def _tables(store: Store) -> list[str]:
 def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:
     shared = {
         "participant_id": workspace.pseudonyms.of(one.who),
+        "response": "",
         "wave": one.wave,
         "responded_at": one.at.astimezone(UTC),
         "instrument": "mood",

@@ -39,6 +39,12 @@ RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
 ENROLS, JOINS = ("enrolled",), ("enrolled", "consent_given")
 BOTH = ["story", "reaction"]
 MEASURES = known(BOTH, catalogue.find("u2plus", Path()))
+SCOPES = (
+    ["survey"],
+    ["survey", "telemetry"],
+    ["survey", "telemetry", "contact"],
+    ["survey", "telemetry", "retrospective"],
+)
 
 FIRST = date(2027, 3, 15)
 """Studies lie in the four weeks from here, in which the clocks go forward."""
@@ -110,8 +116,13 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
     telemetry_from = st.sampled_from(
         ("consent", "retrospective", FIRST + timedelta(days=9))
     )
+    renewal = st.builds(lambda day: [{"version": 2, "from": day}], days)
     consent = st.fixed_dictionaries(
-        {"required": st.just(["survey", "telemetry"]), "telemetry_from": telemetry_from}
+        {
+            "required": st.just(["survey", "telemetry"]),
+            "telemetry_from": telemetry_from,
+            "renewals": st.just([]) | renewal,
+        }
     )
     outage = st.builds(
         lambda span, functions, handling: {
@@ -157,8 +168,8 @@ def usage(draw: DrawFn, zone: str) -> Event:
             "level": draw(st.sampled_from(("contact", "collection", "erase")))
         }
     if kind == "consent_given":
-        scopes = st.sampled_from((["survey"], ["survey", "telemetry", "contact"]))
-        more["data"] = {"version": 1, "scopes": draw(scopes)}
+        scopes = st.sampled_from(SCOPES)
+        more["data"] = {"version": draw(st.integers(1, 2)), "scopes": draw(scopes)}
     return studies.event(kind, who, at, **more)
 
 
@@ -287,10 +298,13 @@ def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> No
 @SUITE
 @given(data=st.data())
 def test_replay(data: st.DataObject, make: Make, clock: HandClock) -> None:
-    """Order, batches and repetition of what arrives leave the panel's bytes alone."""
+    """Order, batches and repetition of what arrives leave the panel's bytes alone.
+
+    What was refused while somebody was away has to be sent again once they are back.
+    """
     content, events, given_answers = data.draw(cases())
     written = []
-    for parts in ([events], data.draw(splits(events))):
+    for parts in ([events], [*data.draw(splits(events)), events]):
         workspace = make(content)
         arrivals = [Arrival(tuple(part)) for part in parts]
         arrivals[-1] = Arrival(arrivals[-1].events, tuple(given_answers))

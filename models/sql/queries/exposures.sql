@@ -1,11 +1,13 @@
 -- Measured use in the planned windows of some people: events and active study-local
 -- days, by window and function. One row a person, windows in the order of their waves.
 -- The days are cut into cells (`flows/counting.py`): no window begins or ends inside of
--- one, and none has more than 64 days. One pass over the log counts each person's events
+-- one, and none has more than 64 days. One pass over the log counts each person's
+-- events
 -- by function and cell and sets a bit for each active day. A window is then a range of
 -- cells, so overlapping windows cost nothing extra. Cell 0 is outside of all windows.
 -- What was recorded in an outage that is prorated is no part of the observed time.
--- Conditions that are true from the parameters alone cost nothing: the engine drops them.
+-- Conditions that are true from the parameters alone cost nothing: the engine drops
+-- them.
 -- fmt: off
 with
     {cells:Array(UInt16)} as cells,

@@ -1,4 +1,5 @@
--- The newest instant, up to a limit, at which anything present was recorded.
+-- The newest instant, up to a limit, at which anything present was recorded. An import
+-- that had nothing new leaves it where it is.
 select
     greatest(
         (
@@ -9,6 +10,16 @@ select
         (
             select max(recorded_at)
             from responses final
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from roster
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from import_retractions
             where recorded_at <= {until:DateTime64(6)}
         )
     ) as newest

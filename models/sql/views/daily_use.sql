@@ -1,5 +1,6 @@
 -- Use a study-local day: one row for a participant, function and day with any use,
--- without what somebody did from the day of withdrawing. First counted, then cut.
+-- without what somebody did from the day of withdrawing until they came back. First
+-- counted, then cut.
 create or replace view daily_use
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
@@ -22,9 +23,18 @@ from
     ) as used
 left join
     (
-        select toFixedString(unhex(participant_id), 16) as person, withdrawn_on
+        select
+            toFixedString(unhex(participant_id), 16) as person,
+            groupArray(withdrawn_on) as left_on,
+            groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
         from withdrawals
+        group by participant_id
     ) as gone
     on gone.person = used.participant_id
-where gone.person = toFixedString('', 16) or used_on < gone.withdrawn_on
+where
+    not arrayExists(
+        (since, until) -> used_on >= since and used_on < until,
+        gone.left_on,
+        gone.back_on
+    )
 comment 'Use a study-local day; one row for a participant, function and day with any use'

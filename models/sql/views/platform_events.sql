@@ -1,6 +1,7 @@
 -- What people did on the platform: one row an event, duplicates and conflicts out,
--- and without what somebody did from the day of withdrawing, as in the panel. Whether
--- such an act is stored depends on the order of arrival, so readers must not see it.
+-- and without what somebody did from the day of withdrawing until they came back, as in
+-- the panel. Whether such an act is stored depends on the order of arrival, so readers
+-- must not see it.
 create or replace view platform_events
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
@@ -29,11 +30,19 @@ select
 from events final
 left join
     (
-        select toFixedString(unhex(participant_id), 16) as person, withdrawn_on
+        select
+            toFixedString(unhex(participant_id), 16) as person,
+            groupArray(withdrawn_on) as left_on,
+            groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
         from withdrawals
+        group by participant_id
     ) as gone
     on gone.person = events.participant_id
 where
     not startsWith(event_type, 'study.')
-    and (gone.person = toFixedString('', 16) or occurred_on < gone.withdrawn_on)
+    and not arrayExists(
+        (since, until) -> occurred_on >= since and occurred_on < until,
+        gone.left_on,
+        gone.back_on
+    )
 comment 'What people did on the platform; one row an event'

@@ -122,8 +122,11 @@ def rows(**columns: Any) -> pd.DataFrame:
             "responded_at": pd.to_datetime(
                 ["2027-01-12", None, "2027-02-09"], utc=True
             ),
+            "timing": ["in_time", "", "late"],
             "closes_before": pd.to_datetime(["2027-01-12", "2027-01-21", "2027-01-30"]),
-            "withdrawn_on": pd.Series([NAT] * 3, dtype="datetime64[us]"),
+            "next_closes_before": pd.to_datetime(["2027-01-21", "2027-01-30", None]),
+            "round_closes_before": pd.Timestamp("2027-01-30"),
+            "withdrawn": False,
             "start_on": days,
             "end_on": days + pd.Timedelta(days=7),
         }
@@ -228,18 +231,18 @@ NA = None
 @pytest.mark.parametrize(
     ("given", "withdrawn", "as_of", "expected"),
     [
-        ((1, 0, 1), None, LONG_AFTER, [(1, 0, 0), (0, 1, 0), (1, NA, 0)]),
-        ((1, 0, 0), None, LONG_AFTER, [(1, 0, 0), (0, 0, 1), (0, NA, 1)]),
-        ((0, 0, 0), None, LONG_AFTER, [(0, 0, 1), (0, 0, 1), (0, NA, 1)]),
+        ((1, 0, 1), False, LONG_AFTER, [(1, 0, 0), (0, 1, 0), (1, NA, 0)]),
+        ((1, 0, 0), False, LONG_AFTER, [(1, 0, 0), (0, 0, 1), (0, NA, 1)]),
+        ((0, 0, 0), False, LONG_AFTER, [(0, 0, 1), (0, 0, 1), (0, NA, 1)]),
         (
             (1, 0, 0),
-            None,
+            False,
             datetime(2027, 1, 21, tzinfo=UTC),
             [(1, 0, 0), (0, NA, NA), (NA, NA, NA)],
         ),
-        ((0, 0, 0), None, START, [(NA, NA, NA)] * 3),
-        ((1, 0), "2027-01-22", START, [(1, 0, 0), (0, 0, 1)]),
-        ((1, 1), "2027-01-22", START, [(1, 1, 0), (1, 0, 0)]),
+        ((0, 0, 0), False, START, [(NA, NA, NA)] * 3),
+        ((1, 0), True, START, [(1, 0, 0), (0, 0, 1)]),
+        ((1, 1), True, START, [(1, 1, 0), (1, 0, 0)]),
     ],
     ids=[
         "a gap",
@@ -254,7 +257,7 @@ NA = None
 def test_attrition(
     tmp_path: Path,
     given: tuple[int, ...],
-    withdrawn: str | None,
+    withdrawn: bool,
     as_of: datetime,
     expected: list[tuple[int | None, ...]],
 ) -> None:
@@ -263,12 +266,30 @@ def test_attrition(
     planned = rows().iloc[: len(given)]
     planned = planned.assign(
         responded_at=pd.Series(at, dtype="datetime64[us, UTC]"),
-        withdrawn_on=pd.Timestamp(withdrawn) if withdrawn else NAT,
+        withdrawn=withdrawn,
     )
     found = built(tmp_path, planned, ANSWERS, as_of)[FLAGS]
     assert found.astype(object).where(found.notna(), None).to_numpy().tolist() == [
         list(one) for one in expected
     ]
+
+
+def test_away_for_all_of_the_next_wave(tmp_path: Path) -> None:
+    """Who has no row in the next wave did not answer it, once it is over."""
+    planned = rows().iloc[[0, 2]].reset_index(drop=True)
+    while_open = built(tmp_path, planned, ANSWERS, datetime(2027, 1, 15, tzinfo=UTC))
+    assert while_open["answered_next"].isna().all()
+    afterwards = built(tmp_path, planned, ANSWERS)["answered_next"]
+    assert afterwards.astype(object).where(afterwards.notna(), None).tolist() == [0, NA]
+
+
+def test_no_consent_to_the_last_wave(tmp_path: Path) -> None:
+    """As long as it is open they may still agree and answer; then they dropped out."""
+    none = pd.Series([NAT] * 3, dtype="datetime64[us, UTC]")
+    planned = rows(responded_at=none).iloc[:2]
+    open_yet = built(tmp_path, planned, ANSWERS, datetime(2027, 1, 25, tzinfo=UTC))
+    assert open_yet["dropped_out"].isna().all()
+    assert built(tmp_path, planned, ANSWERS)["dropped_out"].tolist() == [1, 1]
 
 
 def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:

@@ -72,8 +72,9 @@ def test_views_of_an_empty_warehouse(store: Store) -> None:
         "SELECT name FROM system.tables"
         " WHERE engine = 'View' AND database = currentDatabase()",
     )
-    for row in named:
-        assert rows(store, f"SELECT * FROM {row['name']}") == []  # noqa: S608 - our own names
+    for name in (row["name"] for row in named):
+        at = "(as_of = '2027-01-11 00:00:00')" if name.endswith("_as_of") else ""
+        assert rows(store, f"SELECT * FROM {name}{at}") == []  # noqa: S608 - our own names
 
 
 def test_types_of_fields(tmp_path: Path, store: Store) -> None:
