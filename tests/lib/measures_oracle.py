@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -98,9 +99,7 @@ class Windows:
             if self.gone.get(act["id"], date.max) >= self.seen[1]
         ]
 
-    def all_acts(
-        self, functions: list[str], start: date | None = None
-    ) -> list[Event]:
+    def all_acts(self, functions: list[str], start: date | None = None) -> list[Event]:
         """Acts of the window (or since `start`), taken back or not, in time."""
         from tests.lib.oracle import FUNCTIONS, holds
 
@@ -119,12 +118,11 @@ class Windows:
 
     def covered(self, functions: list[str]) -> bool:
         """Whether all of the window is seen, and in the log of every function."""
+        if self.planned != self.seen:
+            return False
         length = self.oracle.length(self.seen)
-        return (
-            self.planned == self.seen
-            and bool(length)
-            and all(self.oracle.covered(f, self.seen)[0] == length for f in functions)
-        )
+        recorded = [self.oracle.covered(one, self.seen)[0] for one in functions]
+        return bool(length) and set(recorded) == {length}
 
     def prorated(self, function: str, count: int) -> float | None:
         """A count over the window, scaled over outages that are made up for."""
@@ -179,7 +177,7 @@ def regularity(days: list[date], start: date, end: date) -> float | None:
     """Mean less deviation over mean plus deviation, of the days between days of use."""
     if len(days) < 3:
         return None
-    between = [(b - a).days for a, b in zip(days[:-1], days[1:], strict=True)]
+    between = [(b - a).days for a, b in pairwise(days)]
     mean = Fraction(sum(between), len(between))
     variance = sum(((one - mean) ** 2 for one in between), Fraction()) / len(between)
     deviation = sqrt(variance)
