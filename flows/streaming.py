@@ -58,7 +58,7 @@ def work(path: Path | None, limit: bool) -> None:
         if _is_embedded(address) and not _is_embedded(began_at):
             # Taking the path ourselves would lock out the process that is to serve it.
             raise Unreachable("no process serves the warehouse just now")
-        opened = store.connect(address, utc_now, writing=True)
+        opened = store.connect(address, utc_now, True, settings.cluster)
         return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
 
     worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)

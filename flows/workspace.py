@@ -54,7 +54,7 @@ def open_workspace(
     settings = Settings.from_environ(os.environ, path)
     folder = study.load(settings.study)
     address = endpoint.address(settings.study, settings.warehouse)
-    warehouse = store.connect(address, clock)
+    warehouse = store.connect(address, clock, cluster=settings.cluster)
     try:
         migrated = warehouse.migrate()
         warehouse.create_views(

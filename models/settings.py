@@ -27,6 +27,7 @@ NAMES = (
     "STUDY",
     "WAREHOUSE",
     "WAREHOUSE_PORT",
+    "CLUSTER",
     "PSEUDONYM_KEY_FILE",
     *KAFKA_NAMES,
     *WORKER_NAMES,
@@ -70,12 +71,13 @@ class Settings:
     warehouse: str
     pseudonym_key_file: Path
     warehouse_port: int = 0
+    cluster: str = ""
 
     @classmethod
     def from_environ(
         cls, environ: Mapping[str, str], study: Path | None = None
     ) -> "Settings":
-        """Read PANELSTREAM_STUDY, PANELSTREAM_WAREHOUSE, PANELSTREAM_PSEUDONYM_KEY_FILE.
+        """Read what tells where things are: the study, its warehouse, its key.
 
         `study` (a command's option) wins over the environment, the environment
         over `.env` in the study's folder. Raises `FileError` for a line of `.env`
@@ -88,7 +90,8 @@ class Settings:
             f"{PREFIX}PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key")
         )
         named = values.get(f"{PREFIX}WAREHOUSE", default)
-        return cls(folder, named, Path(key_file), _port(values))
+        cluster = values.get(f"{PREFIX}CLUSTER", "")
+        return cls(folder, named, Path(key_file), _port(values), cluster)
 
 
 def _port(values: Mapping[str, str]) -> int:
