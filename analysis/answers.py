@@ -43,9 +43,12 @@ def columns(instruments: Sequence[Instrument]) -> dict[tuple[str, str], str]:
 
 def _wide(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
     names = columns(instruments)
-    keys = zip(raw["instrument"], raw["item"], strict=True)
-    named = raw.assign(column=[names.get(key, "") for key in keys])
-    wide = named[named["column"] != ""].pivot(
+    of_pair = pd.Series(names, dtype=object)
+    pairs = raw.groupby(["instrument", "item"], sort=False).ngroup()
+    first = ~pairs.duplicated()
+    named = pd.MultiIndex.from_frame(raw.loc[first, ["instrument", "item"]])
+    raw = raw.assign(column=of_pair.reindex(named).to_numpy()[pairs])
+    wide = raw.dropna(subset=["column"]).pivot(
         index=RESPONSE, columns="column", values="answer"
     )
     wide = wide.reindex(columns=list(names.values())).replace("", None).reset_index()

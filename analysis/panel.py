@@ -73,7 +73,7 @@ def build(
     )
     panel = _with_scores(panel, folder.instruments, answered)
     panel = _with_previous(panel, lagged(study))
-    return _with_fixed(panel, study.covariates.fixed, answered)
+    return _with_fixed(panel, folder, answered)
 
 
 def lagged(study: Study) -> list[str]:
@@ -261,15 +261,18 @@ def _beside(rows: pd.DataFrame, names: Sequence[str], step: int) -> pd.DataFrame
 
 
 def _with_fixed(
-    panel: pd.DataFrame, items: Sequence[str], answered: pd.DataFrame
+    panel: pd.DataFrame, folder: StudyFolder, answered: pd.DataFrame
 ) -> pd.DataFrame:
     """Fixed covariates: the first answer that a person gave, on all rows."""
+    items = folder.study.covariates.fixed
+    worded = {i.code for one in folder.instruments for i in one.items if i.choices}
     first = answered.groupby("participant_id")[
         [i for i in items if i in answered]
     ].first()
     for name in items:
         given = first[name] if name in first else pd.Series(dtype=float)
-        panel[name] = panel["participant_id"].map(given)
+        values = panel["participant_id"].map(given)
+        panel[name] = values.astype("str" if name in worded else float)
     return panel
 
 

@@ -50,7 +50,9 @@ def open_workspace(
     settings = Settings.from_environ(os.environ, path)
     folder = study.load(settings.study)
     address = endpoint.address(settings.study, settings.warehouse)
-    warehouse = store.connect(address, clock, setting=settings.warehouse_setting)
+    warehouse = store.connect(
+        address, clock, setting=settings.warehouse_setting, cluster=settings.cluster
+    )
     try:
         migrated = warehouse.migrate()
         warehouse.create_views(

@@ -19,7 +19,9 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from models import cluster as clusters
 from models import endpoint
+from models.cluster import Cluster
 from models.errors import PanelstreamError, Unreachable, UsageError
 from models.events import Counts, Rejection
 
@@ -28,6 +30,7 @@ _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
 EVERYTHING = datetime(2299, 1, 1, tzinfo=UTC)
 """The as-of of all that is known."""
 
+_NOTHING: Mapping[str, Any] = {}
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(2200, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -142,11 +145,16 @@ class Store:
     """
 
     def __init__(
-        self, client: Client, clock: Clock = utc_now, shared: bool = False
+        self,
+        client: Client,
+        clock: Clock = utc_now,
+        shared: bool = False,
+        cluster: Cluster | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self.shared = shared
+        self._cluster = cluster
         self._last: datetime | None = None
 
     def close(self) -> None:
@@ -155,22 +163,22 @@ class Store:
 
     def migrate(self) -> list[str]:
         """Bring the tables up to date; returns the migrations applied now."""
-        self._client.command(_read("migrations", "000_migrations"))
+        self._run(_read("migrations", "000_migrations"))
         applied = set(self.query("applied_migrations")["name"].to_pylist())
         pending = [name for name in _names("migrations") if name not in applied]
         for name in pending:
-            self._client.command(_read("migrations", name))
+            self._run(_read("migrations", name))
             self._insert(
                 "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
             )
         for name in _names("as_of"):
-            self._client.command(_read("as_of", name))
+            self._run(_read("as_of", name))
         return pending
 
     def create_views(self, statements: Iterable[str]) -> None:
         """Create views anew (`models.views.statements`)."""
         for statement in statements:
-            self._client.command(statement)
+            self._run(statement)
 
     def append(self, batch: Batch) -> None:
         """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.
@@ -231,7 +239,7 @@ class Store:
 
     def change(self, name: str, **parameters: Any) -> None:
         """Run the statement `sql/changes/<name>.sql` with typed parameters."""
-        self._client.command(_read("changes", name), parameters=_bound(parameters))
+        self._run(_read("changes", name), parameters)
 
     def settle(self) -> datetime:
         """Move events that conflict with an earlier one of the same (source, id) apart.
@@ -242,9 +250,8 @@ class Store:
         now = self.now()
         [bounds] = self.query("settled_at", now=now, shared=self.shared).to_pylist()
         if bounds["due"]:
-            values = _bound({**bounds, "now": now})
             for step in _names("settle"):
-                self._client.command(_read("settle", step), parameters=values)
+                self._run(_read("settle", step), {**bounds, "now": now})
         return _aware(bounds["settled"])
 
     def newest(self, until: datetime | None = None) -> datetime:
@@ -262,11 +269,7 @@ class Store:
 
     def query_over_relations(self, name: str, **parameters: Any) -> pa.Table:
         """The same for `sql/<name>.sql`, which reads the relations of `sql/relations`."""
-        relations = ",\n".join(
-            f"{one} as (\n{_read('relations', one)}\n)" for one in _RELATIONS
-        )
-        text = _read(*name.split("/"))
-        return self._rows(f"with {relations}\n{text}", parameters)
+        return self._rows(_over_relations(_read(*name.split("/"))), parameters)
 
     def select(self, sql: str) -> pa.Table:
         """Run a reader's own statement; nothing can be changed by it.
@@ -283,9 +286,17 @@ class Store:
             raise UsageError(_first_line(error)) from None
 
     def _rows(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        [text] = self._statements(sql)
         return self._client.query_arrow(
-            sql, parameters=_bound(parameters), use_strings=True
+            text, parameters=_bound(parameters), use_strings=True
         )
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] = _NOTHING) -> None:
+        for text in self._statements(sql):
+            self._client.command(text, parameters=_bound(parameters))
+
+    def _statements(self, sql: str) -> list[str]:
+        return self._cluster.statements(sql) if self._cluster else [sql]
 
     def next_instant(self) -> datetime:
         """The `recorded_at` of the next batch: the clock, but always later than the last."""
@@ -340,11 +351,13 @@ def connect(
     clock: Clock = utc_now,
     writing: bool = False,
     setting: str = "PANELSTREAM_WAREHOUSE",
+    cluster: str = "",
 ) -> Store:
     """Open the warehouse at `dsn`; for `writing` a server must answer soon.
 
+    `cluster`: the server is one of a cluster of that name, as its configuration has it.
     Raises `Unreachable` (exit code 5) naming what cannot be reached and why, and the
-    `setting` that names it.
+    `setting` that names it; `UsageError` where there is no such cluster.
     """
     # The driver and its HTTP client would write lines of their own, whole statements
     # with them, to the log of whoever asked.
@@ -357,15 +370,30 @@ def connect(
         "connect_timeout": 5,
     }
     options = soon if writing and not dsn.startswith("chdb:") else {}
+    more = clusters.SETTINGS if cluster else {}
     try:
         client = clickhouse_connect.get_client(
-            dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS), **options
+            dsn=dsn, tz_mode="aware", settings={**_SETTINGS, **more}, **options
         )
+        found = _find_cluster(client, cluster) if cluster else None
     except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
         raise Unreachable(_explain(dsn, setting, error)) from None
     if dsn.startswith("chdb:"):
-        return Store(client, clock)
-    return Store(client, _ServerClock(client), shared=True)
+        return Store(client, clock, cluster=found)
+    return Store(client, _ServerClock(client), shared=True, cluster=found)
+
+
+def _find_cluster(client: Client, name: str) -> Cluster:
+    [row] = client.query_arrow(
+        _read("queries", "shards"), parameters={"cluster": name}, use_strings=True
+    ).to_pylist()
+    if not row["shards"]:
+        client.close()
+        raise UsageError(
+            f"PANELSTREAM_CLUSTER: the warehouse's server knows no cluster '{name}'"
+        )
+    created = (_read("migrations", one) for one in _names("migrations"))
+    return Cluster(name, row["database"], clusters.sharding(created))
 
 
 def _explain(dsn: str, setting: str, error: Exception) -> str:
@@ -392,6 +420,13 @@ def _read(folder: str, name: str) -> str:
     if not path.exists():
         raise PanelstreamError(f"no statement {folder}/{name}.sql")
     return path.read_text(encoding="utf-8")
+
+
+def _over_relations(sql: str) -> str:
+    relations = ",\n".join(
+        f"{one} as (\n{_read('relations', one)}\n)" for one in _RELATIONS
+    )
+    return f"with {relations}\n{sql}"
 
 
 def _names(folder: str) -> list[str]:

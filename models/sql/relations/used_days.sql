@@ -8,9 +8,9 @@ select
     wanted as function,
     w.start_on as start_on,
     w.end_on as end_on,
-    arraySort(arrayFilter(
-        day -> day >= start_on and day < end_on and not arrayExists(one -> one.1 = day and one.2 < end_on, gone.days),
-        used.days
+    arraySort(arrayExcept(
+        arrayFilter(day -> day >= start_on and day < end_on, used.days),
+        arrayMap(one -> one.1, arrayFilter(one -> one.2 < end_on, gone.days))
     )) as days
 from exposure_windows as w final
 array join {functions:Array(String)} as wanted

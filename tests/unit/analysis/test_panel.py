@@ -302,11 +302,18 @@ def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:
     assert found["awake"].tolist() == [3, 3, 3]
 
 
-def test_nobody(tmp_path: Path) -> None:
-    """Without a row there are all columns, of the types that they have with rows."""
-    nobody, whole = (built(tmp_path, one, ANSWERS) for one in (rows().iloc[:0], rows()))
-    assert nobody.empty
-    assert nobody.dtypes.to_dict() == whole.dtypes.to_dict()
+def test_types_do_not_depend_on_what_is_there(tmp_path: Path) -> None:
+    """Without a row, or an answer, each column has the type that it has with them."""
+    asked = {
+        "instruments": ["mood.yaml", "demographics"],
+        "covariates": {"fixed": ["age", "gender"]},
+    }
+    told = ANSWERS.assign(age=[30.0, np.nan], gender=["female", None])
+    silent = told.assign(age=np.nan, gender=None)
+    whole = built(tmp_path, rows(), told, **asked)
+    for planned, given in ((rows().iloc[:0], told), (rows(), silent)):
+        found = built(tmp_path, planned, given, **asked)
+        assert found.dtypes.to_dict() == whole.dtypes.to_dict()
 
 
 def test_windows_are_instants(tmp_path: Path) -> None:

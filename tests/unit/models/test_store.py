@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -27,14 +26,6 @@ def counts(workspace: Workspace) -> dict[str, int]:
     at = workspace.store.next_instant()
     [found] = workspace.store.query("arrival_counts", as_of=at).to_pylist()
     return found
-
-
-def test_migrating_again_applies_nothing(store: Store) -> None:
-    """Every migration runs once; the second time none is left."""
-    assert store.migrate() == []
-    applied = store.query("applied_migrations")["name"].to_pylist()
-    folder = Path(stores.__file__).parent / "sql" / "migrations"
-    assert sorted(applied) == sorted(path.stem for path in folder.glob("*.sql"))
 
 
 def test_instants_increase_while_the_clock_stands(
@@ -212,6 +203,12 @@ def test_unreachable(dsn: str, named: str) -> None:
     assert named in str(caught.value)
     assert "PANELSTREAM_WAREHOUSE" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_no_such_cluster(warehouse: str) -> None:
+    """A cluster that the server's configuration does not have is a wrong setting."""
+    with pytest.raises(UsageError, match=r"PANELSTREAM_CLUSTER.*knows no cluster 'c'"):
+        stores.connect(warehouse, cluster="c")
 
 
 def test_no_such_statement(store: Store) -> None:
