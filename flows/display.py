@@ -340,7 +340,7 @@ def _people(found: "Status") -> Iterator[str]:
 def _news(held: "WaveImport") -> Iterator[str]:
     """What of an import is new, and what the coordinator should look at."""
     wave, counts = held.imported.wave, held.revision.responses
-    if counts["added"] < sum(counts.values()):
+    if counts["changed"] or counts["unchanged"]:
         yield (
             f"{counts['added']} new, {counts['changed']} changed, "
             f"{counts['unchanged']} unchanged"
