@@ -90,7 +90,7 @@ def test_participants_stay_on_their_shard() -> None:
         for name, one in statements()
         if _asks(name) and "participant" in one and not _is_of_views(one)
     ]
-    assert len(about) >= 12
+    assert len(about) >= 11
     for one in about:
         assert one.startswith("select *\nfrom cluster('c', view(\n")
         assert not re.search(r"(from|join) (events|responses|exposure_windows)\b", one)
