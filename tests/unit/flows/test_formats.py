@@ -20,7 +20,7 @@ from ingest.responses import ANSWERS
 from models.store import Store
 from tests.lib import studies
 from tests.lib.parts import require
-from tests.lib.studies import Answer, HandClock
+from tests.lib.studies import ABOUT, Answer, HandClock
 
 CATALOGUE = """
 catalogue: clinic
@@ -92,6 +92,7 @@ def answer_in_words(workspace: Workspace) -> None:
     rows = [
         {
             "participant_id": workspace.pseudonyms.of("aki"),
+            "response": "",
             "wave": 1,
             "responded_at": AT,
             "instrument": "who",
@@ -101,7 +102,7 @@ def answer_in_words(workspace: Workspace) -> None:
         }
         for item, answer in (("with", "7"), ("mother_tongue", "de"), ("age", "41"))
     ]
-    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS))
+    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 
 def written(described: Described, path: Path) -> Path:
@@ -117,6 +118,7 @@ def coded(panel: pd.DataFrame) -> pd.DataFrame:
             name: panel[name].dt.tz_localize(None)
             for name in ("responded_at", "window_start", "window_end")
         },
+        timing=panel["timing"].map({"early": 1.0, "in_time": 2.0, "late": 3.0}),
         mother_tongue=panel["mother_tongue"].map({"ja": 1.0, "de": 2.0, "other": 3.0}),
         **{"with": panel["with"].map({"0": 0.0, "7": 7.0})},
     )
