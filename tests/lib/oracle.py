@@ -130,7 +130,7 @@ class Oracle:
                 row[f"{function}_{suffix}"] = value
         since = self.since(person, wave, window)
         windows = measures_oracle.Windows(self, person.who, planned, seen, since)
-        return row | measures_oracle.further(self, person.who, windows)
+        return row | measures_oracle.further(self, windows)
 
     # Who takes part
 
@@ -282,7 +282,7 @@ class Oracle:
             return date.min
         since = self.study["consent"].get("telemetry_from", "consent")
         if since == "consent":
-            since = person.consented_on
+            return person.consented_on or date.min
         return date.min if since == "retrospective" else since
 
     def since(self, person: Person, wave: Row, window: Any) -> date:
