@@ -14,6 +14,8 @@ RELATIONS = (
     "daily_use",
     "dim_participant",
     "answers",
+    "coverage",
+    "fact_exposure",
     "dead_letters",
 )
 COLUMNS = """
