@@ -5,6 +5,7 @@ the catalogue or the instruments, dates that must not overlap.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -320,6 +321,7 @@ def load(folder: Path) -> StudyFolder:
     _check_waves(document)
     _check_measures(document, loaded)
     _check_functions(document, loaded)
+    _check_columns(document, loaded)
     _check_scores(document, loaded.outcomes)
     _check_fixed_covariates(document, instruments)
     _check_confirmatory(document)
@@ -400,6 +402,16 @@ def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
             raise document.error(
                 [*location, "measure"], f"no measure '{name}'; {remedy}"
             )
+
+
+def _check_columns(document: Document[Study], folder: StudyFolder) -> None:
+    functions = document.value.exposure.functions
+    names = [f"{one}_{measure}" for one in functions for measure in get_args(Measure)]
+    names += [one.name for one in folder.measures]
+    for name, times in Counter(names).items():
+        if times > 1:
+            problem = f"'{name}' would stand twice; rename a value in the catalogue"
+            raise document.error(["exposure", "measures"], problem)
 
 
 def _check_functions(document: Document[Study], folder: StudyFolder) -> None:

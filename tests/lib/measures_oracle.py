@@ -45,34 +45,41 @@ def taken_back(oracle: "Oracle", who: str) -> dict[str, date]:
     return gone
 
 
-def further(oracle: "Oracle", who: str, windows: "Windows") -> Row:
+def further(oracle: "Oracle", windows: "Windows") -> Row:
     """Every further measure that the study asks for."""
     exposure = oracle.study["exposure"]
     row: Row = {}
     for name in exposure.get("measures", ()):
-        if name in OF_FUNCTION:
-            for one in exposure["functions"]:
-                days = sorted({oracle.day(act["time"]) for act in windows.acts(one)})
-                known = windows.covered([one])
-                value = OF_FUNCTION[name](days, *windows.seen) if known else None
-                row[f"{one}_{name}"] = value
-        elif name in VALUES:
-            field, values = VALUES[name]
-            for value in values:
-                chosen = [
-                    act
-                    for act in windows.acts("reaction")
-                    if act["data"][field] == value
-                ]
-                count = windows.prorated("reaction", len(chosen))
-                row[f"reaction_given_{value}"] = count
-        elif name == "dose_to_date":
-            for one in exposure["functions"]:
-                row[f"{one}_{name}"] = windows.dose(one)
-        else:
+        if name in OF_PERSON:
             known = windows.covered(exposure["functions"])
             row[name] = OF_PERSON[name](windows) if known else None
+        elif name in VALUES:
+            row |= of_values(windows, *VALUES[name])
+        else:
+            for one in exposure["functions"]:
+                row[f"{one}_{name}"] = of_function(windows, one, name)
     return row
+
+
+def of_function(windows: "Windows", function: str, name: str) -> float | None:
+    """A measure of one function, if the log covers what it counts."""
+    if name == "dose_to_date":
+        return windows.dose(function)
+    if not windows.covered([function]):
+        return None
+    days = {windows.oracle.day(act["time"]) for act in windows.acts(function)}
+    return OF_FUNCTION[name](sorted(days), *windows.seen)
+
+
+def of_values(windows: "Windows", field: str, values: tuple[str, ...]) -> Row:
+    """Reactions given, by the value of a field."""
+    acts = windows.acts("reaction")
+    return {
+        f"reaction_given_{value}": windows.prorated(
+            "reaction", sum(act["data"][field] == value for act in acts)
+        )
+        for value in values
+    }
 
 
 class Windows:

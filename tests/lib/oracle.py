@@ -137,7 +137,7 @@ class Oracle:
                 row[f"{function}_{suffix}"] = value
         since = self.since(person, wave, window)
         windows = measures_oracle.Windows(self, person.who, planned, seen, since)
-        return row | measures_oracle.further(self, person.who, windows)
+        return row | measures_oracle.further(self, windows)
 
     # Who takes part
 
