@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from analysis.panel import Use
 from models import measures
@@ -19,6 +20,8 @@ from models.study import Study, StudyFolder
 Numbers = npt.NDArray[np.float64]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVENTS_AT_ONCE = 10_000_000
+"""The engine holds up to 100 bytes for each; so one query stays near 1 GB."""
 _NO_TYPE = [""]
 """The engine wants one type at least; no event has this one."""
 
@@ -38,7 +41,7 @@ class Windows:
 
     def standing(self, use: Use) -> Use:
         """`use` without the acts that were taken back before each window ended."""
-        if not self._withdrawals:
+        if self.rows.empty or not self._withdrawals:
             return use
         found = self._query("queries/taken_back")
         keys = list(self.folder.study.exposure.functions)
@@ -50,6 +53,8 @@ class Windows:
     def further(self) -> Mapping[str, Numbers]:
         """Each column of a further measure that the study asks for, as counted."""
         asked = self.folder.measures
+        if self.rows.empty:
+            return {one.name: np.empty(0) for one in asked}
         counted: dict[str, Numbers] = {}
         for measure in self.folder.study.exposure.measures:
             columns = [one for one in asked if one.measure == measure]
@@ -70,20 +75,33 @@ class Windows:
     def _query(self, name: str, **more: Any) -> pd.DataFrame:
         study = self.folder.study
         withdrawals = self._withdrawals
-        counted = self.store.query_over_relations(
-            name,
-            panel=self.panel,
-            as_of=self.as_of,
-            zone=study.timezone,
-            functions=list(study.exposure.functions),
-            withdrawing=list(withdrawals) or _NO_TYPE,
-            withdrawn=list(withdrawals.values()) or _NO_TYPE,
-            withdrawn_functions=self._withdrawn_functions,
-            **lost(study),
-            **more,
-        )
-        frame: pd.DataFrame = counted.to_pandas()
+        parts = [
+            self.store.query_over_relations(
+                name,
+                panel=self.panel,
+                people_from=people[0],
+                people_until=people[-1],
+                as_of=self.as_of,
+                zone=study.timezone,
+                functions=list(study.exposure.functions),
+                withdrawing=list(withdrawals) or _NO_TYPE,
+                withdrawn=list(withdrawals.values()) or _NO_TYPE,
+                withdrawn_functions=self._withdrawn_functions,
+                **lost(study),
+                **more,
+            )
+            for people in self._portions
+        ]
+        frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
         return frame
+
+    @cached_property
+    def _portions(self) -> list[npt.NDArray[np.object_]]:
+        """Everybody in order, so many at a time that memory does not grow with the log."""
+        people = np.unique(self.rows["participant_id"].to_numpy(object))
+        [log] = self.store.query("events_stored").to_pylist()
+        number = min(len(people), 1 + log["stored"] // _EVENTS_AT_ONCE)
+        return np.array_split(people, number)
 
     def _aligned(self, found: pd.DataFrame, column: str, keys: list[str]) -> Numbers:
         """Values (rows, keys); NaN where a row has no window."""

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.careless import balanced
 from analysis.panel import FREQUENCY_LIMITS
 from flows import formats
+from models.measures import definitions
 from models.study import Measure, StudyFolder, WindowKind, load
 from tests.docs import documents
 
@@ -37,6 +38,17 @@ def test_every_window_and_measure_is_documented() -> None:
     """The words are those that a study file may use."""
     assert documents.documented(TEXT, "Windows") == list(get_args(WindowKind))
     assert documents.documented(TEXT, "Measures") == list(get_args(Measure))
+
+
+def test_further_measures_are_those_of_their_headers() -> None:
+    """Each row says what the header of the SQL file says, word for word."""
+    lines = documents.section(TEXT, "Further measures").splitlines()
+    said = [line for line in lines if line.startswith("| `")]
+    assert said == [
+        f"| `{one.name.replace('by_field', 'by_<field>')}` | {one.of} | {one.unit}"
+        f" | {one.meaning}. {one.words} | {one.null} |"
+        for one in definitions().values()
+    ]
 
 
 def test_frequency_limits_are_those_of_the_code() -> None:

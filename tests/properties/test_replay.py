@@ -278,7 +278,7 @@ def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> 
         assert_same(studies.named(workspace, panel, PEOPLE), expected)
 
 
-@settings(SUITE, max_examples=max(1, EXAMPLES // 3))
+@settings(SUITE, max_examples=max(1, EXAMPLES // 5))
 @given(data=st.data())
 def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> None:
     """A panel of the past keeps its bytes, whatever comes, is merged or rebuilt since."""

@@ -9,32 +9,19 @@
 -- the window ended do not count.
 -- fmt: off
 select
-    lower(hex(w.participant_id)) as participant,
+    w.participant as participant,
     w.wave as wave,
     column as key,
     toInt64(arrayCount(day -> day >= w.start_on and day < w.end_on, given.days)) - arraySum(
         (day, until, acts) -> if(day >= w.start_on and day < w.end_on and until < w.end_on, acts, 0),
         gone.days, gone.untils, gone.acts
     ) as value
-from exposure_windows as w final
+from windows as w
 array join {types:Array(String)} as wanted, {words:Array(String)} as wanted_word, {columns:Array(String)} as column
 left join (
-    select
-        participant_id,
-        event_type,
-        JSONExtractString(data, {field:String}) as word,
-        groupArray(toDate(occurred_at, {zone:String})) as days
-    from events final
-    where
-        event_type in {types:Array(String)}
-        and function in {functions:Array(String)}
-        and recorded_at <= {as_of:DateTime64(6)}
-        and not arrayExists(
-            (name, start, end) -> name = function
-            and toUnixTimestamp64Micro(occurred_at) >= start
-            and toUnixTimestamp64Micro(occurred_at) < end,
-            {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
-        )
+    select participant_id, event_type, JSONExtractString(data, {field:String}) as word, groupArray(day) as days
+    from acts
+    where event_type in {types:Array(String)}
     group by participant_id, event_type, word
 ) as given
 on given.participant_id = w.participant_id and given.event_type = wanted and given.word = wanted_word
@@ -50,4 +37,3 @@ left join (
     group by participant_id, event_type, word
 ) as gone
 on gone.participant_id = w.participant_id and gone.event_type = wanted and gone.word = wanted_word
-where w.panel = {panel:String}

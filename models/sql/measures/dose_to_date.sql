@@ -9,27 +9,18 @@
 -- taken back before the window ended do not count.
 -- fmt: off
 select
-    lower(hex(w.participant_id)) as participant,
+    w.participant as participant,
     w.wave as wave,
     wanted as key,
     toInt64(arrayCount(day -> day >= w.since_on and day < w.end_on, given.days)) - arraySum(
         (day, until, acts) -> if(day >= w.since_on and day < w.end_on and until < w.end_on, acts, 0),
         gone.days, gone.untils, gone.acts
     ) as value
-from exposure_windows as w final
+from windows as w
 array join {functions:Array(String)} as wanted
 left join (
-    select participant_id, function, groupArray(toDate(occurred_at, {zone:String})) as days
-    from events final
-    where
-        function in {functions:Array(String)}
-        and recorded_at <= {as_of:DateTime64(6)}
-        and not arrayExists(
-            (name, start, end) -> name = function
-            and toUnixTimestamp64Micro(occurred_at) >= start
-            and toUnixTimestamp64Micro(occurred_at) < end,
-            {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
-        )
+    select participant_id, function, groupArray(day) as days
+    from acts
     group by participant_id, function
 ) as given
 on given.participant_id = w.participant_id and given.function = wanted
@@ -44,4 +35,3 @@ left join (
     group by participant_id, function
 ) as gone
 on gone.participant_id = w.participant_id and gone.function = wanted
-where w.panel = {panel:String}

@@ -7,20 +7,15 @@
 -- Study-local days of the window with an act from 0:00 to before 5:00 by the clock of
 -- the study, whatever became of the act: who takes one back was there all the same.
 select
-    lower(hex(w.participant_id)) as participant,
+    w.participant as participant,
     w.wave as wave,
     arrayCount(day -> day >= w.start_on and day < w.end_on, nights.days) as value
-from exposure_windows as w final
+from windows as w
 left join
     (
-        select
-            participant_id, groupUniqArray(toDate(occurred_at, {zone:String})) as days
-        from events final
-        where
-            function in {functions:Array(String)}
-            and recorded_at <= {as_of:DateTime64(6)}
-            and toHour(occurred_at, {zone:String}) < 5
+        select participant_id, groupUniqArray(day) as days
+        from acts
+        where toHour(occurred_at, {zone:String}) < 5
         group by participant_id
     ) as nights
     on nights.participant_id = w.participant_id
-where w.panel = {panel:String}

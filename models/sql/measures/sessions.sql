@@ -9,41 +9,37 @@
 -- runs past midnight at a window's end counts in the next one too. What became of an
 -- act is not asked: who takes one back was there all the same.
 select
-    lower(hex(w.participant_id)) as participant,
+    w.participant as participant,
     w.wave as wave,
     arrayCount(
         (first, last) -> first < w.end_on and last >= w.start_on,
         sessions.firsts,
         sessions.lasts
     ) as value
-from exposure_windows as w final
+from windows as w
 left join
     (
         select
             participant_id,
-            arraySort(groupArray(toUnixTimestamp64Micro(occurred_at))) as acts,
+            arraySort(groupArray(occurred_at)) as acts,
             arrayMap(
-                (act, before) -> act - before > 1800000000,
+                (act, before) -> act > before + interval 30 minute,
                 acts,
-                arrayPushFront(arrayPopBack(acts), -1800000001)
+                arrayPushFront(arrayPopBack(acts), toDateTime64(0, 6, 'UTC'))
             ) as begins,
-            arrayFilter((act, new) -> new, acts, begins) as first_acts,
-            arrayFilter(
-                (act, new) -> new, acts, arrayPushBack(arrayPopFront(begins), true)
-            ) as last_acts,
             arrayMap(
-                act -> toDate(fromUnixTimestamp64Micro(act, 'UTC'), {zone:String}),
-                first_acts
+                act -> toDate(act, {zone:String}),
+                arrayFilter((act, first) -> first, acts, begins)
             ) as firsts,
             arrayMap(
-                act -> toDate(fromUnixTimestamp64Micro(act, 'UTC'), {zone:String}),
-                last_acts
+                act -> toDate(act, {zone:String}),
+                arrayFilter(
+                    (act, last) -> last,
+                    acts,
+                    arrayPushBack(arrayPopFront(begins), true)
+                )
             ) as lasts
-        from events final
-        where
-            function in {functions:Array(String)}
-            and recorded_at <= {as_of:DateTime64(6)}
+        from acts
         group by participant_id
     ) as sessions
     on sessions.participant_id = w.participant_id
-where w.panel = {panel:String}

@@ -3,7 +3,7 @@
 -- and function, used or not.
 -- fmt: off
 select
-    lower(hex(w.participant_id)) as participant,
+    w.participant as participant,
     w.wave as wave,
     wanted as function,
     w.start_on as start_on,
@@ -12,12 +12,11 @@ select
         arrayFilter(day -> day >= start_on and day < end_on, used.days),
         arrayMap(one -> one.1, arrayFilter(one -> one.2 < end_on, gone.days))
     )) as days
-from exposure_windows as w final
+from windows as w
 array join {functions:Array(String)} as wanted
 left join (
-    select participant_id, function, groupUniqArray(toDate(occurred_at, {zone:String})) as days
-    from events final
-    where function in {functions:Array(String)} and recorded_at <= {as_of:DateTime64(6)}
+    select participant_id, function, groupUniqArray(day) as days
+    from acts
     group by participant_id, function
 ) as used
 on used.participant_id = w.participant_id and used.function = wanted
@@ -28,4 +27,3 @@ left join (
     group by participant_id, function
 ) as gone
 on gone.participant_id = w.participant_id and gone.function = wanted
-where w.panel = {panel:String}

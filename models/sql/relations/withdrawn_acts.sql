@@ -4,7 +4,6 @@
 -- a withdrawal's how many stood before it. At one depth they alternate: an act was
 -- taken back by what follows it there.
 -- `gone_on`: the day by which no act of that function and day stood; null: some do.
--- What was recorded in an outage that is prorated is not counted in the first place.
 -- fmt: off
 select
     taken.participant_id as participant_id,
@@ -21,7 +20,7 @@ from (
         act_type,
         data,
         tupleElement(act, 4) as function,
-        toDate(tupleElement(act, 2) as given_at, {zone:String}) as used_on,
+        toDate(tupleElement(act, 2), {zone:String}) as used_on,
         toDate(tupleElement(next, 2), {zone:String}) as withdrawn_on,
         count() as acts
     from (
@@ -33,11 +32,10 @@ from (
             arrayCumSumNonNegative(steps.2) as standing,
             arrayPushFront(arrayPopBack(standing), 0) as before,
             arraySort(arrayMap((step, now, then) -> (if(step.2 > 0, now, then), step.1, step.2, step.3), steps, standing, before)) as by_depth
-        from events final
+        from log
         where
-            recorded_at <= {as_of:DateTime64(6)}
-            and (event_type in {withdrawing:Array(String)} or event_type in {withdrawn:Array(String)})
-            and participant_id in (select participant_id from events where event_type in {withdrawing:Array(String)})
+            (event_type in {withdrawing:Array(String)} or event_type in {withdrawn:Array(String)})
+            and participant_id in (select participant_id from log where event_type in {withdrawing:Array(String)})
         group by participant_id, act_type, data
     )
     array join by_depth as act, arrayRotateLeft(by_depth, 1) as next
@@ -46,30 +44,23 @@ from (
         and tupleElement(act, 3) = 1
         and tupleElement(next, 3) = -1
         and not arrayExists(
-            (name, start, end) -> name = function
-            and toUnixTimestamp64Micro(given_at) >= start
-            and toUnixTimestamp64Micro(given_at) < end,
+            (name, start, end) -> name = tupleElement(act, 4)
+            and toUnixTimestamp64Micro(tupleElement(act, 2)) >= start
+            and toUnixTimestamp64Micro(tupleElement(act, 2)) < end,
             {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
         )
     group by participant_id, act_type, data, function, used_on, withdrawn_on
 ) as taken
 inner join (
-    select participant_id, function, toDate(occurred_at, {zone:String}) as used_on, count() as acts
-    from events final
+    select participant_id, function, day, count() as acts
+    from acts
     where
-        recorded_at <= {as_of:DateTime64(6)}
-        and function in {withdrawn_functions:Array(String)}
-        and participant_id in (select participant_id from events where event_type in {withdrawing:Array(String)})
-        and not arrayExists(
-            (name, start, end) -> name = function
-            and toUnixTimestamp64Micro(occurred_at) >= start
-            and toUnixTimestamp64Micro(occurred_at) < end,
-            {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
-        )
-    group by participant_id, function, used_on
+        function in {withdrawn_functions:Array(String)}
+        and participant_id in (select participant_id from log where event_type in {withdrawing:Array(String)})
+    group by participant_id, function, day
 ) as used
 on
     used.participant_id = taken.participant_id
     and used.function = taken.function
-    and used.used_on = taken.used_on
+    and used.day = taken.used_on
 window whole_day as (partition by taken.participant_id, taken.function, taken.used_on)
