@@ -183,6 +183,29 @@ def test_the_same_answer_by_file_and_by_event_counts_once(
     assert (rows.num_rows, held(study)["aki", 1, "calm"]) == (4, "3")
 
 
+def test_two_roads_that_know_a_response_otherwise(
+    study: Workspace, bring: Callable[..., WaveImport]
+) -> None:
+    """A tool's id and a person's second are one response; the later statement holds."""
+    header, mapping = f"{HEADER},tool_id", "response_id: tool_id\n"
+    for calm, first in ((9, "file"), (2, "event")):
+        studies.empty(study.store)
+        told = [
+            lambda: bring(f"{AKI},R_1", header=header, mapping=mapping),
+            lambda calm=calm: studies.send(study, [response("aki", {"calm": calm})]),
+        ]
+        for tell in told if first == "file" else told[::-1]:
+            tell()
+        later = "9" if first == "file" else "3"
+        assert held(study)["aki", 1, "calm"] == later
+        assert holding(study) == 2
+
+
+def holding(study: Workspace) -> int:
+    """Answers that hold."""
+    return int(study.store.query("answers", as_of=EVERYTHING).num_rows)
+
+
 def test_an_event_sent_again_does_not_undo_a_revision(
     study: Workspace, bring: Callable[..., WaveImport]
 ) -> None:
