@@ -37,7 +37,7 @@ kafka:  ## start a one-node Kafka on 127.0.0.1:9092 (Java 17, Maven); deploy/kaf
 test: $(READY)  ## every test but the long ones
 	$(RUN)/python -m pytest --cov --cov-report=term:skip-covered -m "not long"
 
-test-long: $(READY)  ## coverage of planted effects over 200 seeds, long properties
+test-long: $(READY)  ## coverage of planted effects over 200 seeds, long properties, fuzzing
 	PANELSTREAM_EXAMPLES=500 $(RUN)/python -m pytest -m "long or not long"
 
 test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events

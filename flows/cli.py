@@ -528,7 +528,7 @@ def dead_letters_list(
 def dead_letters_replay(study: StudyOption = None, reason: ReasonOption = "") -> None:
     """Send rejected events down the path again, after the catalogue or the code was mended.
 
-    They are read from their file, or from the topic of dead letters.
+    They are read from their file, or from Kafka.
     Example: [bold]panelstream dead-letters replay --reason unknown_type[/bold]
     """
     from flows import streaming

@@ -147,28 +147,33 @@ class Pipeline:
         Where the engine refuses a row, the batch is halved until that row is alone;
         it joins the rejected, and the others are stored.
         """
+        return self._write(prepared, frozenset())
+
+    def _write(self, prepared: Prepared, known: Set[Position]) -> Batch:
+        """Write a batch; `known`: where rows are that were refused before."""
         batch = prepared.batch
         try:
             self._store.append(batch)
         except NotStorable:
             if not batch.events.num_rows:
                 raise
-            return self._append_parts(prepared)
+            return self._write_parts(prepared, known)
         return batch
 
-    def _append_parts(self, prepared: Prepared) -> Batch:
+    def _write_parts(self, prepared: Prepared, known: Set[Position]) -> Batch:
         raw, batch = prepared.raw, prepared.batch
         refused, rejections = batch.counts.refused, batch.rejections
         middle = batch.events.num_rows // 2
         if middle == 0:
-            alone = _not_storable(raw, batch.events, self._catalogue)
+            alone = _not_storable(raw, batch.events, self._catalogue, known)
             none = batch.events.slice(0, 0)
-            return self.append(
-                Prepared(raw, _batch(raw, none, [*rejections, alone], refused))
-            )
+            rest = _batch(raw, none, [*rejections, alone], refused)
+            return self._write(Prepared(raw, rest), known)
         first = _batch(raw, batch.events.slice(0, middle), rejections, refused)
         second = _batch(raw, batch.events.slice(middle), (), 0)
-        one, other = (self.append(Prepared(raw, part)) for part in (first, second))
+        one = self._write(Prepared(raw, first), known)
+        known |= {rejection.position for rejection in one.rejections}
+        other = self._write(Prepared(raw, second), known)
         events = pa.concat_tables([one.events, other.events])
         return _batch(raw, events, [*one.rejections, *other.rejections], refused)
 
@@ -186,18 +191,26 @@ def _batch(
     return Batch(raw.origin, events, rejections, counts, raw.path)
 
 
-def _not_storable(raw: RawEvents, events: pa.Table, catalogue: Catalogue) -> Rejection:
-    """The rejection of a single event: its place is found by decoding once more."""
+def _not_storable(
+    raw: RawEvents, events: pa.Table, catalogue: Catalogue, known: Set[Position]
+) -> Rejection:
+    """The rejection of a single event: its place is found by decoding once more.
+
+    One that came twice has two places, of which one may be `known` already.
+    """
     [row] = events.to_pylist()
     columns = ("source", "id", "occurred_at", "data")
     decoder = Decoder(catalogue, row["received_at"])
     for number, line in enumerate(raw.payload.split(b"\n")):
         position = raw.position(number)
         for index, outcome in enumerate(decoder.decode(line, position)):
-            if isinstance(outcome, Event) and all(
-                getattr(outcome, name) == row[name] for name in columns
+            place = _within(position, line, index)
+            if (
+                isinstance(outcome, Event)
+                and place not in known
+                and all(getattr(outcome, name) == row[name] for name in columns)
             ):
-                return Rejection("not_storable", "", _within(position, line, index))
+                return Rejection("not_storable", "", place)
     return Rejection("not_storable", "", raw.position(0))
 
 

@@ -45,7 +45,9 @@ LIMIT_EVENTS, LIMIT_LEAST, LIMIT_SHARE = 10_000, 1_000, 0.95
 _AT_ONCE = 200
 """Records taken before looking how many bytes they are; of a hundred events, 5 MB."""
 _CAREFUL_RECORDS = 10_000
-_IDLE_SECONDS = 0.01
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+"""Between two looks at a client that had nothing: short while it fetches."""
+
 _LAG_SECONDS = 2.0
 _REFRESH_SECONDS = 60.0
 _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
@@ -196,17 +198,20 @@ class Writer(faust.Service):
 
     async def gather(self) -> Gathered:
         """Records until they are many, old, or the worker is told to stop."""
-        gathered, until = Gathered(), float("inf")
+        gathered, until, pause = Gathered(), float("inf"), _FIRST_PAUSE
         while not self.should_stop and gathered.size < self.settings.max_bytes:
             found = await self.fetch(gathered)
             if gathered.offsets and until == float("inf"):
                 until = time.monotonic() + self.settings.max_age
             if time.monotonic() >= until:
                 break
-            if not found:
-                if not gathered.offsets:
-                    await self.housekeeping()
-                await self.sleep(_IDLE_SECONDS)
+            if found:
+                pause = _FIRST_PAUSE
+                continue
+            if not gathered.offsets:
+                await self.housekeeping()
+            await self.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         return gathered
 
     async def fetch(self, gathered: Gathered) -> bool:

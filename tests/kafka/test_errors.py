@@ -45,7 +45,7 @@ def test_wrong_settings(stream: Streams, tmp_path: Path) -> None:
         own = {"WAREHOUSE": f"chdb://{tmp_path / str(number) / 'warehouse'}"}
         return run(made, tmp_path / str(number), {**own, **settings}, words)
 
-    with ThreadPoolExecutor(8) as pool:  # those that wait, wait together
+    with ThreadPoolExecutor(4) as pool:  # those that wait, wait together
         done = list(pool.map(attempt, range(len(WRONG))))
     for (_, _, said), ran in zip(WRONG, done, strict=True):
         check(ran, said)

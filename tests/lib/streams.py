@@ -95,7 +95,7 @@ class Stream:
             capture_output=True,
             text=True,
             cwd=ROOT,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
         )
 
     def send(self, *values: Value, headers: Headers = ()) -> None:

@@ -10,7 +10,7 @@ from tests.lib.streams import ROOT
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("target", "runs"), [("lines", 200_000), ("records", 1_500)])
+@pytest.mark.parametrize(("target", "runs"), [("lines", 100_000), ("records", 1_500)])
 def test_fuzz(target: str, runs: int, tmp_path: Path) -> None:
     """As often as that, led by what the code covers; a finding is shown whole."""
     pytest.importorskip("atheris", reason="there is one for Linux on x86-64 only")
