@@ -23,7 +23,9 @@ FREQUENCY_LIMITS = (3.5, 25.0, 97.0, 239.0)
 """Active days a year below which use is 1 once a year, 2 once a month, 3 once a
 week, 4 a few times a week; from the last on 5 almost every day. 0 is never."""
 
-_ENOUGH = 1 - 1e-9
+_NOTHING = 0.5e-6 / 86_400
+"""Days: half of the shortest time that can be missing, and more than any rounding."""
+
 Numbers = npt.NDArray[np.float64]
 
 
@@ -142,9 +144,9 @@ def _observed(
     length = (seen[1] - seen[0]) / np.timedelta64(1, "D")
     observed = coverage.observed.days_within(*seen)
     excused = coverage.excused.days_within(*seen)
-    known = (observed > 0) & (observed + excused >= length * _ENOUGH)
+    known = (observed > 0) & (length - observed - excused < _NOTHING)
     observed = np.where(known, observed, np.nan)
-    return observed, np.where(observed >= length * _ENOUGH, 1.0, length / observed)
+    return observed, np.where(length - observed < _NOTHING, 1.0, length / observed)
 
 
 def frequency(days_a_year: Numbers) -> Numbers:
