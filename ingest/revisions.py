@@ -49,14 +49,14 @@ def plan(imported: Imported, warehouse: Store, zone: ZoneInfo) -> Revision:
     """Set an import against what is known; stores nothing."""
     away = gone(warehouse, zone)
     rows = imported.answers.to_pylist()
-    taken = [row for row in rows if not _is_refused(row, away)]
+    refused = {_response(row) for row in rows if _is_refused(row, away)}
+    taken = [row for row in rows if _response(row) not in refused] if refused else rows
     sheets = _by_sheet(taken)
     held = _held(warehouse, taken)
     news = {key: _news(said, held.get(key)) for key, said in sheets.items()}
     fresh = [
         row for key, said in sheets.items() if news[key] != "unchanged" for row in said
     ]
-    refused = {_response(row) for row in rows} - {_response(row) for row in taken}
     return Revision(
         pa.Table.from_pylist(fresh, schema=ANSWERS), _counted(news), len(refused)
     )
