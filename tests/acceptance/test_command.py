@@ -189,6 +189,10 @@ def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path):
     [
         (("ingest", "nowhere.ndjson"), 3, "nowhere.ndjson: no such file"),
         (("responses", "responses/wave1.csv", "--wave", "9"), 2, "no wave 9"),
+        (("roster", "wrong.csv"), 3, "wrong.csv:row 3, enrolled_on: not a day"),
+        (("responses", "retract", "nothing"), 2, "no import nothing"),
+        (("due", "--wave", "9", "--ids", "roster.csv"), 2, "no wave 9"),
+        (("due", "--wave", "1", "--ids", "ids.csv"), 3, "no column 'platform_id'"),
         (("query", "DROP TABLE events"), 2, "readonly"),
         (("query", "SELECT nonsense FROM platform_events"), 2, "nonsense"),
         (("panel", "--out", "p.csv", "--as-of", "yesterday"), 2, "--as-of"),
@@ -200,8 +204,12 @@ def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path):
     ],
 )
 def test_mistake_gets_one_line_and_its_exit_code(study, words, code, message):
-    """What is wrong and what to do; never a traceback."""
+    """What is wrong and what to do; never a traceback, never what stands there."""
+    wrong = f"platform_id,enrolled_on\nu-1,2024-01-05\n{CANARY},{CANARY}\n"
+    (study / "wrong.csv").write_text(wrong)
+    (study / "ids.csv").write_text(f"member\n{CANARY}\n")
     ran = panelstream(*words, cwd=study)
+    assert CANARY not in ran.shown
     assert ran.code == code
     assert message in ran.err
     assert "Traceback" not in ran.shown
