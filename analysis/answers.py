@@ -7,6 +7,7 @@ import pandas as pd
 from models.instruments import Instrument
 
 RESPONSE = ["participant_id", "wave", "responded_at"]
+SHEET = [*RESPONSE, "instrument"]
 
 
 def one_a_wave(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
@@ -16,7 +17,8 @@ def one_a_wave(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataF
     of the earliest response taken, so that no use after any answer is counted.
 
     `raw`: participant_id, wave, responded_at, instrument, item, answer (coded text;
-    empty: asked, not answered). Returns participant_id, wave, responded_at and one
+    empty: asked, not answered), finished (the export's word that it was sent in; null:
+    none). Returns participant_id, wave, responded_at and one
     column an item or delivered scale: floats, or text for items with choices.
     """
     known = raw[raw["instrument"].isin([one.instrument for one in instruments])]
@@ -41,9 +43,12 @@ def columns(instruments: Sequence[Instrument]) -> dict[tuple[str, str], str]:
 
 def _wide(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
     names = columns(instruments)
-    keys = zip(raw["instrument"], raw["item"], strict=True)
-    named = raw.assign(column=[names.get(key, "") for key in keys])
-    wide = named[named["column"] != ""].pivot(
+    of_pair = pd.Series(names, dtype=object)
+    pairs = raw.groupby(["instrument", "item"], sort=False).ngroup()
+    first = ~pairs.duplicated()
+    named = pd.MultiIndex.from_frame(raw.loc[first, ["instrument", "item"]])
+    raw = raw.assign(column=of_pair.reindex(named).to_numpy()[pairs])
+    wide = raw.dropna(subset=["column"]).pivot(
         index=RESPONSE, columns="column", values="answer"
     )
     wide = wide.reindex(columns=list(names.values())).replace("", None).reset_index()
@@ -52,10 +57,24 @@ def _wide(raw: pd.DataFrame, instruments: Sequence[Instrument]) -> pd.DataFrame:
     return wide.astype(dict.fromkeys(numeric, float)).rename_axis(columns=None)
 
 
+def sheets(raw: pd.DataFrame) -> pd.DataFrame:
+    """One row a response and instrument: whether it is `complete`, and whether it `holds`.
+
+    Complete is what has no blank answer, or was sent in as the export says. Of several
+    in a wave the first complete one holds, else the first.
+    """
+    told = raw.assign(blank=raw["answer"] == "", sent=raw["finished"].eq(True))
+    rows = told.groupby(SHEET)[["blank", "sent"]].any().reset_index()
+    rows["complete"] = rows["sent"] | ~rows["blank"]
+    keys = ["participant_id", "wave", "instrument"]
+    order = rows.sort_values(
+        [*keys, "complete", "responded_at"], ascending=[True] * 3 + [False, True]
+    )
+    rows["holds"] = rows.index.isin(order.drop_duplicates(keys).index)
+    return rows.drop(columns=["blank", "sent"])
+
+
 def _held(raw: pd.DataFrame) -> pd.DataFrame:
     """The answers of the response that holds, by participant, wave and instrument."""
-    keys = ["participant_id", "wave", "instrument"]
-    gaps = raw.assign(blank=raw["answer"] == "")
-    asked = gaps.groupby([*keys, "responded_at"])["blank"].any().reset_index()
-    chosen = asked.sort_values([*keys, "blank", "responded_at"]).drop_duplicates(keys)
-    return raw.merge(chosen[[*keys, "responded_at"]])
+    held = sheets(raw)
+    return raw.merge(held.loc[held["holds"], SHEET])

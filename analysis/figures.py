@@ -271,7 +271,7 @@ def unit(row: "pd.Series[Any]") -> str:
     """What one more of the exposure is, from its measure and transform."""
     if row["transform"] == "log1p":
         return f"unit of log(1 + {str(row['measure']).replace('_', ' ')})"
-    return _PER[row["measure"]]
+    return _PER.get(row["measure"], f"unit of {str(row['measure']).replace('_', ' ')}")
 
 
 def interval(row: "pd.Series[Any]") -> str:

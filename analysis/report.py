@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis import disclosure, figures, tables
+from analysis import disclosure, figures, measurement, tables
 from analysis.disclosure import REDACTED
 from analysis.figures import Figure, decimals_for, number
 from analysis.judgement import NOT_ESTIMATED, VERDICTS
 from analysis.tables import Table
-from models.study import Disclosure, Study, StudyFolder
+from models.study import Disclosure, Study, StudyFolder, Window
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "report.html.j2"
@@ -214,6 +214,35 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
         _column("Difference", "decimal", "mean_difference"),
         _column("n", "count", "n"),
     ),
+    "bands_by_wave": (
+        *_WAVE,
+        _column("Range", "name", "band"),
+        _column("People", "share", "people", "people_percent"),
+        _column("n", "count", "n"),
+    ),
+    "reliability_by_wave": (
+        *_WAVE,
+        _column("n", "count", "n"),
+        _column("Alpha", "value", "alpha"),
+        _INTERVAL,
+        _column("Omega", "value", "omega"),
+        _column("Lowest item\u2013rest", "value", "lowest_item_rest"),
+        _column("Item", "code", "lowest_item"),
+        _column("At the lowest", "share", "floor", "floor_percent"),
+        _column("At the highest", "share", "ceiling", "ceiling_percent"),
+        _column("Retest", "value", "retest"),
+        _column("95\u202f% CI", "interval", "retest_ci_low", "retest_ci_high"),
+    ),
+    "careless_by_wave": (
+        *_WAVE,
+        _column("Responses", "share", "people", "people_percent"),
+        _column("n", "count", "n"),
+    ),
+    "safety_by_wave": (
+        *_WAVE,
+        _column("People", "share", "people", "people_percent"),
+        _column("n", "count", "n"),
+    ),
 }
 _UNIT = ("measure", "transform")
 _GROUPED_BY = {
@@ -225,24 +254,34 @@ _GROUPED_BY = {
     "tests": ("specification", "outcome"),
     "survey_table_2": ("outcome",),
     "survey_table_3": ("outcome",),
+    "bands_by_wave": ("score",),
+    "reliability_by_wave": ("score",),
+    "careless_by_wave": ("sign",),
+    "safety_by_wave": ("score",),
 }
 
 
 def render(
     study_folder: StudyFolder,
-    panel: pd.DataFrame,
+    panels: Mapping[Window, pd.DataFrame],
     estimates: pd.DataFrame,
     tests: pd.DataFrame,
+    reliability: pd.DataFrame,
     manifest: Mapping[str, Any],
 ) -> Report:
     """The report and its tables.
 
-    `panel`: a row per participant and wave; `estimates`, `tests`: the columns of
-    estimates.csv and tests.csv, exact; `manifest`: as_of, study_version, and
+    `panels`: the panel of each window; `estimates`, `tests`, `reliability`: the
+    columns of their CSV files, exact; `manifest`: as_of, study_version, and
     where there are any plan_hash, data_hash, versions, counts, epochs.
     """
-    study, labels = study_folder.study, tables.labels(study_folder)
-    built = tables.build(study_folder, panel, estimates, tests)
+    study = study_folder.study
+    labels = {**tables.labels(study_folder), **measurement.labels(study_folder)}
+    panel = panels[study.exposure.window]
+    built = (
+        *tables.build(study_folder, panels, estimates, tests),
+        *measurement.build(study_folder, panel, reliability),
+    )
     by_name = {one.name: one for one in built}
     planned = _frame(by_name, "estimates_confirmatory")
     html = (
@@ -384,7 +423,8 @@ def _reason(row: "pd.Series[Any]") -> str:
 def _more(row: "pd.Series[Any]") -> str:
     if row["transform"] == "log1p":
         return "one unit of log(1 + use) above what is usual for the same person"
-    return _MORE[row["measure"]]
+    more = f"one unit of {row['measure']} more than usual for the same person"
+    return _MORE.get(row["measure"], more.replace("_", " "))
 
 
 def _size(estimate: float, decimals: int) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from models.measures import column_name, of
 from models.study import (
     Effect,
     Estimator,
-    Measure,
     PlannedSpecification,
     Preset,
     Study,
@@ -19,16 +19,17 @@ from models.study import (
 class Specification:
     """One regression to fit: an outcome on some exposures, and how.
 
-    `exposures` are functions; `columns` are their columns of the panel that was
-    built with `window`. `fixed` are covariates that do not change within a
-    person, `varying` those that do (scores of the wave before).
+    `exposures` are functions (or values of a field, or the measure itself where it is
+    of the person); `columns` are their columns of the panel that was built with
+    `window`. `fixed` are covariates that do not change within a person, `varying` those
+    that do (scores of the wave before).
     """
 
     specification: str
     estimator: Estimator
     outcome: str
     exposures: tuple[str, ...]
-    measure: Measure
+    measure: str
     transform: Transform
     effects: tuple[Effect, ...]
     fixed: tuple[str, ...]
@@ -42,7 +43,7 @@ class Specification:
     @property
     def columns(self) -> tuple[str, ...]:
         """The panel's columns of the exposures, in the same order."""
-        return tuple(f"{name}_{self.measure}" for name in self.exposures)
+        return tuple(column_name(name, self.measure) for name in self.exposures)
 
 
 def expand(study: Study) -> list[Specification]:
@@ -77,6 +78,8 @@ def _each(
     planned: PlannedSpecification, study: Study, confirmatory: bool
 ) -> Iterator[Specification]:
     jointly = [planned.exposures] if planned.exposures else []
+    if of(planned.measure) == "person":
+        jointly = [(planned.measure,)]
     for outcome in planned.outcomes:
         for exposures in (*jointly, *((one,) for one in planned.exposures_each)):
             yield Specification(

@@ -8,7 +8,7 @@ what readers call them.
 The survey tables re-do those of JMIR Form Res 2021;5(9):e21348 with measured use.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,8 @@ from analysis.design import NotEstimable
 from analysis.design import build as design
 from analysis.disclosure import LEVEL, Floats
 from analysis.specifications import Specification, expand
-from models.study import Disclosure, Study, StudyFolder
+from models import measures
+from models.study import Disclosure, Study, StudyFolder, Window
 
 FREQUENCIES = (
     "never",
@@ -66,17 +67,18 @@ class Regression:
 
 def build(
     folder: StudyFolder,
-    panel: pd.DataFrame,
+    panels: Mapping[Window, pd.DataFrame],
     estimates: pd.DataFrame,
     tests: pd.DataFrame,
 ) -> tuple[Table, ...]:
     """Every table the panel and the estimates allow, in the report's order.
 
-    `panel`: a row per participant and wave; `estimates` and `tests`: the columns
-    of estimates.csv and tests.csv, exact. A table without rows is left out.
+    `panels`: a row per participant and wave, for each window of the study;
+    `estimates` and `tests`: the columns of estimates.csv and tests.csv, exact. A table without rows is left out.
     """
     study = folder.study
-    people = people_behind(estimates, panel, study)
+    panel = panels[study.exposure.window]
+    people = people_behind(estimates, panels, study)
     tables = (
         participant_flow(panel, study),
         use(panel, study),
@@ -101,7 +103,10 @@ def labels(folder: StudyFolder) -> dict[str, str]:
         for one in folder.instruments
         for scale in one.scales
     }
-    return {**functions, **scores}
+    further = {
+        one.name: measures.label(one, folder.catalogue) for one in folder.measures
+    }
+    return {**functions, **scores, **further}
 
 
 def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
@@ -110,13 +115,13 @@ def participant_flow(panel: pd.DataFrame, study: Study) -> Table:
     rule = study.disclosure
     answered = disclosure.parts(exact["answered"], exact["eligible"], rule).counts
     before = np.concatenate([[np.nan], answered[:-1]])
-    frame = _keys(exact, study).assign(
+    frame = wave_keys(exact, study).assign(
         eligible=disclosure.count_column(exact["eligible"], rule),
-        **_parts("answered", exact["answered"], exact["eligible"], rule),
-        **_parts(
+        **shares("answered", exact["answered"], exact["eligible"], rule),
+        **shares(
             "complete_outcomes", exact["complete"], exact["answered"], rule, answered
         ),
-        **_parts("lost_since_previous", exact["lost"], exact["before"], rule, before),
+        **shares("lost_since_previous", exact["lost"], exact["before"], rule, before),
     )
     caption = (
         "Eligible: enrolled, consented and not withdrawn. Answered: of those eligible"
@@ -136,7 +141,7 @@ def use(panel: pd.DataFrame, study: Study) -> Table:
         " answered or not. Any use: of those whose use is known. Not known: the log"
         " does not cover the window; it is never taken for no use."
     )
-    return Table("use", "Use of the functions by wave", caption, _stack(frames))
+    return Table("use", "Use of the functions by wave", caption, stack(frames))
 
 
 def outcomes_by_wave(panel: pd.DataFrame, study: Study) -> Table:
@@ -147,7 +152,7 @@ def outcomes_by_wave(panel: pd.DataFrame, study: Study) -> Table:
         frame = moments.keys.assign(**moments.released(study.disclosure))
         frames.append(_labelled(frame, outcome=name))
     caption = "Of those who answered and could be scored. Intervals are of the mean."
-    return Table("outcomes_by_wave", "Outcomes by wave", caption, _stack(frames))
+    return Table("outcomes_by_wave", "Outcomes by wave", caption, stack(frames))
 
 
 def survey_table_1(panel: pd.DataFrame, study: Study) -> Table:
@@ -177,7 +182,7 @@ def survey_table_2(panel: pd.DataFrame, study: Study) -> Table:
         " (coded 0 to 5), its 95 % interval by Fisher's z, and its own n."
     )
     title = "Outcomes and frequency of use"
-    return Table("survey_table_2", title, caption, _stack(frames))
+    return Table("survey_table_2", title, caption, stack(frames))
 
 
 def survey_table_3(panel: pd.DataFrame, study: Study) -> Table:
@@ -194,7 +199,7 @@ def survey_table_3(panel: pd.DataFrame, study: Study) -> Table:
         " classical standard errors, not corrected for multiple testing."
     )
     title = "Outcomes regressed on frequency of use"
-    return Table("survey_table_3", title, caption, _stack(frames))
+    return Table("survey_table_3", title, caption, stack(frames))
 
 
 def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
@@ -208,18 +213,22 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
         " self-reported minus measured, in frequency steps."
     )
     title = "Self-reported and measured use"
-    return Table("self_report_agreement", title, caption, _stack(frames))
+    return Table("self_report_agreement", title, caption, stack(frames))
 
 
-def people_behind(estimates: pd.DataFrame, panel: pd.DataFrame, study: Study) -> Floats:
+def people_behind(
+    estimates: pd.DataFrame, panels: Mapping[Window, pd.DataFrame], study: Study
+) -> Floats:
     """How many people's use each estimate (rows,) rests on; NaN if not known.
 
     Of the people analysed, who use the exposure at all; for a within component,
-    whose use of it changes. Use is counted in the study's own window.
+    whose use of it changes; in the window of the specification.
     """
     keys = ("specification", "outcome", "exposure", "component")
     known = {
-        key: people for one in expand(study) for key, people in _behind(one, panel)
+        key: people
+        for one in expand(study)
+        for key, people in _behind(one, panels[one.window])
     }
     rows = zip(*(estimates[c] for c in keys), strict=True)
     return np.array([known.get(row, np.nan) for row in rows], dtype=float)
@@ -325,6 +334,31 @@ def regression(x: Floats, y: Floats) -> Regression | None:
     )
 
 
+def shares(
+    name: str, part: Any, whole: Any, rule: Disclosure, shown: Floats | None = None
+) -> dict[str, Any]:
+    """The columns `name` and `<name>_percent`: released parts of a released whole."""
+    released = disclosure.parts(part, whole, rule, shown)
+    known = ~np.isnan(np.asarray(part, dtype=float))
+    some = known & (np.asarray(whole, dtype=float) > 0)
+    return {
+        name: disclosure.as_text(released.counts, known),
+        f"{name}_percent": disclosure.as_text(released.percent, some),
+    }
+
+
+def wave_keys(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The wave, and its round where the study has several."""
+    several = len({wave.round for wave in study.waves}) > 1
+    return frame[["round", "wave"] if several else ["wave"]].reset_index(drop=True)
+
+
+def stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Frames below one another; an empty one adds nothing."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
 @dataclass(frozen=True)
 class _Moments:
     """Exact moments of one column, a row per wave, with the wave's keys."""
@@ -353,7 +387,7 @@ def _moments(panel: pd.DataFrame, column: str, study: Study) -> _Moments:
     grouped = panel.groupby(["round", "wave"])[column]
     values = grouped.agg(["count", "mean", "std"]).reset_index()
     exact = (values[c].to_numpy(dtype=float) for c in ("count", "mean", "std"))
-    return _Moments(_keys(values, study), *exact)
+    return _Moments(wave_keys(values, study), *exact)
 
 
 def _use(panel: pd.DataFrame, name: str, column: str, study: Study) -> pd.DataFrame:
@@ -363,8 +397,8 @@ def _use(panel: pd.DataFrame, name: str, column: str, study: Study) -> pd.DataFr
     everyone = grouped.size().to_numpy(dtype=float)
     frame = moments.keys.assign(
         **moments.released(rule, mean="mean_days_per_week", users=used),
-        **_parts("any_use", used, moments.n, rule),
-        **_parts("not_known", everyone - moments.n, everyone, rule),
+        **shares("any_use", used, moments.n, rule),
+        **shares("not_known", everyone - moments.n, everyone, rule),
     )
     return _labelled(frame, function=name)
 
@@ -506,7 +540,7 @@ def _agreement(first: pd.DataFrame, name: str, rule: Disclosure) -> pd.DataFrame
     agreed = np.array([(reported == measured).sum()])
     frame = pd.DataFrame({"function": [name]})
     released = _released(frame, exact, ["kappa", "mean_difference"], rule)
-    return released.assign(**_parts("exact", agreed, exact["n"], rule))
+    return released.assign(**shares("exact", agreed, exact["n"], rule))
 
 
 def _fewest(*groups: Any) -> int:
@@ -526,12 +560,19 @@ def _behind(
         use = (
             pd.Series(made.regressors[:, at]).groupby(made.persons).agg(["min", "max"])
         )
-        used = int((use["max"] > 0).sum())
+        used = min(int((use["max"] > 0).sum()), _users(column.exposure, panel))
         changed = int((use["max"] > use["min"]).sum())
         which = (specification.specification, specification.outcome, column.exposure)
         yield (*which, "between"), used
         yield (*which, "pooled"), used
         yield (*which, "within"), changed
+
+
+def _users(exposure: str, panel: pd.DataFrame) -> int:
+    """People with any use of a function: of some measures 0 does not mean none."""
+    days = f"{exposure}_days"
+    used = panel[days] > 0 if days in panel else panel["participant_id"].notna()
+    return int(panel.loc[used, "participant_id"].nunique())
 
 
 def _released(
@@ -551,18 +592,6 @@ def _released(
     return frame.assign(**columns, n=disclosure.count_column(exact["n"], rule))
 
 
-def _parts(
-    name: str, part: Any, whole: Any, rule: Disclosure, shown: Floats | None = None
-) -> dict[str, Any]:
-    released = disclosure.parts(part, whole, rule, shown)
-    known = ~np.isnan(np.asarray(part, dtype=float))
-    some = known & (np.asarray(whole, dtype=float) > 0)
-    return {
-        name: disclosure.as_text(released.counts, known),
-        f"{name}_percent": disclosure.as_text(released.percent, some),
-    }
-
-
 def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     """Only what is confirmatory is corrected and judged."""
     planned = frame["confirmatory"].astype(bool)
@@ -570,21 +599,10 @@ def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**judged)
 
 
-def _keys(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The wave, and its round where the study has several."""
-    several = len({wave.round for wave in study.waves}) > 1
-    return frame[["round", "wave"] if several else ["wave"]].reset_index(drop=True)
-
-
 def _labelled(frame: pd.DataFrame, **first: str) -> pd.DataFrame:
     for column, value in first.items():
         frame.insert(0, column, value)
     return frame
-
-
-def _stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def _present(panel: pd.DataFrame, names: Iterable[str]) -> list[str]:

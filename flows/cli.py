@@ -6,15 +6,32 @@ Heavy libraries are imported inside the commands, so that help is immediate.
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flows.display import Display
 from models.errors import InputRejected, PanelstreamError, UsageError
 
 TRACEBACK = "PANELSTREAM_TRACEBACK"
+
+IMPORT = "import"
+
+
+class _Unnamed(TyperGroup):
+    """Commands of which one needs no name: `responses FILE` beside `responses map FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if named else [IMPORT, *args])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return "" if name == IMPORT else name, command, rest
+
 
 app = typer.Typer(
     help="From platform events and survey waves to a longitudinal report.",
@@ -26,7 +43,11 @@ app = typer.Typer(
 flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
 catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
 topics_app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
+responses_app = typer.Typer(
+    cls=_Unnamed, help="Answers of the waves: responses FILE, responses map FILE."
+)
 letters_app = typer.Typer(help="Events that were rejected.", no_args_is_help=True)
+app.add_typer(responses_app, name="responses")
 app.add_typer(flow_app, name="flows")
 app.add_typer(topics_app, name="topics")
 app.add_typer(letters_app, name="dead-letters")
@@ -161,13 +182,15 @@ def roster(
     from flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
-        counts = imports.import_roster(workspace, file)
-    show.say(f"{file.name}: {counts.accepted} enrolments and consents")
+        people = imports.import_roster(workspace, file)
+    show.say(f"{file.name}: {imports.said_of(people)}")
 
 
-@app.command()
+@responses_app.command(IMPORT)
 def responses(
-    file: Annotated[Path, typer.Argument(help="CSV export of one wave.")],
+    file: Annotated[
+        Path, typer.Argument(help="Export of one wave, as the survey tool saved it.")
+    ],
     wave: Annotated[int, typer.Option("--wave", help="Wave the answers belong to.")],
     study: StudyOption = None,
     mapping: Annotated[
@@ -185,42 +208,115 @@ def responses(
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in the answers of one wave.
+    """Bring in the answers of one wave: Google Forms, REDCap, Qualtrics, or a table.
 
+    `panelstream responses map FILE` drafts the mapping that an export needs.
     Example: [bold]panelstream responses wave1.csv --wave 1 --dry-run[/bold]
     """
     from flows import imports
     from flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
-        imported = imports.import_responses(
+        held = imports.import_responses(
             workspace, file, wave, mapping, links, strict, dry_run
         )
-        outside = imports.outside_wave(workspace, imported)
-    show.imported(imported, outside, dry_run=dry_run, as_json=as_json)
+    show.imported(held, dry_run=dry_run, as_json=as_json)
+
+
+@responses_app.command("retract")
+def responses_retract(
+    import_id: Annotated[str, typer.Argument(help="Import, as 'status' lists it.")],
+    study: StudyOption = None,
+) -> None:
+    """Take an import back: what it said does not hold from now on.
+
+    A wrong --wave needs no more than importing the file again under the right one.
+    Example: [bold]panelstream responses retract 20270201T093000123456[/bold]
+    """
+    from flows import imports
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        answers = imports.retract(workspace, import_id)
+    show.say(f"{import_id}: taken back, with {answers:,} answers")
+
+
+@responses_app.command("map")
+def responses_map(
+    file: Annotated[Path, typer.Argument(help="Export, as the survey tool saved it.")],
+    study: StudyOption = None,
+) -> None:
+    """Draft the mapping of an export: what is recognised, and what to fill in.
+
+    Example: [bold]panelstream responses map wave1.csv > mapping.yaml[/bold]
+    """
+    from flows import imports
+
+    show.text(imports.draft_mapping(file, study))
+
+
+@app.command()
+def status(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Who answered, who is missing, and who agreed to what: counts, wave by wave.
+
+    Example: [bold]panelstream status[/bold]
+    """
+    from flows import status as standing
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.working("Counting people"):
+        found = standing.read(workspace)
+    show.status(found, as_json=as_json)
+
+
+@app.command()
+def due(
+    wave: Annotated[int, typer.Option("--wave", help="Wave that is open.")],
+    ids: Annotated[Path, typer.Option("--ids", help="CSV with platform_id.")],
+    study: StudyOption = None,
+) -> None:
+    """Which of these platform ids may still answer a wave and have not; stores nothing.
+
+    Example: [bold]panelstream due --wave 2 --ids members.csv[/bold]
+    """
+    from flows import status as standing
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        waiting = standing.due(workspace, wave, ids)
+    for one in waiting:
+        show.say(one)
 
 
 @app.command()
 def panel(
     out: Annotated[
-        Path, typer.Option("--out", help="File to write: .parquet or .csv.")
+        Path,
+        typer.Option("--out", help="File to write: .parquet, .csv, .dta or .sav."),
     ],
     study: StudyOption = None,
     as_of: AsOfOption = None,
+    codebook: Annotated[
+        Path | None,
+        typer.Option(help="CSV to write what each column means to."),
+    ] = None,
 ) -> None:
-    """Write the panel: one row per participant and wave.
+    """Write the panel, one row per participant and wave, as Parquet, CSV, Stata or SPSS.
 
-    Example: [bold]panelstream panel --out panel.csv[/bold]
+    Example: [bold]panelstream panel --out panel.dta --codebook codebook.csv[/bold]
     """
-    from flows import panels, results
+    from flows import formats, panels, results
     from flows.workspace import open_workspace
 
-    if out.suffix not in (".parquet", ".csv"):
-        raise UsageError(f"--out {out}: end the name in .parquet or .csv")
+    _ending("--out", out, formats.WRITERS)
+    _ending("--codebook", codebook, [".csv"])
     with open_workspace(study) as workspace, show.working("Counting use"):
-        built = panels.build(workspace, _instant(as_of))
-        frame = built.by_window[workspace.folder.study.exposure.window]
-        results.write_panel(frame, out)
+        folder = workspace.folder
+        built = panels.build(workspace, _instant(as_of), show.note)
+        frame = built.by_window[folder.study.exposure.window]
+        formats.write(formats.describe(folder, frame, built.as_of), out)
+        if codebook:
+            results.write_codebook(folder, frame, codebook)
     show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")
 
 
@@ -239,8 +335,8 @@ def analyse(
 
     with open_workspace(study) as workspace:
         with show.working("Counting use"):
-            built = panels.build(workspace, _instant(as_of))
-        with show.fitting() as progress:
+            built = panels.build(workspace, _instant(as_of), show.note)
+        with show.steps("Fitting") as progress:
             analysis = results.analyse(workspace, built, progress)
         with show.working("Writing the report"):
             report = results.write(analysis, out)
@@ -318,6 +414,41 @@ def warehouse(
 
 
 @app.command()
+def migrate(study: StudyOption = None) -> None:
+    """Bring the warehouse's tables and views up to date, as every other command does.
+
+    Example: [bold]panelstream migrate --study study1[/bold]
+    """
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        applied = workspace.migrated
+    show.say(f"applied {', '.join(applied) or 'nothing, all is up to date'}")
+
+
+@app.command()
+def rebuild(
+    study: StudyOption = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="Only this: exposure_windows, coverage or fact_exposure."),
+    ] = None,
+) -> None:
+    """Derive anew what is derived and kept; readers keep the old until it is complete.
+
+    Broken off, it goes on where it stood.
+    Example: [bold]panelstream rebuild --projection fact_exposure[/bold]
+    """
+    from flows import rebuild as rebuilding
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace, show.steps("Rebuilding") as progress:
+        built = rebuilding.rebuild(workspace, projection, progress, show.note)
+    for one in built:
+        show.say(f"{one.projection}: as of {one.basis.as_of.isoformat()}")
+
+
+@app.command()
 def simulate(
     out: OutOption,
     participants: ParticipantsOption = 350,
@@ -332,7 +463,7 @@ def simulate(
 
     with show.working("Simulating"):
         demonstration.simulate_files(out, participants, waves, seed)
-    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, truth.csv")
+    show.say(f"{out}: study.yaml, roster.csv, events/, responses/, forms/, truth.csv")
 
 
 @app.command()
@@ -454,6 +585,11 @@ def main() -> None:
             raise
         show.error(_defect(error))
         sys.exit(1)
+
+
+def _ending(option: str, path: Path | None, known: Iterable[str]) -> None:
+    if path and path.suffix not in known:
+        raise UsageError(f"{option} {path}: end the name in {' or '.join(known)}")
 
 
 def _instant(text: str | None) -> Any:

@@ -47,7 +47,7 @@ def run(
             imports.import_folder(workspace, progress, events=through == "files")
         with show.working("Counting use"):
             built = panels.build(workspace)
-        with show.fitting() as progress:
+        with show.steps("Fitting") as progress:
             analysis = results.analyse(workspace, built, progress)
         with show.working("Writing the report"):
             report = results.write(analysis, out / "results")

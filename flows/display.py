@@ -27,15 +27,32 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analysis.estimates import Results
+    from analysis.participation import Participation
     from flows.comparison import Summary
+    from flows.imports import WaveImport
     from flows.inspection import ArrivalReport
+    from flows.status import Status
     from ingest.broker import Topic
     from ingest.files import Source
-    from ingest.responses import Imported
+    from ingest.importers.survey import Understood
     from models.events import Counts
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
+WAVES_ABREAST = 6
+"""Waves that stand beside each other in 80 columns."""
+COUNTS = (
+    "eligible",
+    "invited",
+    "consented",
+    "started",
+    "complete",
+    "partial",
+    "early",
+    "late",
+    "duplicates",
+    "not_counted",
+)
 PIPED_WIDTH = 240
 """Columns of a table that no terminal bounds."""
 
@@ -52,6 +69,14 @@ class Display:
     def say(self, line: str) -> None:
         """One line of result."""
         self.out.print(line, markup=False)
+
+    def note(self, line: str) -> None:
+        """One line about what is going on."""
+        self.err.print(line, markup=False)
+
+    def text(self, text: str) -> None:
+        """A text to be kept as it is."""
+        sys.stdout.write(text)
 
     def error(self, line: str) -> None:
         """One line of trouble."""
@@ -76,10 +101,10 @@ class Display:
             yield advance
 
     @contextmanager
-    def fitting(self) -> Iterator[Callable[[int, int], None]]:
-        """Progress over specifications."""
+    def steps(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Progress over work of so many steps."""
         with self._progress(BarColumn(), MofNCompleteColumn()) as progress:
-            task = progress.add_task("Fitting", total=None)
+            task = progress.add_task(what, total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
 
     @contextmanager
@@ -130,38 +155,60 @@ class Display:
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
             )
 
-    def imported(
-        self, imported: "Imported", outside: int, dry_run: bool, as_json: bool
-    ) -> None:
-        """What an import of answers understood."""
+    def imported(self, held: "WaveImport", dry_run: bool, as_json: bool) -> None:
+        """What an import of answers understood, and what of it is new."""
+        imported, revision = held.imported, held.revision
         if as_json:
             self.json(
                 {
+                    **asdict(imported.understood),
                     "file": imported.origin,
-                    "format": imported.format,
                     "wave": imported.wave,
                     "responses": imported.responses,
                     "answers": imported.answers.num_rows,
-                    "outside_wave": outside,
+                    **revision.responses,
+                    "refused": revision.refused,
+                    "early": held.early,
+                    "late": held.late,
+                    "outside_wave": held.outside,
+                    "not_enrolled": held.not_enrolled,
                     "set_apart": [vars(one) for one in imported.set_apart],
                     "stored": not dry_run,
+                    "import_id": held.import_id,
                 }
             )
             return
+        for line in _understood(imported.understood):
+            self.say(line)
         verb = "would store" if dry_run else "stored"
         self.say(
             f"{imported.origin} ({imported.format}): {verb} {imported.responses} responses, "
             f"{imported.answers.num_rows} answers for wave {imported.wave}"
         )
-        if outside:
-            self.say(
-                f"  {outside} of them were sent while wave {imported.wave} was not open; "
-                f"is it the right wave?"
-            )
+        for line in _news(held):
+            self.say(f"  {line}")
         for one in imported.set_apart[:SHOWN]:
             self.say(f"  set apart: row {one.row}, {one.column}: {one.problem}")
         if len(imported.set_apart) > SHOWN:
             self.say(f"  … {len(imported.set_apart) - SHOWN} more")
+
+    def status(self, found: "Status", as_json: bool) -> None:
+        """A study as it stands, in 80 columns: a column a wave, a few waves at a time."""
+        if as_json:
+            self.json(found.as_dict())
+            return
+        for begin in range(0, len(found.waves), WAVES_ABREAST):
+            self.out.print(_waves(found, found.waves[begin : begin + WAVES_ABREAST]))
+        for line in _people(found):
+            self.say(line)
+        for one in found.imports[:SHOWN]:
+            back = "  taken back" if one["retracted"] else ""
+            self.say(
+                f"  {one['import_id']}  {one['origin']}  wave {one['wave']}  "
+                f"{one['responses']:,} responses{back}"
+            )
+        if len(found.imports) > SHOWN:
+            self.say(f"  … {len(found.imports) - SHOWN} more")
 
     def analysis(self, results: "Results", report: "Path") -> None:
         """The report's place, and what could not be fitted."""
@@ -250,3 +297,90 @@ def _letter(letter: Mapping[str, Any]) -> str:
     index = "" if letter["batch_index"] is None else f"[{letter['batch_index']}]"
     place = f"{letter['origin']}:{letter['line']}{index}"
     return f"{place}  {letter['reason']}  {letter['field']}".rstrip()
+
+
+def _waves(found: "Status", waves: Sequence["Participation"]) -> Table:
+    """One row a count, one column a wave."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for one in waves:
+        table.add_column(f"wave {one.wave}", justify="right")
+    for name in COUNTS:
+        table.add_row(
+            name.replace("_", " "), *(f"{getattr(one, name):,}" for one in waves)
+        )
+    for name, counts in (
+        ("not enrolled", found.not_enrolled),
+        ("set apart", found.set_apart),
+    ):
+        table.add_row(name, *(f"{counts.get(one.wave, 0):,}" for one in waves))
+    for name in ("response_rate", "attrition"):
+        shares = (getattr(one, name) for one in waves)
+        shown = ("-" if one is None else f"{one:.0%}" for one in shares)
+        table.add_row(name.replace("_", " "), *shown)
+    return table
+
+
+def _people(found: "Status") -> Iterator[str]:
+    """Who is enrolled and who agreed to what, a line each."""
+    yield f"enrolled {found.enrolled:,}, of whom {found.agreed:,} agree today"
+    for name, counts in (
+        ("agreed to", found.scopes),
+        ("version", found.versions),
+        ("withdrawn from", found.withdrawn),
+        ("left out as", found.accounts),
+    ):
+        if any(counts.values()):
+            shown = (f"{key} {count:,}" for key, count in counts.items() if count)
+            yield f"{name}: {', '.join(shown)}"
+    if found.imports:
+        yield "imports:"
+
+
+def _news(held: "WaveImport") -> Iterator[str]:
+    """What of an import is new, and what the coordinator should look at."""
+    wave, counts = held.imported.wave, held.revision.responses
+    if counts["changed"] or counts["unchanged"]:
+        yield (
+            f"{counts['added']} new, {counts['changed']} changed, "
+            f"{counts['unchanged']} unchanged"
+        )
+    if counts["moved"]:
+        yield f"{counts['moved']} moved here from another wave"
+    if held.outside:
+        yield (
+            f"{held.outside} of them were sent while wave {wave} was not open "
+            f"({held.early} early, {held.late} late); is it the right wave?"
+        )
+    if held.not_enrolled:
+        yield f"{held.not_enrolled} responses of people who are not enrolled"
+    if held.revision.refused:
+        yield (
+            f"{held.revision.refused} responses not stored: given after a withdrawal "
+            f"from collection"
+        )
+
+
+def _understood(file: "Understood") -> Iterator[str]:
+    """What was understood of a file of answers, a line each."""
+    yield (
+        f"{file.origin}: {file.format}, {file.variant}; {file.encoding}; "
+        f"{file.rows} rows; times in {file.timezone}"
+    )
+    counted = [
+        f"{name} {number}{_coding(file.coding.get(name))}"
+        for name, number in file.items.items()
+    ]
+    yield f"  items: {', '.join(counted) or 'none'}"
+    excluded = [f"{reason} {number}" for reason, number in file.excluded.items()]
+    for what, names in (
+        ("left out", excluded),
+        ("dropped as personal data", file.dropped),
+        ("ignored", file.ignored),
+    ):
+        if names:
+            yield f"  {what}: {', '.join(names)}"
+
+
+def _coding(declared: str | None) -> str:
+    return f" (coded {declared})" if declared else ""

@@ -1,21 +1,32 @@
 """What lies in a study folder, brought into its warehouse."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from flows import panels
 from flows.workspace import Workspace
-from ingest import files, responses, roster
+from ingest import drafts, exports, files, responses, revisions, roster
 from ingest.files import Source
-from ingest.importers import survey
+from ingest.importers import mapping as mappings
+from ingest.importers.redcap import DICTIONARY
 from ingest.responses import Imported
+from ingest.revisions import Revision
+from models import windows
+from models.consent import QUESTION
 from models.errors import InputRejected, UsageError
 from models.events import Counts
+from models.settings import Settings
+from models.store import EVERYTHING
+from models.study import load
 
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
+ENDINGS = (".csv", ".tsv", ".xlsx", ".sav", ".zsav", ".dta", ".zip")
+"""Of survey exports; what they are, their first bytes say."""
 
 _WAVE = re.compile(r"wave[_ -]?(\d+)", re.IGNORECASE)
 
@@ -31,22 +42,44 @@ class WaveFile:
 
 
 @dataclass(frozen=True)
-class FolderImport:
-    """What a study folder held: events, survey exports, and files passed over."""
+class WaveImport:
+    """A survey export: what it held, and what of it is new, untimely or of strangers."""
 
+    imported: Imported
+    revision: Revision
+    early: int
+    late: int
+    not_enrolled: int
+    import_id: str
+    """Empty where nothing was stored."""
+
+    @property
+    def outside(self) -> int:
+        """Responses that were sent while the wave was not open."""
+        return self.early + self.late
+
+
+@dataclass(frozen=True)
+class FolderImport:
+    """What a study folder held: roster, events, exports, and files passed over."""
+
+    roster: roster.Revision | None
     counts: Counts
-    exports: tuple[Imported, ...]
+    exports: tuple[WaveImport, ...]
     passed_over: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
         """What a person should know of it, a line each."""
         counts = self.counts
+        if self.roster:
+            yield f"{ROSTER}: {said_of(self.roster)}"
         yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
-        for one in self.exports:
+        for held in self.exports:
+            one = held.imported
             apart = f", {len(one.set_apart)} set apart" if one.set_apart else ""
             yield f"{one.origin}: {one.responses} responses for wave {one.wave}{apart}"
         for name in self.passed_over:
-            yield f"{name}: passed over; its name is not *.ndjson or *wave<number>*.csv"
+            yield f"{name}: passed over; its name is not *.ndjson or *wave<number>* with the ending of an export"
 
 
 def import_folder(
@@ -57,21 +90,20 @@ def import_folder(
     Importing a folder again adds only what is new.
     """
     folder = workspace.folder.path
-    counts = Counts()
-    if (folder / ROSTER).exists():
-        counts += import_roster(workspace, folder / ROSTER)
-    if events:
-        counts += import_events(workspace, event_files(folder), progress)
+    path = folder / ROSTER
+    people = import_roster(workspace, path) if path.exists() else None
+    sources = event_files(folder) if events else []
+    counts = import_events(workspace, sources, progress)
     exports = tuple(
         import_responses(workspace, file.path, file.wave) for file in wave_files(folder)
     )
-    return FolderImport(counts, exports, tuple(passed_over(folder)))
+    return FolderImport(people, counts, exports, tuple(passed_over(folder)))
 
 
 def passed_over(folder: Path) -> Iterator[str]:
     """Files of events/ and responses/ whose names do not say what they are."""
     known = {file.path for file in wave_files(folder)}
-    known |= {folder / RESPONSES / name for name in (MAPPING, LINKS)}
+    known |= {folder / RESPONSES / name for name in (MAPPING, LINKS, DICTIONARY)}
     known |= set((folder / EVENTS).glob("*.ndjson*"))
     for name in (EVENTS, RESPONSES):
         for path in sorted((folder / name).glob("*")):
@@ -97,10 +129,30 @@ def import_events(
     return counts
 
 
-def import_roster(workspace: Workspace, path: Path) -> Counts:
-    """Import a roster file as study events."""
-    zone = workspace.folder.study.zone
-    return roster.ingest(path, workspace.roster_pipeline, workspace.pseudonyms, zone)
+def import_roster(workspace: Workspace, path: Path) -> roster.Revision:
+    """Import a roster file; only what is new or has changed is stored.
+
+    Raises `FileError` with the places of all that is wrong.
+    """
+    folder = workspace.folder
+    rules = roster.Rules(folder.catalogue, folder.study.zone, workspace.clock())
+    read = roster.read(path, rules)
+    revision = roster.plan(read, workspace.pseudonyms, workspace.store)
+    roster.store(revision, workspace.store)
+    return revision
+
+
+def said_of(people: roster.Revision) -> str:
+    """What a roster brought, in a line."""
+    known = people.people.values()
+    enrolled = sum(bool(one.enrolled) for one in known)
+    consents = sum(bool(one.consents) for one in known)
+    apart = sum(one.account != "participant" for one in known)
+    left = f", {apart} accounts of testers or staff" if apart else ""
+    return (
+        f"{len(known)} people: {people.added} new, {people.changed} changed, "
+        f"{people.unchanged} unchanged; {enrolled} enrolled, {consents} agreed{left}"
+    )
 
 
 def import_responses(
@@ -111,7 +163,7 @@ def import_responses(
     links: Path | None = None,
     strict: bool = False,
     dry_run: bool = False,
-) -> Imported:
+) -> WaveImport:
     """Import a survey export; mapping.yaml and links.csv beside it are found.
 
     Raises `UsageError` for a wave the study does not have, `InputRejected` under
@@ -123,10 +175,10 @@ def import_responses(
         raise UsageError(
             f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
         )
-    known = responses.known(
-        workspace.folder.instruments, workspace.pseudonyms, study.zone
-    )
-    mapped = survey.read_mapping(mapping or _beside(path, MAPPING))
+    instruments = workspace.folder.instruments
+    mapped = mappings.read(mapping or _beside(path, MAPPING), [*instruments, QUESTION])
+    asked = [*instruments, QUESTION] if mapped.consent else instruments
+    known = responses.known(asked, workspace.pseudonyms, study.zone)
     link_file = links or _beside(path, LINKS)
     linked = responses.read_links(link_file) if link_file else None
     imported = responses.read(path, wave, known, mapped, linked)
@@ -134,24 +186,51 @@ def import_responses(
         raise InputRejected(
             f"{path}: {len(imported.set_apart)} cells or rows would be set apart"
         )
-    if not dry_run:
-        responses.store(imported, workspace.store)
-    return imported
+    revision = revisions.plan(imported, workspace.store, study.zone)
+    stored = "" if dry_run else revisions.store(imported, revision, workspace.store)
+    return _judged(workspace, imported, revision, stored)
 
 
-def outside_wave(workspace: Workspace, imported: Imported) -> int:
-    """How many responses of an import were sent while their wave was not open."""
+def retract(workspace: Workspace, import_id: str) -> int:
+    """Take an import back; returns how many answers it had brought.
+
+    Raises `UsageError` for an import that the warehouse does not know.
+    """
+    [known] = workspace.store.query("import_answers", import_id=import_id).to_pylist()
+    if not known["imports"]:
+        raise UsageError(f"no import {import_id}; 'panelstream status' lists them")
+    workspace.store.retract_import(import_id)
+    return int(known["answers"])
+
+
+def _judged(
+    workspace: Workspace, imported: Imported, revision: Revision, stored: str
+) -> WaveImport:
+    """Set an import against the roster and the wave's days."""
     study = workspace.folder.study
-    wave = next(one for one in study.waves if one.wave == imported.wave)
-    return imported.outside(wave, study.zone)
+    people = panels.read_people(workspace.store, study, EVERYTHING).enrolled
+    sent = imported.sent()
+    timing = windows.timing(study, people, sent)
+    known = sent["participant_id"].isin(people["participant_id"])
+    strangers = 0 if study.enrolment == "activity" else int((~known).sum())
+    early, late = (int((timing == one).sum()) for one in ("early", "late"))
+    return WaveImport(imported, revision, early, late, strangers, stored)
+
+
+def draft_mapping(path: Path, study: Path | None) -> str:
+    """A mapping file for an export, for a person to complete; stores nothing."""
+    loaded = load(Settings.from_environ(os.environ, study).study)
+    return drafts.draft(path, exports.items_of(loaded.instruments))
 
 
 def wave_files(folder: Path) -> list[WaveFile]:
-    """The survey exports of a study folder: responses/*wave<N>*.csv, by wave."""
+    """The survey exports of a study folder: responses/*wave<N>*.csv and so on, by wave."""
+    if not (folder / RESPONSES).is_dir():
+        return []
     found = [
         WaveFile(path, int(match[1]))
-        for path in sorted((folder / RESPONSES).glob("*.csv"))
-        if (match := _WAVE.search(path.stem))
+        for path in sorted((folder / RESPONSES).iterdir())
+        if path.suffix.lower() in ENDINGS and (match := _WAVE.search(path.stem))
     ]
     return sorted(found, key=lambda file: file.wave)
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flows import imports
-from ingest.importers import survey
+from ingest.importers import mapping as mappings
 from ingest.pseudonymise import read_keys, write_key
+from models.consent import QUESTION
 from models.settings import Settings
 from models.study import FILE, load
 from models.templates import study_text
@@ -49,7 +50,7 @@ def check(study: Path | None) -> Iterator[str]:
         yield f"instrument {one.instrument}: {', '.join(one.score_columns) or 'no scores'}"
     mapping = settings.study / imports.RESPONSES / imports.MAPPING
     if mapping.exists():
-        yield f"mapping: {len(survey.read_mapping(mapping).columns)} headers"
+        yield f"mapping: {len(mappings.read(mapping, [*loaded.instruments, QUESTION]).columns)} headers"
     read_keys(settings.pseudonym_key_file)
     yield "pseudonym key: readable by you alone"
 

@@ -1,23 +1,30 @@
 """From the warehouse to panels: settle, plan the windows, count, join."""
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from time import sleep
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from analysis import answers, panel
 from analysis.panel import Use
+from flows import derived, projections
+from flows.counting import count_use
+from flows.measures import Windows
+from flows.projections import Basis, Chunk
+from flows.source import code_hash
 from flows.workspace import Workspace
-from models import coverage, windows
-from models.store import Store
+from models import consent, coverage, windows
+from models.consent import Consents, Statements
+from models.coverage import Coverage
+from models.errors import UsageError
+from models.store import SETTLING, Store
 from models.study import Study, Window
 
-_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(2149, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -28,41 +35,170 @@ class Panels:
     by_window: Mapping[Window, pd.DataFrame]
 
 
-def build(workspace: Workspace, as_of: datetime | None = None) -> Panels:
-    """Build every panel of the study; `as_of` defaults to the newest instant settled."""
-    workspace.store.settle()
-    at = as_of or workspace.store.newest()
+@dataclass(frozen=True)
+class People:
+    """Who takes part.
+
+    `enrolled`: participant_id, round, enrolled_on (study-local day).
+    """
+
+    enrolled: pd.DataFrame
+    consents: Consents
+
+
+class Snapshot:
+    """What the warehouse knew at one instant, and what is derived from it.
+
+    Each part is read or derived once, when it is asked for.
+    """
+
+    def __init__(self, workspace: Workspace, as_of: datetime) -> None:
+        self._workspace, self._panels = workspace, dict[Window, pd.DataFrame]()
+        self.as_of = as_of
+
+    @property
+    def basis(self) -> Basis:
+        """What everything of this snapshot is derived from."""
+        return Basis(self._workspace.folder.version, code_hash(), self.as_of)
+
+    @cached_property
+    def people(self) -> People:
+        """Who takes part, as `read_people` returns it."""
+        workspace = self._workspace
+        return read_people(workspace.store, workspace.folder.study, self.as_of)
+
+    @cached_property
+    def answered(self) -> pd.DataFrame:
+        """The answers that may count, as `read_answers` returns them."""
+        return read_answers(self._workspace, self.people, self.as_of)
+
+    @cached_property
+    def coverage(self) -> Mapping[str, Coverage]:
+        """For which times the log of each function is whole."""
+        beats = read_heartbeats(self._workspace.store, self.as_of)
+        return coverage.cover(self._workspace.folder.study, beats)
+
+    @cached_property
+    def planned(self) -> Mapping[Window, pd.DataFrame]:
+        """The rows of each window of the study, as `models.windows.plan` returns them."""
+        study = self._workspace.folder.study
+        enrolled, consents = self.people.enrolled, self.people.consents
+        responses = self.answered[["participant_id", "wave", "responded_at"]]
+        return {
+            window: windows.plan(study, window, enrolled, consents, responses)
+            for window in study.windows
+        }
+
+    def panel(self, window: Window) -> pd.DataFrame:
+        """One row per participant and wave, use counted over `window`."""
+        if window not in self._panels:
+            self._panels[window] = self._build(window)
+        return self._panels[window]
+
+    def chunks(self, projection: str) -> list[Chunk]:
+        """What a projection is derived from here, chunk by chunk."""
+        study = self._workspace.folder.study
+        derive: Mapping[str, Callable[[], Iterator[Chunk]]] = {
+            projections.WINDOWS: lambda: derived.window_chunks(self.planned),
+            projections.COVERAGE: lambda: derived.coverage_chunks(self.coverage),
+            projections.FACTS: lambda: derived.fact_chunks(
+                study, self.planned, self.coverage, self.panel
+            ),
+        }
+        return list(derive[projection]())
+
+    def _build(self, window: Window) -> pd.DataFrame:
+        folder, store = self._workspace.folder, self._workspace.store
+        written = projections.ensure(
+            store,
+            projections.WINDOWS,
+            self.basis,
+            self.chunks(projections.WINDOWS),
+        )
+        name, rows = derived.panel_name(written, window), self.planned[window]
+        return panel.build(
+            folder,
+            rows,
+            self._use(name, rows),
+            self.coverage,
+            self.answered,
+            self.as_of,
+        )
+
+    def _use(self, name: str, rows: pd.DataFrame) -> Use:
+        """Use in the windows that are called `name`: counted, less what was taken back."""
+        folder, store = self._workspace.folder, self._workspace.store
+        counted = count_use(store, folder.study, name, rows, self.as_of)
+        asked = Windows(store, folder, name, rows, self.as_of)
+        return replace(asked.standing(counted), further=asked.further())
+
+
+def build(
+    workspace: Workspace,
+    as_of: datetime | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Panels:
+    """Build every panel of the study, and keep what readers are given of it.
+
+    `as_of` defaults to the newest instant settled; `say` is told what is waited for.
+    Raises `UsageError` for one that is not settled yet.
+    """
+    store = workspace.store
+    snapshot = Snapshot(workspace, settled(store, as_of, say))
     by_window = {
-        window: build_one(workspace, window, at)
-        for window in workspace.folder.study.windows
+        window: snapshot.panel(window) for window in workspace.folder.study.windows
     }
-    return Panels(at, by_window)
+    for name in (projections.COVERAGE, projections.FACTS):
+        projections.keep(store, name, snapshot.basis, snapshot.chunks(name))
+    projections.tidy(store)
+    return Panels(snapshot.as_of, by_window)
 
 
 def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave, use counted over `window`, as of `as_of`."""
-    folder, store = workspace.folder, workspace.store
-    people = read_people(store, folder.study, as_of)
-    answered = read_answers(workspace, people, as_of)
-    rows = windows.plan(
-        folder.study,
-        window,
-        people,
-        answered[["participant_id", "wave", "responded_at"]],
-    )
-    name = _panel_name(folder.version, window, as_of)
-    return panel.build(
-        folder,
-        rows,
-        count_use(store, folder.study, name, rows, as_of),
-        coverage.cover(folder.study, read_heartbeats(store, as_of)),
-        answered,
-    )
+    return Snapshot(workspace, as_of).panel(window)
 
 
-def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
-    """participant_id, round, enrolled_on, consented_on, withdrawn_on (NaT: never)."""
+def settled(
+    store: Store, as_of: datetime | None, say: Callable[[str], None]
+) -> datetime:
+    """Settle the log; `as_of`, or the newest instant that is present and settled.
+
+    Where others write, what is newer than `SETTLING` is waited for.
+    """
+    if as_of is not None:
+        return _checked(as_of, store.settle())
+    newest = store.newest()
+    left = (newest + SETTLING - store.now()) if store.shared else timedelta(0)
+    if left > timedelta(0):
+        seconds = min(left, SETTLING).total_seconds()
+        say(f"waiting {seconds:.0f} s, until no insert can precede the newest one")
+        sleep(seconds)
+    at = store.newest(store.settle())
+    if at < newest:
+        say(
+            f"as of {at.isoformat()}: what was recorded later is left out, as an insert "
+            f"that was begun before it has not ended"
+        )
+    return at
+
+
+def _checked(as_of: datetime, settled_at: datetime) -> datetime:
+    if as_of > settled_at:
+        raise UsageError(
+            f"--as-of {as_of.isoformat()} is not settled yet; the latest that is: "
+            f"{settled_at.isoformat()}"
+        )
+    return as_of
+
+
+def read_people(store: Store, study: Study, as_of: datetime) -> People:
+    """Who is enrolled and has agreed; accounts of testers and staff left out."""
+    said = read_statements(store, as_of)
     rounds, starts, ends = zip(*windows.round_bounds(study), strict=True)
+    spans = [
+        (who, *span) for who in said for span in consent.gone(said[who], study.zone)
+    ]
     enrolled = store.query(
         "enrolments",
         as_of=as_of,
@@ -71,28 +207,35 @@ def read_people(store: Store, study: Study, as_of: datetime) -> pd.DataFrame:
         rounds=list(rounds),
         round_starts=list(starts),
         round_ends=list(ends),
+        gone=[who for who, _, _ in spans],
+        gone_from=[_micros(start) for _, start, _ in spans],
+        gone_until=[_micros(end or _LAST) for _, _, end in spans],
     ).to_pandas()
-    required = [] if study.consent == "external" else list(study.consent.required)
-    consents = store.query(
-        "consents", as_of=as_of, zone=study.timezone, scopes=required
-    )
-    people: pd.DataFrame = enrolled.merge(
-        consents.to_pandas(), on="participant", how="left"
-    )
-    people = people.rename(columns={"participant": "participant_id"})
-    for column in ("enrolled_on", "consented_on", "withdrawn_on"):
-        people[column] = _days(people[column])
-    return people
+    left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
+    enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
+    enrolled["enrolled_on"] = pd.to_datetime(enrolled["enrolled_on"])
+    consents = consent.of(study, enrolled["participant_id"].unique(), said)
+    return People(enrolled.reset_index(drop=True), consents)
 
 
-def read_answers(
-    workspace: Workspace, people: pd.DataFrame, as_of: datetime
-) -> pd.DataFrame:
+def read_statements(store: Store, as_of: datetime) -> Statements:
+    """What people said about consent, as known at an instant."""
+    return consent.by_participant(store.query("consents", as_of=as_of).to_pylist())
+
+
+def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave that was answered, of answers that may count."""
-    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
-    raw = raw.rename(columns={"participant": "participant_id"})
-    raw = windows.permitted(workspace.folder.study, people, raw)
+    raw = read_raw(workspace, people, as_of)
     return answers.one_a_wave(raw, workspace.folder.instruments)
+
+
+def read_raw(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
+    """Raw answers to the study's instruments that may count, as known at an instant."""
+    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
+    raw = raw[
+        raw["instrument"].isin([one.instrument for one in workspace.folder.instruments])
+    ]
+    return windows.permitted(workspace.folder.study, people.consents, raw)
 
 
 def read_heartbeats(
@@ -103,82 +246,5 @@ def read_heartbeats(
     return [(row["covered"], row["start"], row["end"]) for row in rows]
 
 
-def count_use(
-    store: Store, study: Study, name: str, rows: pd.DataFrame, as_of: datetime
-) -> Use:
-    """Events and active days of each function in each row's observable window."""
-    functions, width = list(study.exposure.functions), len(study.exposure.functions)
-    planned = rows.dropna(subset=["seen_from", "seen_until"])
-    empty = np.full((len(rows), width), np.nan)
-    if planned.empty:
-        return Use(empty, empty)
-    store.replace_windows(_windows_table(name, planned))
-    first, last = planned["seen_from"].min().date(), planned["seen_until"].max().date()
-    days = (last - first).days + 2
-    lost = [
-        (name, _micros(outage.start), _micros(outage.end))
-        for outage in study.outages
-        if outage.handling == "prorate"
-        for name in outage.functions
-    ]
-    counted = store.query(
-        "exposures",
-        lost=[name for name, _, _ in lost],
-        lost_from=[start for _, start, _ in lost],
-        lost_to=[end for _, _, end in lost],
-        panel=name,
-        as_of=as_of,
-        zone=study.timezone,
-        functions=functions,
-        offsets=[index * days for index in range(width)],
-        days=days,
-        bins=width * days,
-        first_on=first - _DAY,
-    )
-    return Use(
-        _aligned(counted, "event_counts", rows, width),
-        _aligned(counted, "active_days", rows, width),
-    )
-
-
 def _micros(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
-def _aligned(
-    counted: pa.Table, column: str, rows: pd.DataFrame, width: int
-) -> np.ndarray:
-    """The query's arrays in the order of `rows`; NaN where a row has no window."""
-    found = pd.MultiIndex.from_arrays(
-        [counted["participant"].to_pandas(), counted["wave"].to_pandas()]
-    )
-    wanted = pd.MultiIndex.from_frame(rows[["participant_id", "wave"]])
-    values = np.asarray(counted[column].combine_chunks().flatten(), float).reshape(
-        -1, width
-    )
-    place = found.get_indexer(wanted)
-    return np.where((place >= 0)[:, None], values[place], np.nan)
-
-
-def _windows_table(name: str, rows: pd.DataFrame) -> pa.Table:
-    participants = [bytes.fromhex(one) for one in rows["participant_id"]]
-    return pa.table(
-        {
-            "panel": pa.repeat(name, len(rows)),
-            "participant_id": pa.array(participants, pa.binary(16)),
-            "wave": pa.array(rows["wave"], pa.uint16()),
-            "start_on": pa.array(rows["seen_from"].dt.date, pa.date32()),
-            "end_on": pa.array(rows["seen_until"].dt.date, pa.date32()),
-        }
-    )
-
-
-def _panel_name(version: str, window: Window, as_of: datetime) -> str:
-    text = f"{version} {window.name} {as_of.isoformat()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _days(texts: pd.Series) -> pd.Series:
-    """Days as `datetime64`; the engine writes 1970-01-01 where there is none."""
-    days = pd.to_datetime(texts, format="%Y-%m-%d")
-    return days.mask(days == pd.Timestamp(date(1970, 1, 1)))

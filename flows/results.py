@@ -5,25 +5,25 @@ import json
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from analysis import codebook, estimates, judgement, report
+from analysis import codebook, estimates, judgement, reliability, report
 from analysis.estimates import Results
 from analysis.specifications import expand
-from flows.panels import Panels
+from flows import formats
+from flows.panels import Panels, read_answers, read_people
+from flows.source import code_hash
 from flows.workspace import Workspace
 from models.errors import FileError
-from models.study import StudyFolder
+from models.study import Study, StudyFolder, Window
 
 PRIVATE, PUBLIC = "private", "public"
-CODE = Path(__file__).parent.parent
 PINNED = (
     "clickhouse-connect",
     "chdb",
@@ -31,11 +31,9 @@ PINNED = (
     "numpy",
     "pandas",
     "pyarrow",
+    "pyreadstat",
     "statsmodels",
 )
-
-_PACKAGES = ("models", "ingest", "analysis", "flows")
-_SUFFIXES = {".py", ".sql", ".yaml", ".j2", ".css"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Analysis:
     folder: StudyFolder
     panels: Panels
     results: Results
+    reliability: pd.DataFrame
     manifest: dict[str, Any]
 
     @property
@@ -69,7 +68,22 @@ def analyse(
     )
     judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
-    return Analysis(folder, panels, judged, describe(folder, panels, counts))
+    return Analysis(
+        folder,
+        panels,
+        judged,
+        measure(workspace, panels),
+        describe(folder, panels, counts),
+    )
+
+
+def measure(workspace: Workspace, panels: Panels) -> pd.DataFrame:
+    """The reliability of the scores, from the answers that the panel counts."""
+    folder, at = workspace.folder, panels.as_of
+    people = read_people(workspace.store, folder.study, at)
+    answers = read_answers(workspace, people, at)
+    panel = panels.by_window[folder.study.exposure.window]
+    return reliability.measure(folder.instruments, panel, answers)
 
 
 def describe(
@@ -82,7 +96,7 @@ def describe(
         "study_version": folder.version,
         "plan_hash": _hash(folder.study.plan.model_dump_json().encode()),
         "data_hash": {
-            window.name: _hash(_parquet(panel))
+            window.name: _hash(_parquet(folder, panel, panels.as_of))
             for window, panel in panels.by_window.items()
         },
         "code_hash": code_hash(),
@@ -101,17 +115,16 @@ def write(analysis: Analysis, out: Path) -> Path:
 
     The same analysis writes the same bytes.
     """
-    private, own = out / PRIVATE, analysis.folder.study.exposure.window
+    private, panels = out / PRIVATE, analysis.panels
     private.mkdir(parents=True, exist_ok=True)
     _remove(private.glob("panel*.parquet"))
-    for window, panel in analysis.panels.by_window.items():
-        name = "panel" if window == own else f"panel_{window.name}"
-        (private / f"{name}.parquet").write_bytes(_parquet(panel))
+    for window, panel in panels.by_window.items():
+        path = private / _panel_file(analysis.folder.study, window)
+        path.write_bytes(_parquet(analysis.folder, panel, panels.as_of))
     _write_csv(analysis.results.estimates, private / "estimates.csv")
     _write_csv(analysis.results.tests, private / "tests.csv")
-    _write_csv(
-        codebook.describe(analysis.folder, analysis.panel), private / "codebook.csv"
-    )
+    _write_csv(analysis.reliability, private / "reliability.csv")
+    write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
     text = json.dumps(analysis.manifest, indent=2, sort_keys=True) + "\n"
     (private / "manifest.json").write_text(text, encoding="utf-8")
     return write_report(analysis.folder, out)
@@ -129,9 +142,13 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         raise FileError(out, "", "made with another study file; analyse again")
     made = report.render(
         folder,
-        pd.read_parquet(private / "panel.parquet"),
+        {
+            window: pd.read_parquet(private / _panel_file(folder.study, window))
+            for window in folder.study.windows
+        },
         pd.read_csv(private / "estimates.csv", keep_default_na=False, na_values=[""]),
         pd.read_csv(private / "tests.csv"),
+        pd.read_csv(private / "reliability.csv"),
         manifest,
     )
     tables = public / "tables"
@@ -144,39 +161,25 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     return path
 
 
+def _panel_file(study: Study, window: Window) -> str:
+    own = window == study.exposure.window
+    return "panel.parquet" if own else f"panel_{window.name}.parquet"
+
+
 def _remove(stale: Iterable[Path]) -> None:
     """What an earlier plan left would pass for part of these results."""
     for path in stale:
         path.unlink()
 
 
-def code_hash() -> str:
-    """One hash over the source of the packages, so that a changed line shows."""
-    files = sorted(
-        file
-        for package in _PACKAGES
-        for file in (CODE / package).rglob("*")
-        if file.suffix in _SUFFIXES
-    )
-    each = [f"{f.relative_to(CODE).as_posix()} {_hash(f.read_bytes())}" for f in files]
-    return _hash("\n".join(each).encode())
-
-
-def write_panel(panel: pd.DataFrame, path: Path) -> None:
-    """Write a panel by the ending of its name: .parquet or .csv."""
+def write_codebook(folder: StudyFolder, panel: pd.DataFrame, path: Path) -> None:
+    """Write what every column of the panel means, as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".csv":
-        _write_csv(panel, path)
-    else:
-        path.write_bytes(_parquet(panel))
+    _write_csv(codebook.describe(folder, panel), path)
 
 
-def _parquet(panel: pd.DataFrame) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.Table.from_pandas(panel, preserve_index=False), sink, compression="zstd"
-    )
-    return bytes(sink.getvalue())
+def _parquet(folder: StudyFolder, panel: pd.DataFrame, as_of: datetime) -> bytes:
+    return formats.parquet(formats.describe(folder, panel, as_of))
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:

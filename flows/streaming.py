@@ -59,9 +59,14 @@ def work(path: Path | None, limit: bool) -> None:
             # Taking the path ourselves would lock out the process that is to serve it.
             raise Unreachable("no process serves the warehouse just now")
         opened = store.connect(
-            address, utc_now, writing=True, setting=settings.warehouse_setting
+            address,
+            utc_now,
+            writing=True,
+            setting=settings.warehouse_setting,
+            cluster=settings.cluster,
         )
-        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now)
+        zone = folder.study.zone
+        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now, zone)
 
     worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
 

@@ -48,7 +48,7 @@ def import_folder(workspace: Workspace) -> None:
 @step("panel")
 def build_panels(workspace: Workspace) -> Panels:
     """The panel of each window."""
-    return panels.build(workspace)
+    return panels.build(workspace, say=get_run_logger().info)
 
 
 @step("analyse")

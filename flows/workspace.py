@@ -1,15 +1,14 @@
 """The one place that wires: a study folder with its key and its warehouse, open."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.pipeline import Pipeline
 from ingest.pseudonymise import Pseudonyms, read_keys
-from models import endpoint, store, study
-from models.catalogue import OWN_SOURCES
+from models import endpoint, store, study, views
 from models.settings import Settings
 from models.store import Clock, Store, utc_now
 from models.study import StudyFolder
@@ -17,12 +16,13 @@ from models.study import StudyFolder
 
 @dataclass(frozen=True)
 class Workspace:
-    """What commands and flows work on."""
+    """What commands and flows work on; `migrated` is what opening it applied."""
 
     folder: StudyFolder
     store: Store
     key_file: Path
     clock: Clock
+    migrated: Sequence[str] = ()
 
     @property
     def pseudonyms(self) -> Pseudonyms:
@@ -32,13 +32,10 @@ class Workspace:
     @property
     def pipeline(self) -> Pipeline:
         """The path of the platform's events into this warehouse."""
-        return Pipeline(self.folder.catalogue, self.pseudonyms, self.store, self.clock)
-
-    @property
-    def roster_pipeline(self) -> Pipeline:
-        """The same for what a roster says; no file of events may speak for it."""
-        own = self.folder.catalogue.model_copy(update={"sources": OWN_SOURCES})
-        return Pipeline(own, self.pseudonyms, self.store, self.clock)
+        folder = self.folder
+        return Pipeline(
+            folder.catalogue, self.pseudonyms, self.store, self.clock, folder.study.zone
+        )
 
 
 @contextmanager
@@ -53,9 +50,15 @@ def open_workspace(
     settings = Settings.from_environ(os.environ, path)
     folder = study.load(settings.study)
     address = endpoint.address(settings.study, settings.warehouse)
-    warehouse = store.connect(address, clock, setting=settings.warehouse_setting)
+    warehouse = store.connect(
+        address, clock, setting=settings.warehouse_setting, cluster=settings.cluster
+    )
     try:
-        warehouse.migrate()
-        yield Workspace(folder, warehouse, settings.pseudonym_key_file, clock)
+        migrated = warehouse.migrate()
+        warehouse.create_views(
+            views.statements(folder.catalogue, folder.study.timezone)
+        )
+        key_file = settings.pseudonym_key_file
+        yield Workspace(folder, warehouse, key_file, clock, migrated)
     finally:
         warehouse.close()

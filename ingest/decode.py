@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from models.catalogue import Catalogue, EventType
+from models.catalogue import RESPONSE, Catalogue, EventType
 from models.events import Event, Position, Reason, Rejection
 from models.instants import parse_instant
 
@@ -89,8 +89,17 @@ class Decoder:
             schema_version=_version(attributes, rule),
             occurred_at=self._occurred_at(attributes),
             sent_at=_instant(attributes, "senttime"),
-            data=_data(attributes, rule),
+            data=canonical(self._data(attributes, rule)),
         )
+
+    def _data(self, attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
+        data = _data(attributes, rule)
+        if attributes["type"] == RESPONSE:
+            try:
+                data["answers"] = self.catalogue.questionnaires.coded(data)
+            except ValueError as wrong:
+                raise _Invalid("invalid_data", f"data.{wrong}") from None
+        return data
 
     def _occurred_at(self, attributes: Mapping[str, Any]) -> datetime:
         occurred_at = _instant(attributes, "time")
@@ -161,7 +170,7 @@ def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
     return instant
 
 
-def _data(attributes: Mapping[str, Any], rule: EventType) -> str:
+def _data(attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
     content = attributes.get("datacontenttype", "application/json")
     if not isinstance(content, str) or not _JSON_CONTENT.fullmatch(content):
         raise _Invalid("not_cloudevent", "datacontenttype")
@@ -177,4 +186,4 @@ def _data(attributes: Mapping[str, Any], rule: EventType) -> str:
                 raise _Invalid("invalid_data", f"data.{name}")
         elif field.required:
             raise _Invalid("invalid_data", f"data.{name}")
-    return canonical(data)
+    return data

@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,9 @@ import pyarrow.compute as pc
 from ingest.columns import ColumnDecoder, Lines
 from ingest.decode import Decoder
 from ingest.pseudonymise import Pseudonyms
-from models.catalogue import Catalogue
+from models import consent
+from models.catalogue import TAKING_PART, Catalogue
+from models.consent import Gone
 from models.events import (
     DECODED,
     NOBODY,
@@ -28,11 +31,12 @@ from models.events import (
     Position,
     Rejection,
 )
-from models.store import Batch, NotStorable, Store
+from models.store import EVERYTHING, Batch, NotStorable, Store
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
+UTC_ZONE = ZoneInfo("UTC")
 _PREPARERS = 2
 _WORD = 63
 
@@ -94,14 +98,15 @@ class Pipeline:
         pseudonyms: Pseudonyms,
         store: Store,
         clock: Callable[[], datetime],
+        zone: ZoneInfo = UTC_ZONE,
     ) -> None:
         self._catalogue, self._pseudonyms = catalogue, pseudonyms
-        self._store, self._clock = store, clock
-        self._withdrawn = _withdrawals(store)
+        self._store, self._clock, self._zone = store, clock, zone
+        self.refresh()
 
     def refresh(self) -> None:
-        """Learn who withdrew since, from whatever source."""
-        self._withdrawn = _withdrawals(self._store)
+        """Learn who withdrew since, or came back, from whatever source."""
+        self._gone = gone(self._store, self._zone)
 
     def held(self) -> Mapping[str, int]:
         """What the warehouse holds now, in events: `arrival_counts`."""
@@ -131,7 +136,7 @@ class Pipeline:
         received_at = self._clock()
         decoded = decode(raw, self._catalogue, received_at)
         known = pseudonymise(decoded.events, self._pseudonyms, received_at)
-        taken = _without_refused(known, self._withdrawn)
+        taken = _without_refused(known, self._gone)
         refused = known.num_rows - taken.num_rows
         rejections = [*raw.rejections, *decoded.rejections]
         return Prepared(raw, _batch(raw, sort(taken), rejections, refused))
@@ -305,19 +310,26 @@ def _table(events: list[Event]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=DECODED)
 
 
-def _withdrawals(store: Store) -> Mapping[bytes, datetime]:
-    rows = store.query("withdrawals").to_pylist()
-    return {row["participant_id"]: row["withdrawn_at"] for row in rows}
+def gone(store: Store, zone: ZoneInfo) -> Mapping[bytes, Gone]:
+    """When nothing of somebody is taken, of all who ever withdrew from collection."""
+    rows = store.query("consents", as_of=EVERYTHING).to_pylist()
+    said = consent.by_participant(rows)
+    spans = {bytes.fromhex(who): consent.gone(said[who], zone) for who in said}
+    return {who: one for who, one in spans.items() if one}
 
 
-def _without_refused(events: pa.Table, withdrawn: Mapping[bytes, datetime]) -> pa.Table:
-    """Take nothing that somebody did after withdrawing from collection."""
-    people = pa.array(list(withdrawn), PSEUDONYMOUS.field("participant_id").type)
+def _without_refused(events: pa.Table, gone: Mapping[bytes, Gone]) -> pa.Table:
+    """Take nothing that somebody did between withdrawing and agreeing again.
+
+    What says who takes part is always taken, or nobody could come back.
+    """
+    people = pa.array(list(gone), PSEUDONYMOUS.field("participant_id").type)
     suspects = np.flatnonzero(pc.is_in(events["participant_id"], people))
     refused = [
         row
         for row, event in zip(suspects, events.take(suspects).to_pylist(), strict=True)
-        if event["occurred_at"] > withdrawn[event["participant_id"]]
+        if event["event_type"] not in TAKING_PART
+        and consent.is_gone(gone[event["participant_id"]], event["occurred_at"])
     ]
     return (
         events.take(np.delete(np.arange(events.num_rows), refused))

@@ -8,48 +8,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pyarrow as pa
 
-from ingest.importers import google_forms, plain, survey
-from ingest.importers.survey import Export, SurveyMapping, SurveyRow
-from ingest.pseudonymise import Pseudonyms
+from ingest import exports
+from ingest.exports import Items
+from ingest.importers import tables
+from ingest.importers.mapping import SurveyMapping
+from ingest.importers.survey import SetApart, SurveyRow, Understood
+from ingest.pseudonymise import SEPARATOR, Pseudonyms
+from models.consent import QUESTION, answered
 from models.errors import FileError
 from models.instruments import Instrument
-from models.store import Store
-from models.study import Wave
 
-FORMATS: dict[survey.Format, ModuleType] = {
-    "google_forms": google_forms,
-    "plain": plain,
-}
-"""In the order in which they are tried on a file."""
-
-Answer = tuple[bytes, int, datetime, str, str, str, str]
+Answer = tuple[bytes, str, int, datetime, str, str, str, bool | None, str]
 """One row of `ANSWERS`."""
 
 ANSWERS = pa.schema(
     {
         "participant_id": pa.binary(16),
+        "response": pa.string(),
         "wave": pa.uint16(),
         "responded_at": pa.timestamp("us", "UTC"),
         "instrument": pa.string(),
         "item": pa.string(),
         "answer": pa.string(),
+        "finished": pa.bool_(),
         "origin": pa.string(),
     }
 )
-
-
-@dataclass(frozen=True)
-class SetApart:
-    """A row or a cell that is not stored, by place and never by value."""
-
-    row: int
-    column: str
-    problem: str
 
 
 @dataclass(frozen=True)
@@ -62,25 +51,22 @@ class Imported:
     responses: int
     answers: pa.Table
     set_apart: tuple[SetApart, ...]
+    understood: Understood
 
-    def outside(self, wave: Wave, zone: ZoneInfo) -> int:
-        """How many responses were sent on days on which the wave was not open."""
-        if wave.opens_on is None or wave.closes_on is None:
-            return 0
-        sent = {
-            (row["participant_id"], row["responded_at"].astimezone(zone).date())
-            for row in self.answers.select(
-                ["participant_id", "responded_at"]
-            ).to_pylist()
-        }
-        return sum(not wave.opens_on <= day <= wave.closes_on for _, day in sent)
+    def sent(self) -> pd.DataFrame:
+        """participant_id, wave and responded_at of each response."""
+        names = ["participant_id", "wave", "responded_at"]
+        rows: pd.DataFrame = self.answers.select([*names, "response"]).to_pandas()
+        rows = rows.drop_duplicates(["participant_id", "response", "responded_at"])
+        rows["participant_id"] = [one.hex() for one in rows["participant_id"]]
+        return rows[names].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
 class Known:
     """What the study knows: its items by column code, and who its people are."""
 
-    items: Mapping[str, tuple[Instrument, str]]
+    items: Items
     pseudonyms: Pseudonyms
     zone: ZoneInfo
 
@@ -88,13 +74,8 @@ class Known:
 def known(
     instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneInfo
 ) -> Known:
-    """Items by their code, delivered scales by their score's name."""
-    items = {item.code: (one, item.code) for one in instruments for item in one.items}
-    for one in instruments:
-        for scale in one.scales:
-            if scale.delivered:
-                items[f"{one.instrument}_{scale.code}"] = (one, scale.code)
-    return Known(items, pseudonyms, zone)
+    """What a study knows, of its instruments and its key."""
+    return Known(exports.items_of(instruments), pseudonyms, zone)
 
 
 def read(
@@ -109,62 +90,61 @@ def read(
     `links` maps survey ids to platform ids; without it people are known by their
     platform id. Raises `FileError` with place and remedy.
     """
-    export = survey.read_csv(path)
-    form = mapping.format or _detect(export)
-    zone = ZoneInfo(mapping.timezone) if mapping.timezone else study.zone
-    rows = list(FORMATS[form].rows(export, mapping, list(study.items), zone))
+    held = exports.read(path, wave, study.items, mapping, study.zone, links is not None)
+    kept, again = _one_a_response(held.rows, study)
     checked = [
         one
-        for row in _first_of_a_time(rows)
-        for one in _check(row, wave, path.name, study, links)
+        for row in kept
+        for one in _check(row, wave, path.name, study, mapping, links)
     ]
-    checked += _later_of_a_time(rows)
     answers = [one for one in checked if isinstance(one, tuple)]
-    set_apart = tuple(one for one in checked if isinstance(one, SetApart))
-    responses = len({(one[0], one[2]) for one in answers})
-    return Imported(path.name, form, wave, responses, _table(answers), set_apart)
-
-
-def store(imported: Imported, warehouse: Store) -> None:
-    """Store an import; storing it again changes nothing a reader sees."""
-    if imported.answers.num_rows:
-        warehouse.append_responses(imported.answers)
+    wrong = [one for one in checked if isinstance(one, SetApart)]
+    set_apart = sorted([*held.set_apart, *wrong, *again], key=lambda one: one.row)
+    responses = len({(one[0], one[1] or one[3]) for one in answers})
+    form = held.understood.format
+    table = _table(answers)
+    return Imported(
+        path.name, form, wave, responses, table, tuple(set_apart), held.understood
+    )
 
 
 def read_links(path: Path) -> dict[str, str]:
     """Read a link file (`survey_id,platform_id`); it is never stored."""
-    export = survey.read_csv(path)
-    survey_id = survey.column_of(export, "survey_id", "the link")
-    platform_id = survey.column_of(export, "platform_id", "the link")
+    export = tables.read(path)
+    survey_id = tables.column_of(export, "survey_id", "the link")
+    platform_id = tables.column_of(export, "platform_id", "the link")
     links: dict[str, str] = {}
-    for number, record in enumerate(export.records, start=2):
-        if any(record):
-            known, platform = record[survey_id].strip(), record[platform_id].strip()
-            if links.setdefault(known, platform) != platform:
-                problem = "this survey id is linked to two people"
-                raise FileError(path, f"row {number}", problem)
+    for number, record in export.rows():
+        known, platform = record[survey_id].strip(), record[platform_id].strip()
+        if links.setdefault(known, platform) != platform:
+            problem = "this survey id is linked to two people"
+            raise FileError(path, f"row {number}", problem)
     return links
 
 
-def _first_of_a_time(rows: Sequence[SurveyRow]) -> list[SurveyRow]:
-    """One row a person and time: two would be taken for one response and mixed."""
-    return list({_sent(row): row for row in reversed(rows)}.values())[::-1]
+def _one_a_response(
+    rows: Sequence[SurveyRow], study: Known
+) -> tuple[list[SurveyRow], list[SetApart]]:
+    """One row a response and instrument: of two the answers would be mixed."""
+    kept: dict[tuple[str, str, str], SurveyRow] = {}
+    first: list[SurveyRow] = []
+    again: list[SetApart] = []
+    for row in rows:
+        sent = row.response_id or _to_the_second(row.responded_at).isoformat()
+        asked = {study.items[code][0].instrument for code in row.answers}
+        keys = [(row.person, sent, name) for name in asked]
+        if any(key in kept for key in keys):
+            problem = "a second row of the same response"
+            again.append(SetApart(row.number, "row", problem))
+        else:
+            kept |= dict.fromkeys(keys, row)
+            first.append(row)
+    return first, again
 
 
-def _later_of_a_time(rows: Sequence[SurveyRow]) -> list[SetApart]:
-    kept = {row.number for row in _first_of_a_time(rows)}
-    again = "a second row of the same person and time"
-    return [
-        SetApart(row.number, "row", again) for row in rows if row.number not in kept
-    ]
-
-
-def _sent(row: SurveyRow) -> tuple[str, datetime]:
-    return row.person, row.responded_at
-
-
-def _detect(export: Export) -> survey.Format:
-    return next(name for name, one in FORMATS.items() if one.recognises(export))
+def _to_the_second(at: datetime) -> datetime:
+    """Tools and events do not agree on less."""
+    return at.replace(microsecond=0)
 
 
 def _check(
@@ -172,20 +152,31 @@ def _check(
     wave: int,
     origin: str,
     study: Known,
+    mapping: SurveyMapping,
     links: Mapping[str, str] | None,
 ) -> Iterator[Answer | SetApart]:
     person = row.person if links is None else links.get(row.person, "")
     if not person:
         yield SetApart(row.number, "person", "no platform id")
         return
-    participant = study.pseudonyms.of(person)
+    participant, at = study.pseudonyms.of(person), _to_the_second(row.responded_at)
+    response = _response(row, study.pseudonyms)
     for code, answer in row.answers.items():
         instrument, item = study.items[code]
         if answer and not instrument.accepts(item, answer):
-            yield SetApart(row.number, code, "out of range")
+            yield SetApart(row.rows.get(code, row.number), code, "out of range")
         else:
-            name = instrument.instrument
-            yield participant, wave, row.responded_at, name, item, answer, origin
+            name, said = instrument.instrument, row.finished
+            if instrument is QUESTION and mapping.consent:
+                agreed = mapping.consent
+                name, item, answer = answered(agreed.version, agreed.scopes, answer)
+            yield participant, response, wave, at, name, item, answer, said, origin
+
+
+def _response(row: SurveyRow, pseudonyms: Pseudonyms) -> str:
+    """What a response is known by, if its tool gives it an id: a keyed hash of that."""
+    own = row.response_id
+    return pseudonyms.of(f"response{SEPARATOR.decode()}{own}").hex() if own else ""
 
 
 def _table(answers: Sequence[Answer]) -> pa.Table:

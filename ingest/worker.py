@@ -54,7 +54,7 @@ _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _COMMIT_SECONDS = 10.0
 _GRACE_SECONDS = 20.0
-_WITHDRAWAL = "study.consent_withdrawn"
+_CONSENT = {"study.consent_given", "study.consent_withdrawn"}
 
 log = logging.getLogger("panelstream.worker")
 
@@ -289,7 +289,7 @@ class Writer(faust.Service):
         if batch is None or not await self.bury(batch.rejections, gathered):
             return False
         self.progress(batch, time.monotonic() - began)
-        if _WITHDRAWAL in _types(batch):
+        if _CONSENT & set(_types(batch)):
             self.refreshed_at = float("-inf")
         return True
 

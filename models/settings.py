@@ -27,6 +27,7 @@ NAMES = (
     "STUDY",
     "WAREHOUSE",
     "WAREHOUSE_PORT",
+    "CLUSTER",
     "PSEUDONYM_KEY_FILE",
     *KAFKA_NAMES,
     *WORKER_NAMES,
@@ -71,12 +72,13 @@ class Settings:
     pseudonym_key_file: Path
     warehouse_port: int = 0
     warehouse_setting: str = f"{PREFIX}WAREHOUSE"
+    cluster: str = ""
 
     @classmethod
     def from_environ(
         cls, environ: Mapping[str, str], study: Path | None = None
     ) -> "Settings":
-        """Read PANELSTREAM_STUDY, PANELSTREAM_WAREHOUSE, PANELSTREAM_PSEUDONYM_KEY_FILE.
+        """Read what tells where things are: the study, its warehouse, its key.
 
         `study` (a command's option) wins over the environment, the environment
         over `.env` in the study's folder. Raises `FileError` for a line of `.env`
@@ -92,6 +94,7 @@ class Settings:
             Path(key_file),
             _port(values),
             values.where("WAREHOUSE"),
+            values.get("CLUSTER", ""),
         )
 
 

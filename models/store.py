@@ -6,7 +6,8 @@ under `sql/`, one relation or query each, with values as typed parameters.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,13 +19,20 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from models import cluster as clusters
 from models import endpoint
+from models.cluster import Cluster
 from models.errors import PanelstreamError, Unreachable, UsageError
 from models.events import Counts, Rejection
 
 SQL = Path(__file__).parent / "sql"
 _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
+EVERYTHING = datetime(2299, 1, 1, tzinfo=UTC)
+"""The as-of of all that is known."""
+
+_NOTHING: Mapping[str, Any] = {}
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime(2200, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _INSTANT = pa.timestamp("us", "UTC")
 _LETTER = pa.schema(
@@ -37,6 +45,40 @@ _LETTER = pa.schema(
     }
 )
 _LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
+SETTLING = timedelta(seconds=10)
+"""How long nothing is settled where several write (`queries/settled_at.sql`)."""
+_ENTERING = SETTLING / 2
+"""How long after its instant a batch may be entered in the ledger."""
+_ATTEMPTS = 10
+_RELATIONS = ("log", "windows", "acts", "withdrawn_acts", "used_days")
+"""Files of `sql/relations` that several queries read; a later one may read earlier."""
+_IMPORT = pa.schema(
+    {
+        "import_id": pa.string(),
+        "origin": pa.string(),
+        "sha256": pa.string(),
+        "format": pa.string(),
+        "encoding": pa.string(),
+        "timezone": pa.string(),
+        "coding": pa.map_(pa.string(), pa.string()),
+        "mapping": pa.string(),
+        "wave": pa.uint16(),
+        **dict.fromkeys(
+            (
+                "rows",
+                "responses",
+                "answers",
+                "added",
+                "changed",
+                "moved",
+                "refused",
+                "set_apart",
+            ),
+            pa.uint64(),
+        ),
+        "recorded_at": _INSTANT,
+    }
+)
 _WRITING_SECONDS = 60
 """A write takes a second; a warehouse that is silent for so long is tried again."""
 
@@ -65,6 +107,23 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
+class _ServerClock:
+    """The clock of a server: those of its writers and readers may differ."""
+
+    client: Client
+
+    def __call__(self) -> datetime:
+        try:
+            [row] = self.client.query_arrow(_read("queries", "now")).to_pylist()
+        except (ClickHouseError, OSError) as error:
+            kind = getattr(error, "name", None) or type(error).__name__
+            raise Unreachable(
+                f"the warehouse does not answer ({kind}); is it running?"
+            ) from None
+        return _aware(row["now"])
+
+
+@dataclass(frozen=True)
 class Batch:
     """What one batch of input adds: pseudonymous events and rejections."""
 
@@ -78,14 +137,24 @@ class Batch:
 class Store:
     """A warehouse that is open.
 
-    A server takes writes of several processes at once: each gives its own instants,
-    which increase within the process, and settling looks back far enough for an
-    insert of another that was still running (`queries/settled_at.sql`).
+    A server is `shared`: several processes write at once, each with instants of its
+    own, which increase within the process. A batch is entered in `arrivals` before its
+    rows, and in `completions` after them, so that a reader knows up to where nothing
+    can be added any more (`queries/settled_at.sql`). An embedded engine has one writer:
+    whatever is not complete was broken off.
     """
 
-    def __init__(self, client: Client, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock = utc_now,
+        shared: bool = False,
+        cluster: Cluster | None = None,
+    ) -> None:
         self._client = client
         self._clock = clock
+        self.shared = shared
+        self._cluster = cluster
         self._last: datetime | None = None
 
     def close(self) -> None:
@@ -93,18 +162,23 @@ class Store:
         self._client.close()
 
     def migrate(self) -> list[str]:
-        """Bring tables and views up to date; returns the migrations applied now."""
-        self._client.command(_read("migrations", "000_migrations"))
+        """Bring the tables up to date; returns the migrations applied now."""
+        self._run(_read("migrations", "000_migrations"))
         applied = set(self.query("applied_migrations")["name"].to_pylist())
         pending = [name for name in _names("migrations") if name not in applied]
         for name in pending:
-            self._client.command(_read("migrations", name))
+            self._run(_read("migrations", name))
             self._insert(
                 "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
             )
-        for name in _names("views"):
-            self._client.command(_read("views", name))
+        for name in _names("as_of"):
+            self._run(_read("as_of", name))
         return pending
+
+    def create_views(self, statements: Iterable[str]) -> None:
+        """Create views anew (`models.views.statements`)."""
+        for statement in statements:
+            self._run(statement)
 
     def append(self, batch: Batch) -> None:
         """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.
@@ -112,17 +186,11 @@ class Store:
         Raises `NotStorable` if the engine refuses a row for what it holds (then nothing
         of the batch is recorded or counted), `Unreachable` if it cannot be written.
         """
-        at = self.next_instant()
-        self._insert("arrivals", _arrival(batch, at))
-        if batch.events.num_rows:
-            rows = batch.events.append_column("recorded_at", _same(at, batch.events))
-            try:
-                self._insert("events", rows)
-            except NotStorable:
-                self._change("forget_arrival", at=at, origin=batch.origin)
-                raise
-        if batch.rejections:
-            self._insert("dead_letters", _dead_letters(batch, at))
+        with self._arriving(batch.origin, batch.counts) as at:
+            if batch.events.num_rows:
+                self._insert("events", _stamped(batch.events, at))
+            if batch.rejections:
+                self._insert("dead_letters", _dead_letters(batch, at))
 
     def resolve(self, letters: Sequence[Mapping[str, Any]]) -> None:
         """Mark dead letters (rows of `open_dead_letters`) as resolved."""
@@ -133,43 +201,75 @@ class Store:
             rows.append_column("resolved_at", _same(at, rows)),
         )
 
-    def append_responses(self, answers: pa.Table) -> None:
-        """Record raw answers: the columns of `responses` but for `recorded_at`."""
-        at = self.next_instant()
-        self._insert(
-            "responses", answers.append_column("recorded_at", _same(at, answers))
-        )
+    def append_responses(self, answers: pa.Table, about: Mapping[str, Any]) -> str:
+        """Record an import; returns its id.
+
+        `answers`: the columns of `responses` but for `import_id` and `recorded_at`;
+        there may be none. `about`: its line of the ledger `imports`, but for these.
+        """
+        with self._arriving(about["origin"], Counts()) as at:
+            name = f"{at:%Y%m%dT%H%M%S%f}"
+            line = {**about, "import_id": name, "recorded_at": at}
+            self._insert("imports", pa.Table.from_pylist([line], schema=_IMPORT))
+            if answers.num_rows:
+                named = pa.repeat(pa.scalar(name), answers.num_rows)
+                rows = answers.append_column("import_id", named)
+                self._insert("responses", _stamped(rows, at))
+        return name
+
+    def retract_import(self, import_id: str) -> None:
+        """Take an import back: what it said does not hold from now on."""
+        with self._arriving(import_id, Counts()) as at:
+            row = {"import_id": [import_id], "recorded_at": [at]}
+            self._insert("import_retractions", pa.table(row))
+
+    def append_roster(self, people: pa.Table) -> None:
+        """Record what a roster says: the columns of `roster` but for `recorded_at`."""
+        with self._arriving("roster", Counts()) as at:
+            self._insert("roster", _stamped(people, at))
 
     def keep_study(self, version: str, text: str) -> None:
         """Keep a version of the study file."""
         row = {"version": [version], "text": [text], "recorded_at": [self._clock()]}
         self._insert("study_versions", pa.table(row))
 
-    def replace_windows(self, windows: pa.Table) -> None:
-        """Write the planned windows of one panel (the columns of `exposure_windows`)."""
-        self._insert("exposure_windows", windows)
+    def derive(self, table: str, rows: pa.Table) -> None:
+        """Write rows of a table whose content is derived."""
+        self._insert(table, rows)
 
-    def settle(self) -> None:
+    def change(self, name: str, **parameters: Any) -> None:
+        """Run the statement `sql/changes/<name>.sql` with typed parameters."""
+        self._run(_read("changes", name), parameters)
+
+    def settle(self) -> datetime:
         """Move events that conflict with an earlier one of the same (source, id) apart.
 
-        Can be repeated and interrupted at any point. Readers see a settled log.
+        Returns the settled instant: nothing that is recorded later can be of that
+        time or before. Can be repeated and interrupted at any point.
         """
-        [bounds] = self.query("settled_at").to_pylist()
+        now = self.now()
+        [bounds] = self.query("settled_at", now=now, shared=self.shared).to_pylist()
         if bounds["due"]:
-            values = _bound({**bounds, "checked_at": self._clock()})
             for step in _names("settle"):
-                self._client.command(_read("settle", step), parameters=values)
+                self._run(_read("settle", step), {**bounds, "now": now})
+        return _aware(bounds["settled"])
 
-    def newest(self) -> datetime:
-        """The newest `recorded_at` that is present: the default as-of."""
-        [row] = self.query("newest_recorded_at").to_pylist()
+    def newest(self, until: datetime | None = None) -> datetime:
+        """The newest `recorded_at` that is present, up to `until`."""
+        [row] = self.query("newest_recorded_at", until=until or _END).to_pylist()
         return _aware(row["newest"])
+
+    def now(self) -> datetime:
+        """What the warehouse's clock shows: a server's own, ours where it is embedded."""
+        return self._clock()
 
     def query(self, name: str, **parameters: Any) -> pa.Table:
         """Run the query `sql/queries/<name>.sql` with typed parameters."""
-        return self._client.query_arrow(
-            _read("queries", name), parameters=_bound(parameters), use_strings=True
-        )
+        return self._rows(_read("queries", name), parameters)
+
+    def query_over_relations(self, name: str, **parameters: Any) -> pa.Table:
+        """The same for `sql/<name>.sql`, which reads the relations of `sql/relations`."""
+        return self._rows(_over_relations(_read(*name.split("/"))), parameters)
 
     def select(self, sql: str) -> pa.Table:
         """Run a reader's own statement; nothing can be changed by it.
@@ -184,6 +284,19 @@ class Store:
             )
         except ClickHouseError as error:
             raise UsageError(_first_line(error)) from None
+
+    def _rows(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        [text] = self._statements(sql)
+        return self._client.query_arrow(
+            text, parameters=_bound(parameters), use_strings=True
+        )
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] = _NOTHING) -> None:
+        for text in self._statements(sql):
+            self._client.command(text, parameters=_bound(parameters))
+
+    def _statements(self, sql: str) -> list[str]:
+        return self._cluster.statements(sql) if self._cluster else [sql]
 
     def next_instant(self) -> datetime:
         """The `recorded_at` of the next batch: the clock, but always later than the last."""
@@ -209,8 +322,28 @@ class Store:
                 f"and is there room?"
             ) from None
 
-    def _change(self, name: str, **parameters: Any) -> None:
-        self._client.command(_read("changes", name), parameters=_bound(parameters))
+    @contextmanager
+    def _arriving(self, origin: str, counts: Counts) -> Iterator[datetime]:
+        """The instant of a batch, which is in the ledger until its rows are all here."""
+        at = self._enter(origin, counts)
+        try:
+            yield at
+        except NotStorable:
+            self.change("forget_arrival", at=at, origin=origin)
+            raise
+        self._insert("completions", pa.table({"recorded_at": pa.array([at], _INSTANT)}))
+
+    def _enter(self, origin: str, counts: Counts) -> datetime:
+        """Enter a batch in the ledger, so soon that no reader has passed its instant."""
+        for _ in range(_ATTEMPTS):
+            at = self.next_instant()
+            self._insert("arrivals", _arrival(origin, counts, at))
+            if not self.shared or self._clock() - at <= _ENTERING:
+                return at
+            self.change("forget_arrival", at=at, origin=origin)
+        raise Unreachable(
+            f"the warehouse takes over {_ENTERING.seconds} s for one row; is it overloaded?"
+        )
 
 
 def connect(
@@ -218,11 +351,13 @@ def connect(
     clock: Clock = utc_now,
     writing: bool = False,
     setting: str = "PANELSTREAM_WAREHOUSE",
+    cluster: str = "",
 ) -> Store:
     """Open the warehouse at `dsn`; for `writing` a server must answer soon.
 
+    `cluster`: the server is one of a cluster of that name, as its configuration has it.
     Raises `Unreachable` (exit code 5) naming what cannot be reached and why, and the
-    `setting` that names it.
+    `setting` that names it; `UsageError` where there is no such cluster.
     """
     # The driver and its HTTP client would write lines of their own, whole statements
     # with them, to the log of whoever asked.
@@ -235,13 +370,30 @@ def connect(
         "connect_timeout": 5,
     }
     options = soon if writing and not dsn.startswith("chdb:") else {}
+    more = clusters.SETTINGS if cluster else {}
     try:
         client = clickhouse_connect.get_client(
-            dsn=dsn, tz_mode="aware", settings=dict(_SETTINGS), **options
+            dsn=dsn, tz_mode="aware", settings={**_SETTINGS, **more}, **options
         )
+        found = _find_cluster(client, cluster) if cluster else None
     except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
         raise Unreachable(_explain(dsn, setting, error)) from None
-    return Store(client, clock)
+    if dsn.startswith("chdb:"):
+        return Store(client, clock, cluster=found)
+    return Store(client, _ServerClock(client), shared=True, cluster=found)
+
+
+def _find_cluster(client: Client, name: str) -> Cluster:
+    [row] = client.query_arrow(
+        _read("queries", "shards"), parameters={"cluster": name}, use_strings=True
+    ).to_pylist()
+    if not row["shards"]:
+        client.close()
+        raise UsageError(
+            f"PANELSTREAM_CLUSTER: the warehouse's server knows no cluster '{name}'"
+        )
+    created = (_read("migrations", one) for one in _names("migrations"))
+    return Cluster(name, row["database"], clusters.sharding(created))
 
 
 def _explain(dsn: str, setting: str, error: Exception) -> str:
@@ -270,6 +422,13 @@ def _read(folder: str, name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def _over_relations(sql: str) -> str:
+    relations = ",\n".join(
+        f"{one} as (\n{_read('relations', one)}\n)" for one in _RELATIONS
+    )
+    return f"with {relations}\n{sql}"
+
+
 def _names(folder: str) -> list[str]:
     return sorted(file.stem for file in (SQL / folder).glob("*.sql"))
 
@@ -293,12 +452,15 @@ def _same(at: datetime, rows: pa.Table) -> pa.Array:
     return pa.repeat(pa.scalar(at, _INSTANT), rows.num_rows)
 
 
-def _arrival(batch: Batch, at: datetime) -> pa.Table:
-    counts = batch.counts
+def _stamped(rows: pa.Table, at: datetime) -> pa.Table:
+    return rows.append_column("recorded_at", _same(at, rows))
+
+
+def _arrival(origin: str, counts: Counts, at: datetime) -> pa.Table:
     return pa.table(
         {
             "recorded_at": pa.array([at], _INSTANT),
-            "origin": [batch.origin],
+            "origin": [origin],
             "accepted": [counts.accepted],
             "rejected": [counts.rejected],
             "refused": [counts.refused],
@@ -308,8 +470,7 @@ def _arrival(batch: Batch, at: datetime) -> pa.Table:
 
 def _dead_letters(batch: Batch, at: datetime) -> pa.Table:
     letters = [_letter(one, batch.path) for one in batch.rejections]
-    rows = pa.Table.from_pylist(letters, schema=_LETTER_AND_PATH)
-    return rows.append_column("recorded_at", _same(at, rows))
+    return _stamped(pa.Table.from_pylist(letters, schema=_LETTER_AND_PATH), at)
 
 
 def _letter(rejection: Rejection, path: str) -> dict[str, Any]:

@@ -5,13 +5,14 @@ the catalogue or the instruments, dates that must not overlap.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -24,9 +25,10 @@ from pydantic import (
 
 from models import catalogue as catalogues
 from models import instruments as instrument_files
-from models import yaml_files
-from models.catalogue import Catalogue
+from models import measures, yaml_files
+from models.catalogue import Catalogue, Questionnaires
 from models.instruments import Instrument
+from models.measures import Column
 from models.yaml_files import Document, Frozen, Location, NotFound
 
 FILE = "study.yaml"
@@ -54,11 +56,18 @@ def _titles(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
+Days = Annotated[int, Field(ge=1, le=3660)]
+"""A length of ten years at most: every day of it is held in memory."""
+
+Day = Annotated[date, Field(ge=date(1980, 1, 1), le=date(2129, 12, 31))]
+"""A day for which the engine's days reach ten years back and on."""
+
+
 class Window(Frozen):
     """When use counts towards an answer: half-open, study-local midnights."""
 
     kind: WindowKind
-    days: int | None = Field(default=None, ge=1)
+    days: Days | None = None
 
     @property
     def name(self) -> str:
@@ -87,10 +96,10 @@ class Wave(Frozen):
     """A measurement: calendar days (both included), or days from enrolment."""
 
     wave: int = Field(ge=1)
-    opens_on: date | None = None
-    closes_on: date | None = None
-    opens_after_days: int | None = Field(default=None, ge=0)
-    open_days: int | None = Field(default=None, ge=1)
+    opens_on: Day | None = None
+    closes_on: Day | None = None
+    opens_after_days: int | None = Field(default=None, ge=0, le=3660)
+    open_days: Days | None = None
     round: int = Field(default=1, ge=1)
     """People enrol in a round; they have no rows in the waves of another one."""
 
@@ -118,19 +127,46 @@ class Wave(Frozen):
         return self.opens_after_days or 0
 
 
+def _since(value: Any) -> Any:
+    if value in ("retrospective", "consent") or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        problem = "write consent, retrospective, or a day like 2027-01-31"
+        raise ValueError(problem) from None
+
+
+Since = Annotated[Literal["retrospective", "consent"] | date, BeforeValidator(_since)]
+
+
+class Renewal(Frozen):
+    """A version of the consent that needs a new yes, from a study-local day on."""
+
+    version: int = Field(ge=2, le=1000)
+    from_on: date = Field(alias="from")
+
+
 class Consent(Frozen):
-    """Scopes a person must have agreed to before anything of theirs counts."""
+    """Scopes a person must have agreed to before anything of theirs counts.
+
+    Use before the yes counts only for those who agreed to the scope `retrospective`,
+    and only if `telemetry_from` reaches back.
+    """
 
     required: tuple[str, ...] = ("survey", "telemetry")
-    telemetry_from: Literal["retrospective", "consent"] | date = "consent"
+    telemetry_from: Since = "consent"
+    renewals: tuple[Renewal, ...] = ()
 
 
 class Exposure(Frozen):
     """The window and the functions whose measured use is the exposure."""
 
     window: WindowField = Window(kind="between_waves")
-    first_window_days: int | None = Field(default=None, ge=1)
+    first_window_days: Days | None = None
     functions: tuple[str, ...] = Field(min_length=1)
+    measures: tuple[str, ...] = ()
+    """Further measures (`models.measures`) that the panel shall have."""
 
 
 class Outage(Frozen):
@@ -138,7 +174,7 @@ class Outage(Frozen):
 
     start: AwareDatetime = Field(alias="from")
     end: AwareDatetime = Field(alias="to")
-    functions: tuple[str, ...]
+    functions: tuple[str, ...] = Field(min_length=1)
     handling: Literal["missing", "prorate"] = "missing"
 
     @model_validator(mode="after")
@@ -163,7 +199,8 @@ class PlannedSpecification(Frozen):
     outcomes: tuple[str, ...] = Field(min_length=1)
     exposures: tuple[str, ...] = ()
     exposures_each: tuple[str, ...] = ()
-    measure: Measure = "days_per_week"
+    measure: str = "days_per_week"
+    """A `Measure`, or a further one that the study asks for."""
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
     covariates: tuple[Literal["fixed", "previous_wave"], ...] = ()
@@ -171,7 +208,10 @@ class PlannedSpecification(Frozen):
 
     @model_validator(mode="after")
     def _some_exposure(self) -> "PlannedSpecification":
-        if bool(self.exposures) == bool(self.exposures_each):
+        if measures.of(self.measure) == "person":
+            if self.exposures or self.exposures_each:
+                raise ValueError(f"{self.measure} is of the person; give no exposures")
+        elif bool(self.exposures) == bool(self.exposures_each):
             raise ValueError(
                 "give either exposures (jointly) or exposures_each (one by one)"
             )
@@ -252,6 +292,12 @@ class StudyFolder:
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
     @property
+    def measures(self) -> list[Column]:
+        """The panel's columns of the further measures that the study asks for."""
+        exposure = self.study.exposure
+        return measures.columns(exposure.measures, exposure.functions, self.catalogue)
+
+    @property
     def outcomes(self) -> list[str]:
         """Every score column that the study's instruments yield."""
         return [name for one in self.instruments for name in one.score_columns]
@@ -267,9 +313,15 @@ def load(folder: Path) -> StudyFolder:
     with _named(document, ["catalogue"]):
         catalogue = catalogues.find(study.catalogue, folder)
     instruments = tuple(_instruments(document, folder))
+    waves = tuple(wave.wave for wave in study.waves)
+    asked = {one.instrument: one for one in instruments}
+    catalogue = catalogue.asking(Questionnaires(waves, asked))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
+    _check_codes(document, instruments)
     _check_waves(document)
-    _check_functions(document, catalogue)
+    _check_measures(document, loaded)
+    _check_functions(document, loaded)
+    _check_columns(document, loaded)
     _check_scores(document, loaded.outcomes)
     _check_fixed_covariates(document, instruments)
     _check_confirmatory(document)
@@ -296,6 +348,19 @@ def _named(document: Document[Study], location: Location) -> Iterator[None]:
         raise document.error(location, missing.problem) from None
 
 
+def _check_codes(
+    document: Document[Study], instruments: tuple[Instrument, ...]
+) -> None:
+    """An item is found by its code alone, so no two instruments may share one."""
+    seen: dict[str, str] = {}
+    for index, one in enumerate(instruments):
+        for item in one.items:
+            if item.code in seen:
+                problem = f"item '{item.code}' is also one of {seen[item.code]}"
+                raise document.error(["instruments", index], f"{problem}; rename it")
+            seen[item.code] = one.instrument
+
+
 def _check_waves(document: Document[Study]) -> None:
     waves = document.value.waves
     for index, (earlier, later) in enumerate(pairwise(waves), start=1):
@@ -318,24 +383,64 @@ def _check_waves(document: Document[Study]) -> None:
             )
 
 
-def _check_functions(document: Document[Study], catalogue: Catalogue) -> None:
-    study, known = document.value, catalogue.functions
-    places: list[tuple[Location, tuple[str, ...]]] = [
-        (["exposure", "functions"], study.exposure.functions)
+def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
+    exposure = document.value.exposure
+    known = measures.known(exposure.functions, folder.catalogue)
+    for index, name in enumerate(exposure.measures):
+        place: Location = ["exposure", "measures", index]
+        if name not in known:
+            problem = f"no measure '{name}'; {yaml_files.nearest(name, known)}"
+            raise document.error(place, problem)
+        if name in exposure.measures[:index]:
+            raise document.error(place, f"'{name}' stands twice")
+    for location, planned in _planned(document.value):
+        name, asked = planned.measure, [*get_args(Measure), *exposure.measures]
+        if name not in asked:
+            remedy = yaml_files.nearest(name, asked)
+            if name in known:
+                remedy = "ask for it under exposure: measures"
+            raise document.error(
+                [*location, "measure"], f"no measure '{name}'; {remedy}"
+            )
+
+
+def _check_columns(document: Document[Study], folder: StudyFolder) -> None:
+    functions = document.value.exposure.functions
+    names = [f"{one}_{measure}" for one in functions for measure in get_args(Measure)]
+    names += [one.name for one in folder.measures]
+    for name, times in Counter(names).items():
+        if times > 1:
+            problem = f"'{name}' would stand twice; rename a value in the catalogue"
+            raise document.error(["exposure", "measures"], problem)
+
+
+def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
+    study, known = document.value, folder.catalogue.functions
+    places: list[tuple[Location, tuple[str, ...], list[str]]] = [
+        (["exposure", "functions"], study.exposure.functions, known)
     ]
     places += [
-        (["outages", i, "functions"], one.functions)
+        (["outages", i, "functions"], one.functions, known)
         for i, one in enumerate(study.outages)
     ]
     for location, planned in _planned(study):
+        chosen = _measured(folder, planned.measure)
         for key in ("exposures", "exposures_each"):
-            places.append(([*location, key], getattr(planned, key)))
-    for location, names in places:
+            places.append(([*location, key], getattr(planned, key), chosen))
+    for location, names, chosen in places:
         for index, name in enumerate(names):
-            chosen = known if location[0] != "plan" else list(study.exposure.functions)
             if name not in chosen:
                 problem = f"no function '{name}'; {yaml_files.nearest(name, chosen)}"
                 raise document.error([*location, index], problem)
+            if name in names[:index]:
+                raise document.error([*location, index], f"'{name}' stands twice")
+
+
+def _measured(folder: StudyFolder, measure: str) -> list[str]:
+    """What a measure can be an exposure of: functions, or the values of its field."""
+    if measures.of(measure) == "value":
+        return [one.name for one in folder.measures if one.measure == measure]
+    return list(folder.study.exposure.functions)
 
 
 def _check_scores(document: Document[Study], known: list[str]) -> None:

@@ -10,30 +10,40 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from models.consent import Consents
 from models.study import Study, Wave, Window, midnight
 
 DAY = "datetime64[D]"
-_FOREVER = np.datetime64("2149-01-01")
+_ONE = np.timedelta64(1, "D")
 
 
 def plan(
-    study: Study, window: Window, people: pd.DataFrame, answers: pd.DataFrame
+    study: Study,
+    window: Window,
+    people: pd.DataFrame,
+    consents: Consents,
+    answers: pd.DataFrame,
 ) -> pd.DataFrame:
     """Plan one row per participant and wave, with its window.
 
-    `people`: participant_id, round, enrolled_on, consented_on, withdrawn_on (days,
-    NaT: never). `answers`: participant_id, wave, responded_at (UTC), one row a wave
-    answered, as `permitted` leaves them. Returns participant_id, round, wave,
-    wave_index, responded_at, the planned window (start_on, end_on) and the part of it
+    `people`: participant_id, round, enrolled_on (day). `answers`: participant_id, wave,
+    responded_at (UTC), one row a wave answered, as `permitted` leaves them. Returns
+    participant_id, round, wave, wave_index, responded_at, its timing, the wave's days
+    (opens_on, closes_before), the planned window (start_on, end_on) and the part of it
     that consent allows to be looked at (seen_from, seen_until); NaT where there is no
-    window.
+    window. Of a window that consent leaves in pieces the last piece is looked at.
+    `next_closes_before`, `round_closes_before`: the same of the next wave of the round
+    (NaT: none) and of its last. `withdrawn`: who left and has not come back. `since_on`:
+    from when use counts that is summed up to date; NaT where any since then is hidden.
     """
-    rows = eligible(study, _taking_part(study, people))
+    rows = eligible(study, people, consents)
+    rows["withdrawn"] = rows["participant_id"].isin(consents.withdrawn)
     rows = _with_answers(rows, answers, study)
     rows = _with_window(rows, study, window)
-    return _with_consent(rows, study)
+    return _with_beginning(_with_consent(rows, consents.seen), consents.seen)
 
 
 def round_bounds(study: Study) -> list[tuple[int, date, date]]:
@@ -47,35 +57,49 @@ def round_bounds(study: Study) -> list[tuple[int, date, date]]:
     return bounds
 
 
-def permitted(
-    study: Study, people: pd.DataFrame, answers: pd.DataFrame
-) -> pd.DataFrame:
-    """The answers given from the day of consent until the day before withdrawal."""
-    agreed = people.drop_duplicates("participant_id").set_index("participant_id")
-    agreed = agreed.reindex(answers["participant_id"])
+def permitted(study: Study, consents: Consents, answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers given on days of consent."""
     given = local_days(answers["responded_at"], study.zone)
-    kept = ~(given >= agreed["withdrawn_on"].to_numpy(DAY))
-    if study.consent != "external":
-        kept &= given >= agreed["consented_on"].to_numpy(DAY)
-    return answers[kept]
+    days = answers[["participant_id"]].assign(start=given, end=given + _ONE)
+    return answers[_any_of(consents.agreed, days)]
 
 
-def eligible(study: Study, people: pd.DataFrame) -> pd.DataFrame:
-    """People × the waves of their round, from enrolment until withdrawal."""
+def timing(
+    study: Study, people: pd.DataFrame, answers: pd.DataFrame
+) -> npt.NDArray[np.object_]:
+    """Whether each answer came `early`, `in_time` or `late`, in study-local days.
+
+    Empty where days count from an enrolment that is not known. `people` and `answers`
+    as for `plan`; there may be several answers in a wave.
+    """
+    waves = _waves(study.waves)
+    rows = answers[["participant_id", "wave", "responded_at"]].merge(
+        waves, on="wave", how="left"
+    )
+    keys = ["participant_id", "round"]
+    rows = rows.merge(people[[*keys, "enrolled_on"]], on=keys, how="left")
+    opens, closes = _bounds(rows)
+    return _timing(local_days(rows["responded_at"], study.zone), opens, closes)
+
+
+def eligible(study: Study, people: pd.DataFrame, consents: Consents) -> pd.DataFrame:
+    """People × the waves of their round in which they were enrolled and had agreed.
+
+    One day of the wave is enough. A wave that closed before somebody agreed, or that
+    opened after they left, was never theirs to answer.
+    """
     waves = _waves(study.waves)
     rows = people.merge(waves, on="round")
     since = rows["enrolled_on"].to_numpy(DAY)
-    origin = np.where(rows["calendar"], np.datetime64("0001-01-01"), since).astype(DAY)
-    rows["opens_on"] = origin + rows["opens"].to_numpy("timedelta64[D]")
-    rows["closes_before"] = origin + rows["closes"].to_numpy("timedelta64[D]")
-    withdrawn = rows["withdrawn_on"].to_numpy(DAY)
-    before = origin + rows["closed"].to_numpy("timedelta64[D]")
-    before[rows["first"]] = np.datetime64("NaT")
-    rows["closed_on"] = before
-    there = rows["closes_before"].to_numpy(DAY) > since
-    there &= np.isnat(withdrawn) | (rows["opens_on"].to_numpy(DAY) < withdrawn)
-    rows = rows[there].sort_values(["participant_id", "wave"], ignore_index=True)
-    return rows.drop(columns=["calendar", "opens", "closes", "closed", "first"])
+    opens, closes = _bounds(rows)
+    rows["opens_on"], rows["closes_before"] = opens, closes
+    others = {"closed_on": "closed", "next_closes_before": "next"}
+    for name, other in {**others, "round_closes_before": "last"}.items():
+        rows[name] = opens + _in_days(rows[other] - rows["opens"])
+    days = rows[["participant_id"]].assign(start=np.maximum(opens, since), end=closes)
+    rows = rows[_any_of(consents.agreed, days)]
+    rows = rows.sort_values(["participant_id", "wave"], ignore_index=True)
+    return rows.drop(columns=["calendar", "opens", "closes", "closed", "next", "last"])
 
 
 def days_to_instants(days: pd.Series, zone: ZoneInfo) -> np.ndarray:
@@ -94,24 +118,54 @@ def local_days(instants: pd.Series, zone: ZoneInfo) -> np.ndarray:
     return local.dt.tz_localize(None).to_numpy("datetime64[us]").astype(DAY)
 
 
-def _taking_part(study: Study, people: pd.DataFrame) -> pd.DataFrame:
-    """Those who enrolled and consented, both before the day of withdrawal.
+def _any_of(stretches: pd.DataFrame, days: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Of rows with days [start, end), those that hold a day of the person's stretches."""
+    held = np.zeros(len(days), bool)
+    held[_pieces(stretches, days)["row"]] = True
+    return held
 
-    Whether something that somebody did after withdrawing was still taken in depends
-    on the order of arrival, so it must not matter.
+
+def _pieces(stretches: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    """The parts of days [start, end) that lie in the person's stretches.
+
+    Returns row (position in `days`), from_on, until_on; in order.
     """
-    withdrawn = people["withdrawn_on"].to_numpy(DAY)
-    until = np.where(np.isnat(withdrawn), _FOREVER, withdrawn).astype(DAY)
-    there = people["enrolled_on"].to_numpy(DAY) < until
-    if study.consent != "external":
-        there &= people["consented_on"].to_numpy(DAY) < until
-    return people[there]
+    numbered = days.assign(row=np.arange(len(days)))
+    both = numbered.merge(stretches, on="participant_id")
+    start = np.maximum(both["start"].to_numpy(DAY), both["from_on"].to_numpy(DAY))
+    end = np.minimum(both["end"].to_numpy(DAY), both["until_on"].to_numpy(DAY))
+    there = both[["row"]].assign(from_on=start, until_on=end)[start < end]
+    pieces: pd.DataFrame = there.sort_values(["row", "from_on"])
+    return pieces
+
+
+def _bounds(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """First day of each row's wave, and the day after its last."""
+    first = np.datetime64("0001-01-01")
+    enrolled = rows["enrolled_on"].to_numpy(DAY)
+    origin = np.where(rows["calendar"].eq(True), first, enrolled).astype(DAY)
+    opens = origin + rows["opens"].to_numpy("timedelta64[D]")
+    return opens, origin + rows["closes"].to_numpy("timedelta64[D]")
+
+
+def _in_days(numbers: pd.Series) -> npt.NDArray[np.timedelta64]:
+    """Numbers of days as lengths of time; NaN as NaT."""
+    return pd.to_timedelta(numbers, unit="D").to_numpy("timedelta64[D]")
+
+
+def _timing(
+    given: np.ndarray, opens: np.ndarray, closes: np.ndarray
+) -> npt.NDArray[np.object_]:
+    known = ~(np.isnat(given) | np.isnat(opens))
+    when = [~known, given < opens, given >= closes]
+    return np.select(when, ["", "early", "late"], "in_time").astype(object)
 
 
 def _waves(waves: Iterable[Wave]) -> pd.DataFrame:
     """Offsets in days from day 1 of the calendar, or from enrolment.
 
-    `closed` is where the wave before in the round closes; none for its `first`.
+    Of the same round, `closed`, `next` and `last` are where the wave before, the next
+    one (NaN: there is none) and the last one close.
     """
     frame = pd.DataFrame(
         {
@@ -124,8 +178,9 @@ def _waves(waves: Iterable[Wave]) -> pd.DataFrame:
         }
         for index, wave in enumerate(waves)
     )
-    frame["first"] = ~frame["round"].duplicated()
-    frame["closed"] = frame.groupby("round")["closes"].shift(fill_value=0)
+    closes = frame.groupby("round")["closes"]
+    frame["closed"], frame["next"] = closes.shift(), closes.shift(-1)
+    frame["last"] = closes.transform("last")
     return frame
 
 
@@ -134,6 +189,8 @@ def _with_answers(
 ) -> pd.DataFrame:
     rows = rows.merge(answers, on=["participant_id", "wave"], how="left")
     rows["answered_on"] = local_days(rows["responded_at"], study.zone)
+    days = [rows[name].to_numpy(DAY) for name in ("opens_on", "closes_before")]
+    rows["timing"] = _timing(rows["answered_on"].to_numpy(DAY), *days)
     return rows
 
 
@@ -182,20 +239,25 @@ def _or_first(start: np.ndarray, end: np.ndarray, days: int | None) -> np.ndarra
     return np.where(np.isnat(start), end - np.timedelta64(days, "D"), start).astype(DAY)
 
 
-def _with_consent(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
-    seen_from, seen_until = rows["start_on"].to_numpy(DAY), rows["end_on"].to_numpy(DAY)
-    withdrawn = rows["withdrawn_on"].to_numpy(DAY)
-    seen_until = np.where(withdrawn < seen_until, withdrawn, seen_until).astype(DAY)
-    since = _telemetry_from(rows, study)
-    seen_from = np.where(since > seen_from, since, seen_from).astype(DAY)
-    seen_until = np.maximum(seen_until, seen_from)
+def _with_consent(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    days = rows.rename(columns={"start_on": "start", "end_on": "end"})
+    pieces = _pieces(seen, days[["participant_id", "start", "end"]])
+    last = pieces.drop_duplicates("row", keep="last")
+    seen_from = rows["start_on"].to_numpy(DAY).copy()
+    seen_until = seen_from.copy()
+    seen_from[last["row"]] = last["from_on"].to_numpy(DAY)
+    seen_until[last["row"]] = last["until_on"].to_numpy(DAY)
     return rows.assign(seen_from=seen_from, seen_until=seen_until)
 
 
-def _telemetry_from(rows: pd.DataFrame, study: Study) -> np.ndarray:
-    """The day from which telemetry may count."""
-    if study.consent == "external" or study.consent.telemetry_from == "retrospective":
-        return np.full(len(rows), np.datetime64("1970-01-01"))
-    if study.consent.telemetry_from == "consent":
-        return rows["consented_on"].to_numpy(DAY)
-    return np.full(len(rows), np.datetime64(study.consent.telemetry_from))
+def _with_beginning(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """From enrolment, or the person's first window if earlier; never before consent."""
+    first = rows.groupby(["participant_id", "round"])["start_on"].transform("min")
+    begins = np.fmin(rows["enrolled_on"].to_numpy(DAY), first.to_numpy(DAY))
+    end = rows["end_on"].to_numpy(DAY)
+    days = rows[["participant_id"]].assign(start=begins, end=end)
+    pieces = _pieces(seen, days).drop_duplicates("row", keep=False)
+    pieces = pieces[pieces["until_on"].to_numpy(DAY) == end[pieces["row"]]]
+    since = np.full(len(rows), np.datetime64("NaT")).astype(DAY)
+    since[pieces["row"]] = pieces["from_on"].to_numpy(DAY)
+    return rows.assign(since_on=since)

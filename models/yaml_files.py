@@ -94,7 +94,7 @@ def read(path: Path, shape: type[Value]) -> Document[Value]:
     root = _compose(path, text)
     _refuse_repeated_keys(path, root)
     try:
-        value = shape.model_validate(yaml.safe_load(text))
+        value = shape.model_validate(_construct(path, text))
     except ValidationError as error:
         raise _first_error(path, root, error.errors()[0]) from None
     return Document(path, text, root, value)
@@ -109,16 +109,43 @@ def _text(path: Path) -> str:
         raise FileError(path, "", "not UTF-8; save it as UTF-8") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """Tells the place of a day that no calendar has."""
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError:
+            problem = f"there is no day or time '{node.value}'"
+            raise yaml.MarkedYAMLError(
+                problem=problem, problem_mark=node.start_mark
+            ) from None
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+
+
+def _construct(path: Path, text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise _at_its_mark(path, str(error.problem), error) from None
+
+
 def _compose(path: Path, text: str) -> yaml.Node:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = f"not YAML: {error.problem or error.context}"
-        raise FileError(path, str(line), problem) from None
+        raise _at_its_mark(path, problem, error) from None
     if not isinstance(root, yaml.MappingNode):
         raise FileError(path, "1", "expected keys and values")
     return root
+
+
+def _at_its_mark(path: Path, problem: str, error: yaml.MarkedYAMLError) -> FileError:
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    return FileError(path, str(line), problem)
 
 
 def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:

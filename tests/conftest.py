@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from flows.workspace import Workspace
+from models import catalogue, views
 from models import store as stores
 from models.store import Store
 from tests.lib import studies
@@ -27,6 +28,7 @@ def engine() -> Iterator[str]:
     dsn = "chdb://memory"
     held = stores.connect(dsn)
     held.migrate()
+    held.create_views(views.statements(catalogue.find("u2plus", Path()), "Asia/Tokyo"))
     yield dsn
     held.close()
 

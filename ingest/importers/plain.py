@@ -1,22 +1,18 @@
-"""Plain CSV: one row a response, headers are item codes (or mapped to them)."""
+"""Plain tables: a row a response (wide) or a row an answer (long).
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
+Wide: headers are item codes, or mapped to them. Long: one column names the item,
+another holds the answer.
+"""
 
-from ingest.decode import EARLIEST
-from ingest.importers.survey import (
-    Export,
-    SurveyMapping,
-    SurveyRow,
-    coded,
-    codes_by_column,
-    column_of,
-    instant,
-)
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from ingest.importers import answers, tables, times
+from ingest.importers.mapping import SUBMITTED_AT, SurveyMapping
+from ingest.importers.survey import Asked, Excluded, Row, SetApart, SurveyRow
+from ingest.importers.tables import Export
 from models.errors import FileError
-
-FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d")
 
 
 def recognises(export: Export) -> bool:
@@ -24,38 +20,105 @@ def recognises(export: Export) -> bool:
     return bool(export.header)
 
 
-def rows(
-    export: Export, mapping: SurveyMapping, known: Sequence[str], zone: ZoneInfo
-) -> Iterator[SurveyRow]:
+def prepare(export: Export, mapping: SurveyMapping) -> Export:
+    """A plain file needs no preparation."""
+    return export
+
+
+def personal(export: Export) -> Collection[str]:
+    """Nobody knows what a plain file calls personal data: it must be ignored by name."""
+    return ()
+
+
+def plumbing(export: Export, mapping: SurveyMapping) -> Collection[str]:
+    """The columns that say who, when and which response."""
+    own = (mapping.person, mapping.submitted_at or SUBMITTED_AT, mapping.response_id)
+    long = (mapping.item, mapping.answer) if _is_long(export, mapping) else ()
+    return {one for one in (*own, *long) if one}
+
+
+def variant(export: Export) -> str:
+    """Long files are known by the columns that they have in place of items."""
+    return "long" if {"item", "answer"} <= set(export.header) else "wide"
+
+
+def rows(export: Export, asked: Asked) -> Iterator[Row]:
     """Yield the responses; raises `FileError` with row and column."""
-    person = column_of(export, mapping.person, "the person")
-    time = column_of(export, mapping.submitted_at, "the time of the answer")
-    codes = codes_by_column(export, mapping, known)
-    for number, record in enumerate(export.records, start=2):
-        if any(record):
-            yield SurveyRow(
-                number=number,
-                person=record[person].strip(),
-                responded_at=_time(export, number, time, record[time], zone),
-                answers=coded(mapping, codes, record),
-            )
+    long = _is_long(export, asked.mapping)
+    yield from _answers(export, asked) if long else _responses(export, asked)
 
 
-def _time(
-    export: Export, number: int, column: int, text: str, zone: ZoneInfo
-) -> datetime:
-    at = _iso(text, zone) or instant(text, FORMATS, zone)
-    if at is None or at.year < EARLIEST.year:
-        place = f"row {number}, column {column + 1}"
-        raise FileError(
-            export.path, place, "not a time; write 2027-01-31T09:30:00+09:00"
+def _is_long(export: Export, mapping: SurveyMapping) -> bool:
+    return {mapping.item, mapping.answer} <= set(export.header)
+
+
+def _responses(export: Export, asked: Asked) -> Iterator[SurveyRow]:
+    told = _told(export, asked)
+    held = answers.columns(export, asked, plumbing(export, asked.mapping))
+    for row in told:
+        record = export.records[row.number - export.first_row]
+        yield replace(row, answers=held.answers(record))
+
+
+def _told(export: Export, asked: Asked) -> list[SurveyRow]:
+    """Who, when and which response, of each row; answers are still missing."""
+    mapping = asked.mapping
+    person = tables.column_of(export, mapping.person, "the person")
+    what = "the time of the answer"
+    time = tables.column_of(export, mapping.submitted_at or SUBMITTED_AT, what)
+    own = mapping.response_id
+    given = tables.column_of(export, own, "the response") if own else None
+    at = times.instants(export, time, [(n, r[time]) for n, r in export.rows()], asked)
+    return [
+        SurveyRow(
+            number,
+            record[person].strip(),
+            at[number],
+            {},
+            "" if given is None else record[given].strip(),
         )
-    return at
+        for number, record in export.rows()
+    ]
 
 
-def _iso(text: str, zone: ZoneInfo) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=zone)
+def _answers(export: Export, asked: Asked) -> Iterator[Row]:
+    """Rows of one person, time and response are one response, in any order."""
+    told = sorted(_told(export, asked), key=_response)
+    answers.columns(export, asked, plumbing(export, asked.mapping))
+    for _, group in groupby(told, key=_response):
+        yield from _joined(export, asked, list(group))
+
+
+def _response(row: SurveyRow) -> tuple[str, str, str]:
+    return row.person, row.responded_at.isoformat(), row.response_id
+
+
+def _joined(export: Export, asked: Asked, group: list[SurveyRow]) -> Iterator[Row]:
+    mapping, held, numbers = asked.mapping, dict[str, str](), dict[str, int]()
+    item = tables.column_of(export, mapping.item, "the item")
+    answer = tables.column_of(export, mapping.answer, "the answer")
+    for row in group:
+        record = export.records[row.number - export.first_row]
+        name = record[item].strip()
+        if name in mapping.ignore:
+            yield Excluded(row.number, "item ignored")
+            continue
+        code = _code(export, asked, row.number, name)
+        if code in held:
+            problem = "a second answer of the same response to this item"
+            yield SetApart(row.number, code, problem)
+        else:
+            held[code] = answers.question(asked, code, {}).answer(record[answer])
+            numbers[code] = row.number
+    if held:
+        yield replace(group[0], answers=held, rows=numbers)
+
+
+def _code(export: Export, asked: Asked, number: int, name: str) -> str:
+    code = asked.mapping.columns.get(name, name)
+    if code not in asked.items:
+        problem = (
+            "this item is not known; add it to the mapping's columns, or to ignore"
+        )
+        raise FileError(export.path, f"row {number}, {asked.mapping.item}", problem)
+    return code

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.simulation import events, responses, scores, use
+from models.simulation import events, forms, responses, scores, use
 from models.simulation.arrays import Flags, Whole
 from models.simulation.timeline import Timeline
 from models.simulation.use import Use
@@ -68,17 +68,19 @@ def simulate(
 ) -> None:
     """Write study.yaml, roster.csv, responses/, events/ and truth.csv into `out`.
 
+    `forms/` holds the same answers once more, as Google Forms would export them.
+
     `progress` is told the lines of the log that are written, and their number.
     """
     drawn, files = _draw(plan), _stream(plan, 1)
     subjects = _subjects(plan.participants, files)
-    for folder in ("events", "responses"):
+    for folder in ("events", "responses", "forms"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     _write_study(plan, out)
     truth().to_csv(out / "truth.csv", index=False, lineterminator="\n")
     responses.write_roster(out / "roster.csv", subjects, plan.timeline, files)
     for wave_index in range(plan.waves):
-        _write_wave(plan, drawn, wave_index, subjects, out / "responses", files)
+        _write_wave(plan, drawn, wave_index, subjects, out, files)
     log = out / "events" / "events.ndjson.gz"
     events.write(log, subjects, drawn.use, plan.timeline, files, progress)
 
@@ -144,19 +146,21 @@ def _write_wave(
     drawn: _Draw,
     wave_index: int,
     subjects: list[str],
-    folder: Path,
+    out: Path,
     rng: np.random.Generator,
 ) -> None:
+    name = f"wave{wave_index + 1}.csv"
     who = np.flatnonzero(drawn.answered[:, wave_index])
     answers = responses.answers(drawn.points, drawn.use, wave_index, who, rng)
     responses.write_wave(
-        folder / f"wave{wave_index + 1}.csv",
+        out / "responses" / name,
         [subjects[person] for person in who],
         answers,
         plan.timeline.opening(wave_index),
         plan.timeline,
         rng,
     )
+    forms.write(out / "responses" / name, out / "forms" / name, wave_index + 1)
 
 
 def _keys(plan: Simulation) -> dict[str, NDArray[Any]]:

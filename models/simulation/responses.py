@@ -27,6 +27,7 @@ _ROSTER = (
     "consented_at",
     "group",
 )
+SCOPES = "survey;telemetry;retrospective"
 _ENROLMENT_DAYS = 14
 _SKIPPED = 0.01
 _MISJUDGED = (0.1, 0.65, 0.25)
@@ -42,8 +43,7 @@ def write_roster(
     days = rng.integers(1, _ENROLMENT_DAYS + 1, len(subjects))
     at = _local_times(timeline.opening(0) - days, timeline, rng)
     rows = [
-        [s, t[:10], 1, "survey;telemetry", t, "main"]
-        for s, t in zip(subjects, at, strict=True)
+        [s, t[:10], 1, SCOPES, t, "main"] for s, t in zip(subjects, at, strict=True)
     ]
     _write(path, _ROSTER, rows)
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from flows import imports
 from tests.lib.command import panelstream, succeed
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,17 @@ def panel_bytes(study):
     """The panel as CSV."""
     succeed("panel", "--out", study / "panel.csv", "--study", study)
     return (study / "panel.csv").read_bytes()
+
+
+def test_panel_for_another_program_with_its_codebook(study):
+    """A Stata file, and a row of the codebook for each of its columns."""
+    words = ("--out", study / "new" / "panel.dta", "--codebook", study / "book.csv")
+    succeed("roster", study / "roster.csv", "--study", study)
+    assert "panel.dta: 120 rows" in succeed("panel", *words, "--study", study).out
+    book = pd.read_csv(study / "book.csv")
+    read = pd.read_stata(study / "new" / "panel.dta", convert_categoricals=False)
+    assert list(read) == book["stata_name"].tolist()
+    assert len(read) == 120
 
 
 def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path):
@@ -144,22 +157,59 @@ def test_answers_for_programs_are_json(study):
     assert said["responses"] > 20
 
 
+def test_strict_import_of_answers_stores_nothing(study, tmp_path):
+    """One cell out of range: set apart, or with --strict exit code 4 and no row."""
+    path = tmp_path / "form.csv"
+    path.write_text(
+        "platform_id,submitted_at,phq9_1,phq9_2\nu1,2024-01-09,0,3\nu1,2024-01-10,1,9\n"
+    )
+    words = ("responses", path, "--wave", 1, "--study", study)
+    ran = panelstream(*words, "--strict")
+    assert (ran.code, ran.out) == (4, "")
+    assert "1 cells or rows would be set apart" in ran.err
+    count = ("query", "SELECT count() AS n FROM responses", "--study", study, "--json")
+    assert json.loads(succeed(*count).out) == [{"n": 0}]
+    assert "set apart: row 3, phq9_2: out of range" in succeed(*words).out
+    assert json.loads(succeed(*count).out) == [{"n": 3}]
+
+
+def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path):
+    """Whatever a survey tool saves is imported; notes and mappings are not."""
+    (tmp_path / "responses").mkdir()
+    names = ("wave2.csv", "form_Wave 1.XLSX", "wave3.sav", "wave3.txt", "mapping.yaml")
+    for name in names:
+        (tmp_path / "responses" / name).touch()
+    found = [(one.path.name, one.wave) for one in imports.wave_files(tmp_path)]
+    assert found == [("form_Wave 1.XLSX", 1), ("wave2.csv", 2), ("wave3.sav", 3)]
+    assert list(imports.passed_over(tmp_path)) == ["responses/wave3.txt"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (("ingest", "nowhere.ndjson"), 3, "nowhere.ndjson: no such file"),
         (("responses", "responses/wave1.csv", "--wave", "9"), 2, "no wave 9"),
+        (("roster", "wrong.csv"), 3, "wrong.csv:row 3, enrolled_on: not a day"),
+        (("responses", "retract", "nothing"), 2, "no import nothing"),
+        (("due", "--wave", "9", "--ids", "roster.csv"), 2, "no wave 9"),
+        (("due", "--wave", "1", "--ids", "ids.csv"), 3, "no column 'platform_id'"),
         (("query", "DROP TABLE events"), 2, "readonly"),
         (("query", "SELECT nonsense FROM platform_events"), 2, "nonsense"),
         (("panel", "--out", "p.csv", "--as-of", "yesterday"), 2, "--as-of"),
+        (("panel", "--out", "p.xls"), 2, "in .parquet or .csv or .dta or .sav"),
+        (("panel", "--out", "p.sav", "--codebook", "p.txt"), 2, "the name in .csv"),
         (("report", "nowhere"), 3, "panelstream analyse --out"),
         (("flows", "run", "nothing"), 2, "known: study"),
         (("ingest",), 2, "Missing argument"),
     ],
 )
 def test_mistake_gets_one_line_and_its_exit_code(study, words, code, message):
-    """What is wrong and what to do; never a traceback."""
+    """What is wrong and what to do; never a traceback, never what stands there."""
+    wrong = f"platform_id,enrolled_on\nu-1,2024-01-05\n{CANARY},{CANARY}\n"
+    (study / "wrong.csv").write_text(wrong)
+    (study / "ids.csv").write_text(f"member\n{CANARY}\n")
     ran = panelstream(*words, cwd=study)
+    assert CANARY not in ran.shown
     assert ran.code == code
     assert message in ran.err
     assert "Traceback" not in ran.shown
@@ -176,6 +226,38 @@ def test_mistake_in_the_study_file_has_its_line(study):
     assert (
         f"study.yaml:{line}: unknown key 'outcome'; did you mean 'outcomes'?" in ran.err
     )
+
+
+OUTAGE = """
+outages:
+  - {from: "2024-03-02T00:00Z", to: "2024-03-03T00:00Z", functions: [cycle]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("opens_on: 2024-04-08", "opens_on: 2024-01-28", "opens before wave 1 closes"),
+        ("timezone: Asia/Tokyo", "timezone: Asia/Tokio", "is not a time zone; write"),
+        ("functions: [sign_in", "functions: [signin", "did you mean 'sign_in'?"),
+        ("window: between_waves", "window: after_answers", "write between_waves"),
+        ("2024-03-03T00", "2024-03-01T00", "the outage ends before it begins"),
+        ("functions: [cycle]", "functions: [cycles]", "did you mean 'cycle'?"),
+    ],
+)
+def test_a_study_that_cannot_be_measured(study, old, new, says):
+    """File, line and remedy, before anything is opened, computed or written."""
+    path = study / "study.yaml"
+    good = path.read_text() + OUTAGE
+    assert good.count(old) == 1
+    path.write_text(good.replace(old, new))
+    ran = panelstream("panel", "--out", "panel.csv", cwd=study)
+    line = good.split(old)[0].count("\n") + 1
+    assert ran.code == 3
+    assert f"study.yaml:{line}: " in ran.err
+    assert says in ran.err
+    assert not (study / "panel.csv").exists()
+    assert not (study / "warehouse").exists()
 
 
 def test_warehouse_held_by_another_process_is_said(study):

@@ -58,7 +58,12 @@ def measure(
     folder = tmp_path_factory.mktemp("browser")
     inputs = request.param(folder)
     made = report.render(
-        inputs.folder, inputs.panel, inputs.estimates, inputs.tests, inputs.manifest
+        inputs.folder,
+        inputs.panels,
+        inputs.estimates,
+        inputs.tests,
+        inputs.reliability,
+        inputs.manifest,
     )
     (folder / "report.html").write_text(made.html, encoding="utf-8")
 

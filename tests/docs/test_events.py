@@ -9,14 +9,19 @@ import pytest
 
 from ingest.decode import MAX_EVENT_BYTES, MAX_ID_LENGTH, Decoder
 from models import catalogue
-from models.catalogue import Catalogue, EventType, FieldRule
+from models.catalogue import Catalogue, EventType, EventView, FieldRule
 from models.events import Event, Position, Reason
 from models.yaml_files import Frozen
 from tests.docs import documents, shapes
 
 PAGE = "docs/events.md"
 TEXT = documents.read(PAGE)
-SHAPES = {"Catalogue": Catalogue, "A type": EventType, "A field": FieldRule}
+SHAPES = {
+    "Catalogue": Catalogue,
+    "A type": EventType,
+    "A field": FieldRule,
+    "A view": EventView,
+}
 
 
 @pytest.fixture(scope="module")

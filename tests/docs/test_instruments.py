@@ -1,11 +1,10 @@
 """docs/instruments.md: shipped instruments, keys and examples are those of the code."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from ingest.importers import survey
-from ingest.responses import FORMATS
 from models import instruments
 from models.instruments import SHIPPED, Band, Instrument, Item, MissingRule, Scale
 from models.yaml_files import Frozen
@@ -19,8 +18,6 @@ SHAPES = {
     "A scale": Scale,
     "The missing rule": MissingRule,
     "A band": Band,
-    "The mapping of an export": survey.SurveyMapping,
-    "Labels": survey.Labels,
 }
 EXAMPLES = [one.text for one in documents.blocks(TEXT, "yaml")]
 
@@ -30,6 +27,12 @@ def test_every_key_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
     shape: type[Frozen] = SHAPES[heading]
     assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+
+
+def test_every_method_is_documented() -> None:
+    """The methods by which items become a score, in the order of the shape."""
+    methods = get_args(Scale.model_fields["method"].annotation)
+    assert documents.documented(TEXT, "The four methods") == list(methods)
 
 
 def test_every_shipped_instrument_is_documented() -> None:
@@ -44,18 +47,8 @@ def test_every_shipped_instrument_is_documented() -> None:
 
 
 def test_examples_load(tmp_path: Path) -> None:
-    """Two instruments and a mapping stand on the page, and all are read."""
-    *own, mapping = EXAMPLES
-    for number, text in enumerate(own):
+    """The instruments that stand on the page are read."""
+    for number, text in enumerate(EXAMPLES):
         path = tmp_path / f"{number}.yaml"
         path.write_text(text, encoding="utf-8")
         assert instruments.find(path.name, tmp_path).value.score_columns
-    path = tmp_path / "mapping.yaml"
-    path.write_text(mapping, encoding="utf-8")
-    assert survey.read_mapping(path).labels[0].codes["Several days"] == "1"
-
-
-def test_every_format_is_named() -> None:
-    """The page names each format that a mapping may name."""
-    section = documents.section(TEXT, "Survey exports")
-    assert all(f"`{name}`" in section for name in FORMATS)

@@ -6,7 +6,10 @@ from typing import get_args
 
 import pandas as pd
 
+from analysis.careless import balanced
 from analysis.panel import FREQUENCY_LIMITS
+from flows import formats
+from models.measures import definitions
 from models.study import Measure, StudyFolder, WindowKind, load
 from tests.docs import documents
 
@@ -19,7 +22,8 @@ def columns(study: StudyFolder) -> set[str]:
     names = {
         "<function>": exposures.functions,
         "<instrument>_<scale>": study.outcomes,
-        "<score>": covariates.previous_wave,
+        "<turned_score>": [i.column(s) for i, s in balanced(study.instruments)],
+        "<score>": [*study.study.outcomes, *covariates.previous_wave],
         "<item>": covariates.fixed,
     }
     documented = set(documents.documented(TEXT, "Columns of the panel"))
@@ -36,12 +40,30 @@ def test_every_window_and_measure_is_documented() -> None:
     assert documents.documented(TEXT, "Measures") == list(get_args(Measure))
 
 
+def test_further_measures_are_those_of_their_headers() -> None:
+    """Each row says what the header of the SQL file says, word for word."""
+    lines = documents.section(TEXT, "Further measures").splitlines()
+    said = [line for line in lines if line.startswith("| `")]
+    assert said == [
+        f"| `{one.name.replace('by_field', 'by_<field>')}` | {one.of} | {one.unit}"
+        f" | {one.meaning}. {one.words} | {one.null} |"
+        for one in definitions().values()
+    ]
+
+
 def test_frequency_limits_are_those_of_the_code() -> None:
     """Each limit between two codes stands on the page, and there are six codes."""
     section = documents.section(TEXT, "Frequency")
     limits = [float(one) for one in re.findall(r"under ([\d.]+)", section)]
     assert documents.documented(TEXT, "Frequency") == list("012345")
     assert tuple(limits) == FREQUENCY_LIMITS
+
+
+def test_formats_and_codebook_are_those_of_the_code(finished: Path) -> None:
+    """Every ending that can be written, and every column of a codebook, in order."""
+    assert documents.documented(TEXT, "Formats") == list(formats.WRITERS)
+    book = pd.read_csv(finished / "results/private/codebook.csv")
+    assert documents.documented(TEXT, "Codebook") == list(book)
 
 
 def test_columns_are_those_of_a_panel(finished: Path) -> None:

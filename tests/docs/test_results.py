@@ -10,6 +10,7 @@ from analysis.disclosure import REDACTED
 from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from analysis.inference import STD_ERROR_TYPE
 from analysis.judgement import VERDICTS
+from analysis.reliability import COLUMNS as RELIABILITY_COLUMNS
 from models.study import Disclosure
 from tests.docs import documents
 
@@ -17,9 +18,10 @@ TEXT = documents.read("docs/results.md")
 
 
 def test_columns_are_documented_in_order() -> None:
-    """Both files are described column by column."""
+    """The files are described column by column."""
     assert documents.documented(TEXT, "estimates.csv") == list(ESTIMATE_COLUMNS)
     assert documents.documented(TEXT, "tests.csv") == list(TEST_COLUMNS)
+    assert documents.documented(TEXT, "reliability.csv") == list(RELIABILITY_COLUMNS)
     assert f"`{STD_ERROR_TYPE}`" in documents.section(TEXT, "estimates.csv")
 
 
@@ -58,6 +60,13 @@ def test_every_test_is_documented(finished: Path) -> None:
     """The tests of the demo are the documented ones."""
     tests = pd.read_csv(finished / "results/private/tests.csv")["test"].unique()
     assert set(documents.documented(TEXT, "Tests")) == set(tests)
+
+
+def test_every_statistic_of_reliability_is_documented(finished: Path) -> None:
+    """The statistics of the demo are the documented ones."""
+    found = pd.read_csv(finished / "results/private/reliability.csv")["statistic"]
+    documented = documents.documented(TEXT, "Statistics of reliability")
+    assert set(documented) == set(found)
 
 
 def test_every_key_of_the_manifest_is_documented(finished: Path) -> None:

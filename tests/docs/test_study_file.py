@@ -15,6 +15,7 @@ PAGE = "docs/study-file.md"
 SHAPES = {
     "The study": Study,
     "Consent": study.Consent,
+    "A renewal": study.Renewal,
     "Waves": study.Wave,
     "Exposure": study.Exposure,
     "Outages": study.Outage,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingest.pipeline import RawEvents, decode
-from models import catalogue
+from models import catalogue, instruments
+from models.catalogue import Questionnaires
 
 HERE = Path(__file__).parent / "events"
 RECEIVED_AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -18,8 +19,10 @@ PLAIN = (HERE / "raw" / "reaction.json").read_bytes()
 
 @pytest.fixture(scope="module")
 def u2plus():
-    """The shipped catalogue."""
-    return catalogue.find("u2plus", HERE)
+    """The shipped catalogue, in a study of two waves that asks PHQ-9."""
+    asked = {"phq9": instruments.find("phq9", HERE).value}
+    questionnaires = Questionnaires((1, 2), asked)
+    return catalogue.find("u2plus", HERE).asking(questionnaires)
 
 
 def outcome(payload, catalogue):

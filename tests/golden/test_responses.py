@@ -1,75 +1,123 @@
-"""Golden pairs for importers: an export as it comes beside the answers expected."""
+"""Golden pairs for importers: an export as it comes beside the rows expected.
+
+A case is a folder: `export.*`, as a service writes it; the mapping, links and data
+dictionary beside it as a coordinator would put them there; `expected.csv`, every
+answer that is kept; `set_apart.csv`, what is not; `understood.yaml`, what the import
+says of the file.
+"""
 
 import csv
+from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
-from ingest import responses
-from ingest.importers import survey
+from ingest import exports, responses
+from ingest.importers import mapping as mappings
 from ingest.pseudonymise import Pseudonyms
 from models import instruments
 from models.errors import FileError
 
 HERE = Path(__file__).parent / "responses"
+CASES = sorted(str(one.parent.relative_to(HERE)) for one in HERE.rglob("expected.csv"))
 PEOPLE = Pseudonyms((b"k" * 32,), "u2plus")
+ZONE = ZoneInfo("Asia/Tokyo")
 INSTRUMENTS = [
     instruments.find(name, HERE).value
-    for name in ("phq9", "pdd", "function_use", "demographics")
+    for name in ("phq9", "pdd", "ghsq", "ahsq", "function_use", "demographics")
 ]
-KNOWN = responses.known(INSTRUMENTS, PEOPLE, ZoneInfo("Asia/Tokyo"))
+ITEMS = exports.items_of(INSTRUMENTS)
+KNOWN = responses.known(INSTRUMENTS, PEOPLE, ZONE)
+WAVE = 1
 
 
 def table(path):
-    """Rows of a small CSV file."""
+    """Rows of a small CSV file; none if there is no such file."""
+    if not path.exists():
+        return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def read(folder, links=None):
-    """Import the folder's wave1.csv with its mapping, storing nothing."""
-    mapping = folder / "mapping.yaml"
-    mapped = survey.read_mapping(mapping if mapping.exists() else None)
-    return responses.read(folder / "wave1.csv", 1, KNOWN, mapped, links)
+def beside(folder, name):
+    """A file beside the export, if the case has one."""
+    return folder / name if (folder / name).exists() else None
 
 
-@pytest.mark.parametrize("name", sorted(one.name for one in HERE.iterdir()))
-def test_export_gives_the_expected_answers(name):
-    """Every answer is there once, pseudonymous, in UTC; the rest is set apart."""
-    imported = read(HERE / name)
-    assert imported.format == name
-    expected = [
-        row | {"person": PEOPLE.of(row["person"]).hex()}
-        for row in table(HERE / name / "expected.csv")
-    ]
-    found = [
+def export_of(folder):
+    """The export of a case, whatever its ending."""
+    [path] = folder.glob("export.*")
+    return path
+
+
+def read(path, links=None):
+    """What an export holds at the border to storage."""
+    mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
+    return exports.read(path, WAVE, ITEMS, mapping, ZONE, links is not None)
+
+
+def whole(path, links=None):
+    """The import of an export, storing nothing."""
+    mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
+    return responses.read(path, WAVE, KNOWN, mapping, links)
+
+
+def answers(path, links, apart):
+    """Every answer of an export that is not set apart, as a row of text."""
+    return [
         {
-            "person": row["participant_id"].hex(),
-            "responded_at": row["responded_at"].isoformat(),
-            "instrument": row["instrument"],
-            "item": row["item"],
-            "answer": row["answer"],
+            "row": str(row.rows.get(code, row.number)),
+            "person": row.person,
+            "responded_at": row.responded_at.astimezone(UTC).isoformat(),
+            "finished": "" if row.finished is None else str(row.finished).lower(),
+            "item": code,
+            "answer": answer,
         }
-        for row in imported.answers.to_pylist()
+        for row in read(path, links).rows
+        for code, answer in row.answers.items()
+        if not {(row.number, "person"), (row.number, "row")} & apart
+        and (row.rows.get(code, row.number), code) not in apart
     ]
-    assert found == expected
-    apart = [{k: str(v) for k, v in vars(one).items()} for one in imported.set_apart]
-    assert apart == table(HERE / name / "set_apart.csv")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_export_gives_the_expected_answers(case):
+    """Every answer is there once, by row and in UTC; the rest is set apart by place."""
+    folder = HERE / case
+    path, link_file = export_of(folder), beside(folder, "links.csv")
+    links = responses.read_links(link_file) if link_file else None
+    apart = whole(path, links).set_apart
+    assert [{k: str(v) for k, v in vars(one).items()} for one in apart] == table(
+        folder / "set_apart.csv"
+    )
+    found = answers(path, links, {(one.row, one.column) for one in apart})
+    assert found == table(folder / "expected.csv")
+    said = vars(read(path, links).understood)
+    expected = yaml.safe_load((folder / "understood.yaml").read_text("utf-8"))
+    shown = {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}
+    assert {key: shown[key] for key in expected} == expected
+
+
+def test_every_format_and_kind_of_file_has_a_case():
+    """Each importer and each container stands here with a file of its own."""
+    said = [read(export_of(HERE / case), {}).understood for case in CASES]
+    assert {one.format for one in said} == set(exports.FORMATS)
+    assert {"UTF-8", "Windows Japanese", "UTF-16", "XLSX", "SPSS", "Stata"} <= {
+        one.encoding for one in said
+    }
 
 
 def test_link_file_turns_survey_ids_into_people(tmp_path):
     """With a link file people are known by survey id; the unlinked are set apart."""
     (tmp_path / "links.csv").write_text("survey_id,platform_id\nuser-1,real-9\n")
     links = responses.read_links(tmp_path / "links.csv")
-    imported = read(HERE / "plain", links)
+    imported = whole(HERE / "plain/wide/export.csv", links)
     people = {row["participant_id"] for row in imported.answers.to_pylist()}
     assert people == {PEOPLE.of("real-9")}
-    assert [one.row for one in imported.set_apart if one.column == "person"] == [
-        3,
-        4,
-        5,
-    ]
+    apart = [one.row for one in imported.set_apart if one.column == "person"]
+    assert apart == [3, 4, 5]
 
 
 def test_link_to_two_people_is_refused(tmp_path):
@@ -78,62 +126,3 @@ def test_link_to_two_people_is_refused(tmp_path):
     path.write_text("survey_id,platform_id\ns1,a\ns1,b\n")
     with pytest.raises(FileError, match=r"row 3: .*two people"):
         responses.read_links(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "place", "problem"),
-    [
-        ("platform_id,submitted_at,phq9_1,Comment\n", "column 4", "not mapped"),
-        ("platform_id,phq9_1\n", "row 1", "no column 'submitted_at'"),
-        ("canary@example.org,2026-01-01\n", "row 1", "row 1 must hold the headers"),
-        (
-            "platform_id,submitted_at,phq9_1\nx,soon,1\n",
-            "row 2, column 2",
-            "not a time",
-        ),
-        ("platform_id,submitted_at,phq9_1\nx,1\n", "row 2", "2 cells under 3 headers"),
-        ("", "", "empty"),
-    ],
-)
-def test_mistake_in_an_export_has_a_place_and_a_remedy(tmp_path, text, place, problem):
-    """Nothing is guessed: an unknown header or a broken row stops the import."""
-    path = tmp_path / "wave1.csv"
-    path.write_text(text)
-    with pytest.raises(FileError, match=problem) as caught:
-        responses.read(path, 1, KNOWN, survey.read_mapping(None), None)
-    assert caught.value.place == place
-    assert "canary" not in str(caught.value)
-
-
-def test_windows_japanese_is_read(tmp_path):
-    """An export saved by a Japanese spreadsheet (cp932) is read like UTF-8."""
-    text = "会員番号,submitted_at,phq9_1\nuser-1,2026-03-01T00:00:00Z,2\n"
-    (tmp_path / "wave1.csv").write_bytes(text.encode("cp932"))
-    mapping = survey.SurveyMapping(person="会員番号")
-    imported = responses.read(tmp_path / "wave1.csv", 1, KNOWN, mapping, None)
-    assert imported.answers.num_rows == 1
-
-
-def test_labels_count_in_plain_files_too(tmp_path):
-    """A mapping that shifts a coding does so in every format; no label is set apart."""
-    path = tmp_path / "wave1.csv"
-    path.write_text(
-        "platform_id,submitted_at,pdd_1,pdd_2\nu1,2026-03-01T00:00:00Z,3,0\n"
-    )
-    codes = {str(number): str(number - 1) for number in range(1, 7)}
-    labels = survey.Labels(items=("pdd_1", "pdd_2"), codes=codes)
-    mapping = survey.SurveyMapping(labels=(labels,))
-    imported = responses.read(path, 1, KNOWN, mapping, None)
-    assert [row["answer"] for row in imported.answers.to_pylist()] == ["2"]
-    assert [(one.row, one.column) for one in imported.set_apart] == [(2, "pdd_2")]
-
-
-def test_two_rows_of_one_person_and_time_are_not_mixed(tmp_path):
-    """The second is set apart: item by item they would make a score nobody gave."""
-    path = tmp_path / "wave1.csv"
-    path.write_text(
-        "platform_id,submitted_at,phq9_1,phq9_2\nu1,2026-03-01,0,3\nu1,2026-03-01,3,0\n"
-    )
-    imported = responses.read(path, 1, KNOWN, survey.read_mapping(None), None)
-    assert [row["answer"] for row in imported.answers.to_pylist()] == ["0", "3"]
-    assert [one.row for one in imported.set_apart] == [3]

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.lib import measures_oracle, studies
 from tests.lib.studies import Answer, Arrival
 
 FUNCTIONS = {
@@ -22,6 +23,12 @@ FUNCTIONS = {
     "u2plus.story_posted": "story",
 }
 """Of the types that tests send, those that count towards a function."""
+
+TAKING_PART = ("enrolled", "invited", "consent_given", "consent_withdrawn")
+"""Study events that are always taken, whoever withdrew before."""
+
+LEAVING = ("collection", "erase")
+"""Levels of withdrawal that end somebody's part."""
 
 DAY = timedelta(days=1)
 Row = dict[str, Any]
@@ -34,9 +41,7 @@ class Person:
     """What the log and the answers say about somebody."""
 
     who: str
-    consented_on: date | None
-    withdrawn_on: date | None
-    answered: Mapping[int, datetime]
+    answered: Mapping[int, Answer]
 
 
 class Oracle:
@@ -46,8 +51,12 @@ class Oracle:
         self, study: Mapping[str, Any], arrivals: Sequence[Arrival], as_of: int
     ) -> None:
         self.study, self.zone = study, ZoneInfo(study["timezone"])
+        self.as_of = studies.as_of(as_of)
         known = arrivals[: as_of + 1]
-        self.log = first_recorded(one for batch in known for one in batch.events)
+        self.log: list[Mapping[str, Any]] = []
+        for batch in known:
+            taken = [one for one in batch.events if not self.is_refused(one)]
+            self.log = first_recorded([*self.log, *taken])
         self.answers = [one for batch in known for one in batch.answers]
 
     def panel(self, window: Any) -> list[Row]:
@@ -58,81 +67,250 @@ class Oracle:
         rows = [row for one in people for row in self.rows(one, window)]
         return sorted(rows, key=lambda row: (row["who"], row["wave"]))
 
-    def rows(self, person: Person, window: Any) -> Iterator[Row]:
-        """The rows of one person; none for somebody who never took part."""
-        if self.study["consent"] != "external" and person.consented_on is None:
-            return
-        for wave in self.study["waves"]:
-            enrolled_on = self.enrolled_on(person, wave.get("round", 1))
-            if enrolled_on is None:
-                continue
-            opens_on, closed_on = span(wave, enrolled_on)
-            gone = person.withdrawn_on
-            if closed_on <= enrolled_on or (gone and opens_on >= gone):
-                continue
-            yield self.row(person, wave, enrolled_on, window)
+    def rows(self, person: Person, window: Any) -> list[Row]:
+        """The rows of one person, each with what the wave before and later ones say."""
+        waves = [one for one in self.study["waves"] if self.is_in(person, one)]
+        rows = [self.row(person, wave, window) for wave in waves]
+        for wave, row in zip(waves, rows, strict=True):
+            mine = [one for one in rows if one["round"] == row["round"]]
+            before = [one for one in mine if one["wave_index"] == row["wave_index"] - 1]
+            for name in self.lagged():
+                row[f"{name}_previous"] = before[0][name] if before else None
+            row |= self.attrition(person, wave, mine)
+        return rows
 
-    def row(self, person: Person, wave: Row, enrolled_on: date, window: Any) -> Row:
-        """One row: whose, when, over which days, and how much use."""
+    def lagged(self) -> list[str]:
+        """What is carried to the next wave."""
+        functions = self.study["exposure"]["functions"]
+        return [*(f"{one}_days_per_week" for one in functions), "mood_total"]
+
+    def attrition(self, person: Person, wave: Row, mine: list[Row]) -> Row:
+        """Who answered, who answers the next wave, who never again in the round."""
+        number = wave.get("round", 1)
+        later = [
+            one["wave"]
+            for one in self.study["waves"]
+            if one.get("round", 1) == number and one["wave"] >= wave["wave"]
+        ]
+        known = [self.has_answered(person, one) for one in later]
+        never = None if None in known else 1
+        return {
+            "answered": known[0],
+            "answered_next": known[1] if len(known) > 1 else None,
+            "dropped_out": 0 if 1 in known else never,
+        }
+
+    def has_answered(self, person: Person, number: int) -> int | None:
+        """1 or 0; none as long as an answer may still come."""
+        [wave] = [one for one in self.study["waves"] if one["wave"] == number]
+        enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+        assert enrolled_on is not None
+        if number in person.answered and self.is_in(person, wave):
+            return 1
+        over = self.midnight(span(wave, enrolled_on)[1]) <= self.as_of
+        return 0 if over or self.has_left(person.who) else None
+
+    def row(self, person: Person, wave: Row, window: Any) -> Row:
+        """One row: whose, when, over which days, how much use, and the score."""
+        enrolled_on = self.enrolled_on(person, wave.get("round", 1))
+        assert enrolled_on is not None
         planned = self.window(person, wave, enrolled_on, window)
         seen = self.seen(person, planned)
+        answer = person.answered.get(wave["wave"])
         row: Row = {
             "who": person.who,
             "wave": wave["wave"],
             "wave_index": self.study["waves"].index(wave),
             "round": wave.get("round", 1),
-            "responded_at": person.answered.get(wave["wave"]),
+            "responded_at": answer.at if answer else None,
             "window_start": self.midnight(planned[0]) if planned else None,
             "window_end": self.midnight(planned[1]) if planned else None,
             "window_days": number(self.length(planned)),
             "observed_days": number(self.observed_by_any(seen)),
+            "mood_total": answer.calm + 5.0 if answer and answer.complete else None,
         }
         for function in self.study["exposure"]["functions"]:
-            for suffix, value in self.use(person.who, function, seen).items():
+            use = self.use(person.who, function, seen)
+            if seen != planned:
+                use |= {"count": None, "days": None}
+            for suffix, value in use.items():
                 row[f"{function}_{suffix}"] = value
-        return row
+        since = self.since(person, wave, window)
+        windows = measures_oracle.Windows(self, person.who, planned, seen, since)
+        return row | measures_oracle.further(self, windows)
 
     # Who takes part
 
     def person(self, who: str) -> Person:
-        """When somebody agreed, left, and answered."""
-        left = [
-            self.day(one["time"])
-            for one in self.of(who, "study.consent_withdrawn")
-            if one["data"]["level"] in ("collection", "erase")
-        ]
-        withdrawn_on = min(left, default=None)
-        required = set() if self.external else set(self.study["consent"]["required"])
-        agreed = [
-            self.day(one["time"])
-            for one in self.of(who, "study.consent_given")
-            if required <= set(one["data"]["scopes"])
-        ]
-        kept = [day for day in agreed if withdrawn_on is None or day < withdrawn_on]
-        person = Person(who, min(kept, default=None), withdrawn_on, {})
+        """When somebody answered."""
         waves = {one.wave for one in self.answers if one.who == who}
-        chosen = {wave: self.chosen(person, wave) for wave in waves}
-        answered = {wave: at for wave, at in chosen.items() if at is not None}
-        return Person(who, person.consented_on, withdrawn_on, answered)
+        chosen = {wave: self.chosen(who, wave) for wave in waves}
+        return Person(who, {wave: one for wave, one in chosen.items() if one})
 
-    def chosen(self, person: Person, wave: int) -> datetime | None:
+    def chosen(self, who: str, wave: int) -> Answer | None:
         """Of the answers that may count, the first complete one, else the first."""
         may = [
             one
             for one in self.answers
-            if (one.who, one.wave) == (person.who, wave) and self.may(person, one)
+            if (one.who, one.wave) == (who, wave)
+            and self.agreed(who, one.at.astimezone(self.zone).date())
         ]
         complete = [one for one in may if one.complete]
-        return min((one.at for one in complete or may), default=None)
+        return min(complete or may, key=lambda one: one.at, default=None)
 
-    def may(self, person: Person, answer: Answer) -> bool:
-        """From the day of consent until the day before withdrawal."""
-        day = answer.at.astimezone(self.zone).date()
-        if person.withdrawn_on and day >= person.withdrawn_on:
+    def participation(
+        self, today: date, invited: Mapping[int, set[str]], apart: set[str]
+    ) -> list[Row]:
+        """Who took part in each wave; `apart` are accounts to leave out."""
+        names = {one["subject"] for one in self.log if "subject" in one} - apart
+        rows: list[Row] = []
+        first: set[str] = set()
+        for wave in self.study["waves"]:
+            opened = wave["opens_on"] <= today
+            there = {who for who in names if opened and self.could(who, wave)}
+            agreed = {who for who in there if self.is_in(self.person(who), wave)}
+            sent = [
+                one
+                for one in self.answers
+                if one.wave == wave["wave"] and one.who in self.enrolled(names)
+            ]
+            counted = [
+                one
+                for one in sent
+                if one.who in agreed and self.agreed(one.who, self.on(one.at))
+            ]
+            started = {one.who for one in counted}
+            held = {who: self.chosen(who, wave["wave"]) for who in started}
+            whole = {one.who for one in counted if one.complete}
+            days = [self.on(one.at) for one in held.values() if one]
+            asked = invited[wave["wave"]] - apart
+            base = asked or there
+            rows.append(
+                {
+                    "wave": wave["wave"],
+                    "eligible": len(there),
+                    "invited": len(asked),
+                    "consented": len(agreed),
+                    "started": len(started),
+                    "complete": len(whole),
+                    "partial": len(started - whole),
+                    "early": sum(day < wave["opens_on"] for day in days),
+                    "late": sum(day > wave["closes_on"] for day in days),
+                    "duplicates": len(counted) - len(started),
+                    "not_counted": len(sent) - len(counted),
+                    "response_rate": len(started & base) / len(base) if base else None,
+                    "attrition": len(first - started) / len(first)
+                    if first and there
+                    else None,
+                }
+            )
+            first = first or started
+        return rows
+
+    def enrolled(self, names: Iterable[str]) -> set[str]:
+        """Those of some people who enrolled in the first round, at any time."""
+        people = map(self.person, names)
+        return {one.who for one in people if self.enrolled_on(one, 1)}
+
+    def could(self, who: str, wave: Row) -> bool:
+        """Whether somebody was enrolled and had not left, on some day of a wave."""
+        since = self.enrolled_on(self.person(who), wave.get("round", 1))
+        if since is None:
             return False
+        days = days_of((max(since, wave["opens_on"]), wave["closes_on"] + DAY))
+        return any(self.left(who, day) is None or self.given(who, day) for day in days)
+
+    # Consent, day by day
+
+    def agreed(self, who: str, day: date) -> bool:
+        """Whether a day ends with all that the study requires agreed to."""
+        left, given = self.left(who, day), self.given(who, day)
         if self.external:
+            return left is None or bool(given)
+        consent = self.study["consent"]
+        version = max((one["data"]["version"] for one in given), default=0)
+        scopes = self.scopes(who, day)
+        too_old = any(
+            one["version"] > version and one["from"] <= day
+            for one in consent.get("renewals", ())
+        )
+        return bool(given) and set(consent["required"]) <= scopes and not too_old
+
+    def visible(self, who: str, day: date) -> bool:
+        """Whether the use of a day may be looked at."""
+        if self.external:
+            return self.agreed(who, day)
+        since = self.study["consent"].get("telemetry_from", "consent")
+        if isinstance(since, date) and day < since:
+            return False
+        if self.agreed(who, day):
             return True
-        return person.consented_on is not None and person.consented_on <= day
+        return since != "consent" and any(
+            self.agreed(who, later)
+            and "retrospective" in self.scopes(who, later)
+            and self.reaches_back_to(who, later) <= day
+            for later in self.days_after(who, day)
+        )
+
+    def days_after(self, who: str, day: date) -> list[date]:
+        """Later days on which something about consent changed."""
+        said = [*self.of(who, "study.consent_given")]
+        return [one for one in map(self.day, (x["time"] for x in said)) if one > day]
+
+    def reaches_back_to(self, who: str, day: date) -> date:
+        """The first yes since the last withdrawal, or the beginning of time."""
+        if self.left(who, day) is None:
+            return date.min
+        return min(self.day(one["time"]) for one in self.given(who, day))
+
+    def scopes(self, who: str, day: date) -> set[str]:
+        """What the newest version that was agreed to says, all yeses to it together."""
+        given = self.given(who, day)
+        version = max((one["data"]["version"] for one in given), default=0)
+        newest = [one for one in given if one["data"]["version"] == version]
+        return {scope for one in newest for scope in one["data"]["scopes"]}
+
+    def left(self, who: str, day: date) -> datetime | None:
+        """The last withdrawal from collection until the end of a day."""
+        said = self.of(who, "study.consent_withdrawn")
+        left = [one for one in said if one["data"]["level"] in LEAVING]
+        times = [datetime.fromisoformat(one["time"]) for one in left]
+        return max((at for at in times if self.on(at) <= day), default=None)
+
+    def given(self, who: str, day: date) -> list[Mapping[str, Any]]:
+        """Every yes since the last withdrawal, until the end of a day."""
+        left = self.left(who, day)
+        return [
+            one
+            for one in self.of(who, "study.consent_given")
+            if self.day(one["time"]) <= day
+            and (left is None or datetime.fromisoformat(one["time"]) > left)
+        ]
+
+    def has_left(self, who: str) -> bool:
+        """Whether somebody has withdrawn from collection and not come back."""
+        return self.left(who, date.max) is not None and not self.given(who, date.max)
+
+    def is_gone(self, who: str, at: datetime) -> bool:
+        """Whether somebody had withdrawn and not yet come back, as far as is known."""
+        yes = [
+            datetime.fromisoformat(one["time"])
+            for one in self.of(who, "study.consent_given")
+        ]
+        for one in self.of(who, "study.consent_withdrawn"):
+            left = datetime.fromisoformat(one["time"])
+            if one["data"]["level"] in LEAVING and left < at:
+                back = min((other for other in yes if other > left), default=None)
+                if back is None or at < self.midnight(self.on(back)):
+                    return True
+        return False
+
+    def is_refused(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event is not taken, for what was known before its batch."""
+        kind = event["type"].removeprefix("study.")
+        at = datetime.fromisoformat(event["time"])
+        who = event.get("subject")
+        return kind not in TAKING_PART and bool(who) and self.is_gone(who, at)
 
     def enrolled_on(self, person: Person, number: int) -> date | None:
         """The first day of enrolment that falls into a round."""
@@ -141,21 +319,18 @@ class Oracle:
                 self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
             ]
         else:
-            days = [
-                self.day(one["time"])
+            at = [
+                datetime.fromisoformat(one["time"])
                 for one in self.log
                 if one.get("subject") == person.who
             ]
+            at += [one.at for one in self.answers if one.who == person.who]
+            days = [self.on(one) for one in at if not self.is_gone(person.who, one)]
             days += [
-                one.at.astimezone(self.zone).date()
-                for one in self.answers
-                if one.who == person.who
+                self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
             ]
         start, end = self.round(number)
-        gone = person.withdrawn_on
-        within = [day for day in days if start <= day < end]
-        first = min(within, default=None)
-        return None if first and gone and first >= gone else first
+        return min((day for day in days if start <= day < end), default=None)
 
     def round(self, number: int) -> Days:
         """People enrol in a round from the end of the one before to its own end."""
@@ -174,8 +349,8 @@ class Oracle:
     ) -> Days | None:
         """The planned window in study-local days, its end not included."""
         opens_on, _ = span(wave, enrolled_on)
-        at = person.answered.get(wave["wave"])
-        answered_on = at.astimezone(self.zone).date() if at else None
+        answer = person.answered.get(wave["wave"])
+        answered_on = answer.at.astimezone(self.zone).date() if answer else None
         first = self.study["exposure"].get("first_window_days")
         if window == "between_waves":
             end, start = opens_on, self.closed_before(wave, enrolled_on)
@@ -206,7 +381,7 @@ class Oracle:
     def answered_before(self, person: Person, wave: Row) -> date | None:
         """The day of the person's answer to the latest earlier wave they have a row in."""
         before = [
-            person.answered[one["wave"]].astimezone(self.zone).date()
+            person.answered[one["wave"]].at.astimezone(self.zone).date()
             for one in self.study["waves"]
             if one["wave"] < wave["wave"]
             and one["wave"] in person.answered
@@ -215,28 +390,45 @@ class Oracle:
         return before[-1] if before else None
 
     def is_in(self, person: Person, wave: Row) -> bool:
-        """Whether the person was enrolled when a wave took place."""
+        """Whether there was a day of the wave on which they were enrolled and agreed."""
         enrolled_on = self.enrolled_on(person, wave.get("round", 1))
         if enrolled_on is None:
             return False
         opens_on, closed_on = span(wave, enrolled_on)
-        gone = person.withdrawn_on
-        return closed_on > enrolled_on and (gone is None or opens_on < gone)
+        days = days_of((max(opens_on, enrolled_on), closed_on))
+        return any(self.agreed(person.who, day) for day in days)
 
     def seen(self, person: Person, planned: Days | None) -> Days | None:
-        """The part of a window that consent allows to be looked at."""
+        """The last unbroken part of a window that consent allows to be looked at."""
         if planned is None:
             return None
-        start, end = planned
-        if person.withdrawn_on:
-            end = min(end, person.withdrawn_on)
-        if not self.external:
-            since = self.study["consent"].get("telemetry_from", "consent")
-            if since == "consent":
-                since = person.consented_on
-            if since != "retrospective":
-                start = max(start, since)
-        return start, max(start, end)
+        visible = [day for day in days_of(planned) if self.visible(person.who, day)]
+        if not visible:
+            return planned[0], planned[0]
+        start = end = visible[-1]
+        while start - DAY in visible:
+            start -= DAY
+        return start, end + DAY
+
+    def since(self, person: Person, wave: Row, window: Any) -> date | None:
+        """From when use to date counts: enrolment, or the first window if earlier.
+
+        Not before the first day that may be looked at; none if a later one may not.
+        """
+        number = wave.get("round", 1)
+        enrolled_on = self.enrolled_on(person, number)
+        assert enrolled_on is not None
+        planned = self.window(person, wave, enrolled_on, window)
+        mine = [
+            self.window(person, one, enrolled_on, window)
+            for one in self.study["waves"]
+            if one.get("round", 1) == number and self.is_in(person, one)
+        ]
+        begins = min([enrolled_on, *(one[0] for one in mine if one)])
+        days = days_of((begins, planned[1])) if planned else []
+        visible = [day for day in days if self.visible(person.who, day)]
+        whole = visible and visible == days_of((visible[0], days[-1] + DAY))
+        return visible[0] if whole else None
 
     # How much use
 
@@ -249,11 +441,13 @@ class Oracle:
         recorded, excused = self.covered(function, seen)
         if recorded == 0 or recorded + excused < length:
             return nothing
+        gone = measures_oracle.taken_back(self, who)
         used_on = [
             self.day(one["time"])
             for one in self.log
             if one.get("subject") == who
             and FUNCTIONS.get(one["type"]) == function
+            and gone.get(one["id"], date.max) >= seen[1]
             and not holds(
                 self.coverage(function)[2], datetime.fromisoformat(one["time"])
             )
@@ -335,6 +529,10 @@ class Oracle:
         """The study-local day of an instant."""
         return datetime.fromisoformat(text).astimezone(self.zone).date()
 
+    def on(self, at: datetime) -> date:
+        """The study-local day of an instant."""
+        return at.astimezone(self.zone).date()
+
     def midnight(self, day: date) -> datetime:
         """The instant at which a study-local day begins."""
         return datetime.combine(day, time(), self.zone).astimezone(UTC)
@@ -350,6 +548,11 @@ def first_recorded(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
     for one in events:
         first.setdefault((one["source"], one["id"]), one)
     return list(first.values())
+
+
+def days_of(days: Days) -> list[date]:
+    """Every day from the first to the one before the last."""
+    return [days[0] + n * DAY for n in range((days[1] - days[0]).days)]
 
 
 def span(wave: Row, enrolled_on: date) -> Days:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from analysis.reliability import COLUMNS as RELIABILITY_COLUMNS
 from models import study
-from models.study import StudyFolder
+from models.study import StudyFolder, Window
 
 STUDY = """
 study: u2plus-panel
@@ -106,7 +107,13 @@ class Inputs:
     panel: pd.DataFrame
     estimates: pd.DataFrame
     tests: pd.DataFrame
+    reliability: pd.DataFrame
     manifest: dict[str, Any]
+
+    @property
+    def panels(self) -> dict[Window, pd.DataFrame]:
+        """The panel by its window; these studies have one."""
+        return {self.folder.study.exposure.window: self.panel}
 
 
 def u2plus(path: Path) -> Inputs:
@@ -119,6 +126,7 @@ def u2plus(path: Path) -> Inputs:
         panel=_u2plus_panel(folder, 240, rng),
         estimates=_u2plus_estimates(rng),
         tests=_tests(),
+        reliability=_reliability(folder),
         manifest=manifest(),
     )
 
@@ -152,6 +160,7 @@ def forum(path: Path) -> Inputs:
         panel=_forum_panel(np.random.default_rng(7)),
         estimates=pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS)),
         tests=pd.DataFrame(columns=list(TEST_COLUMNS)),
+        reliability=pd.DataFrame(columns=list(RELIABILITY_COLUMNS)),
         manifest=manifest(),
     )
 
@@ -235,6 +244,7 @@ def _u2plus_panel(
     for column in ("count", "days", "days_per_week", "frequency"):
         panel[f"cycle_{column}"] = panel[f"cycle_{column}"].mask(unknown)
     _add_scores(panel, answered, people, rng)
+    _add_signs(panel, answered)
     return panel
 
 
@@ -271,6 +281,44 @@ def _add_scores(
             answered & (rng.random(len(panel)) > 0.03)
         )
         panel[f"{name}_missing"] = panel[name].isna().astype(float)
+
+
+def _add_signs(panel: pd.DataFrame, answered: Any) -> None:
+    """Item 9 of one person in six, a line of one in nine, contradictions of few."""
+    place = np.arange(len(panel)) // 4
+    for name, one_in in (
+        ("phq9_thoughts", 6),
+        ("pdd_total_straightlined", 9),
+        ("pdd_total_inconsistent", 100),
+    ):
+        flag = pd.Series(place % one_in == 0).astype("Int8")
+        panel[name] = flag.where(pd.Series(answered))
+
+
+def _reliability(folder: StudyFolder) -> pd.DataFrame:
+    """Alpha .82 and omega .84 of every scale of several items, in four waves."""
+    rows = []
+    for instrument in folder.instruments:
+        for scale in instrument.scales:
+            shared = {"score": instrument.column(scale), "round": 1}
+            for wave in (1, 2, 3, 4) if len(scale.items) > 1 else ():
+                common = {**shared, "wave": wave, "n": 190 - 9 * wave}
+                rows += [
+                    {**common, "statistic": "alpha", "value": 0.82},
+                    {**common, "statistic": "omega", "value": 0.84},
+                    {**common, "statistic": "floor", "value": 12 / common["n"]},
+                    {**common, "statistic": "ceiling", "value": 2 / common["n"]},
+                ]
+                rows += [
+                    {
+                        **common,
+                        "statistic": "item_rest",
+                        "item": code,
+                        "value": 0.6 - at / 50,
+                    }
+                    for at, code in enumerate(scale.items)
+                ]
+    return pd.DataFrame(rows, columns=list(RELIABILITY_COLUMNS))
 
 
 def _u2plus_estimates(rng: np.random.Generator) -> pd.DataFrame:

@@ -24,6 +24,9 @@ from models import study
 from models.events import Counts
 from models.store import Clock, Store
 
+ABOUT = {"origin": "test.csv", "format": "plain", "wave": 1}
+"""What the ledger of imports says of answers that a test stores."""
+
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """When the first batch arrives; after everything that tests let happen."""
 
@@ -41,11 +44,19 @@ scales:
   - {code: total, label: {en: Mood}, items: [calm, awake]}
 """
 
-OWN = ("enrolled", "consent_given", "consent_withdrawn", "heartbeat")
+OWN = (
+    "enrolled",
+    "invited",
+    "consent_given",
+    "consent_withdrawn",
+    "response_submitted",
+    "heartbeat",
+)
 """The study's own events; all others are the platform's."""
 
 DATA: Mapping[str, Any] = {
     "reaction_given": {"kind": "like", "target": "story"},
+    "reaction_withdrawn": {"kind": "like", "target": "story"},
     "consent_given": {"version": 1, "scopes": ["survey", "telemetry"]},
     "consent_withdrawn": {"level": "collection"},
 }
@@ -118,15 +129,16 @@ def open_in(folder: Path, store: Store, clock: Clock) -> Workspace:
 
 def empty(store: Store) -> Store:
     """Remove every row but the list of migrations; far faster than a new warehouse."""
-    client = store._client
-    full = client.query(
-        "SELECT name FROM system.tables WHERE database = currentDatabase()"
-        " AND total_rows > 0 AND name != 'migrations'"
-    )
-    for (name,) in full.result_rows:
-        client.command(f"TRUNCATE TABLE {name}")
+    for name in _tables(store):
+        store._client.command(f"TRUNCATE TABLE {name}")
     store._last = None
     return store
+
+
+def merge(store: Store) -> None:
+    """Merge every table to one part a partition, as the engine does some day."""
+    for name in _tables(store):
+        store._client.command(f"OPTIMIZE TABLE {name} FINAL")
 
 
 def event(
@@ -154,15 +166,18 @@ def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
 def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
     """Store responses as an import does."""
     rows = [row for one in answers for row in _answer_rows(workspace, one)]
-    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS))
+    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 
 def arrive(
-    workspace: Workspace, clock: HandClock, arrivals: Iterable[Arrival]
+    workspace: Workspace,
+    clock: HandClock,
+    arrivals: Iterable[Arrival],
+    first: int = 0,
 ) -> Counts:
     """Record arrivals, each at its instant; returns what became of their events."""
     counts = Counts()
-    for number, arrival in enumerate(arrivals):
+    for number, arrival in enumerate(arrivals, start=first):
         clock.now = recorded_at(number)
         if arrival.events:
             counts += send(workspace, arrival.events)
@@ -192,9 +207,19 @@ def named(
     )
 
 
+def _tables(store: Store) -> list[str]:
+    """Every table that has rows, but the list of migrations."""
+    full = store._client.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase()"
+        " AND total_rows > 0 AND name != 'migrations'"
+    )
+    return [name for (name,) in full.result_rows]
+
+
 def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:
     shared = {
         "participant_id": workspace.pseudonyms.of(one.who),
+        "response": "",
         "wave": one.wave,
         "responded_at": one.at.astimezone(UTC),
         "instrument": "mood",

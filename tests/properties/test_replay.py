@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from flows import panels
-from flows.results import write_panel
+from flows import formats, panels
+from flows.rebuild import rebuild
 from flows.workspace import Workspace
+from models import catalogue
 from models import store as stores
 from models.events import Counts
+from models.measures import known
 from models.store import Store
 from models.study import Window
 from tests.lib import studies
@@ -27,14 +29,22 @@ from tests.lib.studies import Answer, Arrival, HandClock
 
 EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
 PEOPLE = ("aki", "ben", "chie")
-ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut")
-"""No summer time; summer time at 02:00; summer time at midnight."""
+ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut", "Australia/Lord_Howe")
+"""No summer time; it begins at 02:00; at midnight; and ends, by half an hour."""
 
 USE = ("story_viewed", "story_posted", "reaction_given", "signed_in")
+TAKES_BACK = ("reaction_given", "reaction_withdrawn")
 RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
 
 ENROLS, JOINS = ("enrolled",), ("enrolled", "consent_given")
 BOTH = ["story", "reaction"]
+MEASURES = known(BOTH, catalogue.find("u2plus", Path()))
+SCOPES = (
+    ["survey"],
+    ["survey", "telemetry"],
+    ["survey", "telemetry", "contact"],
+    ["survey", "telemetry", "retrospective"],
+)
 
 FIRST = date(2027, 3, 15)
 """Studies lie in the four weeks from here, in which the clocks go forward."""
@@ -106,8 +116,13 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
     telemetry_from = st.sampled_from(
         ("consent", "retrospective", FIRST + timedelta(days=9))
     )
+    renewal = st.builds(lambda day: [{"version": 2, "from": day}], days)
     consent = st.fixed_dictionaries(
-        {"required": st.just(["survey", "telemetry"]), "telemetry_from": telemetry_from}
+        {
+            "required": st.just(["survey", "telemetry"]),
+            "telemetry_from": telemetry_from,
+            "renewals": st.just([]) | renewal,
+        }
     )
     outage = st.builds(
         lambda span, functions, handling: {
@@ -123,6 +138,7 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
         ("between_waves", "between_responses", {"lookback": 4}, {"lookback": 14})
     )
     exposure = {"window": draw(kinds), "functions": ["story", "reaction"]}
+    exposure["measures"] = draw(st.just([]) | st.permutations(MEASURES))
     first = draw(st.none() | st.integers(1, 9))
     return studies.with_base(
         timezone=zone,
@@ -141,16 +157,19 @@ some_functions = st.sampled_from((["story"], ["reaction"], BOTH, BOTH))
 @st.composite
 def usage(draw: DrawFn, zone: str) -> Event:
     """Something that somebody did; enrolling and consenting are rarer than use."""
-    kind = draw(st.sampled_from((*USE, *USE, *USE, *RARE)))
+    kind = draw(st.sampled_from((*USE, *USE, *TAKES_BACK, *TAKES_BACK, *RARE)))
     at, who = draw(instants(zone)), draw(st.sampled_from(PEOPLE))
     more: dict[str, Any] = {}
+    if kind in TAKES_BACK:
+        words = draw(st.sampled_from(("like", "like", "great")))
+        more["data"] = {"kind": words, "target": "story"}
     if kind == "consent_withdrawn":
         more["data"] = {
             "level": draw(st.sampled_from(("contact", "collection", "erase")))
         }
     if kind == "consent_given":
-        scopes = st.sampled_from((["survey"], ["survey", "telemetry", "contact"]))
-        more["data"] = {"version": 1, "scopes": draw(scopes)}
+        scopes = st.sampled_from(SCOPES)
+        more["data"] = {"version": draw(st.integers(1, 2)), "scopes": draw(scopes)}
     return studies.event(kind, who, at, **more)
 
 
@@ -171,6 +190,7 @@ def answers(zone: str) -> SearchStrategy[Answer]:
         st.sampled_from((1, 1, 2, 2, 3, 4)),
         instants(zone),
         st.booleans(),
+        st.integers(0, 10),
     )
 
 
@@ -215,6 +235,21 @@ def splits(draw: DrawFn, events: list[Event], batches: int = 3) -> list[list[Eve
     return parts
 
 
+@st.composite
+def arrivals(
+    draw: DrawFn, events: list[Event], given_answers: list[Answer]
+) -> list[Arrival]:
+    """Events in any order, again and with other content under their ids, and answers."""
+    parts = draw(splits(events))
+    for number, part in enumerate(parts[:-1]):
+        known = st.lists(st.sampled_from(part), max_size=2) if part else st.just([])
+        twisted = [_twisted(one, index) for index, one in enumerate(draw(known))]
+        parts[draw(st.integers(number + 1, len(parts) - 1))] += twisted
+    made = [Arrival(tuple(part)) for part in parts]
+    made[1] = Arrival(made[1].events, tuple(given_answers))
+    return made
+
+
 @pytest.fixture
 def make(tmp_path: Path, store: Store, clock: HandClock) -> Make:
     """A workspace of a study, on the store emptied."""
@@ -230,38 +265,52 @@ def make(tmp_path: Path, store: Store, clock: HandClock) -> Make:
 @SUITE
 @given(data=st.data())
 def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> None:
-    """Every cell of exposure is the oracle's, as of every arrival."""
+    """Every cell that the oracle has is the engine's too, as of every arrival."""
     content, events, given_answers = data.draw(cases())
-    parts = data.draw(splits(events))
-    arrivals = [Arrival(tuple(part), ()) for part in parts]
-    arrivals[1] = Arrival(arrivals[1].events, tuple(given_answers))
+    arrived = data.draw(arrivals(events, given_answers))
     workspace = make(content)
-    studies.arrive(workspace, clock, arrivals)
+    studies.arrive(workspace, clock, arrived)
     workspace.store.settle()
-    for number in range(len(arrivals)):
+    for number in range(len(arrived)):
         panel = panels.build_one(workspace, window_of(workspace), studies.as_of(number))
-        expected = Oracle(content, arrivals, number).panel(
-            content["exposure"]["window"]
-        )
+        assert not (panel["window_end"] > panel["responded_at"]).any()
+        expected = Oracle(content, arrived, number).panel(content["exposure"]["window"])
         assert_same(studies.named(workspace, panel, PEOPLE), expected)
+
+
+@settings(SUITE, max_examples=max(1, EXAMPLES // 5))
+@given(data=st.data())
+def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> None:
+    """A panel of the past keeps its bytes, whatever comes, is merged or rebuilt since."""
+    content, events, given_answers = data.draw(cases())
+    arrived = data.draw(arrivals(events, given_answers))
+    workspace, then = make(content), []
+    for number, one in enumerate(arrived):
+        studies.arrive(workspace, clock, [one], first=number)
+        workspace.store.settle()
+        then.append(panel_as_of(workspace, number))
+    studies.merge(workspace.store)
+    assert [panel_as_of(workspace, number) for number in range(len(then))] == then
+    rebuild(workspace)
+    assert [panel_as_of(workspace, number) for number in range(len(then))] == then
 
 
 @SUITE
 @given(data=st.data())
-def test_replay(
-    data: st.DataObject, make: Make, clock: HandClock, tmp_path: Path
-) -> None:
-    """Order, batches and repetition of what arrives leave the panel's bytes alone."""
+def test_replay(data: st.DataObject, make: Make, clock: HandClock) -> None:
+    """Order, batches and repetition of what arrives leave the panel's bytes alone.
+
+    What was refused while somebody was away has to be sent again once they are back.
+    """
     content, events, given_answers = data.draw(cases())
     written = []
-    for parts in ([events], data.draw(splits(events))):
+    for parts in ([events], [*data.draw(splits(events)), events]):
         workspace = make(content)
         arrivals = [Arrival(tuple(part)) for part in parts]
         arrivals[-1] = Arrival(arrivals[-1].events, tuple(given_answers))
         studies.arrive(workspace, clock, arrivals)
         panel = panels.build(workspace).by_window[window_of(workspace)]
-        write_panel(panel, tmp_path / "panel.parquet")
-        written.append((panel, (tmp_path / "panel.parquet").read_bytes()))
+        written.append((panel, as_parquet(workspace, panel)))
     (once, bytes_once), (replayed, bytes_replayed) = written
     pd.testing.assert_frame_equal(once, replayed)
     assert bytes_once == bytes_replayed
@@ -306,6 +355,18 @@ def test_counts_add_up(
     assert len({one["id"] for one in stored}) == len(stored) == found["stored"]
 
 
+def panel_as_of(workspace: Workspace, number: int) -> bytes:
+    """The panel as of an arrival, in bytes."""
+    window = window_of(workspace)
+    panel = panels.build_one(workspace, window, studies.as_of(number))
+    return as_parquet(workspace, panel)
+
+
+def as_parquet(workspace: Workspace, panel: pd.DataFrame) -> bytes:
+    """The panel's bytes, which do not tell the as-of."""
+    return formats.parquet(formats.describe(workspace.folder, panel, studies.START))
+
+
 def window_of(workspace: Workspace) -> Window:
     """The study's own window."""
     return workspace.folder.study.exposure.window
@@ -331,6 +392,6 @@ def _approximate(value: Any) -> Any:
 
 
 def _twisted(event: Event, index: int) -> dict[str, Any]:
-    """Other content under an id that was recorded before."""
-    later = datetime.fromisoformat(event["time"]) + timedelta(seconds=index + 1)
+    """Other content under an id that was recorded before: a later day."""
+    later = datetime.fromisoformat(event["time"]) + timedelta(days=index + 1)
     return {**event, "time": later.isoformat()}

@@ -1,12 +1,4 @@
 -- The answers that held at an instant: one row a participant, wave, response and item.
-select
-    lower(hex(participant_id)) as participant,
-    wave,
-    responded_at,
-    instrument,
-    item,
-    argMax(answer, recorded_at) as answer
-from responses final
-where recorded_at <= {as_of:DateTime64(6)}
-group by participant_id, wave, responded_at, instrument, item
-order by participant, wave, responded_at, instrument, item
+select participant_id, wave, responded_at, instrument, item, answer, finished
+from answers_as_of(as_of = {as_of:DateTime64(6)})
+order by participant_id, wave, responded_at, instrument, item

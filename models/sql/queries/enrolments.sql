@@ -1,24 +1,45 @@
 -- First day of enrolment of each participant in each round of the study.
--- A roster study counts `study.enrolled`; one without a roster, any activity.
-select
-    lower(hex(participant_id)) as participant, round, toString(min(day)) as enrolled_on
+-- A roster study counts its roster and `study.enrolled`; one without a roster, any
+-- activity but for the times (`gone`) in which somebody had withdrawn, of which not
+-- everything was taken in.
+select participant_id, round, toString(min(toDate(at, {zone:String}))) as enrolled_on
 from
     (
-        select participant_id, toDate(occurred_at, {zone:String}) as day
-        from events final
+        select participant_id, arrayJoin(enrolled_at) as at, true as enrolled
+        from roster_as_of(as_of = {as_of:DateTime64(6)})
+        union all
+        select
+            lower(hex(events.participant_id)) as participant_id,
+            occurred_at as at,
+            event_type = 'study.enrolled' as enrolled
+        from events
         where
             recorded_at <= {as_of:DateTime64(6)}
-            and participant_id != toFixedString('', 16)
+            and events.participant_id != toFixedString('', 16)
             and (event_type = 'study.enrolled' or {any_activity:Bool})
         union all
-        select participant_id, toDate(responded_at, {zone:String}) as day
-        from responses final
-        where recorded_at <= {as_of:DateTime64(6)} and {any_activity:Bool}
+        select participant_id, responded_at as at, false as enrolled
+        from answers_as_of(as_of = {as_of:DateTime64(6)})
+        where {any_activity:Bool}
     )
 array join
     {round_starts:Array(Date)} as starts,
     {round_ends:Array(Date)} as ends,
     {rounds:Array(UInt16)} as round
-where day >= starts and day < ends
+where
+    toDate(at, {zone:String}) >= starts
+    and toDate(at, {zone:String}) < ends
+    and (
+        enrolled
+        or empty({gone:Array(String)})
+        or not arrayExists(
+            (who, since, until) -> who = participant_id
+            and toUnixTimestamp64Micro(at) > since
+            and toUnixTimestamp64Micro(at) < until,
+            {gone:Array(String)},
+            {gone_from:Array(Int64)},
+            {gone_until:Array(Int64)}
+        )
+    )
 group by participant_id, round
-order by participant, round
+order by participant_id, round

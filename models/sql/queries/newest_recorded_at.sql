@@ -1,6 +1,25 @@
--- The newest instant at which anything present was recorded: the default as-of.
+-- The newest instant, up to a limit, at which anything present was recorded. An import
+-- that had nothing new leaves it where it is.
 select
     greatest(
-        (select max(recorded_at) from events final),
-        (select max(recorded_at) from responses final)
+        (
+            select max(recorded_at)
+            from events final
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from responses final
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from roster
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from import_retractions
+            where recorded_at <= {until:DateTime64(6)}
+        )
     ) as newest

@@ -1,11 +1,55 @@
--- What is settled, the last instant recorded, and from where to look for conflicts. Of
--- several writers one may still be inserting what it stamped a little earlier: what was
--- recorded in the ten minutes before the watermark is looked at once more, until
--- somebody did so ten minutes after the last instant.
+-- Up to where the log is settled, and what settling has to look at. Nothing that still
+-- runs can precede the instant `settled`: a writer enters its batch in `arrivals`
+-- within
+-- 5 seconds of the instant that it gave it, or gives it a later one; so whatever is ten
+-- seconds old and still being written shows there as not complete. One that has not
+-- ended in ten minutes never will. What was settled stays so: what is entered later
+-- under an earlier instant has no rows. Conflicts after the watermark are set apart at
+-- once, and looked for again until the watermark has passed them.
+with
+    {now:DateTime64(6)} as now,
+    (select max(settled_at) from settlements) as watermark,
+    (
+        select minOrNull(recorded_at)
+        from
+            (
+                select recorded_at, sum(entered) as open
+                from
+                    (
+                        select recorded_at, 1 as entered
+                        from arrivals
+                        where
+                            recorded_at > watermark
+                            and recorded_at > now - interval 10 minute
+                        union all
+                        select recorded_at, -1
+                        from completions
+                        where
+                            recorded_at > watermark
+                            and recorded_at > now - interval 10 minute
+                    )
+                group by recorded_at
+                having open > 0
+            )
+    ) as first_open,
+    (select max(recorded_at) from events) as newest
 select
-    (select max(settled_at) from settlements) as settled,
-    (select max(checked_at) from settlements) as checked,
-    (select max(recorded_at) from events) as until,
-    greatest(settled, toDateTime64('1970-01-01 00:10:00', 6, 'UTC'))
-    - interval 10 minute as since,
-    until > settled or until + interval 10 minute > checked as due
+    watermark as since,
+    newest as until,
+    newest > watermark as due,
+    if(
+        {shared:Bool},
+        greatest(
+            watermark,
+            least(
+                now - interval 10 second,
+                ifNull(first_open - interval 1 microsecond, now)
+            )
+        ),
+        greatest(
+            now - interval 1 microsecond,
+            newest,
+            (select max(recorded_at) from arrivals),
+            (select max(recorded_at) from responses)
+        )
+    ) as settled

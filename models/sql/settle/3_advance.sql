@@ -1,2 +1,3 @@
 -- Everything recorded up to here is settled.
-insert into settlements (settled_at, checked_at) values ({until:DateTime64(6)}, {checked_at:DateTime64(6)})
+insert into settlements (settled_at, checked_at)
+values (least({until:DateTime64(6)}, {settled:DateTime64(6)}), {now:DateTime64(6)})

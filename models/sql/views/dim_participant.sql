@@ -1,14 +1,79 @@
--- One row for everybody the warehouse knows of.
-create or replace view dim_participant as
+-- One row for everybody the warehouse knows of by events, roster or consent.
+create or replace view dim_participant
+(
+    participant_id String comment 'Pseudonym, 32 hex digits',
+    enrolled_at Nullable(DateTime64(6, 'UTC')) comment 'First enrolment; null: never',
+    cohort Nullable(String) comment 'Group of the latest enrolment; null or empty: none',
+    consented_at Nullable(DateTime64(6, 'UTC')) comment 'First consent, whatever its scopes; null: never',
+    withdrawn_at Nullable(DateTime64(6, 'UTC')) comment 'Last withdrawal from collection; null: never, or agreed again since',
+    no_contact_at Nullable(DateTime64(6, 'UTC')) comment 'First withdrawal of any level, from which no letters are sent; null: never',
+    account LowCardinality(String) comment 'test or staff, which no analysis counts; empty: a participant',
+    event_count UInt64 comment 'Events that count towards a function, but for the times of withdrawal from collection'
+)
+as
 select
-    lower(hex(events.participant_id)) as participant_id,
-    minOrNullIf(occurred_at, event_type = 'study.enrolled') as enrolled_at,
-    argMaxOrNullIf(
-        JSONExtractString(data, 'group'), occurred_at, event_type = 'study.enrolled'
-    ) as cohort,
-    minOrNullIf(occurred_at, event_type = 'study.consent_given') as consented_at,
-    minOrNullIf(occurred_at, event_type = 'study.consent_withdrawn') as withdrawn_at,
-    countIf(function != '') as event_count
-from events final
-where events.participant_id != toFixedString('', 16)
-group by events.participant_id
+    participant_id,
+    minOrNullIf(at, what = 'enrolled') as enrolled_at,
+    argMaxOrNullIf(named, at, what = 'enrolled') as cohort,
+    minOrNullIf(at, what = 'given') as consented_at,
+    if(
+        countIf(what = 'withdrawn') > 0
+        and maxIf(at, what = 'withdrawn') >= maxIf(at, what = 'given'),
+        maxOrNullIf(at, what = 'withdrawn'),
+        null
+    ) as withdrawn_at,
+    minOrNullIf(at, what in ('withdrawn', 'contact')) as no_contact_at,
+    maxIf(named, what = 'account') as account,
+    countIf(what = 'use') as event_count
+from
+    (
+        select
+            lower(hex(events.participant_id)) as participant_id,
+            occurred_at as at,
+            multiIf(
+                event_type = 'study.enrolled',
+                'enrolled',
+                function = ''
+                or arrayExists(
+                    (since, until) -> toDate(occurred_at, {zone:String}) >= since
+                    and toDate(occurred_at, {zone:String}) < until,
+                    gone.left_on,
+                    gone.back_on
+                ),
+                '',
+                'use'
+            ) as what,
+            if(what = 'enrolled', JSONExtractString(data, 'group'), '') as named
+        from events final
+        left join
+            (
+                select
+                    toFixedString(unhex(participant_id), 16) as person,
+                    groupArray(withdrawn_on) as left_on,
+                    groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
+                from withdrawals
+                group by participant_id
+            ) as gone
+            on gone.person = events.participant_id
+        where events.participant_id != toFixedString('', 16)
+        union all
+        select participant_id, said.1 as at, 'enrolled' as what, said.2 as named
+        from roster_as_of(as_of = '2299-01-01 00:00:00')
+        array join arrayZip(enrolled_at, cohort) as said
+        union all
+        select
+            participant_id,
+            stated_at as at,
+            multiIf(level = '', 'given', level = 'contact', 'contact', 'withdrawn') as what,
+            '' as named
+        from consents_as_of(as_of = '2299-01-01 00:00:00')
+        union all
+        select
+            participant_id,
+            toDateTime64(0, 6, 'UTC') as at,
+            'account' as what,
+            account as named
+        from accounts_as_of(as_of = '2299-01-01 00:00:00')
+    )
+group by participant_id
+comment 'Everybody the warehouse knows of by events, roster or consent; one row a person'

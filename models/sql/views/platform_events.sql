@@ -1,14 +1,48 @@
--- What people did on the platform: one row an event, duplicates and conflicts out.
-create or replace view platform_events as
+-- What people did on the platform: one row an event, duplicates and conflicts out,
+-- and without what somebody did from the day of withdrawing until they came back, as in
+-- the panel. Whether such an act is stored depends on the order of arrival, so readers
+-- must not see it.
+create or replace view platform_events
+(
+    participant_id String comment 'Pseudonym, 32 hex digits',
+    event_type LowCardinality(String) comment 'CloudEvents type, as in the catalogue',
+    function LowCardinality(String) comment 'Platform function it counts towards; empty: none',
+    occurred_at DateTime64(6, 'UTC') comment 'When the act took place, as sent',
+    occurred_on Date comment 'Study-local day of the act',
+    received_at DateTime64(6, 'UTC') comment 'First clock of ours that saw it',
+    recorded_at DateTime64(6, 'UTC') comment 'When it became part of the log',
+    source LowCardinality(String) comment 'CloudEvents source; with id, the identity of the event',
+    id String comment 'CloudEvents id, unique within the source',
+    data String comment 'Closed fields of the event as canonical JSON; empty: none'
+)
+as
 select
-    lower(hex(participant_id)) as participant_id,
+    lower(hex(events.participant_id)) as participant_id,
     event_type,
     function,
     occurred_at,
+    toDate(occurred_at, {zone:String}) as occurred_on,
     received_at,
     recorded_at,
     source,
     id,
     data
 from events final
-where not startsWith(event_type, 'study.')
+left join
+    (
+        select
+            toFixedString(unhex(participant_id), 16) as person,
+            groupArray(withdrawn_on) as left_on,
+            groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
+        from withdrawals
+        group by participant_id
+    ) as gone
+    on gone.person = events.participant_id
+where
+    not startsWith(event_type, 'study.')
+    and not arrayExists(
+        (since, until) -> occurred_on >= since and occurred_on < until,
+        gone.left_on,
+        gone.back_on
+    )
+comment 'What people did on the platform; one row an event'

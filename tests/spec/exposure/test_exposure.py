@@ -40,6 +40,7 @@ from tests.lib.studies import Answer, Arrival, HandClock
 
 HERE = Path(__file__).parent
 FILES = sorted(path.stem for path in HERE.glob("*.txt"))
+FILES += sorted(f"measures/{path.stem}" for path in HERE.glob("measures/*.txt"))
 ENROLLED = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 _NAME = re.compile(r"^(study|heartbeats|events|answers|panel(?: as of \d+)?)$", re.M)

@@ -41,11 +41,12 @@ def raw(*responses: Response, instrument: str = "mood") -> pd.DataFrame:
             "instrument": instrument,
             "item": item,
             "answer": answer,
+            "finished": None,
         }
         for who, wave, day, given in responses
         for item, answer in given.items()
     ]
-    names = [*answers.RESPONSE, "instrument", "item", "answer"]
+    names = [*answers.RESPONSE, "instrument", "item", "answer", "finished"]
     return pd.DataFrame(rows, columns=pd.Index(names))
 
 
@@ -90,6 +91,17 @@ def test_what_was_not_asked_is_no_gap(mood: list[Instrument]) -> None:
     found = answers.one_a_wave(raw(*asked), mood)
     assert found["calm"].tolist() == [1]
     assert found["place"].isna().all()
+
+
+def test_what_was_sent_in_is_complete(mood: list[Instrument]) -> None:
+    """The export's own word that a response was sent in counts more than a blank."""
+    partial = raw(("a", 1, "11", full(1) | {"place": ""}))
+    sent = raw(("a", 1, "12", full(2) | {"place": ""})).assign(finished=True)
+    found = answers.one_a_wave(pd.concat([partial, sent]), mood)
+    assert found["calm"].tolist() == [2]
+    rows = answers.sheets(pd.concat([partial, sent], ignore_index=True))
+    assert rows["complete"].tolist() == [False, True]
+    assert rows["holds"].tolist() == [False, True]
 
 
 def test_a_blank_is_missing(mood: list[Instrument]) -> None:

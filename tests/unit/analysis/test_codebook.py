@@ -19,7 +19,11 @@ def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.Dat
     made = workspace(
         instruments=["mood.yaml", "phq9", "function_use", "demographics"],
         covariates={"fixed": ["age", "gender"], "previous_wave": ["mood_total"]},
-        exposure={"window": {"lookback": 7}, "functions": ["story", "sign_in"]},
+        exposure={
+            "window": {"lookback": 7},
+            "functions": ["story", "reaction", "sign_in"],
+            "measures": ["longest_gap", "breadth", "by_kind"],
+        },
     )
     enrolled = [studies.event("enrolled", who, AT) for who in ("aki", "ben")]
     studies.send(made, enrolled)
@@ -32,8 +36,10 @@ def test_every_column_has_a_meaning(workspace: Callable[..., Workspace]) -> None
     """One row a column, in the panel's order; no meaning and no source is empty."""
     panel, book = described(workspace)
     assert book["column"].tolist() == list(panel)
-    assert book.loc[book["meaning"] == "", "column"].tolist() == []
-    assert book.loc[book["source"] == "", "column"].tolist() == []
+    for said in ("meaning", "unit", "source"):
+        assert book.loc[book[said] == "", "column"].tolist() == []
+    kinds = {"answered_next", "mood_total_previous", "story_count", "breadth"}
+    assert {*kinds, "story_longest_gap", "reaction_given_like"} < set(book["column"])
 
 
 def test_how_much_is_missing(workspace: Callable[..., Workspace]) -> None:
@@ -52,3 +58,19 @@ def test_units_and_sources(workspace: Callable[..., Workspace]) -> None:
     assert rows.loc["story_count", "source"] == "events"
     assert rows.loc["mood_total", "source"] == "mood"
     assert "U2Friend stories" in rows.loc["story_self_report", "meaning"]
+    assert (
+        rows.loc["mood_total_previous", "meaning"]
+        == "one wave before: Mood: sum of 2 items"
+    )
+    assert rows.loc["mood_total_previous", "source"] == "mood"
+
+
+def test_codes_and_nulls_are_explained(workspace: Callable[..., Workspace]) -> None:
+    """What codes stand for, and what a missing value means wherever there can be one."""
+    panel, book = described(workspace)
+    rows = book.set_index("column")
+    assert rows.loc["answered", "values"] == "0 no; 1 yes"
+    assert rows.loc["gender", "values"].startswith("female Female; male Male; other")
+    assert rows.loc["story_frequency", "values"].endswith("5 almost every day")
+    may_be_null = book.loc[book["null"] != "", "column"]
+    assert {name for name in panel if panel[name].isna().any()} <= set(may_be_null)

@@ -135,7 +135,7 @@ def test_narrow_intervals_get_more_decimals(width: float, decimals: int) -> None
 
 
 def _drawn(inputs: Inputs) -> dict[str, Figure]:
-    built = tables.build(inputs.folder, inputs.panel, inputs.estimates, inputs.tests)
+    built = tables.build(inputs.folder, inputs.panels, inputs.estimates, inputs.tests)
     frames = {table.name: table.frame for table in built}
     labels, study = tables.labels(inputs.folder), inputs.folder.study
     made = [

@@ -210,7 +210,12 @@ def test_p_is_written_one_way(value: float, text: str) -> None:
 
 def _render(inputs: Inputs) -> Report:
     return report.render(
-        inputs.folder, inputs.panel, inputs.estimates, inputs.tests, inputs.manifest
+        inputs.folder,
+        inputs.panels,
+        inputs.estimates,
+        inputs.tests,
+        inputs.reliability,
+        inputs.manifest,
     )
 
 

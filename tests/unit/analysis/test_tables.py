@@ -15,6 +15,7 @@ from analysis import tables
 from analysis.disclosure import REDACTED
 from analysis.estimates import ESTIMATE_COLUMNS
 from analysis.tables import Table
+from models.study import Window
 from tests.lib import panels
 from tests.lib.panels import Inputs
 
@@ -203,8 +204,8 @@ def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
     steady = np.where(person < 9, 2.0, 0.0)
     changing = np.where(person < 7, np.arange(960) % 4, steady)
     panel = panel.assign(reaction_days_per_week=changing)
-    estimates = u2plus.estimates
-    people = tables.people_behind(estimates, panel, u2plus.folder.study)
+    estimates, own = u2plus.estimates, u2plus.folder.study.exposure.window
+    people = tables.people_behind(estimates, {own: panel}, u2plus.folder.study)
     rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
     found = dict(zip(estimates["component"][rows], people[rows], strict=True))
     assert found == {"within": 7, "between": 9}
@@ -213,6 +214,31 @@ def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
     own = frame[(frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")]
     shown = dict(zip(own["component"], own["estimate"] != REDACTED, strict=True))
     assert shown == {"within": False, "between": True}
+
+
+@pytest.mark.parametrize(("days", "used"), [(None, 9), (28, 5)])
+def test_people_are_counted_in_the_window_of_the_specification(
+    u2plus: Inputs, days: int | None, used: int
+) -> None:
+    """9 people used a function between waves, 5 of them in the last 28 days."""
+    study, lookback = u2plus.folder.study, Window(kind="lookback", days=28)
+    [planned] = study.plan.exploratory
+    window = lookback if days else None
+    changed = planned.model_copy(update={"window": window})
+    plan = study.plan.model_copy(update={"exploratory": (changed,)})
+    person, wave = np.arange(960) // 4, np.arange(960) % 4
+    by_window = {
+        one: u2plus.panel.assign(
+            phq9_total=wave, story_count=np.where(person < users, wave, 0)
+        )
+        for one, users in ((study.exposure.window, 9), (lookback, 5))
+    }
+    row = panels.estimate(
+        specification="one_by_one", outcome="phq9_total", exposure="story"
+    )
+    study = study.model_copy(update={"plan": plan})
+    people = tables.people_behind(pd.DataFrame([row]), by_window, study)
+    assert people.tolist() == [used]
 
 
 def test_kappa_agrees_with_statsmodels() -> None:
@@ -245,7 +271,7 @@ def test_collinear_regressors_are_not_forced() -> None:
 def test_only_confirmatory_estimates_are_judged(u2plus: Inputs) -> None:
     """Verdicts and corrected p stay with the plan, whatever comes in."""
     marked = u2plus.estimates.assign(verdict="associated", p_adjusted=0.01)
-    built = tables.build(u2plus.folder, u2plus.panel, marked, u2plus.tests)
+    built = tables.build(u2plus.folder, u2plus.panels, marked, u2plus.tests)
     frames = {table.name: table.frame for table in built}
     assert frames["estimates_confirmatory"]["verdict"].notna().all()
     for part in ("sensitivity", "exploratory"):
@@ -280,8 +306,10 @@ def test_captions_say_whose_survey_is_redone(built: dict[str, Table]) -> None:
 
 def test_outcomes_that_are_not_in_the_panel_are_left_out(u2plus: Inputs) -> None:
     """A missing instrument takes its rows along, not the table."""
-    panel = u2plus.panel.drop(columns=["phq9_total"])
-    built = tables.build(u2plus.folder, panel, u2plus.estimates, u2plus.tests)
+    without = replace(u2plus, panel=u2plus.panel.drop(columns=["phq9_total"]))
+    built = tables.build(
+        without.folder, without.panels, without.estimates, without.tests
+    )
     frame = next(t.frame for t in built if t.name == "outcomes_by_wave")
     assert set(frame["outcome"]) == {"pdd_total", "ghsq_formal", "ghsq_informal"}
 
@@ -302,5 +330,5 @@ def _solved(of: Callable[[int], float], value: float) -> int:
 
 
 def _built(inputs: Inputs) -> dict[str, Table]:
-    built = tables.build(inputs.folder, inputs.panel, inputs.estimates, inputs.tests)
+    built = tables.build(inputs.folder, inputs.panels, inputs.estimates, inputs.tests)
     return {table.name: table for table in built}

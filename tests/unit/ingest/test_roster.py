@@ -1,49 +1,119 @@
-"""A roster file becomes study events."""
+"""A roster file becomes statements about people; what was known is not said again."""
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows import imports
+from flows.workspace import Workspace
 from ingest import roster
-from ingest.pseudonymise import Pseudonyms
+from ingest.roster import Consent, Rules
 from models.errors import FileError
+from models.store import EVERYTHING
+from tests.lib.studies import HandClock
 
-TOKYO = ZoneInfo("Asia/Tokyo")
+Make = Callable[..., Workspace]
 HEADER = "platform_id,enrolled_on,consent_version,consent_scopes,consented_at,group\n"
+MORE = "platform_id,enrolled_on,account,invited_waves\n"
 
 
-def write(folder, rows, header=HEADER):
+def write(folder: Path, rows: str, header: str = HEADER) -> Path:
     """A roster file."""
     path = folder / "roster.csv"
     path.write_text(header + rows, encoding="utf-8")
     return path
 
 
-def test_row_says_who_since_when_and_agreed_to_what(tmp_path):
-    """A full row and a row without consent."""
-    path = write(
-        tmp_path,
-        "a,2026-01-05,2,survey;telemetry,2026-01-06T10:00:00,young\nb,2026-01-07,,,,\n",
+def rules(workspace: Workspace) -> Rules:
+    """What may stand in a roster of the study."""
+    folder = workspace.folder
+    return Rules(folder.catalogue, folder.study.zone, workspace.clock())
+
+
+def held(workspace: Workspace, who: str) -> dict[str, Any]:
+    """What the roster says of somebody now."""
+    wanted = workspace.pseudonyms.of(who).hex()
+    rows = workspace.store.query("roster", as_of=EVERYTHING).to_pylist()
+    [found] = [row for row in rows if row["participant_id"] == wanted]
+    return found
+
+
+def news(workspace: Workspace, path: Path) -> tuple[int, int, int]:
+    """Import a roster: how many people are new, changed, unchanged."""
+    found = imports.import_roster(workspace, path)
+    return found.added, found.changed, found.unchanged
+
+
+def test_row_says_who_since_when_and_agreed_to_what(
+    tmp_path: Path, workspace: Make
+) -> None:
+    """A full row and a row without consent; days begin in the study's zone."""
+    rows = (
+        "a,2026-01-05,2,survey;telemetry,2026-01-06T10:00:00,young\nb,2026-01-07,,,,\n"
     )
-    first, second = roster.read(path, TOKYO)
-    assert first.enrolled_on == date(2026, 1, 5)
-    assert first.consent_version == 2
-    assert first.consent_scopes == ("survey", "telemetry")
-    assert first.consented_at == datetime(2026, 1, 6, 1, tzinfo=UTC)
-    assert (second.consent_version, second.consented_at) == (None, None)
+    read = roster.read(write(tmp_path, rows), rules(workspace()))
+    [first], [second] = read.rows["a"], read.rows["b"]
+    assert first.enrolled_at == datetime(2026, 1, 4, 15, tzinfo=UTC)
+    at = datetime(2026, 1, 6, 1, tzinfo=UTC)
+    assert first.consent == Consent(at, 2, ("survey", "telemetry"))
+    assert (first.group, second.consent) == ("young", None)
 
 
-def test_events_carry_no_platform_id_in_their_id(tmp_path):
-    """Ids are stored; they derive from the pseudonym, and repeat for the same fact."""
-    path = write(tmp_path, "canary-9,2026-01-05,1,survey,2026-01-05,\n")
-    [row] = roster.read(path, TOKYO)
-    people = Pseudonyms((b"k" * 32,), "u2plus")
-    events = list(roster.events_of(row, people, TOKYO))
-    assert [one["type"] for one in events] == ["study.enrolled", "study.consent_given"]
-    assert all("canary-9" not in one["id"] for one in events)
-    assert events == list(roster.events_of(row, people, TOKYO))
-    assert events[0]["time"] == "2026-01-04T15:00:00Z"
+def test_what_is_known_is_not_said_again(tmp_path: Path, workspace: Make) -> None:
+    """A corrected row replaces the earlier one; going back to it is a change too."""
+    study = workspace()
+    was = "a,2026-01-05,1,survey,2026-01-05,\nb,2026-01-05,,,,\n"
+    now = was.replace("a,2026-01-05,1", "a,2026-01-06,1")
+    assert news(study, write(tmp_path, was)) == (2, 0, 0)
+    assert news(study, write(tmp_path, was)) == (0, 0, 2)
+    assert news(study, write(tmp_path, now)) == (0, 1, 1)
+    assert held(study, "a")["enrolled_at"] == [datetime(2026, 1, 5, 15, tzinfo=UTC)]
+    assert news(study, write(tmp_path, was)) == (0, 1, 1)
+    assert held(study, "a")["enrolled_at"] == [datetime(2026, 1, 4, 15, tzinfo=UTC)]
+
+
+def test_a_file_speaks_of_the_columns_that_it_has(
+    tmp_path: Path, workspace: Make
+) -> None:
+    """Invitations in a file of their own leave enrolment, group and consent alone."""
+    study = workspace()
+    imports.import_roster(
+        study, write(tmp_path, "a,2026-01-05,1,survey,2026-01-05,young\n")
+    )
+    invited = write(tmp_path, "a,1\nb,1\n", "platform_id,invited_waves\n")
+    assert news(study, invited) == (1, 1, 0)
+    imports.import_roster(
+        study, write(tmp_path, "a,2026-01-05\n", "platform_id,enrolled_on\n")
+    )
+    found = held(study, "a")
+    assert (found["cohort"], found["invited_waves"]) == (["young"], [1])
+    assert found["consent_scopes"] == [["survey"]]
+    assert held(study, "b")["enrolled_at"] == []
+
+
+def test_rows_of_one_person_are_one_statement(tmp_path: Path, workspace: Make) -> None:
+    """Two consents and two enrolments, in whatever order they stand."""
+    study = workspace()
+    rows = [
+        "a,2026-06-05,2,survey,2026-06-05,late\n",
+        "a,2026-01-05,1,survey,2026-01-05,early\n",
+    ]
+    assert news(study, write(tmp_path, "".join(rows))) == (1, 0, 0)
+    assert news(study, write(tmp_path, "".join(rows[::-1]))) == (0, 0, 1)
+    found = held(study, "a")
+    assert (found["cohort"], found["consent_version"]) == (["early", "late"], [1, 2])
+
+
+def test_accounts_and_invitations(tmp_path: Path, workspace: Make) -> None:
+    """An account to leave out, and somebody invited who never enrolled."""
+    study = workspace()
+    path = write(tmp_path, "a,2026-01-05,test,\nb,,,1\n", MORE)
+    assert news(study, path) == (2, 0, 0)
+    assert held(study, "a")["account"] == "test"
+    assert held(study, "b")["invited_waves"] == [1]
 
 
 @pytest.mark.parametrize(
@@ -51,13 +121,50 @@ def test_events_carry_no_platform_id_in_their_id(tmp_path):
     [
         (",2026-01-05,,,,\n", HEADER, "row 2, platform_id: is empty"),
         ("a,5 Jan,,,,\n", HEADER, "row 2, enrolled_on: not a day"),
+        ("a,,,,,\n", HEADER, "row 2, enrolled_on: is empty"),
+        ("a,2999-01-05,,,,\n", HEADER, "row 2, enrolled_on: lies in the future"),
         ("a,2026-01-05,one,x,2026-01-05,\n", HEADER, "row 2, consent_version"),
+        ("a,2026-01-05,1,,2026-01-05,\n", HEADER, "row 2, consent_scopes"),
+        ("a,2026-01-05,1,x,,\n", HEADER, "row 2, consented_at: is empty"),
         ("a,2026-01-05,1,x,soon,\n", HEADER, "row 2, consented_at: not a time"),
-        ("a,2026-01-05\n", "platform_id,since\n", "no column 'enrolled_on'"),
+        ("a,2026-01-05,,,,Has Spaces\n", HEADER, "row 2, group: write a short name"),
+        ("a,2026-01-05,boss,\n", MORE, "row 2, account: may be participant, test"),
+        ("a,2026-01-05,,7\n", MORE, "row 2, invited_waves: the study has waves 1"),
+        ("a,2026-01-05,,x\n", MORE, "row 2, invited_waves: write wave numbers"),
+        ("a,2026-01-05,test,\na,2026-01-05,,\n", MORE, "row 3, account: row 2 says"),
+        ("a\n", "platform_id\n", "row 1: says nothing of people"),
         ("a,2026-01-05,x\n", "platform_id,enrolled_on,email\n", "column 3: not a col"),
+        (
+            ",2026-01-05,,,,\na,2026-01-05,,,,\nb,5 Jan,,,,\nc,6 Jan,,,,\n",
+            HEADER,
+            r"row 2, platform_id: is empty \(2 more to mend: "
+            r"row 4, enrolled_on; row 5, enrolled_on\)",
+        ),
     ],
 )
-def test_mistake_has_row_and_column(tmp_path, rows, header, message):
-    """The message says where and what, and shows no cell."""
+def test_mistake_has_row_and_column(
+    tmp_path: Path, workspace: Make, rows: str, header: str, message: str
+) -> None:
+    """The message says where and what of every row, and nothing is stored."""
+    study = workspace()
     with pytest.raises(FileError, match=message):
-        roster.read(write(tmp_path, rows, header), TOKYO)
+        imports.import_roster(study, write(tmp_path, rows, header))
+    assert study.store.query("roster", as_of=EVERYTHING).num_rows == 0
+
+
+def test_earlier_as_ofs_see_what_was_known(
+    tmp_path: Path, workspace: Make, clock: HandClock
+) -> None:
+    """A correction holds from when it was recorded on."""
+    study = workspace()
+    for hour, day in enumerate(("2026-01-05", "2026-01-06", "2026-01-05")):
+        clock.now = datetime(2030, 1, 1, hour, tzinfo=UTC)
+        imports.import_roster(study, write(tmp_path, f"a,{day},,,,\n"))
+    found = [
+        study.store.query("roster", as_of=datetime(2030, 1, 1, hour, 30, tzinfo=UTC))
+        .column("enrolled_at")
+        .to_pylist()[0][0]
+        .day
+        for hour in range(3)
+    ]
+    assert found == [4, 5, 4]

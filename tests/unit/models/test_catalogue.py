@@ -77,6 +77,56 @@ def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> N
     assert (caught.value.path.name, caught.value.place) == ("forum.yaml", str(line))
 
 
+TAKEN_BACK = """\
+  forum.unposted:
+    withdraws: forum.posted
+    data:
+      kind: {kind: one_of, choices: [short]}
+"""
+
+
+def test_what_takes_back(tmp_path: Path) -> None:
+    """A type may take back another's act with the same fields."""
+    assert find(tmp_path, GOOD + TAKEN_BACK).withdrawals == {
+        "forum.unposted": "forum.posted"
+    }
+    assert catalogue.find("u2plus", tmp_path).withdrawals == {
+        "u2plus.reaction_withdrawn": "u2plus.reaction_given"
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("withdraws: forum.posted", "withdraws: forum.post", "did you mean"),
+        (
+            "withdraws: forum.posted",
+            "withdraws: forum.left",
+            "the fields of forum.left",
+        ),
+        ("[short]}\n", "[short]}\n      why: {kind: slug}\n", "the fields of"),
+        (
+            "withdraws: forum.posted",
+            "withdraws: forum.posted\n    subject: false",
+            "the fields of",
+        ),
+        (
+            "withdraws: forum.posted",
+            "withdraws: forum.posted\n    function: post",
+            "give it no function",
+        ),
+        ("withdraws: forum.posted", "withdraws: forum.unposted", "no act itself"),
+    ],
+)
+def test_what_cannot_take_back(tmp_path: Path, old: str, new: str, says: str) -> None:
+    """The act must be of a known type with the same fields; the mistake has its line."""
+    assert TAKEN_BACK.count(old) == 1
+    with pytest.raises(FileError) as caught:
+        find(tmp_path, GOOD + TAKEN_BACK.replace(old, new))
+    assert says in caught.value.problem
+    assert caught.value.place == "13"
+
+
 @pytest.mark.parametrize("name", ["u2puls", "mine.yaml"])
 def test_no_such_catalogue(tmp_path: Path, name: str) -> None:
     """A name that is neither shipped nor a file beside the study is told so."""

@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ingest import drafts, exports
+from ingest.importers import mapping as mappings
+from ingest.importers.mapping import SurveyMapping
 from models import study
 from models.simulation import Simulation, simulate, simulate_panel, truth
 from models.study import StudyFolder
@@ -67,6 +70,9 @@ def test_same_plan_same_bytes(folder: Path, tmp_path: Path) -> None:
     assert contents(tmp_path) == contents(folder)
     assert sorted(contents(folder)) == [
         "events/events.ndjson.gz",
+        "forms/wave1.csv",
+        "forms/wave2.csv",
+        "forms/wave3.csv",
         "responses/wave1.csv",
         "responses/wave2.csv",
         "responses/wave3.csv",
@@ -221,6 +227,27 @@ def test_responses_are_accepted_and_in_time(folder: Path, loaded: StudyFolder) -
                 assert not answer or owner[code].accepts(code, answer)
 
 
+def test_forms_say_the_same_as_the_plain_files(
+    folder: Path, loaded: StudyFolder, tmp_path: Path
+) -> None:
+    """Imported with the drafted mapping, completed by hand, they give the same rows."""
+    items = exports.items_of(loaded.instruments)
+    known = (1, items, SurveyMapping(), loaded.study.zone)
+    plain = exports.read(folder / "responses" / "wave1.csv", *known)
+    form = folder / "forms" / "wave1.csv"
+    text = drafts.draft(form, items)
+    assert "pdd: 0-5" in text
+    text = text.replace("person:  #", "person: U2plusのユーザーID  #")
+    text = text.replace("  U2plusのユーザーID:\n", "")
+    (tmp_path / "mapping.yaml").write_text(f"{text}coding: {{pdd: 1-6}}\n", "utf-8")
+    mapping = mappings.read(tmp_path / "mapping.yaml", loaded.instruments)
+    read = exports.read(form, 1, items, mapping, loaded.study.zone)
+    assert read.understood.dropped == ("メールアドレス",)
+    assert [vars(one) | {"finished": None} for one in read.rows] == [
+        vars(one) for one in plain.rows
+    ]
+
+
 def test_demographics_are_asked_once(folder: Path, loaded: StudyFolder) -> None:
     """The first wave asks everything; later ones not who someone is."""
     asked = [code for one in loaded.instruments for code in one.codes]
@@ -262,7 +289,7 @@ def test_roster_precedes_the_first_wave(folder: Path) -> None:
         "group",
     ]
     for row in roster:
-        assert row["consent_scopes"] == "survey;telemetry"
+        assert row["consent_scopes"] == "survey;telemetry;retrospective"
         assert row["consented_at"].startswith(row["enrolled_on"])
         assert row["enrolled_on"] < "2024-01-08"
 

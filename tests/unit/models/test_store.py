@@ -1,10 +1,8 @@
 """The warehouse: migrating, recording, settling, reading."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
 import pytest
 
 from flows.workspace import Workspace
@@ -28,31 +26,6 @@ def counts(workspace: Workspace) -> dict[str, int]:
     at = workspace.store.next_instant()
     [found] = workspace.store.query("arrival_counts", as_of=at).to_pylist()
     return found
-
-
-def test_migrating_again_applies_nothing(store: Store) -> None:
-    """Every migration runs once; the second time none is left."""
-    assert store.migrate() == []
-    applied = store.query("applied_migrations")["name"].to_pylist()
-    folder = Path(stores.__file__).parent / "sql" / "migrations"
-    assert sorted(applied) == sorted(path.stem for path in folder.glob("*.sql"))
-
-
-def test_every_column_says_what_it_is(store: Store) -> None:
-    """Each column of each table has a comment that people can read."""
-    silent = store._client.query(
-        "SELECT table, name FROM system.columns"
-        " WHERE database = currentDatabase() AND comment = '' AND default_kind = ''"
-        " AND table IN (SELECT name FROM system.tables WHERE engine LIKE '%MergeTree')"
-    )
-    assert silent.result_rows == []
-
-
-def test_views_can_be_read(store: Store) -> None:
-    """Every view that readers are given works on an empty warehouse."""
-    folder = Path(stores.__file__).parent / "sql" / "views"
-    for path in sorted(folder.glob("*.sql")):
-        assert store._client.query(f"SELECT * FROM {path.stem}").result_rows == []  # noqa: S608 - our own names
 
 
 def test_instants_increase_while_the_clock_stands(
@@ -112,7 +85,7 @@ def test_settling_after_an_interruption(workspace: Make, store: Store) -> None:
     for minute in (0, 1):
         at = AT + timedelta(minutes=minute)
         studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
-    [bounds] = store.query("settled_at").to_pylist()
+    [bounds] = store.query("settled_at", now=AT, shared=False).to_pylist()
     step = stores._read("settle", "1_set_conflicts_apart")
     store._client.command(step, parameters=stores._bound(bounds))
     store.settle()
@@ -128,29 +101,6 @@ def test_a_settled_conflict_sent_again(workspace: Make, store: Store) -> None:
         at = AT + timedelta(minutes=minute)
         studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
         store.settle()
-    assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
-    found = counts(made)
-    assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 1)
-
-
-def test_a_settled_conflict_from_a_writer_that_was_held_up(
-    workspace: Make, store: Store, clock: HandClock
-) -> None:
-    """It comes again with an earlier instant than the content that won: which stays."""
-    made = workspace()
-    for second, minute in ((10, 0), (20, 1)):
-        clock.now = studies.START + timedelta(seconds=second)
-        at = AT + timedelta(minutes=minute)
-        studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
-    store.settle()
-    clock.now = studies.START
-    late = stores.connect("chdb://memory", clock)
-    late._last = studies.START
-    held_up = studies.open_in(made.folder.path, late, clock)
-    at = AT + timedelta(minutes=1)
-    studies.send(held_up, [studies.event("story_viewed", "aki", at, id="e")])
-    late.close()
-    store.settle()
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
     found = counts(made)
     assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 1)
@@ -255,25 +205,13 @@ def test_unreachable(dsn: str, named: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_no_such_cluster(warehouse: str) -> None:
+    """A cluster that the server's configuration does not have is a wrong setting."""
+    with pytest.raises(UsageError, match=r"PANELSTREAM_CLUSTER.*knows no cluster 'c'"):
+        stores.connect(warehouse, cluster="c")
+
+
 def test_no_such_statement(store: Store) -> None:
     """A query that was never written is a defect, told by its file."""
     with pytest.raises(PanelstreamError, match=r"queries/nothing\.sql"):
         store.query("nothing")
-
-
-def test_windows_are_replaced(store: Store) -> None:
-    """Planning the same panel again leaves one row a participant and wave."""
-    for day in (1, 2):
-        store.replace_windows(
-            pa.table(
-                {
-                    "panel": ["p"],
-                    "participant_id": pa.array([bytes(16)], pa.binary(16)),
-                    "wave": pa.array([1], pa.uint16()),
-                    "start_on": pa.array([date(2027, 1, day)], pa.date32()),
-                    "end_on": pa.array([date(2027, 1, 9)], pa.date32()),
-                }
-            )
-        )
-    [kept] = rows(store, "exposure_windows")
-    assert str(kept["start_on"]) == "2027-01-02"

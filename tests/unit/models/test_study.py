@@ -78,7 +78,7 @@ def test_a_good_study(tmp_path: Path) -> None:
     )
     assert [window.name for window in found.windows] == ["between_waves", "lookback_28"]
     assert (found.smallest("phq9_total"), found.smallest("pdd_total")) == (1.5, None)
-    assert loaded.outcomes == ["phq9_total"]
+    assert loaded.outcomes == ["phq9_total", "phq9_thoughts"]
 
 
 def test_the_version_is_of_the_text(tmp_path: Path) -> None:
@@ -97,6 +97,20 @@ def test_the_version_is_of_the_text(tmp_path: Path) -> None:
         ("between_waves", "between_wave", 10, "write between_waves"),
         ("{lookback: 28}", "{lookback: 0}", 33, "window"),
         ("{lookback: 28}", "{lookbak: 28}", 33, "write between_waves"),
+        ("{lookback: 28}", "{lookback: 3661}", 33, "less than or equal to 3660"),
+        ("m: 2027-01-01", "m: concent", 4, "write consent, retrospective, or a day"),
+        ("m: 2027-01-01", "m: 2027-01-41", 4, "no day or time '2027-01-41'"),
+        ("m: 2027-01-01", "m: '2027-01-41'", 4, "write consent, retrospective, or a"),
+        (
+            "closes_on: 2027-05-02",
+            "closes_on: 2027-02-29",
+            7,
+            "no day or time '2027-02",
+        ),
+        ("opens_on: 2027-01-11", "opens_on: 1027-01-11", 6, "equal to 1980-01-01"),
+        ("closes_on: 2027-05-02", "closes_on: 2137-05-02", 7, "equal to 2129-12-31"),
+        ("[story, cycle]\noutages", "[story, story]\noutages", 11, "stands twice"),
+        ("functions: [cycle]", "functions: []", 15, "at least 1 item"),
         ("[story, cycle]\noutages", "[]\noutages", 11, "functions"),
         ("missing", "mising", 16, "did you mean 'missing'?"),
         ("within_between", "within_betwen", 25, "did you mean 'within_between'?"),
@@ -114,6 +128,7 @@ def test_the_version_is_of_the_text(tmp_path: Path) -> None:
         ("outcomes: [phq9_total]\ncov", "outcomes: [phq_total]\ncov", 17, "phq9_total"),
         ("previous_wave: [phq9_total]", "previous_wave: [pdd]", 20, "no score 'pdd'"),
         ("phq9_total: 1.5", "phq9_totl: 1.5", 21, "did you mean 'phq9_total'?"),
+        ("[phq9, demo", "[phq9, demographics, demo", 8, "also one of demographics"),
         ("fixed: [age]", "fixed: [agee]", 19, "no item 'agee'; did you mean 'age'?"),
         ("specification: alone", "specification: functions", 29, "stands twice"),
         ("specification: alone", "specification: A b", 29, "specification"),
@@ -143,7 +158,7 @@ def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("[phq9, demo", "[phq8, demo", "study.yaml:8: no 'phq8'; did you mean 'phq9'?"),
+        ("[phq9, demo", "[phq, demo", "study.yaml:8: no 'phq'; did you mean 'phq9'?"),
         (
             "timezone:",
             "catalogue: u2pus\ntimezone:",

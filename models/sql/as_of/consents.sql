@@ -1,0 +1,33 @@
+-- What people said about consent, as known at an instant, by events, by the roster and
+-- by an item of a survey. `level` is empty for a yes; the same yes by two roads may
+-- stand twice, and means what it means once.
+create or replace view consents_as_of as
+select distinct
+    lower(hex(events.participant_id)) as participant_id,
+    occurred_at as stated_at,
+    JSONExtractString(data, 'level') as level,
+    toUInt16(JSONExtractUInt(data, 'version')) as version,
+    JSONExtract(data, 'scopes', 'Array(String)') as scopes
+from events
+where
+    recorded_at <= {as_of:DateTime64(6)}
+    and event_type in ('study.consent_given', 'study.consent_withdrawn')
+union all
+select
+    participant_id,
+    said.1 as stated_at,
+    '' as level,
+    said.2 as version,
+    said.3 as scopes
+from roster_as_of(as_of = {as_of:DateTime64(6)})
+array join arrayZip(consented_at, consent_version, consent_scopes) as said
+union all
+select
+    participant_id,
+    responded_at as stated_at,
+    '' as level,
+    toUInt16(item) as version,
+    splitByChar(' ', answer) as scopes
+from answers_as_of(as_of = {as_of:DateTime64(6)})
+where instrument = 'study.consent' and answer != ''
+comment 'What people said about consent, as known at an instant; one row a statement'

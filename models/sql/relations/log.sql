@@ -1,0 +1,13 @@
+-- What was known of some people at an instant, with study-local days.
+select
+    participant_id,
+    event_type,
+    function,
+    occurred_at,
+    toDate(occurred_at, {zone:String}) as day,
+    data
+from events final
+where
+    recorded_at <= {as_of:DateTime64(6)}
+    and participant_id >= toFixedString(unhex({people_from:String}), 16)
+    and participant_id <= toFixedString(unhex({people_until:String}), 16)

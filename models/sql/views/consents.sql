@@ -1,0 +1,20 @@
+-- What people said about consent, as known now.
+create or replace view consents
+(
+    participant_id String comment 'Pseudonym, 32 hex digits',
+    stated_at DateTime64(6, 'UTC') comment 'When they said so',
+    said LowCardinality(String) comment 'given or withdrawn',
+    level LowCardinality(String) comment 'What is withdrawn: contact, collection or erase; empty: given',
+    version UInt16 comment 'Version of the consent that was given; 0: withdrawn',
+    scopes Array(String) comment 'What was agreed to; none: withdrawn'
+)
+as
+select distinct
+    participant_id,
+    stated_at,
+    if(level = '', 'given', 'withdrawn') as said,
+    level,
+    version,
+    scopes
+from consents_as_of(as_of = '2299-01-01 00:00:00') as stated
+comment 'What people said about consent, by event, roster or survey; one row a statement'

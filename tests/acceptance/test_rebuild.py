@@ -1,0 +1,112 @@
+"""`panelstream rebuild` and `migrate`, with a process that is killed in the middle."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lib.command import panelstream, succeed
+
+ROOT = Path(__file__).parents[2]
+KILLED = """
+import os, sys
+from pathlib import Path
+from flows import rebuild, workspace
+
+def progress(done, total):
+    if done == total - 2:
+        os.kill(os.getpid(), 9)
+
+with workspace.open_workspace(Path(sys.argv[1])) as opened:
+    rebuild.rebuild(opened, progress=progress)
+"""
+IMPORTED = """
+import sys
+from pathlib import Path
+from flows import imports, workspace
+
+with workspace.open_workspace(Path(sys.argv[1])) as opened:
+    imports.import_folder(opened)
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A small simulated study, imported."""
+    folder = tmp_path_factory.mktemp("rebuilt") / "study"
+    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
+    assert run(IMPORTED, folder) == 0
+    return folder
+
+
+def run(code, folder):
+    """Run a program of its own on the study; its exit code."""
+    command = [sys.executable, "-c", code, str(folder)]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def panel(study):
+    """The bytes of the panel."""
+    succeed("panel", "--out", study / "panel.parquet", "--study", study)
+    return (study / "panel.parquet").read_bytes()
+
+
+def look(study):
+    """What a reader is given of measured use, and the chunks that are written of it."""
+    sql = (
+        "SELECT count() AS cells, groupBitXor(cityHash64(*)) AS content,"
+        " (SELECT groupArray((build, chunk, toString(written_at)))"
+        " FROM projection_chunks FINAL WHERE projection = 'fact_exposure') AS chunks"
+        " FROM fact_exposure"
+    )
+    [seen] = json.loads(succeed("query", sql, "--study", study, "--json").out)
+    chunks = {tuple(one.values()) for one in seen.pop("chunks")}
+    return seen, chunks
+
+
+def test_a_rebuild_that_is_killed_goes_on(study):
+    """Readers keep the old; the next one writes what is missing; nothing is different."""
+    before = panel(study)
+    seen, old = look(study)
+    assert seen["cells"] > 500
+    assert run(KILLED, study) == -signal.SIGKILL
+    still, more = look(study)
+    written = more - old
+    assert still == seen
+    assert old < more
+    assert 0 < len(written) < len(old)
+    succeed("rebuild", "--study", study)
+    again, new = look(study)
+    assert again == seen
+    assert written < new
+    assert old.isdisjoint(new)
+    assert panel(study) == before
+
+
+def test_one_projection(study):
+    """Only that is derived anew."""
+    said = succeed("rebuild", "--projection", "coverage", "--study", study).out
+    assert [line.split(":")[0] for line in said.splitlines()] == ["coverage"]
+
+
+def test_migrating_again_applies_nothing(study):
+    """What is there already is said to be."""
+    assert "nothing, all is up to date" in succeed("migrate", "--study", study).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("rebuild", "--projection", "exposure"), "known: exposure_windows, coverage"),
+        (("panel", "--out", "p.csv", "--as-of", "2999-01-01T00:00:00Z"), "not settled"),
+    ],
+)
+def test_mistakes(study, words, message):
+    """One line and exit code 2."""
+    ran = panelstream(*words, cwd=study)
+    assert ran.code == 2
+    assert message in ran.err
+    assert "Traceback" not in ran.shown

@@ -1,0 +1,41 @@
+"""docs/roster-and-waves.md: its commands run as shown, its columns are those of the code."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from analysis.participation import Participation
+from flows.display import COUNTS
+from ingest.roster import COLUMNS
+from tests.docs import documents, shells
+from tests.docs.test_tutorial import printed, shown
+
+PAGE = "docs/roster-and-waves.md"
+TEXT = documents.read(PAGE)
+
+
+def test_every_column_of_a_roster_is_documented() -> None:
+    """The columns, in the order in which a mistake lists them."""
+    assert documents.documented(TEXT, "The roster") == list(COLUMNS)
+
+
+def test_every_count_is_explained() -> None:
+    """The rows that `panelstream status` shows, and all that it counts of a wave."""
+    shares = ("response_rate", "attrition")
+    shown_ = [*COUNTS, "not enrolled", "set apart", *shares]
+    explained = documents.documented(TEXT, "Following a wave")
+    assert explained == [name.replace("_", " ") for name in shown_]
+    counted = [one.name for one in fields(Participation)]
+    assert counted == ["wave", *COUNTS, *shares]
+
+
+def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:
+    """A stranger who types the page in order sees the same lines."""
+    steps = list(shown(PAGE))
+    outputs = shells.run([script for script, _ in steps], tmp_path)
+    missing = [
+        f"{line!r} not in:\n{output}"
+        for (_, lines), output in zip(steps, outputs, strict=True)
+        for line in lines
+        if not printed(line, output)
+    ]
+    assert not missing, "\n".join(missing)

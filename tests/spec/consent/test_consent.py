@@ -1,0 +1,161 @@
+"""Consent by examples: each table of this folder, on the engine and on the oracle.
+
+A table's file is prose, the study's `consent` as YAML, then what was `said` (at
+study-local times in Asia/Tokyo) and the stretches of days that follow: `agreed`, on
+which answers count, or `seen`, whose use may be looked at. `until` is the day after the
+last; `-` has no end. On the engine everything is said by each road that there is:
+by events, and, but for withdrawals, by the roster.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+import yaml
+
+from flows import imports, panels
+from flows.workspace import Workspace
+from models import consent
+from models.store import EVERYTHING
+from tests.lib import ascii_table, studies
+from tests.lib.oracle import Oracle
+from tests.lib.studies import Arrival
+
+HERE = Path(__file__).parent
+FILES = sorted(path.stem for path in HERE.glob("*.txt"))
+TOKYO = ZoneInfo("Asia/Tokyo")
+FIRST, LAST = date(2026, 12, 1), date(2027, 4, 1)
+"""The oracle looks at each day between these."""
+
+Make = Callable[..., Workspace]
+Said = Mapping[str, str]
+Stretches = Mapping[str, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A file of this folder, understood."""
+
+    consent: Any
+    said: list[dict[str, str]]
+    kind: str
+    stretches: list[dict[str, str]]
+
+    @property
+    def people(self) -> list[str]:
+        """Everybody who said anything."""
+        return sorted({row["who"] for row in self.said})
+
+    @property
+    def expected(self) -> Stretches:
+        """From and until by person."""
+        return {
+            who: [(r["from"], r["until"]) for r in self.stretches if r["who"] == who]
+            for who in self.people
+        }
+
+
+def read(name: str) -> Example:
+    """Read one file."""
+    text = (HERE / f"{name}.txt").read_text(encoding="utf-8")
+    _, content, said, kind, rows = re.split(
+        r"^consent:(.*?)^said$(.*?)^(agreed|seen)$", text, flags=re.M | re.S
+    )
+    agreement = yaml.safe_load(f"consent:{content}")["consent"]
+    return Example(agreement, ascii_table.read(said), kind, ascii_table.read(rows))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_engine_by_events(name: str, workspace: Make) -> None:
+    """What people said in events, and what the warehouse makes of it."""
+    example = read(name)
+    study = workspace(consent=example.consent)
+    studies.send(study, [event(row) for row in example.said])
+    assert stretches(study, example) == example.expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_engine_by_both_roads(name: str, workspace: Make, tmp_path: Path) -> None:
+    """Every yes in the roster and as an event counts once."""
+    example = read(name)
+    study = workspace(consent=example.consent)
+    path = write_roster(tmp_path / "roster.csv", example.said)
+    imports.import_roster(study, path)
+    again = [event(row) for row in example.said[::2]]
+    left = [event(row) for row in example.said if row["said"] != "given"]
+    studies.send(study, [*again, *left])
+    assert stretches(study, example) == example.expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_oracle(name: str) -> None:
+    """What is computed day by day, slowly and obviously."""
+    example = read(name)
+    content = studies.with_base(consent=example.consent)
+    said = tuple(event(row) for row in example.said)
+    oracle = Oracle(content, [Arrival(said)], 0)
+    holds = oracle.agreed if example.kind == "agreed" else oracle.visible
+    found = {who: runs(holds, who) for who in example.people}
+    assert found == example.expected
+
+
+def event(row: Said) -> dict[str, Any]:
+    """What somebody said, as an event."""
+    at = datetime.fromisoformat(row["at"]).replace(tzinfo=TOKYO)
+    if row["said"] != "given":
+        level = {"level": row["said"]}
+        return studies.event("consent_withdrawn", row["who"], at, data=level)
+    data = {"version": int(row["version"]), "scopes": row["scopes"].split()}
+    return studies.event("consent_given", row["who"], at, data=data)
+
+
+def write_roster(path: Path, said: Iterable[Said]) -> Path:
+    """Every yes as a row of a roster."""
+    header = ("platform_id", "consented_at", "consent_version", "consent_scopes")
+    rows = [
+        (row["who"], row["at"], row["version"], row["scopes"].replace(" ", ";"))
+        for row in said
+        if row["said"] == "given"
+    ]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def stretches(study: Workspace, example: Example) -> Stretches:
+    """The stretches that the warehouse yields, by person."""
+    said = panels.read_statements(study.store, EVERYTHING)
+    names = {study.pseudonyms.of(who).hex(): who for who in example.people}
+    found = consent.of(study.folder.study, names, said)
+    rows = getattr(found, example.kind).to_dict("records")
+    shown: dict[str, list[tuple[str, str]]] = {who: [] for who in example.people}
+    for row in rows:
+        days = (_day(row["from_on"]), _day(row["until_on"]))
+        shown[names[row["participant_id"]]].append(days)
+    return shown
+
+
+def runs(holds: Callable[[str, date], bool], who: str) -> list[tuple[str, str]]:
+    """Runs of days that hold, by their first day and the day after their last."""
+    days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days)]
+    held = [holds(who, day) for day in days]
+    found: list[tuple[str, str]] = []
+    for day, now, before in zip(days, held, [False, *held], strict=False):
+        if now and not before:
+            found.append(("-" if day == FIRST else day.isoformat(), "-"))
+        if before and not now:
+            found[-1] = (found[-1][0], day.isoformat())
+    return found
+
+
+def _day(at: pd.Timestamp) -> str:
+    """The day, or a dash for the beginning and the end of time."""
+    bounds = (consent.BEGINNING, consent.FOREVER)
+    return "-" if at.date() in bounds else at.date().isoformat()

@@ -1,0 +1,186 @@
+"""Who took part in which wave, by examples: on the engine and on the oracle.
+
+A table's file is prose, then a `roster`, `events` and `answers` (at study-local times;
+not `complete`: one item left blank), and the counts of each wave that follow.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from flows import imports, status
+from flows.workspace import Workspace
+from tests.lib import ascii_table, studies
+from tests.lib.oracle import Oracle
+from tests.lib.studies import Answer, Arrival, HandClock
+
+HERE = Path(__file__).parent
+FILES = sorted(path.stem for path in HERE.glob("*.txt"))
+TOKYO = ZoneInfo("Asia/Tokyo")
+TODAY = datetime(2027, 2, 20, 3, tzinfo=UTC)
+WAVES = [
+    {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)},
+    {"wave": 2, "opens_on": date(2027, 2, 8), "closes_on": date(2027, 2, 14)},
+    {"wave": 3, "opens_on": date(2027, 3, 8), "closes_on": date(2027, 3, 14)},
+]
+CHANGES = {"waves": WAVES, "consent": {"required": ["survey", "telemetry"]}}
+
+Make = Callable[..., Workspace]
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A file of this folder, understood."""
+
+    roster: list[dict[str, str]]
+    events: list[dict[str, Any]]
+    answers: list[Answer]
+    waves: list[dict[str, str]]
+
+
+def read(name: str) -> Example:
+    """Read one file."""
+    text = (HERE / f"{name}.txt").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^(roster|events|answers|waves)$", text, flags=re.M)
+    tables = {
+        title: ascii_table.read(part)
+        for title, part in zip(parts[::2], parts[1::2], strict=True)
+    }
+    answers = [
+        Answer(row["who"], int(row["wave"]), _at(row["at"]), row["complete"] == "yes")
+        for row in tables["answers"]
+    ]
+    events = [_event(row) for row in tables["events"]]
+    return Example(tables["roster"], events, answers, tables["waves"])
+
+
+@pytest.fixture
+def held(workspace: Make, tmp_path: Path, clock: HandClock) -> Callable[..., Workspace]:
+    """A study in which everything of an example has happened."""
+
+    def make(example: Example) -> Workspace:
+        clock.now = TODAY
+        study = workspace(**CHANGES)
+        path = _write_roster(tmp_path / "roster.csv", example.roster)
+        imports.import_roster(study, path)
+        studies.send(study, example.events)
+        studies.answer(study, example.answers)
+        return study
+
+    return make
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_engine(name: str, held: Callable[..., Workspace]) -> None:
+    """What `panelstream status` counts is the table's."""
+    example = read(name)
+    found = [_shown(vars(one)) for one in status.read(held(example)).waves]
+    assert found == [_wanted(row) for row in example.waves]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_oracle(name: str) -> None:
+    """What is counted slowly and obviously is the table's."""
+    example = read(name)
+    said = [event for row in example.roster for event in _said(row)]
+    arrival = Arrival((*example.events, *said), tuple(example.answers))
+    oracle = Oracle(studies.with_base(**CHANGES), [arrival], 0)
+    apart = {row["who"] for row in example.roster if row["account"]}
+    invited = {
+        wave: {r["who"] for r in example.roster if str(wave) in r["invited"].split(";")}
+        for wave in (1, 2, 3)
+    }
+    found = oracle.participation(date(2027, 2, 20), invited, apart)
+    assert [_shown(row) for row in found] == [_wanted(row) for row in example.waves]
+
+
+def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
+    """People, scopes, withdrawals, accounts, strangers: counts and nobody's id."""
+    study = held(read("participation"))
+    found = status.read(study)
+    assert (found.enrolled, found.agreed) == (6, 4)
+    assert found.scopes == {"survey": 5, "telemetry": 4}
+    assert found.withdrawn == {"contact": 1, "collection": 1, "erase": 0}
+    assert (found.accounts, found.not_enrolled) == ({"test": 1}, {2: 1})
+    everybody = [
+        study.pseudonyms.of(r["who"]).hex() for r in read("participation").roster
+    ]
+    assert not any(one in str(found.as_dict()) for one in everybody)
+
+
+def test_who_is_due(
+    held: Callable[..., Workspace], tmp_path: Path, clock: HandClock
+) -> None:
+    """Enrolled, agreed, in an open wave, not yet complete, and wanting letters."""
+    study = held(read("participation"))
+    names = ("emi", "aki", "gen", "dai", "chie", "nobu", "tess", "emi", "fumi", "ben")
+    path = tmp_path / "ids.csv"
+    path.write_text("platform_id\n" + "\n".join(names) + "\n")
+    for at, wave, expected in (
+        (datetime(2027, 2, 9, tzinfo=UTC), 2, ["emi"]),
+        (datetime(2027, 1, 16, tzinfo=UTC), 1, ["emi", "ben"]),
+        (TODAY, 2, []),
+        (TODAY, 3, []),
+    ):
+        clock.now = at
+        assert status.due(study, wave, path) == expected
+
+
+def _said(row: Row) -> list[dict[str, Any]]:
+    """What a row of the roster says, as events."""
+    said = []
+    if row["enrolled_on"]:
+        at = _at(f"{row['enrolled_on']} 00:00")
+        said.append(studies.event("enrolled", row["who"], at))
+    if row["consented_at"]:
+        data = {"version": 1, "scopes": row["scopes"].split(";")}
+        at = _at(row["consented_at"])
+        said.append(studies.event("consent_given", row["who"], at, data=data))
+    return said
+
+
+def _write_roster(path: Path, rows: list[dict[str, str]]) -> Path:
+    header = (
+        "platform_id",
+        "enrolled_on",
+        "account",
+        "invited_waves",
+        "consented_at",
+        "consent_scopes",
+        "consent_version",
+    )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        version = {True: "1", False: ""}
+        csv.writer(file).writerows(
+            [header, *([*r.values(), version[bool(r["scopes"])]] for r in rows)]
+        )
+    return path
+
+
+def _event(row: Row) -> dict[str, Any]:
+    data = yaml.safe_load(row["data"])
+    return studies.event(row["what"], row["who"], _at(row["at"]), data=data)
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=TOKYO)
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: "-" if value is None else value for name, value in row.items()}
+
+
+def _wanted(row: Row) -> dict[str, Any]:
+    return {
+        name: cell if cell == "-" else pytest.approx(float(cell), abs=5e-5)
+        for name, cell in row.items()
+    }

@@ -1,0 +1,89 @@
+"""Drafts of mappings: what is recognised, what is left to fill in, and no cell."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ingest import drafts, exports
+from ingest.importers import mapping as mappings
+from ingest.importers import tables
+from models import instruments
+from models.errors import FileError
+
+GOLDEN = Path(__file__).parents[2] / "golden/responses"
+EXPORTS = sorted(GOLDEN.rglob("export.*"))
+INSTRUMENTS = [
+    instruments.find(name, Path()).value
+    for name in ("phq9", "pdd", "ghsq", "demographics")
+]
+ITEMS = exports.items_of(INSTRUMENTS)
+HEADER_ROWS = {
+    "qualtrics/numeric": 2,
+    "qualtrics/choice_text": 2,
+    "qualtrics/legacy": 1,
+}
+
+
+def drafted(path):
+    """The draft of a mapping, as YAML gives it."""
+    return yaml.safe_load(drafts.draft(path, ITEMS))
+
+
+def test_headers_are_recognised_by_code_and_by_label(tmp_path):
+    """English, Japanese, the row of a grid, or the code itself; others are listed."""
+    path = tmp_path / "wave1.csv"
+    path.write_text(
+        "platform_id,submitted_at,phq9_1,How likely? [Partner],誰に？ [友人],AGE,Q9,お名前\n"
+        "canary,2026-01-01,1,2,3,44,5,6\n"
+    )
+    assert drafted(path) == {
+        "format": "plain",
+        "columns": {
+            "How likely? [Partner]": "ghsq_partner",
+            "誰に？ [友人]": "ghsq_friend",
+            "AGE": "age",
+            "Q9": None,
+        },
+        "ignore": ["お名前"],
+    }
+
+
+def test_draft_of_qualtrics_names_import_ids():
+    """They stay with their question; a header that is a code tells which item it is."""
+    said = drafted(GOLDEN / "qualtrics/choice_text/export.tsv")
+    assert said["columns"] == {"QID1": "phq9_1", "QID3": "gender", "QID4_TEXT": "age"}
+    assert said["timezone"] is None
+    assert said["person"] is None
+
+
+def test_a_draft_is_refused_until_it_is_filled_in(tmp_path):
+    """What is still missing is named by line."""
+    path = tmp_path / "mapping.yaml"
+    path.write_text(drafts.draft(GOLDEN / "qualtrics/numeric/export.csv", ITEMS))
+    with pytest.raises(FileError, match=r"columns\.QID1_1.* has no value"):
+        mappings.read(path, INSTRUMENTS)
+
+
+@pytest.mark.parametrize(
+    "path", EXPORTS, ids=lambda one: str(one.parent.relative_to(GOLDEN))
+)
+def test_a_draft_holds_no_cell(path):
+    """Headers and titles of columns may be shown; what people wrote may not."""
+    table = tables.read(path)
+    rows = table.records[HEADER_ROWS.get(str(path.parent.relative_to(GOLDEN)), 0) :]
+    named = {*ITEMS, *table.header, *exports.FORMATS, "phq9"}
+    cells = {cell for row in rows for cell in row if len(cell) > 3} - named
+    text = drafts.draft(path, ITEMS)
+    assert cells
+    assert [cell for cell in cells if cell in text] == []
+    assert yaml.safe_load(text)["format"] == path.parents[1].name
+
+
+def test_row_that_is_no_header_is_not_shown(tmp_path):
+    """An export without headers would put somebody's answers into the draft."""
+    path = tmp_path / "wave1.csv"
+    path.write_text("canary@example.org,2026-01-01,1,2\nother,2026-01-02,1,2\n")
+    with pytest.raises(FileError, match="must hold the headers") as caught:
+        drafts.draft(path, ITEMS)
+    assert "canary" not in str(caught.value)
