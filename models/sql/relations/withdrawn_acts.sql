@@ -36,7 +36,7 @@ from (
         from log
         where
             (event_type in {withdrawing:Array(String)} or event_type in {withdrawn:Array(String)})
-            and (participant_id, data) in (select participant_id, data from log where event_type in {withdrawing:Array(String)})
+            and (participant_id, data) in (select participant_id, data from taking_back)
         group by participant_id, act_type, data
     )
     array join by_depth as act, arrayRotateLeft(by_depth, 1) as next
@@ -57,7 +57,7 @@ inner join (
     from acts
     where
         function in {withdrawn_functions:Array(String)}
-        and participant_id in (select participant_id from log where event_type in {withdrawing:Array(String)})
+        and participant_id in (select participant_id from taking_back)
     group by participant_id, function, day
 ) as used
 on
