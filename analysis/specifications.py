@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from models.measures import column_name, of
+from models import measures
 from models.study import (
     Effect,
     Estimator,
@@ -43,7 +43,9 @@ class Specification:
     @property
     def columns(self) -> tuple[str, ...]:
         """The panel's columns of the exposures, in the same order."""
-        return tuple(column_name(name, self.measure) for name in self.exposures)
+        return tuple(
+            measures.column_name(name, self.measure) for name in self.exposures
+        )
 
 
 def expand(study: Study) -> list[Specification]:
@@ -78,7 +80,7 @@ def _each(
     planned: PlannedSpecification, study: Study, confirmatory: bool
 ) -> Iterator[Specification]:
     jointly = [planned.exposures] if planned.exposures else []
-    if of(planned.measure) == "person":
+    if measures.of(planned.measure) == "person":
         jointly = [(planned.measure,)]
     for outcome in planned.outcomes:
         for exposures in (*jointly, *((one,) for one in planned.exposures_each)):

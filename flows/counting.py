@@ -1,10 +1,12 @@
 """Counts of measured use in planned windows, by the engine, in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -16,6 +18,8 @@ from models.store import Store
 from models.study import Study
 from models.windows import DAY
 
+Numbers = npt.NDArray[np.float64]
+
 _BITS = 64
 _BINS_AT_ONCE = 1 << 25
 """The engine holds 32 bytes for each; so one query stays near 1 GB."""
@@ -25,11 +29,11 @@ _BINS_AT_ONCE = 1 << 25
 class Cells:
     """Days cut where any window begins or ends, and after 64 days at the latest.
 
-    `of_day`: the cell of each day from `first_day` (since 1970) on, from 1; the last
-    day is the first one after all windows.
+    `days`: all of them, since 1970, and the first one after all windows; `of_day`: the
+    cell of each, from 1.
     """
 
-    first_day: int
+    days: list[int]
     of_day: list[int]
 
     @property
@@ -37,13 +41,18 @@ class Cells:
         """How many there are, with cell 0 for all other days."""
         return self.of_day[-1] + 1
 
+    def at(self, days: pd.Series) -> np.ndarray:
+        """The cells of some of the days."""
+        offsets = days.to_numpy(DAY).astype(np.int64) - self.days[0]
+        return np.array(self.of_day, np.int64)[offsets]
+
 
 def cut(starts: pd.Series, ends: pd.Series) -> Cells:
     """The cells of windows from `starts` until the days before `ends`."""
     bounds = np.unique(np.concatenate([starts, ends]).astype(DAY).astype(np.int64))
     days = np.arange(bounds[0], bounds[-1] + 1)
     after = days - bounds[np.searchsorted(bounds, days, "right") - 1]
-    return Cells(int(days[0]), np.cumsum(after % _BITS == 0).tolist())
+    return Cells(days.tolist(), np.cumsum(after % _BITS == 0).tolist())
 
 
 def count_use(
@@ -51,67 +60,69 @@ def count_use(
 ) -> Use:
     """Events and active days of each function in each row's observable window.
 
-    `rows`: by participant_id and wave, as `models.windows.plan` returns them; `name`:
-    what `exposure_windows` calls their windows. NaN where a row has no window.
+    `rows`: as `models.windows.plan` returns them; `name`: what `exposure_windows` calls
+    their windows. NaN where a row has no window.
     """
     width = len(study.exposure.functions)
-    counts, days = (np.full((len(rows), width), np.nan) for _ in range(2))
+    use = np.full((2, len(rows), width), np.nan)
     planned = derived.observable(rows)
     if not planned.empty:
-        place = rows.index.get_indexer(planned.index)
-        counts[place], days[place] = _count(store, study, name, planned, as_of)
-    return Use(counts, days)
+        there = rows.index.isin(planned.index)
+        use[:, there] = _count(store, study, name, planned, as_of)
+        [found] = store.query("planned_windows", panel=name).to_pylist()
+        if found["planned"] != len(planned):
+            raise PanelstreamError(
+                "planned windows are gone; run 'panelstream rebuild'"
+            )
+    return Use(*use)
 
 
 def _count(
     store: Store, study: Study, name: str, planned: pd.DataFrame, as_of: datetime
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Numbers:
+    """Events and active days (2, rows, functions)."""
     cells = cut(planned["seen_from"], planned["seen_until"])
     functions = list(study.exposure.functions)
     bins = cells.number * len(functions)
-
-    def count(everything: bool) -> pa.Table:
-        parts = [
-            store.query(
-                "exposures",
-                **lost(study),
-                panel=name,
-                people_from=some[0],
-                people_until=some[-1],
-                as_of=as_of,
-                everything=everything,
-                zone=study.timezone,
-                functions=functions,
-                offsets=[at * cells.number for at in range(len(functions))],
-                cells=cells.of_day,
-                first_day=cells.first_day,
-                bins=bins,
-            )
-            for some in _portions(planned["participant_id"], bins)
-        ]
-        return pa.concat_tables(parts)
-
-    counted = _known_at(store, as_of, count)
-    _check(counted, planned)
-    return (
-        _numbers(counted["event_counts"], len(functions)),
-        _numbers(counted["active_days"], len(functions)),
-    )
+    use = np.empty((2, len(planned), len(functions)))
+    for people in _portions(planned["participant_id"], bins):
+        counted = _known_at(
+            store,
+            as_of,
+            **lost(study),
+            panel=name,
+            people_from=people[0],
+            people_until=people[-1],
+            zone=study.timezone,
+            functions=functions,
+            offsets=[at * cells.number for at in range(len(functions))],
+            days=cells.days,
+            cells=cells.of_day,
+            bins=bins,
+        )
+        rows = planned["participant_id"].between(people[0], people[-1]).to_numpy()
+        use[:, rows] = _in_windows(counted, planned[rows], cells, len(functions))
+    return use
 
 
-def _known_at(
-    store: Store, as_of: datetime, count: Callable[[bool], pa.Table]
-) -> pa.Table:
-    """What was known at an instant; told that it is everything, `count` is faster.
+def _portions(participants: pd.Series, bins: int) -> Iterator[np.ndarray]:
+    """People in their order, so many at a time as memory allows; `bins` for each."""
+    people = np.unique(participants.to_numpy())
+    portions = min(len(people), 1 + len(people) * bins // _BINS_AT_ONCE)
+    return iter(np.array_split(people, portions))
+
+
+def _known_at(store: Store, as_of: datetime, **asked: Any) -> pa.Table:
+    """What was known at an instant; the engine is faster where that is everything.
 
     A batch is in the ledger before its events: if none is there that is later than
     `as_of` once all is counted, none was there before.
     """
     if _last_accepted(store) <= as_of:
-        counted = count(True)
+        counted = store.query("exposures", as_of=as_of, everything=True, **asked)
         if _last_accepted(store) <= as_of:
             return counted
-    return count(False)
+    return store.query("exposures", as_of=as_of, everything=False, **asked)
 
 
 def _last_accepted(store: Store) -> datetime:
@@ -120,26 +131,18 @@ def _last_accepted(store: Store) -> datetime:
     return last
 
 
-def _portions(people: pd.Series, bins: int) -> Iterator[np.ndarray]:
-    """People in their order, so many at a time as memory allows; `bins` for each."""
-    names = people.unique()
-    portions = min(len(names), 1 + len(names) * bins // _BINS_AT_ONCE)
-    return iter(np.array_split(names, portions))
-
-
-def _check(counted: pa.Table, planned: pd.DataFrame) -> None:
-    """What was counted is in the order of what was planned."""
-    waves = counted["waves"].combine_chunks()
-    people = counted["participant"].combine_chunks().take(waves.value_parent_indices())
-    same = (
-        len(people) == len(planned)
-        and (people.to_numpy(False) == planned["participant_id"].to_numpy()).all()
-        and (waves.flatten().to_numpy() == planned["wave"].to_numpy()).all()
-    )
-    if not same:
-        raise PanelstreamError("planned windows are gone; run 'panelstream rebuild'")
-
-
-def _numbers(lists: pa.ChunkedArray, width: int) -> np.ndarray:
-    flat: np.ndarray = lists.combine_chunks().flatten().to_numpy()
-    return flat.astype(float).reshape(-1, width)
+def _in_windows(
+    counted: pa.Table, planned: pd.DataFrame, cells: Cells, width: int
+) -> Numbers:
+    """The sums of each window's cells (2, rows, width); 0 for who did nothing."""
+    who = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])
+    active = who >= 0
+    start = cells.at(planned["seen_from"][active]) - 1
+    end = cells.at(planned["seen_until"][active]) - 1
+    use = np.zeros((2, len(planned), width))
+    for column, sums in zip(("event_counts", "active_days"), use, strict=True):
+        flat = counted[column].combine_chunks().flatten().to_numpy()
+        by_cell = flat.reshape(counted.num_rows, width, cells.number)
+        until = by_cell.cumsum(axis=2, dtype=np.int64)
+        sums[active] = until[who[active], :, end] - until[who[active], :, start]
+    return use

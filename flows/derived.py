@@ -1,6 +1,7 @@
 """What is derived and kept for readers, by chunks: windows, coverage, measured use."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -46,9 +47,10 @@ def fact_chunks(
     asked only for windows of which a chunk is missing.
     """
     for window, rows in planned.items():
-        made = cache(partial(_facts, study, window, rows, coverage, panel))
+        made = cache(partial(_facts, study, rows, coverage, partial(panel, window)))
         for wave in study.waves:
-            yield Chunk(f"{window.name} {wave.wave}", partial(_wave, made, wave.wave))
+            facts = partial(_wave, made, window, wave.wave)
+            yield Chunk(f"{window.name} {wave.wave}", facts)
 
 
 def panel_name(build: Build, window: Window) -> str:
@@ -88,40 +90,52 @@ def _intervals(function: str, coverage: Coverage, build: Build) -> pa.Table:
     )
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """Rows of a panel, and what was measured: arrays (rows, functions) by column."""
+
+    rows: pd.DataFrame
+    functions: Sequence[str]
+    measured: Mapping[str, np.ndarray]
+
+
 def _facts(
     study: Study,
-    window: Window,
     rows: pd.DataFrame,
     coverage: Mapping[str, Coverage],
-    panel: Callable[[Window], pd.DataFrame],
-) -> pd.DataFrame:
-    made = panel(window)
+    panel: Callable[[], pd.DataFrame],
+) -> _Facts:
+    made, functions = panel(), sorted(study.exposure.functions)
     seen = [
         days_to_instants(rows[one], study.zone) for one in ("seen_from", "seen_until")
     ]
-    shared = made[["participant_id", "wave", "window_start", "window_end"]]
-    each = []
-    for name in study.exposure.functions:
-        measures = {to: made[f"{name}_{of}"] for to, of in _MEASURES.items()}
-        observed = coverage[name].observed.days_within(seen[0], seen[1])
-        each.append(shared.assign(function=name, observed_days=observed, **measures))
-    return pd.concat(each).assign(window=window.name)
+    observed = [coverage[name].observed.days_within(*seen) for name in functions]
+    measured = {
+        column: made[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
+        for column, suffix in _MEASURES.items()
+    }
+    keys = made[["participant_id", "wave", "window_start", "window_end"]]
+    return _Facts(keys, functions, {"observed_days": np.stack(observed, 1), **measured})
 
 
-def _wave(made: Callable[[], pd.DataFrame], wave: int, build: Build) -> pa.Table:
+def _wave(
+    made: Callable[[], _Facts], window: Window, wave: int, build: Build
+) -> pa.Table:
+    """The facts of a wave, in the order in which their table is sorted."""
     facts = made()
-    rows = facts[facts["wave"] == wave].sort_values(["participant_id", "function"])
-    numbers = ("observed_days", "event_count", "active_days", "days_per_week")
+    chosen = (facts.rows["wave"] == wave).to_numpy()
+    rows, width = facts.rows[chosen], len(facts.functions)
+    measured = {name: values[chosen].ravel() for name, values in facts.measured.items()}
+    each = np.repeat(np.arange(len(rows)), width)
     return _with_build(
         {
-            "window": pa.array(rows["window"], pa.string()),
-            "participant_id": _participants(rows),
-            "wave": pa.array(rows["wave"], pa.uint16()),
-            "function": pa.array(rows["function"], pa.string()),
-            "window_start": _instants(rows["window_start"]),
-            "window_end": _instants(rows["window_end"]),
-            **{name: _numbers(rows[name], pa.float64()) for name in numbers},
-            "frequency": _numbers(rows["frequency"], pa.uint8()),
+            "window": pa.repeat(window.name, len(each)),
+            "participant_id": _participants(rows).take(each),
+            "wave": pa.repeat(pa.scalar(wave, pa.uint16()), len(each)),
+            "function": pa.array(list(facts.functions) * len(rows), pa.string()),
+            "window_start": _instants(rows["window_start"]).take(each),
+            "window_end": _instants(rows["window_end"]).take(each),
+            **{name: pa.array(v, from_pandas=True) for name, v in measured.items()},
         },
         build,
     )
@@ -143,11 +157,6 @@ def _participants(rows: pd.DataFrame) -> pa.Array:
     return pa.array(
         [bytes.fromhex(one) for one in rows["participant_id"]], pa.binary(16)
     )
-
-
-def _numbers(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    """NaN, which is not known, as null."""
-    return pa.array(np.asarray(values, float), from_pandas=True).cast(kind)
 
 
 def _instants(values: pd.Series | np.ndarray) -> pa.Array:

@@ -150,18 +150,20 @@ def superseded(
 
 def tidy(store: Store) -> None:
     """Drop the builds that are superseded; where others may read, only after a while."""
-    now = store.next_instant()
-    shared = int(store.shared)
-    for projection in TABLES:
-        old = superseded(
-            builds(store, projection), now - shared * _READING, now - shared * _WRITING
-        )
-        if old:
-            names = [one.name for one in old]
-            # In this order: broken off in between, the next one does it again.
-            store.change(f"drop_{projection}", builds=names)
-            store.change("forget_chunks", projection=projection, builds=names)
-            store.change("forget_builds", projection=projection, builds=names)
+    now, shared = store.next_instant(), int(store.shared)
+    limits = now - shared * _READING, now - shared * _WRITING
+    old = [
+        one
+        for projection in TABLES
+        for one in superseded(builds(store, projection), *limits)
+    ]
+    names = [one.name for one in old]
+    for projection in {one.projection: None for one in old}:
+        store.change(f"drop_{projection}", builds=names)
+    if old:
+        # After their rows: broken off in between, the next one does it again.
+        store.change("forget_chunks", builds=names)
+        store.change("forget_builds", builds=names)
 
 
 def _age(build: Build) -> tuple[datetime, datetime]:

@@ -50,7 +50,7 @@ SETTLING = timedelta(seconds=10)
 _ENTERING = SETTLING / 2
 """How long after its instant a batch may be entered in the ledger."""
 _ATTEMPTS = 10
-_RELATIONS = ("log", "windows", "acts", "withdrawn_acts", "used_days")
+_RELATIONS = ("log", "windows", "acts", "taking_back", "withdrawn_acts", "used_days")
 """Files of `sql/relations` that several queries read; a later one may read earlier."""
 _IMPORT = pa.schema(
     {

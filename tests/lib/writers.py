@@ -46,8 +46,8 @@ class Writer:
         self.next = ""
         """The table that is written next; empty: the batch is complete, or given up."""
         self._go, self._here, self._dies = threading.Event(), threading.Event(), False
-        self._thread = threading.Thread(target=self._run, args=(store, batch))
-        self._resume(self._thread.start)
+        thread = threading.Thread(target=self._run, args=(store, batch), daemon=True)
+        self._resume(thread.start)
 
     def step(self) -> None:
         """Write into one table more."""
@@ -80,7 +80,7 @@ class Writer:
     def _pause(self, table: str) -> None:
         self.next = table
         self._here.set()
-        assert self._go.wait(SECONDS), "the writer is told nothing"
+        told = self._go.wait(SECONDS)
         self._go.clear()
-        if self._dies:
+        if self._dies or not told:
             raise Killed

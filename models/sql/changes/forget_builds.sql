@@ -1,3 +1,2 @@
 -- Forget builds whose rows are dropped.
-delete from projection_builds
-where projection = {projection:String} and build in {builds:Array(String)}
+delete from projection_builds where build in {builds:Array(String)}

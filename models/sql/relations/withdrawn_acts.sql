@@ -19,7 +19,7 @@ from (
         participant_id,
         act_type,
         data,
-        tupleElement(act, 4) as function,
+        function,
         toDate(tupleElement(act, 2), {zone:String}) as used_on,
         toDate(tupleElement(next, 2), {zone:String}) as withdrawn_on,
         count() as acts
@@ -28,14 +28,15 @@ from (
             participant_id,
             transform(event_type, {withdrawing:Array(String)}, {withdrawn:Array(String)}) as act_type,
             data,
-            arraySort(groupArray((occurred_at, if(event_type = act_type, 1, -1), toString(function)))) as steps,
+            anyIf(function, event_type = act_type) as function,
+            arraySort(groupArray((occurred_at, if(event_type = act_type, 1, -1)))) as steps,
             arrayCumSumNonNegative(steps.2) as standing,
             arrayPushFront(arrayPopBack(standing), 0) as before,
-            arraySort(arrayMap((step, now, then) -> (if(step.2 > 0, now, then), step.1, step.2, step.3), steps, standing, before)) as by_depth
+            arraySort(arrayMap((step, now, then) -> (if(step.2 > 0, now, then), step.1, step.2), steps, standing, before)) as by_depth
         from log
         where
             (event_type in {withdrawing:Array(String)} or event_type in {withdrawn:Array(String)})
-            and participant_id in (select participant_id from log where event_type in {withdrawing:Array(String)})
+            and (participant_id, data) in (select participant_id, data from taking_back)
         group by participant_id, act_type, data
     )
     array join by_depth as act, arrayRotateLeft(by_depth, 1) as next
@@ -44,7 +45,7 @@ from (
         and tupleElement(act, 3) = 1
         and tupleElement(next, 3) = -1
         and not arrayExists(
-            (name, start, end) -> name = tupleElement(act, 4)
+            (name, start, end) -> name = function
             and toUnixTimestamp64Micro(tupleElement(act, 2)) >= start
             and toUnixTimestamp64Micro(tupleElement(act, 2)) < end,
             {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
@@ -56,7 +57,7 @@ inner join (
     from acts
     where
         function in {withdrawn_functions:Array(String)}
-        and participant_id in (select participant_id from log where event_type in {withdrawing:Array(String)})
+        and participant_id in (select participant_id from taking_back)
     group by participant_id, function, day
 ) as used
 on

@@ -28,7 +28,8 @@ def test_cells() -> None:
         days("2027-01-01", "2027-01-03"), days("2027-01-05", "2027-01-06")
     )
     assert cells.of_day == [1, 1, 2, 2, 3, 4]
-    assert cells.first_day == (pd.Timestamp("2027-01-01") - pd.Timestamp(0)).days
+    assert cells.days == list(range(cells.days[0], cells.days[0] + 6))
+    assert cells.at(days("2027-01-01", "2027-01-05")).tolist() == [1, 3]
     assert cells.number == 5
 
 

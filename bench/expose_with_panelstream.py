@@ -1,0 +1,31 @@
+"""Ours: plan's windows into the warehouse, then events and days of each from the log.
+
+Arguments: folder, kind of windows, number of waves.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from bench.exposure_log import dsn, our_cells, windows
+from bench.measuring import measured
+from flows import derived
+from flows.counting import count_use
+from flows.projections import NEVER, Basis, Build
+from models import store, study
+from models.study import Window
+
+if __name__ == "__main__":
+    folder, kind, waves = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    rows, window = windows(kind, waves), Window(kind="lookback", days=1)
+    warehouse = store.connect(dsn(folder))
+    as_of = warehouse.newest()
+    build = Build("exposure_windows", f"{kind} {waves}", Basis("", "", as_of), NEVER)
+    [planned] = derived.window_chunks({window: rows})
+    with measured():
+        warehouse.derive(build.projection, planned.rows(build))
+        name = derived.panel_name(build, window)
+        use = count_use(warehouse, study.load(folder).study, name, rows, as_of)
+    np.savez(our_cells(folder), events=use.counts, days=use.days)
+    warehouse.close()
