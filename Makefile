@@ -1,18 +1,19 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest clean
+.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema clean
 
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 OUT ?= demo
 # Nothing here talks to anybody but the package index.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
 
 $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -20,6 +21,10 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PEERS): requirements/bench.txt $(READY)
+	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
 demo: $(READY)  ## simulate a study, run it through the whole path, show the report
@@ -55,10 +60,17 @@ fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/sql
 
-bench: bench-ingest  ## ratios against named peers, in one run on this machine
+bench: bench-ingest bench-exposure bench-schema  ## ratios against named peers, in one run on this machine
 
-bench-ingest: $(READY)  ## the same for files and Kafka, and a worker's memory
+bench-ingest: $(READY)  ## files and Kafka against the engine's own insert and a bare loop; a worker's memory
 	$(RUN)/python -m bench
+
+EVENTS ?= 100000000
+bench-exposure: $(PEERS)  ## measured use against Polars, DuckDB and GROUP BY; EVENTS=10000000 for a short run
+	$(RUN)/python -m bench.exposure --events $(EVENTS)
+
+bench-schema: $(READY)  ## what other keys, partitions and types of the log would cost
+	$(RUN)/python -m bench.schema
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build demo

@@ -23,9 +23,10 @@ if __name__ == "__main__":
     as_of = warehouse.newest()
     build = Build("exposure_windows", f"{kind} {waves}", Basis("", "", as_of), NEVER)
     [planned] = derived.window_chunks({window: rows})
+    asked = study.load(folder).study
     with measured():
         warehouse.derive(build.projection, planned.rows(build))
         name = derived.panel_name(build, window)
-        use = count_use(warehouse, study.load(folder).study, name, rows, as_of)
+        use = count_use(warehouse, asked, name, rows, as_of)
     np.savez(our_cells(folder), events=use.counts, days=use.days)
     warehouse.close()

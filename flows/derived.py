@@ -11,7 +11,7 @@ import pyarrow as pa
 from flows.projections import Build, Chunk
 from models.coverage import Coverage
 from models.study import Study, Window
-from models.windows import days_to_instants
+from models.windows import DAY, days_to_instants
 
 _INSTANT = pa.timestamp("us", "UTC")
 _MEASURES = {
@@ -71,9 +71,9 @@ def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
             "panel": pa.repeat(panel_name(build, window), len(rows)),
             "participant_id": _participants(rows),
             "wave": pa.array(rows["wave"], pa.uint16()),
-            "start_on": pa.array(rows["seen_from"].dt.date, pa.date32()),
-            "end_on": pa.array(rows["seen_until"].dt.date, pa.date32()),
-            "since_on": pa.array(since.dt.date, pa.date32()),
+            "start_on": _days(rows["seen_from"]),
+            "end_on": _days(rows["seen_until"]),
+            "since_on": _days(since),
         }
     )
 
@@ -154,9 +154,13 @@ def _with_build(columns: Mapping[str, pa.Array], build: Build) -> pa.Table:
 
 
 def _participants(rows: pd.DataFrame) -> pa.Array:
-    return pa.array(
-        [bytes.fromhex(one) for one in rows["participant_id"]], pa.binary(16)
-    )
+    places, people = pd.factorize(rows["participant_id"])
+    identities = pa.array([bytes.fromhex(one) for one in people], pa.binary(16))
+    return identities.take(pa.array(places))
+
+
+def _days(values: pd.Series) -> pa.Array:
+    return pa.array(values.to_numpy(DAY), pa.date32())
 
 
 def _instants(values: pd.Series | np.ndarray) -> pa.Array:

@@ -5,9 +5,10 @@
 -- and none has more than 64 days, so that its active days are bits of a number. Cell 0
 -- is outside of all windows. One pass over the log does it.
 -- What was recorded in an outage that is prorated is no part of the observed time.
--- Who has no window is passed over by the index alone, and dropped once grouped: to look
--- at each row's person would cost a tenth.
--- Conditions that are true from the parameters alone cost nothing: the engine drops them.
+-- Who has no window is passed over by the index alone, and dropped once grouped: to
+-- look at each row's person would cost a tenth.
+-- Conditions that are true from the parameters alone cost nothing: the engine drops
+-- them.
 -- fmt: off
 with
     people as (
