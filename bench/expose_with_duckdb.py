@@ -51,6 +51,8 @@ from (
 group by all
 """,
 }
+PLAIN = ("join", "distinct", "rollup")
+"""Without our trick: active days as bits of a number."""
 
 if __name__ == "__main__":
     folder, kind, variant = Path(sys.argv[1]), sys.argv[2], sys.argv[3]

@@ -1,0 +1,29 @@
+"""docs/schema.md names every table with the engine and the sort key that it has."""
+
+from pathlib import Path
+
+from tests.docs import documents
+from tests.docs.test_querying import ask
+
+TABLES = """
+    SELECT name, engine_full, sorting_key, partition_key FROM system.tables
+    WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name
+"""
+
+
+def test_tables_are_those_of_the_engine(finished: Path) -> None:
+    """Names, engines and sort keys; and no table has partitions."""
+    there = ask(TABLES, finished)
+    found = sorted(
+        (one["name"], one["engine_full"].split(" ")[0], one["sorting_key"])
+        for one in there
+    )
+    assert documented() == found
+    assert {one["partition_key"] for one in there} == {""}
+
+
+def documented() -> list[tuple[str, ...]]:
+    """Name, engine and sort key of each row of the page's first table."""
+    lines = documents.read("docs/schema.md").split("\n## ")[0].splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+    return sorted((name.strip("`"), engine, key) for name, engine, key, _ in rows)
