@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.importers import answers, tables, times
@@ -326,7 +326,7 @@ class _Records:
                 person=self.people[record[0].strip()],
                 responded_at=at,
                 answers=block.answers(record),
-                response_id=_key(self.export, record, form),
+                response_id=_key(self.export, record, form, at),
                 finished=status in _DONE or stamp not in ("", NOT_COMPLETED),
             )
 
@@ -347,10 +347,15 @@ def _answered(export: Export, form: Form, record: Sequence[str]) -> Iterator[boo
         yield place != form.timestamp and cell not in empty
 
 
-def _key(export: Export, record: Sequence[str], form: Form) -> str:
-    """Record, event, repeated instrument and instance, and the form."""
+def _key(export: Export, record: Sequence[str], form: Form, at: datetime) -> str:
+    """Record, event, repeated instrument and instance, and the form.
+
+    Without events the time as well: where each wave is a project of its own, all of
+    them number the same people alike.
+    """
     parts = [record[0].strip()]
     for header in (EVENT, INSTRUMENT, INSTANCE):
         place = export.place(header)
         parts.append(record[place].strip() if place is not None else "")
-    return "|".join([*parts, form.name])
+    time = at.astimezone(UTC).isoformat() if export.place(EVENT) is None else ""
+    return "|".join([*parts, form.name, time])

@@ -1,6 +1,7 @@
 -- The answers that held at an instant, by whatever road they came: of several
 -- statements about one answer the newest. A response is known by the survey tool's
 -- id, else by person and second; two of one person and second are the same one.
+-- Whether it was sent in, the newest statement says that says so: argMax skips nulls.
 create or replace view answers_as_of as
 select
     participant_id,
@@ -9,7 +10,7 @@ select
     instrument,
     item,
     argMax(held.3, (stated_at, held.3)) as answer,
-    argMax(held.4, (stated_at, held.3)) as finished
+    argMax(sent_in, (stated_at, held.3)) as finished
 from
     (
         select
@@ -17,7 +18,8 @@ from
             response,
             instrument,
             item,
-            argMax((wave, responded_at, answer, finished), (recorded_at, answer)) as held,
+            argMax((wave, responded_at, answer), (recorded_at, answer)) as held,
+            argMax(finished, (recorded_at, answer)) as sent_in,
             max(recorded_at) as stated_at
         from answer_statements
         where

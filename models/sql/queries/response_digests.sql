@@ -20,7 +20,7 @@ select
                                 ';',
                                 toString(held .1),
                                 ';',
-                                ifNull(toString(held .4), '')
+                                ifNull(toString(sent_in), '')
                             )
                         )
                     ),
@@ -36,9 +36,8 @@ from
             response,
             instrument,
             item,
-            argMax(
-                (wave, responded_at, answer, finished), (recorded_at, answer)
-            ) as held
+            argMax((wave, responded_at, answer), (recorded_at, answer)) as held,
+            argMax(finished, (recorded_at, answer)) as sent_in
         from answer_statements
         where
             import_id not in (select import_id from import_retractions)

@@ -271,3 +271,47 @@ def test_an_item_of_a_survey_gives_consent(
     }
     bring(f"{AKI},同意しません", header=header, mapping=CONSENTING)
     assert study.store.query("consents", as_of=EVERYTHING).num_rows == 0
+
+
+REDCAP = "record_id,platform_id,mood_timestamp,calm,awake,mood_complete"
+
+
+def test_projects_of_one_wave_each_may_number_people_alike(
+    study: Workspace, bring: Callable[..., WaveImport]
+) -> None:
+    """Record 1 of the second project is no correction of record 1 of the first."""
+    bring("1,aki,2027-01-12 12:00:00,3,4,2", header=REDCAP)
+    second = bring("1,aki,2027-02-12 12:00:00,5,6,2", header=REDCAP, wave=2)
+    assert news(second) == (1, 0, 0, 0)
+    assert held(study) == {
+        ("aki", 1, "calm"): "3",
+        ("aki", 1, "awake"): "4",
+        ("aki", 2, "calm"): "5",
+        ("aki", 2, "awake"): "6",
+    }
+    moved = bring("1,aki,2027-02-12 12:00:00,5,6,2", header=REDCAP, wave=1)
+    assert news(moved) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("first", ["file", "event"])
+def test_an_event_does_not_unsay_that_a_form_was_sent_in(
+    study: Workspace, bring: Callable[..., WaveImport], first: str
+) -> None:
+    """Forms say that it was, events do not; which of them comes first tells nothing."""
+    data = {"instrument": "mood", "wave": 1, "answers": {"calm": 3, "awake": None}}
+    event = studies.event("response_submitted", "aki", AT, data=data)
+
+    def form() -> tuple[int, ...]:
+        header = "Timestamp,platform_id,calm,awake"
+        return news(bring("2027/01/12 12:00:00,aki,3,", header=header))
+
+    if first == "file":
+        form()
+        studies.send(study, [event])
+        assert form() == (0, 0, 0, 1)
+    else:
+        studies.send(study, [event])
+        form()
+    rows = study.store.query("answers", as_of=EVERYTHING).to_pylist()
+    sent_in = {row["item"]: row["finished"] for row in rows}
+    assert sent_in == {"calm": True, "awake": True}
