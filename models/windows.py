@@ -59,9 +59,12 @@ def round_bounds(study: Study) -> list[tuple[int, date, date]]:
 
 def permitted(study: Study, consents: Consents, answers: pd.DataFrame) -> pd.DataFrame:
     """The answers given on days of consent."""
-    given = local_days(answers["responded_at"], study.zone)
-    days = answers[["participant_id"]].assign(start=given, end=given + _ONE)
-    return answers[_any_of(consents.agreed, days)]
+    # A response has dozens of answers: it is looked at once.
+    sent = answers.groupby(["participant_id", "responded_at"], sort=False).ngroup()
+    responses = answers.loc[~sent.duplicated(), ["participant_id", "responded_at"]]
+    given = local_days(responses.pop("responded_at"), study.zone)
+    days = responses.assign(start=given, end=given + _ONE)
+    return answers[_any_of(consents.agreed, days)[sent]]
 
 
 def timing(
