@@ -20,7 +20,7 @@ from ingest.decode import Decoder
 from ingest.pseudonymise import Pseudonyms
 from models import consent
 from models.catalogue import TAKING_PART, Catalogue
-from models.consent import Gone
+from models.consent import Gone, Statements
 from models.events import (
     DECODED,
     NOBODY,
@@ -310,11 +310,19 @@ def _table(events: list[Event]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=DECODED)
 
 
-def gone(store: Store, zone: ZoneInfo) -> Mapping[bytes, Gone]:
-    """When nothing of somebody is taken, of all who ever withdrew from collection."""
+def gone(
+    store: Store, zone: ZoneInfo, now: Statements | None = None
+) -> Mapping[bytes, Gone]:
+    """When nothing of somebody is taken, of all who ever withdrew from collection.
+
+    `now`: what people say in what has just arrived and is not stored yet.
+    """
     rows = store.query("consents", as_of=EVERYTHING).to_pylist()
-    said = consent.by_participant(rows)
-    spans = {bytes.fromhex(who): consent.gone(said[who], zone) for who in said}
+    said, more = consent.by_participant(rows), now or {}
+    spans = {
+        bytes.fromhex(who): consent.gone([*said[who], *more.get(who, ())], zone)
+        for who in said
+    }
     return {who: one for who, one in spans.items() if one}
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ingest.pipeline import gone
 from ingest.responses import ANSWERS, Imported
-from models.consent import Gone, is_gone
+from models.consent import INSTRUMENT, Gone, Statement, Statements, is_gone, statement
 from models.store import Store
 
 Row = Mapping[str, Any]
@@ -47,8 +47,8 @@ class Revision:
 
 def plan(imported: Imported, warehouse: Store, zone: ZoneInfo) -> Revision:
     """Set an import against what is known; stores nothing."""
-    away = gone(warehouse, zone)
     rows = imported.answers.to_pylist()
+    away = gone(warehouse, zone, _agreeing(rows))
     refused = {_response(row) for row in rows if _is_refused(row, away)}
     taken = [row for row in rows if _response(row) not in refused] if refused else rows
     sheets = _by_sheet(taken)
@@ -84,6 +84,16 @@ def store(imported: Imported, revision: Revision, warehouse: Store) -> str:
         "set_apart": len(imported.set_apart),
     }
     return warehouse.append_responses(revision.answers, about)
+
+
+def _agreeing(rows: Iterable[Row]) -> Statements:
+    """Who says yes with these answers: whoever comes back so is not away."""
+    said: dict[str, list[Statement]] = defaultdict(list)
+    for row in rows:
+        if row["instrument"] == INSTRUMENT and row["answer"]:
+            one = statement(row["responded_at"], row["item"], row["answer"])
+            said[row["participant_id"].hex()].append(one)
+    return said
 
 
 def _is_refused(row: Row, away: Mapping[bytes, Gone]) -> bool:

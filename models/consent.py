@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from models.instruments import Instrument, Item
+from models.instruments import NO_OR_YES, Instrument, Item
 from models.study import Consent, Study, midnight
 
 RETROSPECTIVE = "retrospective"
@@ -31,7 +31,12 @@ QUESTION = Instrument(
     title={"en": "Consent", "ja": "同意"},
     reference="",
     licence="",
-    items=(Item(code="consent", choices={"yes": {}, "no": {}, "1": {}, "0": {}}),),
+    items=(
+        Item(
+            code="consent",
+            choices={"yes": NO_OR_YES[1], "no": NO_OR_YES[0], "1": {}, "0": {}},
+        ),
+    ),
 )
 """The item of a survey with which people agree, as an export's mapping names it."""
 
@@ -96,6 +101,11 @@ def answered(version: int, scopes: Iterable[str], answer: str) -> tuple[str, str
     """Instrument, item and answer under which the answer to `QUESTION` is stored."""
     agreed = " ".join(scopes) if answer in ("yes", "1") else ""
     return INSTRUMENT, str(version), agreed
+
+
+def statement(at: datetime, version: str, agreed: str) -> Statement:
+    """What `answered` says, as item and answer, and when."""
+    return Statement(at, int(version), frozenset(agreed.split()))
 
 
 def by_participant(rows: Iterable[Mapping[str, Any]]) -> Statements:

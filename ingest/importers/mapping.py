@@ -23,13 +23,14 @@ _CODING = re.compile(r"(\d+)-(\d+)")
 
 def _labels(value: Any) -> Any:
     """YAML reads yes, no and numbers as values; in a survey they are labels."""
-    words = {True: "yes", False: "no"}
     if isinstance(value, dict):
-        return {
-            str(words.get(k, k) if isinstance(k, bool) else k): str(v)
-            for k, v in value.items()
-        }
+        return {_text(label): _text(code) for label, code in value.items()}
     return value
+
+
+def _text(value: Any) -> str:
+    words = {True: "yes", False: "no"}
+    return words[value] if isinstance(value, bool) else str(value)
 
 
 def _two_ends(text: str) -> str:

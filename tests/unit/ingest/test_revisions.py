@@ -273,6 +273,40 @@ def test_an_item_of_a_survey_gives_consent(
     assert study.store.query("consents", as_of=EVERYTHING).num_rows == 0
 
 
+YES_OR_NO = """
+columns: {I agree: consent}
+labels:
+  - {items: [consent], codes: {同意します: yes, 同意しません: no}}
+consent: {version: 2, scopes: [survey, telemetry]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mapping", "word"),
+    [
+        (YES_OR_NO, "同意します"),
+        (YES_OR_NO.replace("labels", "#").replace("  - ", "# "), "はい"),
+    ],
+)
+def test_who_withdrew_comes_back_by_an_item(
+    study: Workspace, bring: Callable[..., WaveImport], mapping: str, word: str
+) -> None:
+    """A yes ends the withdrawal from its day on, so the response that says it is taken.
+
+    A yes needs no quotes in the mapping, and はい is known without one.
+    """
+    left = studies.event("consent_withdrawn", "aki", AT - timedelta(days=2))
+    studies.send(study, [left])
+    header, yesterday = f"{HEADER},I agree", AKI.replace("01-12", "01-11")
+    refused = bring(f"{AKI},", header=header, mapping=mapping)
+    assert refused.revision.refused == 1
+    back = bring(f"{AKI},{word}", f"{yesterday},", header=header, mapping=mapping)
+    assert (back.revision.refused, news(back)) == (1, (1, 0, 0, 0))
+    assert held(study)["aki", 1, "calm"] == "3"
+    later = AKI.replace("01-12", "01-13")
+    assert bring(later).revision.refused == 0
+
+
 REDCAP = "record_id,platform_id,mood_timestamp,calm,awake,mood_complete"
 
 
