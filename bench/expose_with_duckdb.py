@@ -52,7 +52,7 @@ group by all
 """,
 }
 PLAIN = ("join", "distinct", "rollup")
-"""Without our trick: active days as bits of a number."""
+"""Those that count as one writes it down."""
 
 if __name__ == "__main__":
     folder, kind, variant = Path(sys.argv[1]), sys.argv[2], sys.argv[3]

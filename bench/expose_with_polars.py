@@ -58,10 +58,11 @@ def marked(events: LazyFrame, windows: LazyFrame) -> LazyFrame:
     return inside.group_by(*EACH).agg(events=pl.len(), days=col("begins").sum())
 
 
-VARIANTS: Mapping[str, tuple[str, ...]] = {
-    "between_waves": ("join", "distinct", "rollup", "calendar", "marked"),
-    "lookback": ("join", "distinct", "rollup", "marked"),
+PLAIN: Mapping[str, tuple[str, ...]] = {
+    "between_waves": ("join", "distinct", "rollup", "calendar"),
+    "lookback": ("join", "distinct", "rollup"),
 }
+"""Those that know no more of the file than what is in it."""
 
 if __name__ == "__main__":
     folder, kind, variant = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
