@@ -6,7 +6,8 @@ intercept; absorbed person effects do not count in K, as persons are nested in
 their own clusters (Cameron & Miller 2015, J. Hum. Resour. 50(2), sections II.B
 and III.B). Statistics are referred to t with G-1 degrees of freedom.
 
-Person codes are sorted and count from 0, as in a `Design`.
+Person codes are sorted and count from 0, as in a `Design`. Weights multiply squared
+residuals; weighted least squares is least squares on rows times `root(weights)`.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from math import nan
 import numpy as np
 from scipy import stats
 from scipy.linalg import qr, solve_triangular
+from scipy.sparse import csr_array
 
 from analysis.design import Codes, Mask, Matrix, NotEstimable, Vector
 
@@ -85,19 +87,31 @@ def person_sizes(persons: Codes) -> Vector:
 
 def person_sums(values: Matrix, persons: Codes) -> Matrix:
     """Sums over each person's rows: (n, k) and codes (n,) to (G, k)."""
-    starts = np.flatnonzero(np.diff(persons, prepend=-1))
-    return np.asarray(np.add.reduceat(values, starts))
+    n = len(persons)
+    bounds = np.append(np.flatnonzero(np.diff(persons, prepend=-1)), n)
+    # A sparse product adds a person's rows several times as fast as reduceat.
+    return np.asarray(csr_array((np.ones(n), np.arange(n), bounds)) @ values)
 
 
-def person_means(values: Matrix, persons: Codes) -> Matrix:
-    """Means over each person's rows: (n, k) and codes (n,) to (G, k)."""
-    return person_sums(values, persons) / person_sizes(persons)[:, None]
+def person_means(
+    values: Matrix, persons: Codes, weights: Vector | None = None
+) -> Matrix:
+    """Means over each person's rows: (n, k), codes and weights (n,) to (G, k)."""
+    if weights is None:
+        return person_sums(values, persons) / person_sizes(persons)[:, None]
+    sizes = person_sums(weights[:, None], persons)
+    return person_sums(values * weights[:, None], persons) / sizes
 
 
-def deviations(values: Matrix, persons: Codes) -> Matrix:
+def deviations(values: Matrix, persons: Codes, weights: Vector | None = None) -> Matrix:
     """Each value (n, k) less its person's mean; exactly 0 where nobody changes."""
-    means = person_means(values, persons)[persons]
+    means = person_means(values, persons, weights)[persons]
     return _without_noise(values - means, values)
+
+
+def root(weights: Vector) -> Matrix:
+    """What weighted rows are multiplied by: (n,) to (n, 1)."""
+    return np.sqrt(weights)[:, None]
 
 
 def centred(values: Matrix) -> Matrix:
@@ -131,14 +145,17 @@ def identify(columns: Matrix) -> Identification:
     return found
 
 
-def least_squares(outcome: Vector, columns: Matrix, persons: Codes) -> LeastSquares:
+def least_squares(
+    outcome: Vector, columns: Matrix, persons: Codes, absorbed: int = 0
+) -> LeastSquares:
     """Regress (n,) on independent columns (n, k), clustered by persons (n,).
 
-    K is the number of columns: let the intercept be one of them. Raises
-    `NotEstimable` if no rows are left over, or nothing remains unexplained.
+    K is the number of columns, the intercept among them, and of those `absorbed`
+    before that count too. Raises `NotEstimable` if no rows are left over, or
+    nothing remains unexplained.
     """
-    rows, terms = columns.shape
-    require_more_rows(rows, terms)
+    (rows, terms), counted = columns.shape, columns.shape[1] + absorbed
+    require_more_rows(rows, counted)
     values = np.column_stack([columns, outcome])
     triangle = np.asarray(np.linalg.qr(values, mode="r"))
     inverse = solve_triangular(triangle[:terms, :terms], np.eye(terms))
@@ -147,12 +164,12 @@ def least_squares(outcome: Vector, columns: Matrix, persons: Codes) -> LeastSqua
     require_residuals(residuals, outcome)
     unscaled = inverse @ inverse.T
     influences = person_sums(columns * residuals[:, None], persons) @ unscaled
-    factor = small_sample(rows, terms, len(influences))
+    factor = small_sample(rows, counted, len(influences))
     return LeastSquares(
         coefficients=coefficients,
         covariance=factor * influences.T @ influences,
         unscaled=unscaled,
-        residual_variance=float(residuals @ residuals) / (rows - terms),
+        residual_variance=float(residuals @ residuals) / (rows - counted),
     )
 
 
