@@ -1,7 +1,14 @@
-"""From a specification and a panel to the numbers that an estimator needs."""
+"""From a specification and a panel to the numbers that an estimator needs.
+
+A lag or a lead is looked up by person and wave number, never by row: where that
+wave is not there, the value is unknown. A lead stands beside the exposure of the
+outcome's own wave, which enters as a varying covariate: exposures resemble
+themselves over time, and without it the lead would speak for it (Wooldridge
+2010, Econometric Analysis of Cross Section and Panel Data, section 10.7.1).
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +23,9 @@ Matrix = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 Role = Literal["exposure", "varying", "fixed", "wave"]
+
+WEIGHT = "weight"
+"""The panel's column of weights, for a specification that asks for them."""
 
 
 class NotEstimable(Exception):
@@ -38,7 +48,8 @@ class Design:
     `outcome` (n,); `regressors` (n, k), without an intercept, described by
     `columns` (k): exposures as transformed, varying and fixed covariates, wave
     dummies. `persons` and `waves` (n,) count from 0 without gaps; `persons`
-    never decreases. `incomplete` and `singletons` are numbers of rows left out.
+    never decreases. `weights` (n,) are 1 unless the specification asks for some.
+    `incomplete` and `singletons` are numbers of rows left out.
     """
 
     outcome: Vector
@@ -46,6 +57,7 @@ class Design:
     columns: tuple[Column, ...]
     persons: Codes
     waves: Codes
+    weights: Vector
     incomplete: int
     singletons: int
 
@@ -94,21 +106,40 @@ def build(specification: Specification, panel: pd.DataFrame) -> Design:
     outcome = _numbers(panel[specification.outcome])[rows]
     if np.ptp(outcome) == 0:
         raise NotEstimable("the outcome has the same value in every row")
-    named = list(_regressors(specification, panel.iloc[rows]))
+    named = list(_regressors(specification, panel, rows))
     return Design(
         outcome=outcome,
         regressors=np.column_stack([values for _, values in named]),
         columns=tuple(column for column, _ in named),
         persons=_consecutive(persons[rows]),
         waves=_consecutive(waves[rows]),
+        weights=_weights(specification, panel)[rows],
         incomplete=len(panel) - len(complete),
         singletons=len(complete) - len(rows),
     )
 
 
 def term_name(specification: Specification, column: str) -> str:
-    """The term of an exposure's panel column, such as `log1p(story_count)`."""
-    return f"log1p({column})" if specification.transform == "log1p" else column
+    """The term of an exposure's panel column, such as `lag1(log1p(story_count))`."""
+    name = f"log1p({column})" if specification.transform == "log1p" else column
+    if not specification.shift:
+        return name
+    return f"{specification.timing.replace(' ', '')}({name})"
+
+
+def shifted(values: Vector, panel: pd.DataFrame, waves: int) -> Vector:
+    """The value (n,) of the same person `waves` later, NaN where there is none.
+
+    `values` (n,) go with the rows of `panel`, one for each person and wave.
+    """
+    if not waves:
+        return values
+    rows = pd.MultiIndex.from_frame(panel[["participant_id", "wave"]])
+    wanted = pd.MultiIndex.from_arrays(
+        [panel["participant_id"], panel["wave"] + waves], names=rows.names
+    )
+    places = rows.get_indexer(wanted)
+    return np.where(places >= 0, values[places], np.nan)
 
 
 def _require_columns(specification: Specification, panel: pd.DataFrame) -> None:
@@ -137,9 +168,9 @@ def _complete(specification: Specification, panel: pd.DataFrame) -> Mask:
         known &= panel[name].notna().to_numpy()
     for name in (specification.outcome, *specification.varying):
         known &= np.isfinite(_numbers(panel[name]))
-    for name in specification.columns:
-        known &= np.isfinite(_transformed(specification, panel[name]))
-    return known
+    for _, values in _exposures(specification, panel):
+        known &= np.isfinite(values)
+    return known & np.isfinite(_weights(specification, panel))
 
 
 def _without_singletons(
@@ -162,19 +193,41 @@ def _repeated(codes: Codes) -> Mask:
 
 
 def _regressors(
-    specification: Specification, rows: pd.DataFrame
+    specification: Specification, panel: pd.DataFrame, rows: Codes
 ) -> Iterator[tuple[Column, Vector]]:
-    for exposure, name in zip(
-        specification.exposures, specification.columns, strict=True
-    ):
-        column = Column(term_name(specification, name), "exposure", exposure)
-        yield column, _transformed(specification, rows[name])
+    for column, values in _exposures(specification, panel):
+        yield column, values[rows]
+    analysed = panel.iloc[rows]
     for name in specification.varying:
-        yield Column(name, "varying"), _numbers(rows[name])
+        yield Column(name, "varying"), _numbers(analysed[name])
     for name in specification.fixed:
-        yield from _fixed(rows[name])
+        yield from _fixed(analysed[name])
     if "wave" in specification.effects:
-        yield from _dummies(rows["wave"], "wave")
+        yield from _dummies(analysed["wave"], "wave")
+
+
+def _exposures(
+    specification: Specification, panel: pd.DataFrame
+) -> Iterator[tuple[Column, Vector]]:
+    """Every row's exposures; after leads, those of the outcome's own wave."""
+    pairs = list(zip(specification.exposures, specification.columns, strict=True))
+    for exposure, name in pairs:
+        values = _transformed(specification, panel[name])
+        column = Column(term_name(specification, name), "exposure", exposure)
+        yield column, shifted(values, panel, specification.shift)
+    if specification.shift > 0:
+        same = replace(specification, timing="same")
+        for _, name in pairs:
+            yield (
+                Column(term_name(same, name), "varying"),
+                _transformed(same, panel[name]),
+            )
+
+
+def _weights(specification: Specification, panel: pd.DataFrame) -> Vector:
+    if specification.weights == "none":
+        return np.ones(len(panel))
+    return _numbers(panel[WEIGHT])
 
 
 def _fixed(values: "pd.Series[Any]") -> Iterator[tuple[Column, Vector]]:

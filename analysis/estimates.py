@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.design import NotEstimable, build, term_name
-from analysis.estimators import ESTIMATORS, Registration
+from analysis.design import NotEstimable, term_name
+from analysis.dropout import LAYERS, Layer
+from analysis.estimators import ESTIMATORS, Fitter, Registration
 from analysis.estimators.fits import Fit, Term
-from analysis.inference import STD_ERROR_TYPE
 from analysis.specifications import Specification
 from models.study import Window
 
@@ -98,7 +98,8 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     registered = ESTIMATORS[specification.estimator]
     try:
         _require_effects(specification, registered)
-        return registered.fit(specification, build(specification, panel))
+        _require_waves(specification, registered, panel)
+        return _layered(specification, registered)(specification, panel)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         return _without_numbers(specification, str(problem))
 
@@ -118,6 +119,39 @@ def _require_effects(specification: Specification, registered: Registration) -> 
         raise NotEstimable(f"{specification.estimator} {verb} the effect participant")
 
 
+def _require_waves(
+    specification: Specification, registered: Registration, panel: pd.DataFrame
+) -> None:
+    """As many waves with the outcome as the estimator needs, if it is there at all."""
+    if specification.outcome not in panel:
+        return
+    waves = panel["wave"][panel[specification.outcome].notna()].nunique()
+    if 0 < waves < registered.fewest_waves:
+        needed = f"{specification.estimator} needs {registered.fewest_waves} waves"
+        raise NotEstimable(f"{needed}, and the outcome is known in {waves}")
+
+
+def _layered(specification: Specification, registered: Registration) -> Fitter:
+    """The estimator in the layers that the specification asks for."""
+    if specification.weights != "none" and not registered.weighted:
+        raise NotEstimable(f"{specification.estimator} takes no weights")
+    fitter = registered.fit
+    for name in (specification.weights, specification.missing):
+        if name not in ("none", "complete"):
+            fitter = _around(_layer(name), fitter)
+    return fitter
+
+
+def _around(layer: Layer, fitter: Fitter) -> Fitter:
+    return lambda specification, panel: layer(specification, panel, fitter)
+
+
+def _layer(name: str) -> Layer:
+    if name not in LAYERS:
+        raise NotEstimable(f"{name} is not built yet")
+    return LAYERS[name]
+
+
 def _without_numbers(specification: Specification, why: str) -> Fit:
     components = ESTIMATORS[specification.estimator].components
     pairs = zip(specification.exposures, specification.columns, strict=True)
@@ -134,7 +168,7 @@ def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
         yield {
             **_described(fit.specification),
             **asdict(term),
-            "std_error_type": STD_ERROR_TYPE,
+            "std_error_type": fit.std_error_type,
             "p_adjusted": nan,
             "equivalence_p": nan,
             "verdict": "",

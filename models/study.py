@@ -5,6 +5,7 @@ the catalogue or the instruments, dates that must not overlap.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,14 @@ WindowKind = Literal["between_waves", "between_responses", "lookback"]
 Measure = Literal["count", "days", "days_per_week", "frequency"]
 Transform = Literal["none", "log1p"]
 Estimator = Literal["pooled", "fixed_effects", "within_between"]
-Preset = Literal["pooled", "fixed_effects"]
+Preset = Literal["pooled", "fixed_effects", "lagged", "lead"]
 Effect = Literal["participant", "wave"]
+Weights = Literal["none", "attrition", "participation"]
+Missing = Literal["complete", "imputed", "delta"]
+CovariateKind = Literal["fixed", "previous_wave", "same_wave"]
+
+NEVER_CONFIRMATORY = ("gmm", "ri_clpm")
+"""Estimators that rest on too much to decide anything by themselves."""
 
 
 def known_zone(name: str) -> str:
@@ -90,6 +97,16 @@ WindowField = Annotated[Window, BeforeValidator(_window)]
 
 def _effects(value: Any) -> Any:
     return () if value == "none" else value
+
+
+def _timing(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"same|(lag|lead) [1-9]\d?", value):
+        return value
+    raise ValueError("write same, lag 1 (the wave before) or lead 1 (the next wave)")
+
+
+Timing = Annotated[str, BeforeValidator(_timing)]
+"""`same`, `lag k` or `lead k`: of which wave the exposure is, by wave number."""
 
 
 class Wave(Frozen):
@@ -185,10 +202,12 @@ class Outage(Frozen):
 
 
 class Covariates(Frozen):
-    """`fixed`: of a person's first answer; `previous_wave`: scores one wave before."""
+    """`fixed`: of a person's first answer; scores one wave before, and of the same."""
 
     fixed: tuple[str, ...] = ()
     previous_wave: tuple[str, ...] = ()
+    same_wave: tuple[str, ...] = ()
+    """Measured together with the outcome: for exploratory specifications only."""
 
 
 class PlannedSpecification(Frozen):
@@ -203,7 +222,12 @@ class PlannedSpecification(Frozen):
     """A `Measure`, or a further one that the study asks for."""
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
-    covariates: tuple[Literal["fixed", "previous_wave"], ...] = ()
+    timing: Timing = "same"
+    covariates: tuple[CovariateKind, ...] = ()
+    weights: Weights = "none"
+    missing: Missing = "complete"
+    spacing: Literal["equal", "any"] = "equal"
+    """`any`: waves that are not equally far apart are taken as if they were."""
     window: WindowField | None = None
 
     @model_validator(mode="after")
@@ -215,6 +239,12 @@ class PlannedSpecification(Frozen):
             raise ValueError(
                 "give either exposures (jointly) or exposures_each (one by one)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_remedy(self) -> "PlannedSpecification":
+        if self.weights != "none" and self.missing != "complete":
+            raise ValueError("weights are for complete cases; give weights or missing")
         return self
 
 
@@ -448,6 +478,7 @@ def _check_scores(document: Document[Study], known: list[str]) -> None:
     places: list[tuple[Location, tuple[str, ...]]] = [
         (["outcomes"], study.outcomes),
         (["covariates", "previous_wave"], study.covariates.previous_wave),
+        (["covariates", "same_wave"], study.covariates.same_wave),
     ]
     for at, planned in _planned(study):
         places.append(([*at, "outcomes"], planned.outcomes))
@@ -479,6 +510,25 @@ def _check_confirmatory(document: Document[Study]) -> None:
             )
             raise document.error([*location, "specification"], problem)
         names.add(planned.specification)
+        if location[1] == "confirmatory":
+            _check_decisive(document, location, planned)
+
+
+def _check_decisive(
+    document: Document[Study], location: Location, planned: PlannedSpecification
+) -> None:
+    """What may not stand in a confirmatory specification."""
+    if planned.estimator in NEVER_CONFIRMATORY:
+        problem = f"{planned.estimator} is never confirmatory; move it to exploratory"
+        raise document.error([*location, "estimator"], problem)
+    if "same_wave" in planned.covariates:
+        problem = "a covariate measured with the outcome is never confirmatory"
+        where: Location = [
+            *location,
+            "covariates",
+            planned.covariates.index("same_wave"),
+        ]
+        raise document.error(where, f"{problem}; use previous_wave")
 
 
 def _planned(study: Study) -> list[tuple[Location, PlannedSpecification]]:

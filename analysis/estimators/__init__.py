@@ -3,23 +3,36 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from analysis.design import Design
+import pandas as pd
+
 from analysis.estimators import fixed_effects, pooled, within_between
 from analysis.estimators.fits import Fit
 from analysis.specifications import Specification
 
+Fitter = Callable[[Specification, pd.DataFrame], Fit]
+
 
 @dataclass(frozen=True)
 class Registration:
-    """How to fit, which components each exposure gets, if persons are absorbed."""
+    """How to fit, which components each exposure gets, and what may be asked.
 
-    fit: Callable[[Specification, Design], Fit]
+    `fewest_waves` are waves in which the outcome must be known; `weighted` says
+    that `Design.weights` are heeded.
+    """
+
+    fit: Fitter
     components: tuple[str, ...]
-    absorbs_persons: bool
+    absorbs_persons: bool = False
+    weighted: bool = False
+    fewest_waves: int = 1
 
 
 ESTIMATORS: Mapping[str, Registration] = {
-    "pooled": Registration(pooled.fit, ("pooled",), False),
-    "fixed_effects": Registration(fixed_effects.fit, ("within",), True),
-    "within_between": Registration(within_between.fit, ("within", "between"), False),
+    "pooled": Registration(pooled.fit, ("pooled",)),
+    "fixed_effects": Registration(
+        fixed_effects.fit, ("within",), absorbs_persons=True, fewest_waves=2
+    ),
+    "within_between": Registration(
+        within_between.fit, ("within", "between"), fewest_waves=2
+    ),
 }

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.design import Design, Matrix, Vector
 from analysis.inference import (
     NEGLIGIBLE,
+    STD_ERROR_TYPE,
     Identification,
     centred,
     infer,
@@ -68,6 +69,7 @@ class Fit:
     n_participants: int = 0
     n_waves: int = 0
     note: str = ""
+    std_error_type: str = STD_ERROR_TYPE
 
 
 @dataclass(frozen=True, eq=False)

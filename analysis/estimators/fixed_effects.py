@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from linearmodels.panel import PanelOLS
 
-from analysis.design import Codes, Design, Matrix, NotEstimable, Vector
+from analysis.design import Codes, Design, Matrix, NotEstimable, Vector, build
 from analysis.estimators.fits import (
     Component,
     Fit,
@@ -29,8 +29,9 @@ from analysis.inference import (
 from analysis.specifications import Specification
 
 
-def fit(specification: Specification, design: Design) -> Fit:
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress within persons; the intercept counts in K, the persons do not."""
+    design = build(specification, panel)
     outcome = deviations(design.outcome[:, None], design.persons)[:, 0]
     if not outcome.any():
         raise NotEstimable("the outcome changes within no person")

@@ -1,9 +1,10 @@
 """Pooled least squares, clustered by person."""
 
 import numpy as np
+import pandas as pd
 from statsmodels.regression.linear_model import OLS
 
-from analysis.design import Codes, Design, Matrix, Vector
+from analysis.design import Codes, Matrix, Vector, build
 from analysis.estimators.fits import (
     Component,
     Fit,
@@ -21,8 +22,9 @@ from analysis.inference import (
 from analysis.specifications import Specification
 
 
-def fit(specification: Specification, design: Design) -> Fit:
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome on the design's columns and an intercept."""
+    design = build(specification, panel)
     columns = design.regressors
     found = identify(columns)
     coefficients, covariance = ordinary_least_squares(

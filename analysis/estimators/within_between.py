@@ -14,9 +14,10 @@ likelihood, profiled over everything else (Harville 1977, JASA 72).
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 
-from analysis.design import Codes, Design, Mask, Matrix, NotEstimable, Vector
+from analysis.design import Codes, Design, Mask, Matrix, NotEstimable, Vector, build
 from analysis.estimators.fits import (
     Component,
     Diagnostic,
@@ -81,8 +82,9 @@ class Moments:
         return self.within + np.tensordot(weights, self.between, axes=1)
 
 
-def fit(specification: Specification, design: Design) -> Fit:
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Decompose the design and regress; errors are clustered by person."""
+    design = build(specification, panel)
     if not deviations(design.outcome[:, None], design.persons).any():
         raise NotEstimable("the outcome changes within no person")
     changing = np.array([one.role != "fixed" for one in design.columns])

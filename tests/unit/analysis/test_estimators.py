@@ -263,7 +263,16 @@ def test_one_row_a_person_is_not_fitted():
     """Within and between cannot be told apart in a single wave."""
     panel = simulate(3)
     found = fit(specify("within_between"), panel[panel["wave"] == 1])
-    assert found.note.startswith("not fitted: the outcome changes within no person")
+    why = "within_between needs 2 waves, and the outcome is known in 1"
+    assert found.note == f"not fitted: {why}"
+
+
+def test_weights_and_layers_that_are_not_there_are_said():
+    """An estimator without weights, and a layer that nobody built, have a note."""
+    weighted = specify("within_between", weights="attrition")
+    found = fit(weighted, simulate(3))
+    assert found.note == "not fitted: within_between takes no weights"
+    assert all(np.isnan(term.estimate) for term in found.terms)
 
 
 def test_a_boundary_fit_is_pooled_least_squares():
