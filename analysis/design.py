@@ -49,6 +49,7 @@ class Design:
     `columns` (k): exposures as transformed, varying and fixed covariates, wave
     dummies. `persons` and `waves` (n,) count from 0 without gaps; `persons`
     never decreases. `weights` (n,) are 1 unless the specification asks for some.
+    `rows` (n,) are positions in the panel.
     `incomplete` and `singletons` are numbers of rows left out.
     """
 
@@ -58,6 +59,7 @@ class Design:
     persons: Codes
     waves: Codes
     weights: Vector
+    rows: Codes
     incomplete: int
     singletons: int
 
@@ -103,7 +105,7 @@ def build(specification: Specification, panel: pd.DataFrame) -> Design:
     ordered = complete[np.lexsort((waves[complete], persons[complete]))]
     rows = _without_singletons(ordered, persons, waves, specification.effects)
     _require_persons(persons[rows])
-    outcome = _numbers(panel[specification.outcome])[rows]
+    outcome = numbers(panel[specification.outcome])[rows]
     if np.ptp(outcome) == 0:
         raise NotEstimable("the outcome has the same value in every row")
     named = list(_regressors(specification, panel, rows))
@@ -114,6 +116,7 @@ def build(specification: Specification, panel: pd.DataFrame) -> Design:
         persons=_consecutive(persons[rows]),
         waves=_consecutive(waves[rows]),
         weights=_weights(specification, panel)[rows],
+        rows=rows,
         incomplete=len(panel) - len(complete),
         singletons=len(complete) - len(rows),
     )
@@ -142,6 +145,17 @@ def shifted(values: Vector, panel: pd.DataFrame, waves: int) -> Vector:
     return np.where(places >= 0, values[places], np.nan)
 
 
+def transformed(specification: Specification, values: "pd.Series[Any]") -> Vector:
+    """An exposure's column (n,) as it enters."""
+    known = numbers(values)
+    return np.log1p(known) if specification.transform == "log1p" else known
+
+
+def numbers(values: "pd.Series[Any]") -> Vector:
+    """A column of the panel (n,), NaN where it is null."""
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
 def _require_columns(specification: Specification, panel: pd.DataFrame) -> None:
     wanted = (
         specification.outcome,
@@ -167,7 +181,7 @@ def _complete(specification: Specification, panel: pd.DataFrame) -> Mask:
     for name in specification.fixed:
         known &= panel[name].notna().to_numpy()
     for name in (specification.outcome, *specification.varying):
-        known &= np.isfinite(_numbers(panel[name]))
+        known &= np.isfinite(numbers(panel[name]))
     for _, values in _exposures(specification, panel):
         known &= np.isfinite(values)
     return known & np.isfinite(_weights(specification, panel))
@@ -199,7 +213,7 @@ def _regressors(
         yield column, values[rows]
     analysed = panel.iloc[rows]
     for name in specification.varying:
-        yield Column(name, "varying"), _numbers(analysed[name])
+        yield Column(name, "varying"), numbers(analysed[name])
     for name in specification.fixed:
         yield from _fixed(analysed[name])
     if "wave" in specification.effects:
@@ -212,7 +226,7 @@ def _exposures(
     """Every row's exposures; after leads, those of the outcome's own wave."""
     pairs = list(zip(specification.exposures, specification.columns, strict=True))
     for exposure, name in pairs:
-        values = _transformed(specification, panel[name])
+        values = transformed(specification, panel[name])
         column = Column(term_name(specification, name), "exposure", exposure)
         yield column, shifted(values, panel, specification.shift)
     if specification.shift > 0:
@@ -220,19 +234,19 @@ def _exposures(
         for _, name in pairs:
             yield (
                 Column(term_name(same, name), "varying"),
-                _transformed(same, panel[name]),
+                transformed(same, panel[name]),
             )
 
 
 def _weights(specification: Specification, panel: pd.DataFrame) -> Vector:
     if specification.weights == "none":
         return np.ones(len(panel))
-    return _numbers(panel[WEIGHT])
+    return numbers(panel[WEIGHT])
 
 
 def _fixed(values: "pd.Series[Any]") -> Iterator[tuple[Column, Vector]]:
     if is_numeric_dtype(values):
-        yield Column(str(values.name), "fixed"), _numbers(values)
+        yield Column(str(values.name), "fixed"), numbers(values)
     else:
         yield from _dummies(values.astype(str), "fixed")
 
@@ -242,15 +256,6 @@ def _dummies(values: "pd.Series[Any]", role: Role) -> Iterator[tuple[Column, Vec
     for level in sorted(values.unique())[1:]:
         name = f"{values.name}[{level}]"
         yield Column(name, role), (values == level).to_numpy(dtype=np.float64)
-
-
-def _transformed(specification: Specification, values: "pd.Series[Any]") -> Vector:
-    numbers = _numbers(values)
-    return np.log1p(numbers) if specification.transform == "log1p" else numbers
-
-
-def _numbers(values: "pd.Series[Any]") -> Vector:
-    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _codes(values: "pd.Series[Any]") -> Codes:
