@@ -48,8 +48,8 @@ class Design:
     `outcome` (n,); `regressors` (n, k), without an intercept, described by
     `columns` (k): exposures as transformed, varying and fixed covariates, wave
     dummies. `persons` and `waves` (n,) count from 0 without gaps; `persons`
-    never decreases. `weights` (n,) are 1 unless the specification asks for some.
-    `rows` (n,) are positions in the panel.
+    never decreases; `wave_numbers` (n,) are the panel's. `weights` (n,) are 1
+    unless the specification asks for some. `rows` (n,) are positions in the panel.
     `incomplete` and `singletons` are numbers of rows left out.
     """
 
@@ -58,6 +58,7 @@ class Design:
     columns: tuple[Column, ...]
     persons: Codes
     waves: Codes
+    wave_numbers: Vector
     weights: Vector
     rows: Codes
     incomplete: int
@@ -99,7 +100,7 @@ def build(specification: Specification, panel: pd.DataFrame) -> Design:
     Raises `NotEstimable` if a column is absent, if fewer than two persons
     remain, or if the outcome does not vary.
     """
-    _require_columns(specification, panel)
+    require_columns(specification, panel)
     persons, waves = _codes(panel["participant_id"]), _codes(panel["wave"])
     complete = np.flatnonzero(_complete(specification, panel))
     ordered = complete[np.lexsort((waves[complete], persons[complete]))]
@@ -115,6 +116,7 @@ def build(specification: Specification, panel: pd.DataFrame) -> Design:
         columns=tuple(column for column, _ in named),
         persons=_consecutive(persons[rows]),
         waves=_consecutive(waves[rows]),
+        wave_numbers=numbers(panel["wave"])[rows],
         weights=_weights(specification, panel)[rows],
         rows=rows,
         incomplete=len(panel) - len(complete),
@@ -156,7 +158,8 @@ def numbers(values: "pd.Series[Any]") -> Vector:
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _require_columns(specification: Specification, panel: pd.DataFrame) -> None:
+def require_columns(specification: Specification, panel: pd.DataFrame) -> None:
+    """Raise `NotEstimable` if a column that the specification names is not there."""
     wanted = (
         specification.outcome,
         *specification.columns,

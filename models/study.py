@@ -37,8 +37,15 @@ FILE = "study.yaml"
 WindowKind = Literal["between_waves", "between_responses", "lookback"]
 Measure = Literal["count", "days", "days_per_week", "frequency"]
 Transform = Literal["none", "log1p"]
-Estimator = Literal["pooled", "fixed_effects", "within_between"]
-Preset = Literal["pooled", "fixed_effects", "lagged", "lead"]
+Estimator = Literal[
+    "pooled",
+    "between",
+    "random_effects",
+    "fixed_effects",
+    "first_difference",
+    "within_between",
+]
+Preset = Literal["pooled", "fixed_effects", "first_difference", "lagged", "lead"]
 Effect = Literal["participant", "wave"]
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]

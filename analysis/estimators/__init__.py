@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.estimators import fixed_effects, pooled, within_between
+from analysis.estimators import (
+    between,
+    first_difference,
+    fixed_effects,
+    pooled,
+    random_effects,
+    within_between,
+)
 from analysis.estimators.fits import Fit
 from analysis.specifications import Specification
 
@@ -28,11 +35,18 @@ class Registration:
 
 
 ESTIMATORS: Mapping[str, Registration] = {
-    "pooled": Registration(pooled.fit, ("pooled",)),
+    "pooled": Registration(pooled.fit, ("pooled",), weighted=True),
+    "between": Registration(between.fit, ("between",)),
+    "random_effects": Registration(random_effects.fit, ("pooled",), fewest_waves=2),
     "fixed_effects": Registration(
-        fixed_effects.fit, ("within",), absorbs_persons=True, fewest_waves=2
+        fixed_effects.fit,
+        ("within",),
+        absorbs_persons=True,
+        weighted=True,
+        fewest_waves=2,
     ),
+    "first_difference": Registration(first_difference.fit, ("within",), fewest_waves=2),
     "within_between": Registration(
-        within_between.fit, ("within", "between"), fewest_waves=2
+        within_between.fit, ("within", "between"), weighted=True, fewest_waves=2
     ),
 }

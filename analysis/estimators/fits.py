@@ -133,6 +133,12 @@ def worst_inflation(names: Sequence[str], found: Identification) -> Diagnostic:
     return Diagnostic("vif_max", float(found.inflation[worst]), note=names[worst])
 
 
+def intraclass_correlation(share: float) -> Diagnostic:
+    """The persons' share of the unexplained variance."""
+    note = "" if share else "at the boundary: no variance between persons is left"
+    return Diagnostic("intraclass_correlation", share, note=note)
+
+
 def exposure_names(design: Design) -> list[str]:
     """The names of the design's exposure terms, empty for its other columns."""
     return [one.name if one.role == "exposure" else "" for one in design.columns]

@@ -76,9 +76,10 @@ def test_the_boundary_is_named(fitted):
 def test_model_errors_equal_lme4(panels, specify, expected, model):
     """The errors that trust the model, and the residual variance, are lme4's."""
     design = build(specify(estimator="within_between"), panels[model])
-    changing = np.array([one.role != "fixed" for one in design.columns])
-    columns, offset = decompose(design.regressors, changing, design.persons)
-    found = random_intercept(design.outcome, with_intercept(columns), design.persons)
+    columns, offset = decompose(design)
+    found = random_intercept(
+        design.outcome, with_intercept(columns), design.persons, design.weights
+    )
     errors = np.sqrt(np.diag(found.model_covariance))[1:]
     wanted = expected("within_between", model)["model_std_error"]
     at = [0, 1, offset, offset + 1]

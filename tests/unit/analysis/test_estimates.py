@@ -111,6 +111,8 @@ def test_tests_of_each_estimator(panel):
     assert tests[["specification", "test"]].to_numpy().tolist() == [
         ["functions", "within_equals_between"],
         ["functions", "intraclass_correlation"],
+        *[["functions", "model_std_error"]] * 4,
+        ["functions", "convergence"],
         ["functions", "vif_max"],
         ["functions", "within_share"],
         ["functions", "within_share"],

@@ -14,6 +14,9 @@ from models.study import Window
 
 EFFECTS = {
     "pooled": ("wave",),
+    "between": ("wave",),
+    "random_effects": ("wave",),
+    "first_difference": ("wave",),
     "fixed_effects": ("participant", "wave"),
     "within_between": ("wave",),
 }
@@ -269,9 +272,9 @@ def test_one_row_a_person_is_not_fitted():
 
 def test_weights_and_layers_that_are_not_there_are_said():
     """An estimator without weights, and a layer that nobody built, have a note."""
-    weighted = specify("within_between", weights="attrition")
+    weighted = specify("between", weights="attrition")
     found = fit(weighted, simulate(3))
-    assert found.note == "not fitted: within_between takes no weights"
+    assert found.note == "not fitted: between takes no weights"
     assert all(np.isnan(term.estimate) for term in found.terms)
 
 
