@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from analysis.dropout.weights import fit_weighted
 from analysis.estimators import Fitter
 from analysis.estimators.fits import Fit
 from analysis.specifications import Specification
@@ -14,4 +15,7 @@ Layer = Callable[[Specification, pd.DataFrame, Fitter], Fit]
 For weights it hands the estimator the panel with the column `design.WEIGHT`.
 """
 
-LAYERS: Mapping[str, Layer] = {}
+LAYERS: Mapping[str, Layer] = {
+    "attrition": fit_weighted,
+    "participation": fit_weighted,
+}
