@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from analysis.estimates import JUDGED
 from analysis.judgement import judge
 from models.study import Disclosure, Study
 
@@ -36,10 +37,12 @@ _OF_ESTIMATES = (
     "df",
     "p_value",
     "p_adjusted",
+    "p_bh",
     "ci_low",
     "ci_high",
     "standardized",
     "equivalence_p",
+    "equivalence_adjusted",
     "verdict",
 )
 _OF_TESTS = ("statistic", "df", "p_value")
@@ -218,15 +221,16 @@ def tests(
 ) -> pd.DataFrame:
     """Tests as they may leave; withheld with the (exact) estimates they belong to.
 
-    `people` as for `estimates`, of `fitted`. All tests with a p-value are F tests
-    of `df` restrictions over the participants - 1.
+    `people` as for `estimates`, of `fitted`. A p-value is computed anew: of F over
+    the participants - 1 where the note says so, else of chi-square with `df`, or of
+    a normal deviate where there are none.
     """
     by = ["specification", "outcome"]
     keys = pd.MultiIndex.from_frame(frame[by])
     few = fitted.loc[_too_few(fitted, people, rule), by]
     groups = fitted.astype({"n_participants": float}).groupby(by)["n_participants"]
     df = behind(groups.min().reindex(keys), rule) - 1
-    p = stats.f.sf(frame["statistic"].astype(float), frame["df"].astype(float), df)
+    p = _of_tests_p(frame, df)
     anew = frame.assign(p_value=np.where(frame["p_value"].notna(), p, np.nan))
     withheld = keys.isin(pd.MultiIndex.from_frame(few))
     return _withhold(anew, _OF_TESTS, withheld, rule)
@@ -246,9 +250,23 @@ def _anew(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     anew = judge(
         frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)), study
     )
-    judged = ("p_adjusted", "equivalence_p")
-    known = {c: anew[c].where(frame[c].notna()) for c in judged}
+    known = {c: anew[c].where(frame[c].notna()) for c in JUDGED}
     return anew.assign(**known, verdict=frame["verdict"])
+
+
+def _of_tests_p(frame: pd.DataFrame, df: Floats) -> Floats:
+    statistic = frame["statistic"].to_numpy(dtype=float)
+    restrictions = frame["df"].to_numpy(dtype=float)
+    is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
+    normal = 2 * stats.norm.sf(np.abs(statistic))
+    return np.select(
+        [is_f, ~np.isnan(restrictions)],
+        [
+            stats.f.sf(statistic, restrictions, df),
+            stats.chi2.sf(statistic, restrictions),
+        ],
+        normal,
+    )
 
 
 def _number(found: re.Match[str], rule: Disclosure) -> str:

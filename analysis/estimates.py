@@ -1,6 +1,8 @@
 """From specifications and panels to the estimates and tests of a study."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from math import nan
 from typing import Any
@@ -13,7 +15,6 @@ from analysis.dropout import LAYERS, Layer
 from analysis.estimators import ESTIMATORS, Fitter, Registration
 from analysis.estimators.fits import Fit, Term
 from analysis.specifications import Specification
-from models.study import Window
 
 ESTIMATE_COLUMNS = (
     "specification",
@@ -34,10 +35,12 @@ ESTIMATE_COLUMNS = (
     "df",
     "p_value",
     "p_adjusted",
+    "p_bh",
     "ci_low",
     "ci_high",
     "standardized",
     "equivalence_p",
+    "equivalence_adjusted",
     "verdict",
     "n_obs",
     "n_participants",
@@ -45,6 +48,8 @@ ESTIMATE_COLUMNS = (
     "confirmatory",
     "note",
 )
+JUDGED = ("p_adjusted", "p_bh", "equivalence_p", "equivalence_adjusted")
+"""Columns that rest on more than one fit."""
 TEST_COLUMNS = (
     "specification",
     "outcome",
@@ -56,11 +61,19 @@ TEST_COLUMNS = (
 )
 
 
+Panels = Mapping[Any, pd.DataFrame]
+"""The panel of each window; under None one from elsewhere."""
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Fits at the same time. Threads, as arrays are large and the work is theirs: one
+panel serves all, where processes would each hold a copy. More would take memory."""
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """Rows of `ESTIMATE_COLUMNS` and `TEST_COLUMNS`, in the plan's order.
 
-    `p_adjusted`, `equivalence_p` and `verdict` are left to `judgement.judge`.
+    `JUDGED` and `verdict` are left to `judgement.judge`.
     """
 
     estimates: pd.DataFrame
@@ -73,18 +86,24 @@ def ignore(fit: Fit) -> None:
 
 def fit_all(
     specifications: Sequence[Specification],
-    panels: Mapping[Window, pd.DataFrame],
+    panels: Panels,
     progress: Callable[[Fit], None] = ignore,
 ) -> Results:
-    """Fit every specification to the panel of its window.
+    """Fit every specification to the panel of its window, some at the same time.
 
-    `progress` is called after each fit. What cannot be fitted has rows without
-    numbers and a note; it stops nothing.
+    `progress` is called after each fit, in the order in which they end; the rows
+    are in the plan's order whatever that was. What cannot be fitted has rows
+    without numbers and a note; it stops nothing. Broken off, what has not begun
+    is not begun, and what runs is not waited for.
     """
-    fits = []
-    for specification in specifications:
-        fits.append(_fit_one(specification, panels))
-        progress(fits[-1])
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        begun = [pool.submit(_fit_one, one, panels) for one in specifications]
+        for done in as_completed(begun):
+            progress(done.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    fits = [one.result() for one in begun]
     return Results(
         estimates=_frame(
             [row for one in fits for row in _estimates(one)], ESTIMATE_COLUMNS
@@ -104,11 +123,9 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
         return _without_numbers(specification, str(problem))
 
 
-def _fit_one(
-    specification: Specification, panels: Mapping[Window, pd.DataFrame]
-) -> Fit:
+def _fit_one(specification: Specification, panels: Panels) -> Fit:
     if specification.window not in panels:
-        name = specification.window.name
+        name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
     return fit(specification, panels[specification.window])
 
@@ -169,8 +186,7 @@ def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
             **_described(fit.specification),
             **asdict(term),
             "std_error_type": fit.std_error_type,
-            "p_adjusted": nan,
-            "equivalence_p": nan,
+            **dict.fromkeys(JUDGED, nan),
             "verdict": "",
             "n_obs": fit.n_obs,
             "n_participants": fit.n_participants,

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis import disclosure, figures, measurement, tables
 from analysis.disclosure import REDACTED
 from analysis.figures import Figure, decimals_for, number
-from analysis.judgement import NOT_ESTIMATED, VERDICTS
+from analysis.judgement import FEEDBACK, NOT_ESTIMATED, VERDICTS
 from analysis.tables import Table
 from models.study import Disclosure, Study, StudyFolder, Window
 
@@ -159,7 +159,8 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
         _column("Comparison", "word", "component"),
         *_ESTIMATE,
         _column("p, Holm", "p", "p_adjusted"),
-        _column("p, equivalence", "p", "equivalence_p"),
+        _column("p, BH", "p", "p_bh"),
+        _column("p, equivalence (Holm)", "p", "equivalence_adjusted"),
         *_SIZE,
         _column("Verdict", "word", "verdict"),
     ),
@@ -466,7 +467,7 @@ def _by_outcome(all_of_them: Iterable[Answer]) -> dict[str, list[Answer]]:
 
 def _summary(all_of_them: Iterable[Answer]) -> list[tuple[str, int, list[str]]]:
     """Each verdict with how often it was reached and for what, the firmest first."""
-    order = (*VERDICTS.values(), NOT_ESTIMATED)
+    order = (*VERDICTS.values(), FEEDBACK, NOT_ESTIMATED)
     found: dict[str, list[str]] = {verdict: [] for verdict in order}
     for one in all_of_them:
         found.setdefault(one.verdict, []).append(one.pair)

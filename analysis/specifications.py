@@ -10,9 +10,9 @@ from models.study import (
     Effect,
     Estimator,
     Missing,
+    Planned,
     PlannedSpecification,
     Preset,
-    Study,
     Transform,
     Weights,
     Window,
@@ -47,9 +47,10 @@ class Specification:
 
     `exposures` are functions (or values of a field, or the measure itself where it is
     of the person); `columns` are their columns of the panel that was built with
-    `window`. `fixed` are covariates that do not change within a person, `varying` those
-    that do (scores of the wave before, or of the same). `timing` says of which wave the
-    exposures are: the outcome's (`same`), `lag k` before it or `lead k` after.
+    `window`; None is the window of a panel from elsewhere. `fixed` are covariates that
+    do not change within a person, `varying` those that do (scores of the wave before,
+    or of the same). `timing` says of which wave the exposures are: the outcome's
+    (`same`), `lag k` before it or `lead k` after.
     """
 
     specification: str
@@ -61,7 +62,7 @@ class Specification:
     effects: tuple[Effect, ...]
     fixed: tuple[str, ...]
     varying: tuple[str, ...]
-    window: Window
+    window: Window | None
     confirmatory: bool
     timing: str = "same"
     weights: Weights = "none"
@@ -89,7 +90,7 @@ class Specification:
         return int.from_bytes(hashlib.sha256("\x1f".join(names).encode()).digest()[:8])
 
 
-def expand(study: Study) -> list[Specification]:
+def expand(study: Planned) -> list[Specification]:
     """Every specification of the plan, in the plan's order; sensitivity last.
 
     A sensitivity preset repeats each confirmatory specification with one thing
@@ -118,7 +119,7 @@ def previous(score: str) -> str:
 
 
 def _each(
-    planned: PlannedSpecification, study: Study, confirmatory: bool
+    planned: PlannedSpecification, study: Planned, confirmatory: bool
 ) -> Iterator[Specification]:
     jointly = [planned.exposures] if planned.exposures else []
     if of(planned.measure) == "person":
@@ -135,7 +136,7 @@ def _each(
                 effects=_effects(planned),
                 fixed=study.covariates.fixed if "fixed" in planned.covariates else (),
                 varying=_varying(planned, study, outcome),
-                window=planned.window or study.exposure.window,
+                window=planned.window or study.own_window,
                 confirmatory=confirmatory,
                 timing=planned.timing,
                 weights=planned.weights,
@@ -152,7 +153,7 @@ def _effects(planned: PlannedSpecification) -> tuple[Effect, ...]:
 
 
 def _varying(
-    planned: PlannedSpecification, study: Study, outcome: str
+    planned: PlannedSpecification, study: Planned, outcome: str
 ) -> tuple[str, ...]:
     """Scores of the wave before and of the same; never the outcome's own."""
     known, kinds = study.covariates, planned.covariates

@@ -21,6 +21,7 @@ from analysis import disclosure
 from analysis.design import NotEstimable
 from analysis.design import build as design
 from analysis.disclosure import LEVEL, Floats
+from analysis.estimates import Panels
 from analysis.specifications import Specification, expand
 from models import measures
 from models.study import Disclosure, Study, StudyFolder, Window
@@ -216,9 +217,7 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
     return Table("self_report_agreement", title, caption, stack(frames))
 
 
-def people_behind(
-    estimates: pd.DataFrame, panels: Mapping[Window, pd.DataFrame], study: Study
-) -> Floats:
+def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Floats:
     """How many people's use each estimate (rows,) rests on; NaN if not known.
 
     Of the people analysed, who use the exposure at all; for a within component,
@@ -566,6 +565,7 @@ def _behind(
         yield (*which, "between"), used
         yield (*which, "pooled"), used
         yield (*which, "within"), changed
+        yield (*which, "reverse"), changed
 
 
 def _users(exposure: str, panel: pd.DataFrame) -> int:
@@ -595,8 +595,8 @@ def _released(
 def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     """Only what is confirmatory is corrected and judged."""
     planned = frame["confirmatory"].astype(bool)
-    judged = {c: frame[c].where(planned, np.nan) for c in ("p_adjusted", "verdict")}
-    return frame.assign(**judged)
+    judged = ("p_adjusted", "p_bh", "equivalence_adjusted", "verdict")
+    return frame.assign(**{c: frame[c].where(planned, np.nan) for c in judged})
 
 
 def _labelled(frame: pd.DataFrame, **first: str) -> pd.DataFrame:

@@ -579,7 +579,8 @@ def main() -> None:
         show.error(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.stdout.flush()
+        os._exit(130)  # what still computes is not waited for
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise

@@ -21,7 +21,7 @@ from flows.panels import Panels, read_answers, read_people
 from flows.source import code_hash
 from flows.workspace import Workspace
 from models.errors import FileError
-from models.study import Study, StudyFolder, Window
+from models.study import Planned, Study, StudyFolder, Window
 
 PRIVATE, PUBLIC = "private", "public"
 PINNED = (
@@ -66,7 +66,7 @@ def analyse(
         panels.by_window,
         lambda _: progress(next(done), len(specifications)),
     )
-    judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
+    judged = judge(fitted, folder.study)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return Analysis(
         folder,
@@ -74,6 +74,19 @@ def analyse(
         judged,
         measure(workspace, panels),
         describe(folder, panels, counts),
+    )
+
+
+def judge(fitted: Results, study: Planned, absent: int = 0) -> Results:
+    """The results with verdicts, and with what the leads say.
+
+    `absent` counts locked coefficients that are planned no more.
+    """
+    judged = judgement.judge(fitted.estimates, study, absent)
+    tests = [fitted.tests, judgement.leads(fitted.estimates)]
+    return Results(
+        judgement.explain(judged, study, absent),
+        pd.concat([one for one in tests if len(one)] or tests[:1], ignore_index=True),
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ from models import instruments as instrument_files
 from models import measures, yaml_files
 from models.catalogue import Catalogue, Questionnaires
 from models.instruments import Instrument
-from models.measures import Column
+from models.measures import AS_IS, Column
 from models.yaml_files import Document, Frozen, Location, NotFound
 
 FILE = "study.yaml"
@@ -271,11 +271,33 @@ class Disclosure(Frozen):
     round_to: int = Field(default=5, ge=1)
 
 
-class Study(Frozen):
-    """A study, as its file says it."""
+class Planned(Frozen):
+    """What there is to say of any study that has a plan."""
 
     study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: Annotated[dict[str, str], BeforeValidator(_titles)]
+    covariates: Covariates = Covariates()
+    smallest_effect: dict[str, float | str] = {}
+    plan: Plan = Plan()
+
+    @property
+    def own_window(self) -> Window | None:
+        """When use counts where a specification does not say; None if unknown."""
+        return None
+
+    def smallest(self, outcome: str) -> float | None:
+        """The smallest effect of interest, in points of the outcome."""
+        value = self.smallest_effect.get(outcome)
+        return float(value) if value is not None else None
+
+
+class PanelStudy(Planned):
+    """A study of a panel from elsewhere: what it names are the panel's columns."""
+
+
+class Study(Planned):
+    """A study, as its file says it."""
+
     timezone: Annotated[str, AfterValidator(known_zone)]
     catalogue: str = "u2plus"
     enrolment: Literal["roster", "activity"] = "roster"
@@ -287,11 +309,13 @@ class Study(Frozen):
     exposure: Exposure
     outages: tuple[Outage, ...] = ()
     outcomes: tuple[str, ...] = Field(min_length=1)
-    covariates: Covariates = Covariates()
-    smallest_effect: dict[str, float | str] = {}
-    plan: Plan = Plan()
     disclosure: Disclosure = Disclosure()
     retention: dict[Literal["months"], int] = {}
+
+    @property
+    def own_window(self) -> Window:
+        """The window of the study's own exposure."""
+        return self.exposure.window
 
     @property
     def zone(self) -> ZoneInfo:
@@ -304,11 +328,6 @@ class Study(Frozen):
         planned = (*self.plan.confirmatory, *self.plan.exploratory)
         wanted = [self.exposure.window, *(p.window for p in planned if p.window)]
         return tuple(dict.fromkeys(wanted))
-
-    def smallest(self, outcome: str) -> float | None:
-        """The smallest effect of interest, in points of the outcome."""
-        value = self.smallest_effect.get(outcome)
-        return float(value) if value is not None else None
 
 
 @dataclass(frozen=True)
@@ -363,6 +382,33 @@ def load(folder: Path) -> StudyFolder:
     _check_fixed_covariates(document, instruments)
     _check_confirmatory(document)
     return loaded
+
+
+def load_of_panel(folder: Path) -> Document[PanelStudy]:
+    """Read `folder`/study.yaml as that of a panel from elsewhere.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    document = yaml_files.read(folder / FILE, PanelStudy)
+    for location, planned in _planned(document.value):
+        for key in ("measure", "window"):
+            if key in planned.model_fields_set:
+                problem = "a panel's columns are taken as they are; remove it"
+                raise document.error([*location, key], problem)
+    _check_confirmatory(document)
+    return replace(document, value=_as_is(document.value))
+
+
+def _as_is(study: PanelStudy) -> PanelStudy:
+    """The study with no other measure of a column than the column."""
+    plan = study.plan
+    parts = {
+        part: tuple(
+            one.model_copy(update={"measure": AS_IS}) for one in getattr(plan, part)
+        )
+        for part in ("confirmatory", "exploratory")
+    }
+    return study.model_copy(update={"plan": plan.model_copy(update=parts)})
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -508,7 +554,7 @@ def _check_fixed_covariates(
             raise document.error(["covariates", "fixed", index], problem)
 
 
-def _check_confirmatory(document: Document[Study]) -> None:
+def _check_confirmatory(document: Document[Any]) -> None:
     names: set[str] = set()
     for location, planned in _planned(document.value):
         if planned.specification in names:
@@ -522,7 +568,7 @@ def _check_confirmatory(document: Document[Study]) -> None:
 
 
 def _check_decisive(
-    document: Document[Study], location: Location, planned: PlannedSpecification
+    document: Document[Any], location: Location, planned: PlannedSpecification
 ) -> None:
     """What may not stand in a confirmatory specification."""
     if planned.estimator in NEVER_CONFIRMATORY:
@@ -538,7 +584,7 @@ def _check_decisive(
         raise document.error(where, f"{problem}; use previous_wave")
 
 
-def _planned(study: Study) -> list[tuple[Location, PlannedSpecification]]:
+def _planned(study: Planned) -> list[tuple[Location, PlannedSpecification]]:
     return [
         (["plan", part, index], planned)
         for part in ("confirmatory", "exploratory")

@@ -1,12 +1,15 @@
 """The frames of estimates and tests: columns, order, notes, and no exceptions."""
 
 from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import estimates
 from analysis.estimates import fit, fit_all
+from analysis.estimators.fits import Fit
 from analysis.judgement import judge
 from analysis.specifications import Specification
 from models.study import Study, Window
@@ -15,8 +18,8 @@ WINDOW = Window(kind="between_waves")
 STATED_ESTIMATES = (
     "specification, outcome, term, component, exposure, measure, transform, estimator, "
     "timing, weights, missing, estimate, std_error, std_error_type, statistic, df, "
-    "p_value, p_adjusted, ci_low, ci_high, standardized, equivalence_p, verdict, "
-    "n_obs, n_participants, n_waves, confirmatory, note"
+    "p_value, p_adjusted, p_bh, ci_low, ci_high, standardized, equivalence_p, "
+    "equivalence_adjusted, verdict, n_obs, n_participants, n_waves, confirmatory, note"
 )
 STATED_TESTS = "specification, outcome, test, statistic, df, p_value, note"
 
@@ -130,11 +133,45 @@ def test_rows_left_out_are_noted(panel):
 
 
 def test_progress_is_told_of_every_fit(panel):
-    """One call after each specification, in order."""
+    """One call after each specification, whichever ends first; rows stay in order."""
     seen = []
     specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
-    fit_all(specifications, {WINDOW: panel}, lambda one: seen.append(one.specification))
-    assert seen == specifications
+    found = fit_all(
+        specifications, {WINDOW: panel}, lambda one: seen.append(one.specification)
+    )
+    assert sorted(seen, key=specifications.index) == specifications
+    names = [one.specification for one in specifications]
+    assert found.estimates["specification"].drop_duplicates().to_list() == names
+
+
+def test_fits_at_the_same_time_give_the_same_bytes(panel):
+    """As one after another, and again."""
+    specifications = [BOTH, FIXED, POOLED] * 8
+    alone = [fit_all([one], {WINDOW: panel}) for one in specifications]
+    for _ in range(2):
+        found = fit_all(specifications, {WINDOW: panel})
+        for name in ("estimates", "tests"):
+            wanted = pd.concat([getattr(one, name) for one in alone], ignore_index=True)
+            assert getattr(found, name).to_csv() == wanted.to_csv()
+
+
+def test_broken_off_nothing_more_begins(panel, monkeypatch):
+    """Whoever follows the progress can stop it, as Ctrl-C does."""
+    begun = []
+    monkeypatch.setattr(estimates, "WORKERS", 1)
+
+    def slowly(specification, _):
+        begun.append(specification)
+        sleep(0.01)
+        return Fit(specification, ())
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(estimates, "fit", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        fit_all([BOTH] * 300, {WINDOW: panel}, stop)
+    assert len(begun) < 300
 
 
 def test_what_cannot_be_fitted_stops_nothing(panel):
