@@ -192,14 +192,18 @@ def require_residuals(residuals: Vector, outcome: Vector) -> None:
 
 def infer(estimate: float, std_error: float, persons: int) -> Inference:
     """Two-sided p-value and 95 % limits from t with `persons` - 1 df."""
-    df = persons - 1
+    return refer(estimate, std_error, float(persons - 1))
+
+
+def refer(estimate: float, std_error: float, df: float) -> Inference:
+    """Two-sided p-value and 95 % limits from t with `df` degrees of freedom."""
     statistic = estimate / std_error
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * std_error
     return Inference(
         estimate=estimate,
         std_error=std_error,
         statistic=statistic,
-        df=float(df),
+        df=df,
         p_value=float(2 * stats.t.sf(abs(statistic), df)),
         ci_low=estimate - reach,
         ci_high=estimate + reach,

@@ -87,8 +87,8 @@ def first_use(
     known = np.isfinite(np.column_stack([values for _, values in named])).all(axis=1)
     persons = np.flatnonzero(known)
     named = [(f"{name} (first window)", values[persons]) for name, values in named]
-    ever = waves.answered.any(axis=1)[persons]
-    return _history(ever, named, 0, persons, np.zeros_like(persons))
+    ever = np.asarray(waves.answered.any(axis=1))
+    return _history(ever[persons], named, 0, persons, np.zeros_like(persons))
 
 
 def fixed_columns(specification: Specification, panel: pd.DataFrame) -> pd.DataFrame:

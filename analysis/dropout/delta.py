@@ -1,0 +1,85 @@
+"""What if those who did not answer are worse off, or better, than they seem?
+
+Every imputed outcome is moved by delta, in standard deviations of the known outcomes,
+and all is fitted and pooled again (delta adjustment: Little & Rubin 2019, Statistical
+Analysis with Missing Data, section 15.3; van Buuren 2018, Flexible Imputation of
+Missing Data, section 3.8). The estimates are those of delta 0; the tests say what each
+delta makes of them, and at which the verdict of significance tips.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.design import numbers
+from analysis.dropout.bootstrap import Progress, ignore
+from analysis.dropout.imputation import Imputed, completed, impute, pooled_fit
+from analysis.estimators import Fitter
+from analysis.estimators.fits import Diagnostic, Fit, Term
+from analysis.specifications import Specification
+
+DELTAS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
+"""Standard deviations of the outcome by which those who did not answer differ."""
+
+ALPHA = 0.05
+
+
+def fit_delta(
+    specification: Specification,
+    panel: pd.DataFrame,
+    fit: Fitter,
+    progress: Progress = ignore,
+) -> Fit:
+    """Fit at every delta. Raises `NotEstimable`."""
+    imputed = impute(specification, panel)
+    unit = float(np.nanstd(numbers(panel[specification.outcome]), ddof=1))
+    fits = {}
+    for done, delta in enumerate(DELTAS, start=1):
+        moved = [_moved(imputed[0], delta * unit), *imputed[1:]]
+        each = [fit(specification, one) for one in completed(panel, moved)]
+        fits[delta] = pooled_fit(specification, each, len(imputed[0].rows))
+        progress(done, len(DELTAS))
+    tests = [
+        test
+        for j in range(len(fits[0.0].terms))
+        for test in _of_term({delta: one.terms[j] for delta, one in fits.items()}, unit)
+    ]
+    return replace(fits[0.0], tests=(*fits[0.0].tests, *tests))
+
+
+def tipping_point(p_values: dict[float, float]) -> float | None:
+    """The delta nearest to 0 whose p is on the other side of 5 %; None without one.
+
+    Of two that are equally near, the one below 0.
+    """
+    significant = p_values[0.0] < ALPHA
+    turned = [d for d, p in p_values.items() if (p < ALPHA) != significant]
+    return min(turned, key=lambda delta: (abs(delta), delta), default=None)
+
+
+def _moved(imputed: Imputed, by: float) -> Imputed:
+    return replace(imputed, draws=imputed.draws + by)
+
+
+def _of_term(terms: dict[float, Term], unit: float) -> Iterator[Diagnostic]:
+    """An estimate for each delta but 0, then the tipping point."""
+    name = f"{terms[0.0].term} ({terms[0.0].component})"
+    if np.isnan(terms[0.0].p_value):
+        return
+    for delta, one in terms.items():
+        if delta:
+            note = f"{name}, if delta is {delta:+} SD ({delta * unit:+.3g} points)"
+            yield Diagnostic("delta", one.estimate, one.df, one.p_value, note)
+    yield _tipping(name, {delta: one.p_value for delta, one in terms.items()})
+
+
+def _tipping(name: str, p_values: dict[float, float]) -> Diagnostic:
+    found, reach = tipping_point(p_values), max(p_values)
+    now = "significant" if p_values[0.0] < ALPHA else "not significant"
+    if found is None:
+        note = f"{name}: {now} from -{reach:g} to {reach:g} SD"
+        return Diagnostic("tipping_point", note=note)
+    note = f"{name}: {now} at 0, no more so at this many SD"
+    return Diagnostic("tipping_point", found, p_value=p_values[found], note=note)
