@@ -29,7 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lead": {"timing": "lead 1"},
     "gee": {"estimator": "gee", "effects": _ONE_WAY},
     "gmm": {"estimator": "gmm", "effects": _ONE_WAY},
-    "ri_clpm": {"estimator": "ri_clpm", "effects": _ONE_WAY},
+    "ri_clpm": {"estimator": "ri_clpm", "effects": _ONE_WAY, "timing": "lag 1"},
     "weighted": {
         "estimator": "fixed_effects",
         "effects": _TWO_WAY,
@@ -138,7 +138,7 @@ def _each(
                 varying=_varying(planned, study, outcome),
                 window=planned.window or study.own_window,
                 confirmatory=confirmatory,
-                timing=planned.timing,
+                timing=_timing(planned),
                 weights=planned.weights,
                 missing=planned.missing,
                 spacing=planned.spacing,
@@ -150,6 +150,11 @@ def _effects(planned: PlannedSpecification) -> tuple[Effect, ...]:
     if planned.effects is not None:
         return planned.effects
     return _TWO_WAY if planned.estimator == "fixed_effects" else _ONE_WAY
+
+
+def _timing(planned: PlannedSpecification) -> str:
+    """By default of the outcome's wave; a cross-lagged model is about lags."""
+    return planned.timing or ("lag 1" if planned.estimator == "ri_clpm" else "same")
 
 
 def _varying(

@@ -44,8 +44,17 @@ Estimator = Literal[
     "fixed_effects",
     "first_difference",
     "within_between",
+    "ri_clpm",
 ]
-Preset = Literal["pooled", "fixed_effects", "first_difference", "lagged", "lead"]
+Preset = Literal[
+    "pooled",
+    "fixed_effects",
+    "first_difference",
+    "lagged",
+    "lead",
+    "ri_clpm",
+    "weighted",
+]
 Effect = Literal["participant", "wave"]
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]
@@ -229,7 +238,8 @@ class PlannedSpecification(Frozen):
     """A `Measure`, or a further one that the study asks for."""
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
-    timing: Timing = "same"
+    timing: Timing | None = None
+    """None: `same`, or `lag 1` for the estimator ri_clpm."""
     covariates: tuple[CovariateKind, ...] = ()
     weights: Weights = "none"
     missing: Missing = "complete"

@@ -11,6 +11,7 @@ from analysis.estimators import (
     fixed_effects,
     pooled,
     random_effects,
+    ri_clpm,
     within_between,
 )
 from analysis.estimators.fits import Fit
@@ -49,4 +50,5 @@ ESTIMATORS: Mapping[str, Registration] = {
     "within_between": Registration(
         within_between.fit, ("within", "between"), weighted=True, fewest_waves=2
     ),
+    "ri_clpm": Registration(ri_clpm.fit, ri_clpm.COMPONENTS),
 }

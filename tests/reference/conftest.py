@@ -37,6 +37,12 @@ def panel() -> pd.DataFrame:
     return pd.read_csv(HERE / "panel.csv")
 
 
+@pytest.fixture
+def dynamics() -> pd.DataFrame:
+    """The panel of `dynamics.csv`, of answered and unanswered waves."""
+    return pd.read_csv(HERE / "dynamics.csv")
+
+
 @pytest.fixture(params=VARIANTS)
 def variant(request: pytest.FixtureRequest) -> str:
     """The name of an awkward panel, as in `common.R`."""
