@@ -160,7 +160,8 @@ def _history(
     """With an intercept and without columns that earlier ones make superfluous."""
     columns = np.column_stack([np.ones(len(persons)), *(one for _, one in named)])
     names = ("intercept", *(name for name, _ in named))
-    kept = np.append(0, 1 + _independent(columns[:, 1:]))
+    others = _independent(columns[:, 1:]) if len(persons) else np.array([], np.intp)
+    kept = np.append(0, 1 + others)
     return History(
         answered=answered,
         columns=columns[:, kept],

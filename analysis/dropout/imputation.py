@@ -90,6 +90,8 @@ def impute(
     Raises `NotEstimable` if a wave has too few answers to learn from.
     """
     require_columns(specification, panel)
+    if panel[specification.outcome].nunique() == 1:
+        raise NotEstimable("the outcome has the same value in every row")
     waves = arrange(panel, specification.outcome)
     fixed = fixed_columns(specification, panel).to_numpy()
     told = np.isfinite(fixed).all(axis=1)
@@ -159,7 +161,9 @@ def _drawn(full: Matrix, j: int, missing: Mask, random: np.random.Generator) -> 
     seen, others = full[~missing], np.delete(np.arange(full.shape[1]), j)
     products = seen.T @ seen
     information = products[np.ix_(others, others)]
-    information[np.diag_indices_from(information)] *= 1 + RIDGE
+    diagonal = np.diag(information)
+    ridge = np.where(diagonal > 0, diagonal * RIDGE, 1.0)
+    information[np.diag_indices_from(information)] += ridge
     unscaled = np.linalg.inv(information)
     means = unscaled @ products[others, j]
     left = seen[:, j] - seen[:, others] @ means
