@@ -44,6 +44,7 @@ Estimator = Literal[
     "fixed_effects",
     "first_difference",
     "within_between",
+    "gmm",
     "ri_clpm",
 ]
 Preset = Literal[
@@ -52,8 +53,11 @@ Preset = Literal[
     "first_difference",
     "lagged",
     "lead",
+    "gmm",
     "ri_clpm",
     "weighted",
+    "imputed",
+    "delta",
 ]
 Effect = Literal["participant", "wave"]
 Weights = Literal["none", "attrition", "participation"]
@@ -289,6 +293,8 @@ class Planned(Frozen):
     covariates: Covariates = Covariates()
     smallest_effect: dict[str, float | str] = {}
     plan: Plan = Plan()
+    frame: Literal["enrolled"] | None = None
+    """Whose use may say who takes part: everybody with rows in the panel, or nobody's."""
 
     @property
     def own_window(self) -> Window | None:
@@ -391,6 +397,7 @@ def load(folder: Path) -> StudyFolder:
     _check_scores(document, loaded.outcomes)
     _check_fixed_covariates(document, instruments)
     _check_confirmatory(document)
+    _check_frame(document)
     return loaded
 
 
@@ -406,6 +413,7 @@ def load_of_panel(folder: Path) -> Document[PanelStudy]:
                 problem = "a panel's columns are taken as they are; remove it"
                 raise document.error([*location, key], problem)
     _check_confirmatory(document)
+    _check_frame(document)
     return replace(document, value=_as_is(document.value))
 
 
@@ -575,6 +583,15 @@ def _check_confirmatory(document: Document[Any]) -> None:
         names.add(planned.specification)
         if location[1] == "confirmatory":
             _check_decisive(document, location, planned)
+
+
+def _check_frame(document: Document[Study] | Document[PanelStudy]) -> None:
+    """Use is looked at of people who never answered only where the file says so."""
+    for location, planned in _planned(document.value):
+        if planned.weights == "participation" and document.value.frame is None:
+            problem = "participation weights use telemetry of people who never answered"
+            remedy = "write 'frame: enrolled' in the study if that may be done"
+            raise document.error([*location, "weights"], f"{problem}; {remedy}")
 
 
 def _check_decisive(

@@ -6,7 +6,7 @@ answered every wave so far. Errors are clustered by person with the factor
 G/(G-1) * (N-1)/(N-K), and t has G-1 degrees of freedom.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -57,13 +57,15 @@ def by_wave(panel: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
 
 
 def models(
-    specifications: Sequence[Specification], panel: pd.DataFrame
+    specifications: Sequence[Specification],
+    panels: Mapping[Any, pd.DataFrame],
 ) -> pd.DataFrame:
     """`MODEL_COLUMNS`: the model of answering for each specification's outcome.
 
-    One without numbers has a row with a note.
+    Each is fitted to the panel of its window. One without numbers has a row with a
+    note.
     """
-    rows = [row for one in specifications for row in _rows(one, panel)]
+    rows = [row for one in specifications for row in _rows(one, panels[one.window])]
     return pd.DataFrame(rows, columns=pd.Index(MODEL_COLUMNS))
 
 

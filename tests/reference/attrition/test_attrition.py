@@ -13,7 +13,8 @@ PANEL = pd.read_csv(Path(__file__).parents[1] / "dropout.csv")
 
 def test_the_model_equals_r(specify, expected):
     """Coefficients, clustered errors, t, p, limits and means agree to nine digits."""
-    found = models([specify(varying=())], PANEL)
+    one = specify(varying=())
+    found = models([one], {one.window: PANEL})
     wanted = expected("attrition", "attrition")
     for name in [*NUMBERS, "mean_answered", "mean_lost", "n_obs", "n_participants"]:
         assert found[name].to_list() == pytest.approx(wanted[name].to_list(), rel=1e-9)

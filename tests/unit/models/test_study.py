@@ -218,3 +218,16 @@ def test_no_study(tmp_path: Path) -> None:
 def test_days_begin_at_local_midnight(day: date, zone: str, begins: datetime) -> None:
     """Or, where the clock jumps over it, at the first instant of the day."""
     assert study.midnight(day, ZoneInfo(zone)) == begins
+
+
+def test_participation_weights_need_a_frame(tmp_path):
+    """Use of people who never answered is looked at only where the file says so."""
+    asks = changed(
+        "      exposures_each: [story, cycle]\n",
+        "      exposures_each: [story, cycle]\n      weights: participation\n",
+    )
+    with pytest.raises(FileError, match="write 'frame: enrolled' in the study") as told:
+        load(tmp_path, asks)
+    line = asks.splitlines().index("      weights: participation") + 1
+    assert told.value.place == str(line)
+    assert load(tmp_path, f"{asks}frame: enrolled\n").study.frame == "enrolled"
