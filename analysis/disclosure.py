@@ -24,6 +24,9 @@ from models.study import Disclosure, Study
 
 REDACTED = "[REDACTED]"
 
+OF_PERSONS = "influence_"
+"""How tests begin that say what leaving out one person does."""
+
 LEVEL = 0.95
 """Coverage of every released confidence interval."""
 
@@ -223,8 +226,9 @@ def tests(
 
     `people` as for `estimates`, of `fitted`. A p-value is computed anew: of F over
     the participants - 1 where the note says so, else of chi-square with `df`, or of
-    a normal deviate where there are none.
+    a normal deviate where there are none. What one person alone does stays inside.
     """
+    frame = frame[~frame["test"].str.startswith(OF_PERSONS)]
     by = ["specification", "outcome"]
     keys = pd.MultiIndex.from_frame(frame[by])
     few = fitted.loc[_too_few(fitted, people, rule), by]

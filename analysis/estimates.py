@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import nan
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.design import NotEstimable, term_name
+from analysis.diagnostics import diagnose
 from analysis.dropout import LAYERS, Layer
 from analysis.estimators import ESTIMATORS, Fitter, Registration
 from analysis.estimators.fits import Fit, Term
@@ -127,7 +128,9 @@ def _fit_one(specification: Specification, panels: Panels) -> Fit:
     if specification.window not in panels:
         name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
-    return fit(specification, panels[specification.window])
+    panel = panels[specification.window]
+    found = fit(specification, panel)
+    return replace(found, tests=(*found.tests, *diagnose(found, panel)))
 
 
 def _require_effects(specification: Specification, registered: Registration) -> None:

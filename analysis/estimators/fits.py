@@ -13,7 +13,6 @@ from analysis.inference import (
     Identification,
     centred,
     infer,
-    within_share,
 )
 from analysis.specifications import Specification
 
@@ -113,7 +112,7 @@ def summarise(
     return Fit(
         specification=specification,
         terms=tuple(_term(design, one, j) for j in exposures for one in components),
-        tests=(*tests, *_within_shares(design)),
+        tests=tuple(tests),
         n_obs=design.n_obs,
         n_participants=design.n_participants,
         n_waves=design.n_waves,
@@ -142,15 +141,6 @@ def intraclass_correlation(share: float) -> Diagnostic:
 def exposure_names(design: Design) -> list[str]:
     """The names of the design's exposure terms, empty for its other columns."""
     return [one.name if one.role == "exposure" else "" for one in design.columns]
-
-
-def _within_shares(design: Design) -> list[Diagnostic]:
-    exposures = design.regressors[:, : len(design.exposures)]
-    shares = within_share(exposures, design.persons)
-    return [
-        Diagnostic("within_share", float(share), note=column.name)
-        for column, share in zip(design.exposures, shares, strict=True)
-    ]
 
 
 def _term(design: Design, component: Component, j: int) -> Term:

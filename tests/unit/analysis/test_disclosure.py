@@ -214,6 +214,16 @@ def test_a_description_has_no_p() -> None:
     assert pd.isna(one["p_value"])
 
 
+def test_what_one_person_does_stays_inside() -> None:
+    """Rows of influence are not released, not even as withheld."""
+    fitted = _frame([panels.estimate()])
+    names = ("vif_max", "influence_change", "influence_sign")
+    rows = [("functions", "pdd_total", one, 1.2, np.nan, np.nan, "a") for one in names]
+    frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    released = disclosure.tests(frame, fitted, MANY, RULE)
+    assert list(released["test"]) == ["vif_max"]
+
+
 def test_tests_follow_their_estimates() -> None:
     """A test of a withheld fit is withheld; its neighbour's is not."""
     fitted = _frame(

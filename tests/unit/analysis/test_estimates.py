@@ -109,20 +109,29 @@ def test_rows_describe_their_specification(panel):
 
 
 def test_tests_of_each_estimator(panel):
-    """Every fit describes collinearity and within shares; one compares components."""
-    tests = fit_all([BOTH, FIXED], {WINDOW: panel}).tests
-    assert tests[["specification", "test"]].to_numpy().tolist() == [
-        ["functions", "within_equals_between"],
-        ["functions", "intraclass_correlation"],
-        *[["functions", "model_std_error"]] * 4,
-        ["functions", "convergence"],
-        ["functions", "vif_max"],
-        ["functions", "within_share"],
-        ["functions", "within_share"],
-        ["functions.fixed_effects", "vif_max"],
-        ["functions.fixed_effects", "within_share"],
-        ["functions.fixed_effects", "within_share"],
-    ]
+    """Every fit describes collinearity, shares and single persons; one compares."""
+    tests = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel}).tests
+    shares = ["within_share", "between_share"] * 3
+    persons = ["influence_change", "influence_sign", "influence_significance"] * 2
+    assert tests.groupby("specification", sort=False)["test"].agg(list).to_dict() == {
+        "functions": [
+            "within_equals_between",
+            "intraclass_correlation",
+            *["model_std_error"] * 4,
+            "convergence",
+            "vif_max",
+            *shares,
+            "serial_correlation",
+            *persons,
+        ],
+        "logged": ["vif_max", *shares],
+        "functions.fixed_effects": [
+            "vif_max",
+            *shares,
+            "serial_correlation",
+            *persons,
+        ],
+    }
 
 
 def test_rows_left_out_are_noted(panel):
