@@ -132,7 +132,7 @@ def identify(columns: Matrix) -> Identification:
     scale = np.outer(lengths[varying], lengths[varying])
     products = values.T @ values
     correlations = products[np.ix_(varying, varying)] / scale
-    kept, estimable = _independent(correlations)
+    kept, estimable = independent(correlations)
     inverse = np.linalg.inv(correlations[np.ix_(kept, kept)])
     found = Identification(
         kept=np.zeros(len(lengths), dtype=np.bool_),
@@ -233,6 +233,27 @@ def within_share(columns: Matrix, persons: Codes) -> Vector:
     return np.asarray(within / np.where(total > 0, total, nan))
 
 
+def positive_definite(matrix: Matrix) -> bool:
+    """Whether a symmetric matrix (k, k) is, whatever the units of its rows."""
+    diagonal = np.diag(matrix)
+    if not np.isfinite(matrix).all() or diagonal.min(initial=1.0) <= 0:
+        return False
+    scale = 1 / np.sqrt(diagonal)
+    values = np.linalg.eigvalsh(matrix * np.outer(scale, scale))
+    return bool(values.min(initial=1.0) > NEGLIGIBLE)
+
+
+def independent(correlations: Matrix) -> tuple[Codes, Codes]:
+    """Positions of kept and of estimable columns, from correlations (k, k)."""
+    values, vectors = np.linalg.eigh(correlations)
+    null = vectors[:, values <= NEGLIGIBLE]
+    order = qr(correlations, mode="r", pivoting=True)[1]
+    kept = np.sort(order[: len(values) - null.shape[1]])
+    # A null vector's rounding error is of the order of an eigenvalue's root.
+    involved = np.abs(null).max(axis=1, initial=0.0) >= np.sqrt(NEGLIGIBLE)
+    return kept, kept[~involved[kept]]
+
+
 def _without_noise(differences: Matrix, values: Matrix) -> Matrix:
     """`differences`, changed to 0 in columns that are only rounding errors."""
     noise = _squares(differences) <= NEGLIGIBLE**2 * _squares(values)
@@ -243,14 +264,3 @@ def _without_noise(differences: Matrix, values: Matrix) -> Matrix:
 def _squares(values: Matrix) -> Vector:
     """Sums of squares (k,) of columns (n, k), without a copy of them."""
     return np.asarray(np.einsum("ij,ij->j", values, values))
-
-
-def _independent(correlations: Matrix) -> tuple[Codes, Codes]:
-    """Positions of kept and of estimable columns, from correlations (k, k)."""
-    values, vectors = np.linalg.eigh(correlations)
-    null = vectors[:, values <= NEGLIGIBLE]
-    order = qr(correlations, mode="r", pivoting=True)[1]
-    kept = np.sort(order[: len(values) - null.shape[1]])
-    # A null vector's rounding error is of the order of an eigenvalue's root.
-    involved = np.abs(null).max(axis=1, initial=0.0) >= np.sqrt(NEGLIGIBLE)
-    return kept, kept[~involved[kept]]

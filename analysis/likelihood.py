@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from analysis.design import Codes, Matrix, NotEstimable, Vector
-from analysis.inference import NEGLIGIBLE
+from analysis.inference import positive_definite
 
 Array = npt.NDArray[np.float64]
 
@@ -161,9 +161,9 @@ def maximise(
     for _ in range(ITERATIONS):
         gradient = _gradient(patterns, point)
         observed = _information(patterns, structure, point)
-        curved = _positive_definite(observed)
+        curved = positive_definite(observed)
         metric = observed if curved else _expected(patterns, point)
-        if not curved and not _positive_definite(metric):
+        if not curved and not positive_definite(metric):
             raise NotEstimable("the likelihood is flat: the model is not identified")
         step: Vector = np.asarray(np.linalg.solve(metric, gradient))
         if curved and gradient @ step < GAIN:
@@ -269,14 +269,6 @@ def _quadratic(patterns: Patterns, point: _Point, left: Array) -> Matrix:
     return np.asarray(
         point.slopes @ paired.reshape(size**2, size**2) @ point.slopes.T / 2
     )
-
-
-def _positive_definite(matrix: Matrix) -> bool:
-    diagonal = np.diag(matrix)
-    if not np.isfinite(matrix).all() or diagonal.min() <= 0:
-        return False
-    scale = 1 / np.sqrt(diagonal)
-    return bool(np.linalg.eigvalsh(matrix * np.outer(scale, scale))[0] > NEGLIGIBLE)
 
 
 def _climb(
