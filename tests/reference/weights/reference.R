@@ -61,3 +61,19 @@ write_exactly(
   ),
   "weights/expected.csv"
 )
+
+# Taking part at all, by the use of the first window; one row a person.
+first <- panel[panel$wave == 1, ]
+ever <- tapply(!is.na(panel$pdd_total), panel$participant_id, any)
+first$ever <- ever[first$participant_id]
+# The answers of every third person are taken for lost, so that there is a frame.
+taken <- unique(panel$participant_id)[c(FALSE, FALSE, TRUE)]
+first$ever[first$participant_id %in% taken & first$story_days_per_week < 1] <- FALSE
+share <- glm(ever ~ 1, binomial, first, control = tight)
+chance <- glm(
+  ever ~ reaction_days_per_week + story_days_per_week, binomial, first, control = tight
+)
+first$weight <- fitted(share) / fitted(chance)
+write_exactly(
+  first[first$ever, c("participant_id", "weight")], "weights/participation.csv"
+)

@@ -9,7 +9,7 @@ import pytest
 from analysis.dropout import bootstrap, logit
 from analysis.dropout.history import look_back
 from analysis.dropout.waves import arrange
-from analysis.dropout.weights import attrition
+from analysis.dropout.weights import attrition, participation
 from analysis.estimates import fit
 
 HERE = Path(__file__).parents[1]
@@ -67,3 +67,19 @@ def test_weighted_estimates_equal_lm(
         wanted["estimate"].to_list(), rel=1e-10
     )
     assert found.n_obs == wanted["n_obs"][0]
+
+
+def test_participation_weights_equal_r(leavers, weighted):
+    """Over everybody in the panel, those who never answered among them."""
+    people = leavers["participant_id"].unique()
+    use = leavers.groupby("participant_id")["story_days_per_week"].first()
+    lost = [name for name in people[2::3] if use[name] < 1]
+    never = leavers["participant_id"].isin(lost)
+    panel = leavers.assign(pdd_total=leavers["pdd_total"].mask(never))
+    waves = arrange(panel, "pdd_total")
+    weigh, note = participation(weighted(), panel, waves)
+    cells = weigh(np.ones(len(waves.rows)))
+    found = np.nanmean(cells[waves.answered.any(axis=1)], axis=1)
+    wanted = pd.read_csv(HERE / "weights/participation.csv")["weight"]
+    assert found.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
+    assert note == "people in the frame: 120"
