@@ -274,7 +274,7 @@ def render(
 
     `panels`: the panel of each window; `estimates`, `tests`, `reliability`: the
     columns of their CSV files, exact; `manifest`: as_of, study_version, and
-    where there are any plan_hash, data_hash, versions, counts, epochs.
+    where there are any plan, data_hash, versions, counts, epochs.
     """
     study = study_folder.study
     labels = {**tables.labels(study_folder), **measurement.labels(study_folder)}
@@ -295,6 +295,9 @@ def render(
             answers=_by_outcome(answers(planned, labels)),
             summary=_summary(answers(planned, labels)),
             planned=bool(study.plan.confirmatory),
+            locked=bool(manifest.get("plan", {}).get("locks")),
+            plan=plan_lines(manifest.get("plan", {}), study.disclosure),
+            deviations=manifest.get("plan", {}).get("deviations", []),
             windows=[_window_text(one.name) for one in study.windows],
             figures=_figures(by_name, labels, study),
             tables={
@@ -352,6 +355,29 @@ def event_counts(
         rest, disclosure.counts([counts[n] for n in rest], rule), strict=True
     )
     return tuple((name, _count(_or_redacted(n))) for name, n in released.items())
+
+
+def plan_lines(plan: Mapping[str, Any], rule: Disclosure) -> list[str]:
+    """Whether the plan is locked, since when, and what of it is not as it was locked."""
+    if not plan.get("locks"):
+        return ["The plan is not locked: nothing here is confirmatory."]
+    said = [_locked(at, one, rule) for at, one in enumerate(plan["locks"], start=1)]
+    if not plan["locked"]:
+        said.append(
+            "The plan is not as it was locked: what was changed or added is exploratory."
+        )
+    return said
+
+
+def _locked(version: int, lock: Mapping[str, Any], rule: Disclosure) -> str:
+    held = _count(_or_redacted(float(disclosure.counts(lock["responses"], rule))))
+    seen = "before any response had come in"
+    if lock["responses"]:
+        seen = f"after {held} responses had come in"
+    return (
+        f"Version {version} of the plan ({lock['hash']}) was locked on"
+        f" {lock['locked_at'][:10]}, {seen}."
+    )
 
 
 def view(
@@ -620,6 +646,8 @@ def _std_errors(estimates: pd.DataFrame) -> list[tuple[str, str]]:
 def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where the numbers come from, save the counts, which need disclosure control."""
     shown = {name: value for name, value in manifest.items() if name != "counts"}
+    if "plan" in shown:
+        shown["plan"] = shown["plan"]["hash"]
     return [(name.replace("_", " "), _fact(value)) for name, value in shown.items()]
 
 

@@ -9,7 +9,7 @@ The survey tables re-do those of JMIR Form Res 2021;5(9):e21348 with measured us
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -245,15 +245,15 @@ def estimate_tables(
     preset = estimates["specification"].str.contains(".", regex=False) & ~planned
     captions = {
         "confirmatory": (
-            "Planned before the data were seen; corrected by Holm's method."
+            "Planned and locked as they stand here; decided by Holm's method."
         ),
         "sensitivity": (
             "The confirmatory specifications with one thing changed. Not corrected,"
             " no verdicts."
         ),
         "exploratory": (
-            "Not planned before the data were seen, or planned as exploration. Not"
-            " corrected, no verdicts: material for questions, not for answers."
+            "Not locked as they stand here, or planned as exploration. Not corrected,"
+            " no verdicts: material for questions, not for answers."
         ),
     }
     chosen = {
@@ -550,9 +550,12 @@ def _fewest(*groups: Any) -> int:
 def _behind(
     specification: Specification, panel: pd.DataFrame
 ) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Keys of a specification's estimates, and the people whose use they rest on."""
+    """Keys of a specification's estimates, and the people whose use they rest on.
+
+    Those who answered, whatever weights or imputation put in the place of others.
+    """
     try:
-        made = design(specification, panel)
+        made = design(replace(specification, weights="none"), panel)
     except NotEstimable:
         return
     for at, column in enumerate(made.exposures):
