@@ -260,7 +260,9 @@ def _smallest(estimates: pd.DataFrame, study: Planned) -> Vector:
     unit = estimates["measure"].isin(["days_per_week", AS_IS]) & (
         estimates["transform"] == "none"
     )
-    return np.where(_within(estimates) & unit, values, np.nan)
+    # Log odds and log rates are not points of the outcome.
+    points = estimates["estimator"] != "gee"
+    return np.where(_within(estimates) & unit & points, values, np.nan)
 
 
 def _numbers(estimates: pd.DataFrame, column: str) -> Vector:

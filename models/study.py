@@ -44,6 +44,7 @@ Estimator = Literal[
     "fixed_effects",
     "first_difference",
     "within_between",
+    "gee",
     "gmm",
     "ri_clpm",
 ]
@@ -53,6 +54,7 @@ Preset = Literal[
     "first_difference",
     "lagged",
     "lead",
+    "gee",
     "gmm",
     "ri_clpm",
     "weighted",

@@ -9,6 +9,7 @@ from analysis.estimators import (
     between,
     first_difference,
     fixed_effects,
+    gee,
     gmm,
     pooled,
     random_effects,
@@ -51,6 +52,7 @@ ESTIMATORS: Mapping[str, Registration] = {
     "within_between": Registration(
         within_between.fit, ("within", "between"), weighted=True, fewest_waves=2
     ),
+    "gee": Registration(gee.fit, ("within", "between"), fewest_waves=2),
     "gmm": Registration(gmm.fit, ("within",), fewest_waves=gmm.FEWEST_WAVES),
     "ri_clpm": Registration(ri_clpm.fit, ri_clpm.COMPONENTS),
 }

@@ -115,9 +115,11 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
             "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
         ),
     ]
-    names = _names(design, offset, columns.shape[1])
+    names = component_names(design, offset, columns.shape[1])
     tests = [
-        _within_equals_between(design, found, offset, fitted),
+        within_equals_between(
+            design, found, offset, fitted.coefficients, fitted.covariance
+        ),
         intraclass_correlation(fitted.share),
         *_model_errors(names, found, fitted),
         _convergence(fitted),
@@ -223,10 +225,17 @@ def _moments(within: Matrix, means: Matrix, sizes: Vector, rows: int) -> Moments
     return Moments(distinct, persons, products * scale, between * scale, rows)
 
 
-def _within_equals_between(
-    design: Design, found: Identification, offset: int, fitted: RandomIntercept
+def within_equals_between(
+    design: Design,
+    found: Identification,
+    offset: int,
+    coefficients: Vector,
+    covariance: Matrix,
 ) -> Diagnostic:
-    """That both components of all exposures are equal (Mundlak's test)."""
+    """That both components of all exposures are equal (Mundlak's test).
+
+    `coefficients` (k + 1,) are the intercept's and those of the kept columns.
+    """
     test = "within_equals_between"
     both = [
         j
@@ -236,12 +245,14 @@ def _within_equals_between(
     if not both:
         return Diagnostic(test, note="not estimable: no exposure has both components")
     place = np.cumsum(found.kept)
-    contrasts = np.zeros((len(both), len(fitted.coefficients)))
+    contrasts = np.zeros((len(both), len(coefficients)))
     for row, j in enumerate(both):
         contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
-    covariance = contrasts @ fitted.covariance @ contrasts.T
-    differences = contrasts @ fitted.coefficients
-    result = wald(differences, covariance, design.n_participants)
+    result = wald(
+        contrasts @ coefficients,
+        contrasts @ covariance @ contrasts.T,
+        design.n_participants,
+    )
     names = ", ".join(design.columns[j].name for j in both)
     note = f"F({result.count}, {result.df}) for {names}"
     return Diagnostic(test, result.statistic, result.count, result.p_value, note)
@@ -267,7 +278,7 @@ def _convergence(fitted: RandomIntercept) -> Diagnostic:
     return Diagnostic("convergence", abs(fitted.slope), note=note)
 
 
-def _names(design: Design, offset: int, size: int) -> list[str]:
+def component_names(design: Design, offset: int, size: int) -> list[str]:
     """Names of the exposures' components among `size` columns."""
     names = [""] * size
     for j, column in enumerate(design.exposures):
