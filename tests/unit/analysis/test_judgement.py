@@ -47,6 +47,7 @@ def row(estimate, std_error, p_value, **fields):
     """A confirmatory within row with 100 df, with some fields changed."""
     values = {
         "specification": "main",
+        "estimator": "within_between",
         "outcome": "pdd_total",
         "term": "story_days_per_week",
         "timing": "same",
@@ -166,6 +167,7 @@ def test_only_the_family_is_judged(study, fields):
     [
         {"measure": "count"},
         {"transform": "log1p"},
+        {"estimator": "gee"},
         {"component": "between"},
         {"outcome": "phq9_total"},
     ],
