@@ -27,6 +27,9 @@ REDACTED = "[REDACTED]"
 OF_PERSONS = "influence_"
 """How tests begin that say what leaving out one person does."""
 
+SHIFTED = ("delta", "tipping_point")
+"""Tests whose p rests on an error that is not shown, so that it gives nothing away."""
+
 LEVEL = 0.95
 """Coverage of every released confidence interval."""
 
@@ -249,7 +252,9 @@ def _anew(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     """All that follows from the degrees of freedom, with those as released."""
     numbers = ("estimate", "std_error", "statistic", "n_participants")
     centre, error, t, n = (frame[c].to_numpy(dtype=float) for c in numbers)
-    df = np.where(frame["df"].notna(), behind(n, study.disclosure) - 1, np.nan)
+    # Those of imputation are fewer than persons - 1, and rounded as those are.
+    exact = np.minimum(frame["df"].to_numpy(dtype=float), n - 1)
+    df = behind(np.round(exact) + 1, study.disclosure) - 1
     low, high = limits(centre, error, df)
     anew = judge(
         frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)), study
@@ -264,8 +269,9 @@ def _of_tests_p(frame: pd.DataFrame, df: Floats) -> Floats:
     is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
     normal = 2 * stats.norm.sf(np.abs(statistic))
     return np.select(
-        [is_f, ~np.isnan(restrictions)],
+        [frame["test"].isin(SHIFTED), is_f, ~np.isnan(restrictions)],
         [
+            frame["p_value"].to_numpy(dtype=float),
             stats.f.sf(statistic, restrictions, df),
             stats.chi2.sf(statistic, restrictions),
         ],

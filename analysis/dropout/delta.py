@@ -70,8 +70,8 @@ def _of_term(terms: dict[float, Term], unit: float) -> Iterator[Diagnostic]:
         return
     for delta, one in terms.items():
         if delta:
-            note = f"{name}, if delta is {delta:+} SD ({delta * unit:+.3g} points)"
-            yield Diagnostic("delta", one.estimate, one.df, one.p_value, note)
+            note = f"{name}, if delta is {delta:+.2f} SD ({delta * unit:+.2f} points)"
+            yield Diagnostic("delta", one.estimate, p_value=one.p_value, note=note)
     yield _tipping(name, {delta: one.p_value for delta, one in terms.items()})
 
 
@@ -79,7 +79,7 @@ def _tipping(name: str, p_values: dict[float, float]) -> Diagnostic:
     found, reach = tipping_point(p_values), max(p_values)
     now = "significant" if p_values[0.0] < ALPHA else "not significant"
     if found is None:
-        note = f"{name}: {now} from -{reach:g} to {reach:g} SD"
+        note = f"{name}: {now} from -{reach:.2f} to +{reach:.2f} SD"
         return Diagnostic("tipping_point", note=note)
-    note = f"{name}: {now} at 0, no more so at this many SD"
+    note = f"{name}: {now} as imputed, and not so any more at this many SD"
     return Diagnostic("tipping_point", found, p_value=p_values[found], note=note)
