@@ -8,7 +8,8 @@ from scipy.special import expit, log_expit
 from analysis.design import Mask, Matrix, NotEstimable, Vector
 
 STEPS = 60
-TOLERANCE = 1e-13
+EXACT, ROUGH = 1e-20, 1e-10
+"""What a step may still gain at the end, of the deviance; errors are of its root."""
 SEPARATED = 18.0
 """A logit beyond this is a chance of one in 65 million, which no panel can show."""
 
@@ -22,14 +23,18 @@ class Logit:
 
 
 def fit(
-    yes: Mask, columns: Matrix, times: Vector | None = None, start: Vector | None = None
+    yes: Mask,
+    columns: Matrix,
+    times: Vector | None = None,
+    start: Vector | None = None,
+    gain: float = EXACT,
 ) -> Logit:
     """The most likely coefficients of `columns` (n, k) for the chance of `yes` (n,).
 
     A row counts `times` (n,) over; the search begins at `start` (k,) and ends when
-    the deviance stands still. It also does where a coefficient runs off because all
-    of a group say yes, or none: `require_overlap` tells. Raises `NotEstimable` if it
-    does not end.
+    a step gains no more than `gain` of the deviance. It also does where a coefficient
+    runs off because all of a group say yes, or none: `require_overlap` tells. Raises
+    `NotEstimable` if it does not end.
     """
     times = np.ones(len(yes)) if times is None else times
     coefficients = np.zeros(columns.shape[1]) if start is None else start
@@ -37,15 +42,17 @@ def fit(
     for _ in range(STEPS):
         logits = columns @ coefficients
         deviance = -2 * float(times @ log_expit(sign * logits))
-        if deviance > last * (1 + TOLERANCE):
+        if deviance > last * (1 + ROUGH):
             step = step / 2
             coefficients = coefficients - step
             continue
         information = _information(columns, times, expit(logits))
-        if last - deviance <= TOLERANCE * deviance:
-            return Logit(coefficients, _inverse(information))
-        step = np.linalg.solve(information, columns.T @ (times * (yes - expit(logits))))
+        score = columns.T @ (times * (yes - expit(logits)))
+        step = np.linalg.solve(information, score)
         coefficients, last = coefficients + step, deviance
+        runs_off = np.abs(logits).max() > SEPARATED
+        if runs_off or score @ step <= gain * deviance:
+            return Logit(coefficients, _inverse(information))
     raise NotEstimable("the model of dropout did not converge")
 
 

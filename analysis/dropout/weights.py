@@ -28,6 +28,7 @@ from analysis.design import WEIGHT, Mask, Matrix, Vector, build, require_columns
 from analysis.dropout import bootstrap, logit
 from analysis.dropout.bootstrap import Progress, Weigh, ignore
 from analysis.dropout.history import History, first_use, look_back
+from analysis.dropout.logit import ROUGH
 from analysis.dropout.waves import Waves, arrange
 from analysis.estimators import Fitter
 from analysis.estimators.fits import Diagnostic, Fit, Term
@@ -47,8 +48,8 @@ class Chances:
         """The first chance over the second (n,), if rows count `times` (n,) over."""
         rows = self.history
         given = rows.columns[:, : rows.given]
-        before = logit.fit(rows.answered, given, times, self.given)
-        after = logit.fit(rows.answered, rows.columns, times, self.seen)
+        before = logit.fit(rows.answered, given, times, self.given, ROUGH)
+        after = logit.fit(rows.answered, rows.columns, times, self.seen, ROUGH)
         return np.asarray(
             log_expit(given @ before.coefficients)
             - log_expit(rows.columns @ after.coefficients)
