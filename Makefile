@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest clean
+.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-analysis clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -55,10 +55,13 @@ fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/sql
 
-bench: bench-ingest  ## ratios against named peers, in one run on this machine
+bench: bench-ingest bench-analysis  ## ratios against named peers, in one run on this machine
 
 bench-ingest: $(READY)  ## the same for files and Kafka, and a worker's memory
 	$(RUN)/python -m bench
+
+bench-analysis: $(READY)  ## the same for fits of 24,000 people × 8 waves; pyfixest and R's lme4 if they are there
+	$(RUN)/python -m bench.analysis
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build demo

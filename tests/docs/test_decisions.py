@@ -15,12 +15,14 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_every_dependency_has_a_reason() -> None:
-    """The page lists what is required to run and to develop, and nothing else."""
+    """The page lists what is required to run, develop and measure, and no more."""
     text = documents.read("docs/decisions/0001-dependencies.md")
     run = set(documents.documented(text, "To run"))
     develop = set(documents.documented(text, "To develop"))
     assert run == names(PROJECT["dependencies"])
     assert develop == names(PROJECT["optional-dependencies"]["dev"])
+    measure = set(documents.documented(text, "To measure"))
+    assert measure == names(PROJECT["optional-dependencies"]["bench"])
 
 
 def test_decisions_are_numbered_without_gaps() -> None:
