@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -12,7 +13,8 @@ import pandas as pd
 
 from analysis.design import NotEstimable, term_name
 from analysis.diagnostics import diagnose
-from analysis.dropout import LAYERS, Layer
+from analysis.dropout import LAYERS
+from analysis.dropout.bootstrap import Progress, ignore
 from analysis.estimators import ESTIMATORS, Fitter, Registration
 from analysis.estimators.fits import Fit, Term
 from analysis.specifications import Specification
@@ -81,28 +83,29 @@ class Results:
     tests: pd.DataFrame
 
 
-def ignore(fit: Fit) -> None:
-    """Take no notice of progress."""
-
-
 def fit_all(
     specifications: Sequence[Specification],
     panels: Panels,
-    progress: Callable[[Fit], None] = ignore,
+    progress: Callable[[float, int], None] = lambda *_: None,
 ) -> Results:
     """Fit every specification to the panel of its window, some at the same time.
 
-    `progress` is called after each fit, in the order in which they end; the rows
-    are in the plan's order whatever that was. What cannot be fitted has rows
-    without numbers and a note; it stops nothing. Broken off, what has not begun
-    is not begun, and what runs is not waited for.
+    `progress` is told how many of how many are done, and of what takes long in
+    parts of a fit; the rows are in the plan's order whatever ends first. What
+    cannot be fitted has rows without numbers and a note; it stops nothing. Broken
+    off, what has not begun is not begun, and what runs ends with its next step.
     """
-    pool = ThreadPoolExecutor(WORKERS)
+    pool, told = ThreadPoolExecutor(WORKERS), _Told(len(specifications), progress)
     try:
-        begun = [pool.submit(_fit_one, one, panels) for one in specifications]
+        begun = {
+            pool.submit(_fit_one, one, panels, partial(told.step, number)): number
+            for number, one in enumerate(specifications)
+        }
         for done in as_completed(begun):
-            progress(done.result())
+            done.result()
+            told.step(begun[done], 1, 1)
     finally:
+        told.broken_off = True
         pool.shutdown(wait=False, cancel_futures=True)
     fits = [one.result() for one in begun]
     return Results(
@@ -113,23 +116,42 @@ def fit_all(
     )
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
-    """Fit one specification; a fit without numbers and with a note if it cannot."""
+class _Told:
+    """How far each fit is, and whom to tell; raises in a fit that is not wanted."""
+
+    def __init__(self, fits: int, progress: Callable[[float, int], None]) -> None:
+        self.shares, self.progress, self.broken_off = [0.0] * fits, progress, False
+
+    def step(self, number: int, done: int, total: int) -> None:
+        """One fit has done so many of its steps."""
+        if self.broken_off:
+            raise CancelledError
+        self.shares[number] = done / total
+        self.progress(sum(self.shares), len(self.shares))
+
+
+def fit(
+    specification: Specification, panel: pd.DataFrame, progress: Progress = ignore
+) -> Fit:
+    """Fit one specification; a fit without numbers and with a note if it cannot.
+
+    `progress` is told of the steps of a layer.
+    """
     registered = ESTIMATORS[specification.estimator]
     try:
         _require_effects(specification, registered)
         _require_waves(specification, registered, panel)
-        return _layered(specification, registered)(specification, panel)
+        return _layered(specification, registered, progress)(specification, panel)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         return _without_numbers(specification, str(problem))
 
 
-def _fit_one(specification: Specification, panels: Panels) -> Fit:
+def _fit_one(specification: Specification, panels: Panels, progress: Progress) -> Fit:
     if specification.window not in panels:
         name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
     panel = panels[specification.window]
-    found = fit(specification, panel)
+    found = fit(specification, panel, progress)
     return replace(found, tests=(*found.tests, *diagnose(found, panel)))
 
 
@@ -151,25 +173,17 @@ def _require_waves(
         raise NotEstimable(f"{needed}, and the outcome is known in {waves}")
 
 
-def _layered(specification: Specification, registered: Registration) -> Fitter:
+def _layered(
+    specification: Specification, registered: Registration, progress: Progress
+) -> Fitter:
     """The estimator in the layers that the specification asks for."""
     if specification.weights != "none" and not registered.weighted:
         raise NotEstimable(f"{specification.estimator} takes no weights")
     fitter = registered.fit
     for name in (specification.weights, specification.missing):
-        if name not in ("none", "complete"):
-            fitter = _around(_layer(name), fitter)
+        if name in LAYERS:
+            fitter = partial(LAYERS[name], fit=fitter, progress=progress)
     return fitter
-
-
-def _around(layer: Layer, fitter: Fitter) -> Fitter:
-    return lambda specification, panel: layer(specification, panel, fitter)
-
-
-def _layer(name: str) -> Layer:
-    if name not in LAYERS:
-        raise NotEstimable(f"{name} is not built yet")
-    return LAYERS[name]
 
 
 def _without_numbers(specification: Specification, why: str) -> Fit:

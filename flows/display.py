@@ -100,7 +100,7 @@ class Display:
             yield advance
 
     @contextmanager
-    def steps(self, what: str) -> Iterator[Callable[[int, int], None]]:
+    def steps(self, what: str) -> Iterator[Callable[[float, int], None]]:
         """Progress over work of so many steps."""
         with self._progress(BarColumn(), MofNCompleteColumn()) as progress:
             task = progress.add_task(what, total=None)

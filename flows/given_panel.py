@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ class Analysis:
 def analyse(
     folder: Path,
     given: Given,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Callable[[float, int], None] = lambda *_: None,
 ) -> Analysis:
     """Fit the plan of `folder`/study.yaml to the panel.
 
@@ -71,11 +70,11 @@ def analyse(
     """
     document = study.load_of_panel(folder)
     panel = read(given)
-    specifications, done = expand(document.value), count(1)
+    specifications = expand(document.value)
     fitted = estimates.fit_all(
         [replace(one, confirmatory=False) for one in specifications],
         {None: panel},
-        lambda _: progress(next(done), len(specifications)),
+        progress,
     )
     return Analysis(results.judge(fitted, document.value), _describe(document, given))
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +57,17 @@ class Analysis:
 def analyse(
     workspace: Workspace,
     panels: Panels,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Callable[[float, int], None] = lambda *_: None,
 ) -> Analysis:
     """Fit the plan on the panels and judge it."""
     folder = workspace.folder
     workspace.store.keep_study(folder.version, folder.text)
     standing = plan.read(workspace)
-    specifications, done = mark(expand(folder.study), standing), count(1)
+    specifications = mark(expand(folder.study), standing)
     fitted = estimates.fit_all(
         specifications,
         panels.by_window,
-        lambda _: progress(next(done), len(specifications)),
+        progress,
     )
     judged = judge(fitted, folder.study, standing.absent)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis import estimates
+from analysis.dropout import bootstrap
 from analysis.estimates import fit, fit_all
 from analysis.estimators.fits import Fit
 from analysis.judgement import judge
@@ -141,16 +142,26 @@ def test_rows_left_out_are_noted(panel):
     assert note == "rows with missing values left out: 3; singleton rows left out: 1"
 
 
-def test_progress_is_told_of_every_fit(panel):
-    """One call after each specification, whichever ends first; rows stay in order."""
+def test_progress_counts_fits_and_rows_stay_in_order(panel):
+    """Whichever ends first."""
     seen = []
     specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
-    found = fit_all(
-        specifications, {WINDOW: panel}, lambda one: seen.append(one.specification)
-    )
-    assert sorted(seen, key=specifications.index) == specifications
+    found = fit_all(specifications, {WINDOW: panel}, lambda *done: seen.append(done))
+    assert seen == [(1.0, 3), (2.0, 3), (3.0, 3)]
     names = [one.specification for one in specifications]
     assert found.estimates["specification"].drop_duplicates().to_list() == names
+
+
+def test_progress_is_told_of_the_steps_of_a_layer(panel, monkeypatch):
+    """Draws of a bootstrap are parts of a fit."""
+    monkeypatch.setattr(bootstrap, "DRAWS", 4)
+    seen = []
+    fit_all(
+        [replace(FIXED, weights="attrition")],
+        {WINDOW: panel},
+        lambda *done: seen.append(done),
+    )
+    assert seen == [(0.25, 1), (0.5, 1), (0.75, 1), (1.0, 1), (1.0, 1)]
 
 
 def test_fits_at_the_same_time_give_the_same_bytes(panel):
@@ -169,18 +180,37 @@ def test_broken_off_nothing_more_begins(panel, monkeypatch):
     begun = []
     monkeypatch.setattr(estimates, "WORKERS", 1)
 
-    def slowly(specification, _):
+    def slowly(specification, *_):
         begun.append(specification)
         sleep(0.01)
         return Fit(specification, ())
 
-    def stop(_):
+    def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(estimates, "fit", slowly)
     with pytest.raises(KeyboardInterrupt):
         fit_all([BOTH] * 300, {WINDOW: panel}, stop)
     assert len(begun) < 300
+
+
+def test_broken_off_a_running_fit_ends_with_its_next_step(panel, monkeypatch):
+    """A bootstrap of hundreds of draws is not waited for."""
+    drawn = []
+    monkeypatch.setattr(estimates, "WORKERS", 1)
+
+    def bootstrapping(specification, _, progress):
+        for draw in range(1000):
+            drawn.append(draw)
+            progress(draw, 1000)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(estimates, "fit", bootstrapping)
+    with pytest.raises(KeyboardInterrupt):
+        fit_all([BOTH], {WINDOW: panel}, stop)
+    assert len(drawn) < 1000
 
 
 def test_what_cannot_be_fitted_stops_nothing(panel):
