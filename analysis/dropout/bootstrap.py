@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.design import Codes, Design, Mask, Matrix, NotEstimable, Vector
 from analysis.dropout.waves import Waves
+from analysis.estimators.first_difference import adjacent, differences
 from analysis.estimators.within_between import decompose, random_intercept
 from analysis.inference import (
     deviations,
@@ -103,6 +104,12 @@ def _pooling(design: Design) -> Solve:
     return solve
 
 
+def _differencing(design: Design) -> Solve:
+    """Least squares on changes, by the weight of the later wave."""
+    later, solve = adjacent(design)[1], _pooling(differences(design))
+    return lambda weights, times: solve(weights[later], times[later])
+
+
 def _mixing(design: Design) -> Solve:
     """Within and between: whoever is drawn twice is two people."""
     columns, offset = decompose(design)
@@ -135,6 +142,7 @@ def _mixing(design: Design) -> Solve:
 
 SOLVERS: Mapping[str, Callable[[Design], Solve]] = {
     "fixed_effects": _absorbing,
+    "first_difference": _differencing,
     "pooled": _pooling,
     "within_between": _mixing,
 }

@@ -77,7 +77,7 @@ def fit_weighted(
     terms = zip(fitted.terms, errors, strict=True)
     return replace(
         fitted,
-        terms=tuple(_with_error(*one, design.n_participants) for one in terms),
+        terms=tuple(_with_error(*one, fitted.n_participants) for one in terms),
         tests=(*_described(design.weights), *fitted.tests),
         note="; ".join(filter(None, (fitted.note, note))),
         std_error_type=bootstrap.STD_ERROR_TYPE,

@@ -48,7 +48,9 @@ ESTIMATORS: Mapping[str, Registration] = {
         weighted=True,
         fewest_waves=2,
     ),
-    "first_difference": Registration(first_difference.fit, ("within",), fewest_waves=2),
+    "first_difference": Registration(
+        first_difference.fit, ("within",), weighted=True, fewest_waves=2
+    ),
     "within_between": Registration(
         within_between.fit, ("within", "between"), weighted=True, fewest_waves=2
     ),

@@ -5,7 +5,7 @@ gap. Whatever does not change within a person vanishes (Wooldridge 2010, Econome
 Analysis of Cross Section and Panel Data, section 10.6). Wave effects enter as an
 intercept and a dummy for each further later wave; without them the intercept stays,
 a drift that is the same for all. N counts changes. On two waves the coefficients are
-those of fixed effects.
+those of fixed effects. A change has the weight of its later wave.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ from analysis.estimators.fits import (
     summarise,
     worst_inflation,
 )
-from analysis.inference import identify, least_squares, with_intercept
+from analysis.inference import identify, least_squares, root, with_intercept
 from analysis.specifications import Specification
 
 
@@ -31,10 +31,12 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     changes = differences(build(specification, panel))
     if not changes.outcome.any():
         raise NotEstimable("the outcome changes between no adjacent waves")
-    columns = changes.regressors
+    columns, scale = changes.regressors, root(changes.weights)
     found = identify(columns)
     fitted = least_squares(
-        changes.outcome, with_intercept(columns[:, found.kept]), changes.persons
+        changes.outcome * scale[:, 0],
+        with_intercept(columns[:, found.kept]) * scale,
+        changes.persons,
     )
     estimates, std_errors = completed(
         fitted.coefficients[1:], fitted.covariance[1:, 1:], found

@@ -23,6 +23,7 @@ STAYING = replace(LEAVING, leaving=1e-12, attrition=0.0)
 ESTIMATORS = {
     "pooled": "pooled",
     "fixed_effects": "within",
+    "first_difference": "within",
     "within_between": "between",
 }
 REMEDIES = {

@@ -10,6 +10,8 @@ REPAIRED = {
     ("pooled", "weights"),
     ("pooled", "imputation"),
     ("fixed_effects", "imputation"),
+    ("first_difference", "weights"),
+    ("first_difference", "imputation"),
     ("within_between", "imputation"),
 }
 
