@@ -7,7 +7,7 @@ the catalogue or the instruments, dates that must not overlap.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -398,6 +398,7 @@ def load(folder: Path) -> StudyFolder:
     _check_columns(document, loaded)
     _check_scores(document, loaded.outcomes)
     _check_fixed_covariates(document, instruments)
+    _check_own_covariates(document, _parts(instruments))
     _check_confirmatory(document)
     _check_frame(document)
     return loaded
@@ -414,6 +415,7 @@ def load_of_panel(folder: Path) -> Document[PanelStudy]:
             if key in planned.model_fields_set:
                 problem = "a panel's columns are taken as they are; remove it"
                 raise document.error([*location, key], problem)
+    _check_own_covariates(document, {})
     _check_confirmatory(document)
     _check_frame(document)
     return replace(document, value=_as_is(document.value))
@@ -572,6 +574,28 @@ def _check_fixed_covariates(
         if name not in known:
             problem = f"no item '{name}'; {yaml_files.nearest(name, known)}"
             raise document.error(["covariates", "fixed", index], problem)
+
+
+def _parts(instruments: tuple[Instrument, ...]) -> dict[str, tuple[str, ...]]:
+    """The items that each score is made of."""
+    return {
+        instrument.column(scale): scale.items
+        for instrument in instruments
+        for scale in instrument.scales
+    }
+
+
+def _check_own_covariates(
+    document: Document[Any], parts: Mapping[str, tuple[str, ...]]
+) -> None:
+    """An outcome is not its own covariate, neither whole nor in part."""
+    fixed = document.value.covariates.fixed
+    for _, planned in _planned(document.value):
+        for outcome in planned.outcomes if "fixed" in planned.covariates else ():
+            for index, name in enumerate(fixed):
+                if name in (outcome, *parts.get(outcome, ())):
+                    problem = f"'{name}' is of the outcome {outcome}, which is no covariate of itself"
+                    raise document.error(["covariates", "fixed", index], problem)
 
 
 def _check_confirmatory(document: Document[Any]) -> None:
