@@ -1,15 +1,17 @@
 """The panel of the analysis benchmarks, and fits of it by name.
 
 People, use and scores of a simulated study of 24,000 participants and 8 waves.
+Argument: where to write the panel.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from analysis.specifications import Specification
-from bench.measuring import tell
+from bench.measuring import measured, tell
 from models import simulation
 from models.simulation import Simulation
 from models.study import Window
@@ -70,3 +72,8 @@ def _timed(fit: Callable[[], float]) -> tuple[float, float]:
     began = time.perf_counter()
     estimate = fit()
     return time.perf_counter() - began, estimate
+
+
+if __name__ == "__main__":
+    with measured():
+        write_panel(Path(sys.argv[1]))

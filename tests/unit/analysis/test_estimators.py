@@ -84,28 +84,6 @@ def terms(found):
 
 
 @deterministic
-@given(seed=seeds, estimator=estimators)
-def test_row_order_means_nothing(seed, estimator):
-    """Shuffled rows give the same bits: they are sorted first."""
-    panel = simulate(seed)
-    shuffled = panel.sample(frac=1, random_state=seed)
-    specification = specify(estimator)
-    assert numbers(fit(specification, shuffled)) == numbers(fit(specification, panel))
-
-
-@deterministic
-@given(seed=seeds, estimator=estimators)
-def test_names_of_persons_mean_nothing(seed, estimator):
-    """Renaming, which reorders persons, changes rounding errors only."""
-    panel = simulate(seed)
-    renamed = panel.assign(participant_id=panel["participant_id"].str[::-1])
-    specification = specify(estimator)
-    assert numbers(fit(specification, renamed)) == pytest.approx(
-        numbers(fit(specification, panel)), rel=1e-8, abs=1e-10
-    )
-
-
-@deterministic
 @given(seed=seeds, estimator=estimators, factor=st.sampled_from([0.01, 7.0, 365.0]))
 def test_units_of_an_exposure_scale_its_coefficient(seed, estimator, factor):
     """Days a week or days a year: the coefficient scales, what it says does not."""
