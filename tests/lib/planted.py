@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 from scipy.special import expit, logit
 
 from analysis.specifications import Specification
@@ -82,6 +83,32 @@ def plant(truth: Truth, seed: int) -> pd.DataFrame:
             "age": np.repeat(random.integers(20, 65, truth.persons) * 1.0, truth.waves),
         }
     )
+
+
+def reply(
+    panel: pd.DataFrame, kind: str, within: float, between: float, seed: int
+) -> pd.DataFrame:
+    """The panel with a `binary` or `count` outcome where it had any.
+
+    Its log odds, or log rate, have effects of use about the person's mean over the
+    answered rows and of that mean. What a person answers hangs together from wave to
+    wave beyond that, but not in the average over people.
+    """
+    # Not the numbers that the panel was planted with.
+    random = np.random.default_rng([seed, 1])
+    answered = panel[OUTCOME].notna()
+    use = panel[USE].where(answered)
+    mean = use.groupby(panel["participant_id"]).transform("mean")
+    centre = float(np.nanmean(mean))
+    predictor = -0.5 + within * (use - mean) + between * (mean - centre)
+    persons = panel["participant_id"].factorize()[0]
+    lasting = random.normal(size=persons.max() + 1)[persons]
+    level = stats.norm.cdf((lasting + random.normal(size=len(panel))) / np.sqrt(2))
+    if kind == "binary":
+        value = (level < expit(predictor)).to_numpy(dtype=float)
+    else:
+        value = stats.poisson.ppf(level, np.exp(predictor))
+    return panel.assign(**{OUTCOME: np.where(answered, value, np.nan)})
 
 
 def specify(estimator: str, **fields: object) -> Specification:

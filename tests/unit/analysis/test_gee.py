@@ -10,22 +10,15 @@ from analysis.design import NotEstimable
 from analysis.estimates import fit
 from analysis.estimators.gee import LOGIT, POISSON, family_of, regress
 from analysis.inference import small_sample
-from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
+from tests.lib.planted import OUTCOME, USE, Truth, plant, reply, specify
 
 WITHIN, BETWEEN = 0.6, -0.3
 
 
-def panel(kind="binary", seed=1, persons=800, waves=5):
+def panel(kind="binary", seed=1, persons=800):
     """Answers whose log odds, or log rate, have a within and a between effect."""
-    made = plant(Truth(persons=persons, waves=waves, missed=0.1), seed)
-    random = np.random.default_rng(seed)
-    mean = made.groupby("participant_id")[USE].transform("mean")
-    predictor = -0.5 + WITHIN * (made[USE] - mean) + BETWEEN * (mean - mean.mean())
-    if kind == "binary":
-        value = 1.0 * (random.random(len(made)) < expit(predictor))
-    else:
-        value = random.poisson(np.exp(predictor)) * 1.0
-    return made.assign(pdd_total=np.where(made[OUTCOME].isna(), np.nan, value))
+    made = plant(Truth(persons=persons, missed=0.1), seed)
+    return reply(made, kind, WITHIN, BETWEEN, seed)
 
 
 def terms(found):

@@ -17,7 +17,6 @@ TRUTH = Truth(
     feedback=-0.3,
     use_persistence=0.3,
     leaving=0.05,
-    attrition=0.5,
     missed=0.05,
 )
 
