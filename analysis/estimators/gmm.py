@@ -47,6 +47,8 @@ from analysis.specifications import Specification
 
 STD_ERROR_TYPE = "windmeijer"
 FEWEST_WAVES = 3
+# Waves between the errors that a test relates.
+SERIAL = {"ar1": 1, "ar2": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,7 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
         tests=(
             _lagged(estimates[0], errors[0]),
             _hansen(found.second),
-            *(_serial(terms, found, order) for order in (1, 2)),
+            *(_serial(terms, found, test) for test in SERIAL),
         ),
         n_obs=int(equations.usable.sum()),
         n_participants=equations.persons,
@@ -319,9 +321,9 @@ def _hansen(step: Step) -> Diagnostic:
     return Diagnostic("hansen", statistic, df, float(stats.chi2.sf(statistic, df)))
 
 
-def _serial(terms: Array, found: TwoSteps, order: int) -> Diagnostic:
+def _serial(terms: Array, found: TwoSteps, test: str) -> Diagnostic:
     """That differenced errors so many waves apart are unrelated."""
-    test, residuals, step = f"ar{order}", found.residuals, found.second
+    order, residuals, step = SERIAL[test], found.residuals, found.second
     before = np.zeros_like(residuals)
     before[:, order:] = residuals[:, :-order]
     each = (before * residuals).sum(axis=1)
