@@ -9,9 +9,11 @@ delta makes of them, and at which the verdict of significance tips.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.design import numbers
 from analysis.dropout.bootstrap import Progress, ignore
@@ -20,7 +22,7 @@ from analysis.estimators import Fitter
 from analysis.estimators.fits import Diagnostic, Fit, Term
 from analysis.specifications import Specification
 
-DELTAS = (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
+DELTAS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Standard deviations of the outcome by which those who did not answer differ."""
 
 ALPHA = 0.05
@@ -49,14 +51,18 @@ def fit_delta(
     return replace(fits[0.0], tests=(*fits[0.0].tests, *tests))
 
 
-def tipping_point(p_values: dict[float, float]) -> float | None:
-    """The delta nearest to 0 whose p is on the other side of 5 %; None without one.
+def tipping_point(margins: dict[float, float]) -> float | None:
+    """The delta nearest to 0 at which a margin crosses 0; None without one.
 
-    Of two that are equally near, the one below 0.
+    Margins are by how much |t| exceeds what 5 % asks for, by delta in order; between
+    two of them a straight line is drawn. Of two that are equally near, the lower.
     """
-    significant = p_values[0.0] < ALPHA
-    turned = [d for d, p in p_values.items() if (p < ALPHA) != significant]
-    return min(turned, key=lambda delta: (abs(delta), delta), default=None)
+    found = [
+        lower + (upper - lower) * margins[lower] / (margins[lower] - margins[upper])
+        for lower, upper in pairwise(margins)
+        if (margins[lower] > 0) != (margins[upper] > 0)
+    ]
+    return min(found, key=lambda delta: (abs(delta), delta), default=None)
 
 
 def _moved(imputed: Imputed, by: float) -> Imputed:
@@ -72,14 +78,18 @@ def _of_term(terms: dict[float, Term], unit: float) -> Iterator[Diagnostic]:
         if delta:
             note = f"{name}, if delta is {delta:+.2f} SD ({delta * unit:+.2f} points)"
             yield Diagnostic("delta", one.estimate, p_value=one.p_value, note=note)
-    yield _tipping(name, {delta: one.p_value for delta, one in terms.items()})
+    yield _tipping(name, {delta: _margin(one) for delta, one in terms.items()})
 
 
-def _tipping(name: str, p_values: dict[float, float]) -> Diagnostic:
-    found, reach = tipping_point(p_values), max(p_values)
-    now = "significant" if p_values[0.0] < ALPHA else "not significant"
+def _margin(term: Term) -> float:
+    return abs(term.statistic) - float(stats.t.ppf(1 - ALPHA / 2, term.df))
+
+
+def _tipping(name: str, margins: dict[float, float]) -> Diagnostic:
+    found, reach = tipping_point(margins), max(margins)
+    now = "significant" if margins[0.0] > 0 else "not significant"
     if found is None:
         note = f"{name}: {now} from -{reach:.2f} to +{reach:.2f} SD"
         return Diagnostic("tipping_point", note=note)
     note = f"{name}: {now} as imputed, and not so any more at this many SD"
-    return Diagnostic("tipping_point", found, p_value=p_values[found], note=note)
+    return Diagnostic("tipping_point", found, note=note)

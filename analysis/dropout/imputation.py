@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import cho_solve, solve_triangular
 
 from analysis.design import (
     Codes,
@@ -146,33 +147,47 @@ def chain(values: Matrix, iterations: int, random: np.random.Generator) -> Matri
     """
     full = np.column_stack([values, np.ones(len(values))])
     missing = np.isnan(values)
-    gaps = np.flatnonzero(missing.any(axis=0)).tolist()
-    for j in gaps:
-        seen = values[~missing[:, j], j]
-        full[missing[:, j], j] = random.choice(seen, int(missing[:, j].sum()))
+    gaps = [
+        _Gap(j, missing[:, j]) for j in np.flatnonzero(missing.any(axis=0)).tolist()
+    ]
+    for gap in gaps:
+        full[gap.missing, gap.place] = random.choice(
+            full[gap.known, gap.place], len(gap.missing)
+        )
     for _ in range(iterations):
-        for j in gaps:
-            full[missing[:, j], j] = _drawn(full, j, missing[:, j], random)
+        for gap in gaps:
+            full[gap.missing, gap.place] = _drawn(full, gap, random)
     return full[:, :-1]
 
 
-def _drawn(full: Matrix, j: int, missing: Mask, random: np.random.Generator) -> Vector:
-    """Column `j` of the rows that are `missing`, from a regression on all others."""
-    seen, others = full[~missing], np.delete(np.arange(full.shape[1]), j)
-    products = seen.T @ seen
-    information = products[np.ix_(others, others)]
+class _Gap:
+    """A column with missing values: its `place`, and rows by whether it is known."""
+
+    def __init__(self, place: int, missing: Mask) -> None:
+        self.place = place
+        self.missing, self.known = np.flatnonzero(missing), np.flatnonzero(~missing)
+
+
+def _drawn(full: Matrix, gap: _Gap, random: np.random.Generator) -> Vector:
+    """The missing values of a column, from a regression on all the others."""
+    seen, asked = full[gap.known], full[gap.missing]
+    outcome, terms = seen[:, gap.place].copy(), full.shape[1] - 1
+    # The intercept, which stands last, takes the column's place.
+    for rows in (seen, asked):
+        rows[:, gap.place] = rows[:, -1]
+    seen, asked = seen[:, :-1], asked[:, :-1]
+    information = seen.T @ seen
     diagonal = np.diag(information)
-    ridge = np.where(diagonal > 0, diagonal * RIDGE, 1.0)
-    information[np.diag_indices_from(information)] += ridge
-    unscaled = np.linalg.inv(information)
-    means = unscaled @ products[others, j]
-    left = seen[:, j] - seen[:, others] @ means
-    freedom = max(len(seen) - len(others), 1)
+    information.ravel()[:: terms + 1] += np.where(diagonal > 0, diagonal * RIDGE, 1.0)
+    root = np.linalg.cholesky(information)
+    means = cho_solve((root, True), seen.T @ outcome)
+    left = outcome - seen @ means
+    freedom = max(len(seen) - terms, 1)
     spread = np.sqrt(left @ left / random.chisquare(freedom))
-    root = np.linalg.cholesky((unscaled + unscaled.T) / 2)
-    slopes = means + spread * (root @ random.standard_normal(len(others)))
-    noise = spread * random.standard_normal(int(missing.sum()))
-    return np.asarray(full[np.ix_(missing, others)] @ slopes + noise)
+    normal = random.standard_normal(terms)
+    slopes = means + spread * solve_triangular(root, normal, lower=True, trans=1)
+    noise = spread * random.standard_normal(len(asked))
+    return np.asarray(asked @ slopes + noise)
 
 
 def _answers(

@@ -41,6 +41,6 @@ def test_numbers_are_those_of_the_code():
     assert f"{bootstrap.DRAWS} times as many persons" in TEXT
     many, rounds = imputation.IMPUTATIONS, imputation.ITERATIONS
     assert f"{many} imputations of {rounds} rounds each" in TEXT
-    assert tuple(step / 4 for step in range(-4, 5)) == delta.DELTAS
+    assert tuple(step / 2 for step in range(-2, 3)) == delta.DELTAS
     for name in (bootstrap.STD_ERROR_TYPE, imputation.STD_ERROR_TYPE):
         assert f"`{name}`" in TEXT

@@ -349,24 +349,38 @@ def test_delta_moves_what_was_imputed():
     assert len(moved) == len(delta.DELTAS) - 1
     # Least squares is linear in the outcome, so estimates lie on a line through 0's.
     estimates = [one.statistic for one in moved]
-    steps = np.diff([*estimates[:4], found.terms[0].estimate, *estimates[4:]])
-    assert steps == pytest.approx([steps[0]] * 8, rel=1e-6)
+    steps = np.diff([*estimates[:2], found.terms[0].estimate, *estimates[2:]])
+    assert steps == pytest.approx([steps[0]] * 4, rel=1e-6)
     assert found.terms == plain.terms
     assert found.tests[0] == plain.tests[0]
 
 
 @pytest.mark.parametrize(
-    ("p_values", "tips"),
+    ("margins", "tips"),
     [
-        ({-1.0: 0.2, -0.5: 0.04, 0.0: 0.01, 0.5: 0.001}, -1.0),
-        ({-1.0: 0.2, -0.5: 0.2, 0.0: 0.1, 0.5: 0.04, 1.0: 0.01}, 0.5),
-        ({-0.5: 0.01, 0.0: 0.2, 0.5: 0.01}, -0.5),
-        ({-0.5: 0.2, 0.0: 0.2, 0.5: 0.2}, None),
+        ({-1.0: -1.0, -0.5: 1.0, 0.0: 2.0, 0.5: 3.0}, -0.75),
+        ({-1.0: -2.0, 0.0: -1.0, 1.0: 3.0}, 0.25),
+        ({-0.5: 1.0, 0.0: -1.0, 0.5: 1.0}, -0.25),
+        ({-0.5: -1.0, 0.0: -1.0, 0.5: -1.0}, None),
     ],
 )
-def test_the_tipping_point(p_values, tips):
-    """The nearest delta on the other side of 5 %."""
-    assert delta.tipping_point(p_values) == tips
+def test_the_tipping_point(margins, tips):
+    """Where the line between two deltas crosses 0, nearest to no delta."""
+    assert delta.tipping_point(margins) == tips
+
+
+def test_what_tips_is_named():
+    """Here the pooled estimate becomes significant if leavers were better off."""
+    panel = plant(replace(SMALL, attrition=1.0, leaving=0.12, persons=400, waves=5), 1)
+    found = fit(specify("pooled", missing="delta"), panel)
+    assert found.terms[0].p_value > 0.05
+    [tips] = rows_named(found, "tipping_point")
+    by_delta = [one.p_value for one in rows_named(found, "delta")]
+    assert by_delta[1] < 0.05 < by_delta[2]
+    assert -0.5 < tips.statistic < 0
+    assert tips.note.endswith(
+        "not significant as imputed, and not so any more at this many SD"
+    )
 
 
 def test_a_certain_answer_ends_the_search():
