@@ -434,11 +434,11 @@ def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
         return f"and {outcome}: could not be estimated{_reason(row)}."
     low, high = float(row["ci_low"]), float(row["ci_high"])
     decimals = decimals_for(high - low)
-    size = _size(float(row["estimate"]), decimals)
+    size = _size(row, decimals, outcome)
     p = _p_clause(row["p_adjusted"])
     ends = f"{number(low, decimals)}\u00a0to\u00a0{number(high, decimals)}"
     interval = f"95\u202f%\u00a0CI\u00a0{ends}"
-    return f"{_more(row)} went with a score {size} on {outcome} ({interval}; {p})."
+    return f"{_more(row)} went with {size} ({interval}; {p})."
 
 
 def _reason(row: "pd.Series[Any]") -> str:
@@ -454,11 +454,15 @@ def _more(row: "pd.Series[Any]") -> str:
     return _MORE.get(row["measure"], more.replace("_", " "))
 
 
-def _size(estimate: float, decimals: int) -> str:
+def _size(row: "pd.Series[Any]", decimals: int, outcome: str) -> str:
+    estimate = float(row["estimate"])
     points = number(abs(estimate), decimals)
     direction = "lower" if estimate < 0 else "higher"
-    same = float(points) == 0
-    return f"{points} points different" if same else f"{points} points {direction}"
+    if float(points) == 0:
+        direction = "different"
+    if row["estimator"] == "gee":
+        return f"log odds or a log rate of {outcome} {points} {direction}"
+    return f"a score {points} points {direction} on {outcome}"
 
 
 def _p_clause(value: Any) -> str:
@@ -533,7 +537,8 @@ def _groups(
     if not keys:
         yield Rows("", _cells(frame, columns, labels))
         return
-    for _, rows in frame.groupby(keys, sort=False):
+    scale = [figures.scales(frame)] if _UNIT[0] in keys else []
+    for _, rows in frame.groupby([*keys, *scale], sort=False):
         yield Rows(_heading(rows.iloc[0], keys, labels), _cells(rows, columns, labels))
 
 
@@ -543,7 +548,7 @@ def _heading(
     names = [labels.get(str(row[k]), str(row[k])) for k in keys if k not in _UNIT]
     heading = ": ".join(names)
     if _UNIT[0] in keys:
-        return f"{heading}, points per {figures.unit(row)}"
+        return f"{heading}, {figures.scale(row)}"
     if "outcome_mean" in row:
         return f"{heading}, {_moments(row)}"
     return heading

@@ -65,7 +65,7 @@ class Family:
 
 
 LOGIT = Family(
-    name="logit of an outcome of 0 and 1",
+    name="logit of an outcome of zero and one",
     mean=expit,
     variance=lambda mean: mean * (1 - mean),
     likelihood=lambda y, at: y * at - np.logaddexp(0, at),
@@ -117,7 +117,7 @@ def family_of(outcome: Vector) -> Family:
         return LOGIT
     if (outcome >= 0).all() and (outcome == np.round(outcome)).all():
         return POISSON
-    raise NotEstimable("gee is for outcomes of 0 and 1, and for counts")
+    raise NotEstimable("gee is for outcomes of zero and one, and for counts")
 
 
 def regress(

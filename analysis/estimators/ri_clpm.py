@@ -140,8 +140,7 @@ def _names(specification: Specification, column: str) -> tuple[str, str]:
 
 def _require_waves(pair: Pair) -> None:
     if len(pair.waves) < FEWEST_WAVES:
-        known = f"exposure and outcome are known in {len(pair.waves)}"
-        raise NotEstimable(f"ri_clpm needs {FEWEST_WAVES} waves, and {known}")
+        raise NotEstimable("exposure and outcome are known in fewer than three waves")
 
 
 def _require_change(pair: Pair) -> None:

@@ -60,7 +60,7 @@ def test_numbers_are_those_of_statsmodels(family, theirs):
 def test_the_note_says_the_family():
     """A reader must know whether odds or rates."""
     assert fit(specify("gee"), panel()).note.startswith(
-        "logit of an outcome of 0 and 1"
+        "logit of an outcome of zero and one"
     )
     assert fit(specify("gee"), panel("count")).note.startswith("log of a count")
 
@@ -70,7 +70,9 @@ def test_values_choose_the_family():
     assert family_of(np.array([0.0, 1, 1])) is LOGIT
     assert family_of(np.array([0.0, 1, 2])) is POISSON
     for values in ([0.0, 0.5], [-1.0, 1.0]):
-        with pytest.raises(NotEstimable, match="outcomes of 0 and 1, and for counts"):
+        with pytest.raises(
+            NotEstimable, match="outcomes of zero and one, and for counts"
+        ):
             family_of(np.array(values))
 
 
