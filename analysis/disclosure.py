@@ -27,6 +27,9 @@ REDACTED = "[REDACTED]"
 OF_PERSONS = "influence_"
 """How tests begin that say what leaving out one person does."""
 
+OF_WEIGHTS = ("largest_weight", "effective_sample_size")
+"""Tests that say what one person weighs, and how many rows there are."""
+
 SHIFTED = "delta"
 """A test whose p rests on an error that is not shown, so that it gives nothing away."""
 
@@ -229,9 +232,10 @@ def tests(
 
     `people` as for `estimates`, of `fitted`. A p-value is computed anew: of F over
     the participants - 1 where the note says so, else of chi-square with `df`, or of
-    a normal deviate where there are none. What one person alone does stays inside.
+    a normal deviate where there are none. What one person alone does, or weighs, stays inside.
     """
-    frame = frame[~frame["test"].str.startswith(OF_PERSONS)]
+    inside = frame["test"].str.startswith(OF_PERSONS) | frame["test"].isin(OF_WEIGHTS)
+    frame = frame[~inside]
     by = ["specification", "outcome"]
     keys = pd.MultiIndex.from_frame(frame[by])
     few = fitted.loc[_too_few(fitted, people, rule), by]

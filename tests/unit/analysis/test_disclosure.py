@@ -235,9 +235,10 @@ def test_a_description_has_no_p() -> None:
 
 
 def test_what_one_person_does_stays_inside() -> None:
-    """Rows of influence are not released, not even as withheld."""
+    """Rows of influence and of weights are not released, not even as withheld."""
     fitted = _frame([panels.estimate()])
     names = ("vif_max", "influence_change", "influence_sign")
+    names += ("largest_weight", "effective_sample_size")
     rows = [("functions", "pdd_total", one, 1.2, np.nan, np.nan, "a") for one in names]
     frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     released = disclosure.tests(frame, fitted, MANY, RULE)
