@@ -68,12 +68,13 @@ def test_persons_who_alone_tell_have_no_error_without_them():
     assert shared.estimates.tolist() == pytest.approx([1.5, 1.0, 1.625])
 
 
-def test_serial_correlation_is_found_and_not_invented():
+@pytest.mark.parametrize("estimator", ["fixed_effects", "within_between"])
+def test_serial_correlation_is_found_and_not_invented(estimator):
     """Errors that last are seen; independent ones are not."""
-    quiet = told(specify("fixed_effects"), plant(Truth(persons=800), 6))
+    quiet = told(specify(estimator), plant(Truth(persons=800), 6))
     assert quiet["serial_correlation"].p_value > 0.05
     lasting = Truth(persons=800, persistence=0.5, within=0.0)
-    loud = told(specify("fixed_effects"), plant(lasting, 6))
+    loud = told(specify(estimator), plant(lasting, 6))
     assert loud["serial_correlation"].p_value < 1e-6
 
 

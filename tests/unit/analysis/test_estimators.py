@@ -174,6 +174,10 @@ def test_standardized_is_in_standard_deviations():
     means = panel.groupby("participant_id")[STORY].transform("mean")
     ratio = (panel[STORY] - means).std() / panel["pdd_total"].std()
     assert term.standardized == pytest.approx(term.estimate * ratio, rel=1e-10)
+    alone = terms(fit(specify("between", varying=(), fixed=()), panel))
+    ratio = means.std() / panel["pdd_total"].std()
+    between = alone["between", "story"]
+    assert between.standardized == pytest.approx(between.estimate * ratio, rel=1e-10)
 
 
 def test_an_exposure_nobody_changes_has_no_within_number():
