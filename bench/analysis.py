@@ -18,7 +18,7 @@ from bench.peers import Pair, compare, once, show
 
 OURS = "bench.fit_with_panelstream"
 ALONE = ("gee", "gmm", "ri_clpm")
-LAYERS = ("attrition", "imputed")
+LAYERS = ("attrition", "imputed", "delta")
 
 
 def main() -> None:

@@ -168,6 +168,12 @@ def test_the_bootstrap_solves_what_the_estimator_does(estimator):
     assert found.tolist() == pytest.approx([one.estimate for one in terms], rel=1e-8)
 
 
+def test_what_takes_weights_has_a_bootstrap():
+    """And nothing else."""
+    weighted = {name for name, one in ESTIMATORS.items() if one.weighted}
+    assert weighted == set(bootstrap.SOLVERS)
+
+
 def test_who_is_drawn_twice_counts_twice():
     """As a panel in which that person stands under two names."""
     panel = plant(replace(SMALL, persons=60), 2).assign(weight=1.0)
