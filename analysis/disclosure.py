@@ -18,10 +18,20 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from analysis.estimates import JUDGED
 from analysis.judgement import judge
 from models.study import Disclosure, Study
 
 REDACTED = "[REDACTED]"
+
+OF_PERSONS = "influence_"
+"""How tests begin that say what leaving out one person does."""
+
+OF_WEIGHTS = ("largest_weight", "effective_sample_size")
+"""Tests that say what one person weighs, and how many rows there are."""
+
+SHIFTED = "delta"
+"""A test whose p rests on an error that is not shown, so that it gives nothing away."""
 
 LEVEL = 0.95
 """Coverage of every released confidence interval."""
@@ -36,10 +46,12 @@ _OF_ESTIMATES = (
     "df",
     "p_value",
     "p_adjusted",
+    "p_bh",
     "ci_low",
     "ci_high",
     "standardized",
     "equivalence_p",
+    "equivalence_adjusted",
     "verdict",
 )
 _OF_TESTS = ("statistic", "df", "p_value")
@@ -218,15 +230,18 @@ def tests(
 ) -> pd.DataFrame:
     """Tests as they may leave; withheld with the (exact) estimates they belong to.
 
-    `people` as for `estimates`, of `fitted`. All tests with a p-value are F tests
-    of `df` restrictions over the participants - 1.
+    `people` as for `estimates`, of `fitted`. A p-value is computed anew: of F over
+    the participants - 1 where the note says so, else of chi-square with `df`, or of
+    a normal deviate where there are none. What one person alone does, or weighs, stays inside.
     """
+    inside = frame["test"].str.startswith(OF_PERSONS) | frame["test"].isin(OF_WEIGHTS)
+    frame = frame[~inside]
     by = ["specification", "outcome"]
     keys = pd.MultiIndex.from_frame(frame[by])
     few = fitted.loc[_too_few(fitted, people, rule), by]
     groups = fitted.astype({"n_participants": float}).groupby(by)["n_participants"]
     df = behind(groups.min().reindex(keys), rule) - 1
-    p = stats.f.sf(frame["statistic"].astype(float), frame["df"].astype(float), df)
+    p = _of_tests_p(frame, df)
     anew = frame.assign(p_value=np.where(frame["p_value"].notna(), p, np.nan))
     withheld = keys.isin(pd.MultiIndex.from_frame(few))
     return _withhold(anew, _OF_TESTS, withheld, rule)
@@ -241,14 +256,31 @@ def _anew(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     """All that follows from the degrees of freedom, with those as released."""
     numbers = ("estimate", "std_error", "statistic", "n_participants")
     centre, error, t, n = (frame[c].to_numpy(dtype=float) for c in numbers)
-    df = np.where(frame["df"].notna(), behind(n, study.disclosure) - 1, np.nan)
+    # Those of imputation are fewer than persons - 1, and rounded as those are.
+    exact = np.minimum(frame["df"].to_numpy(dtype=float), n - 1)
+    df = behind(np.round(exact) + 1, study.disclosure) - 1
     low, high = limits(centre, error, df)
     anew = judge(
         frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)), study
     )
-    judged = ("p_adjusted", "equivalence_p")
-    known = {c: anew[c].where(frame[c].notna()) for c in judged}
+    known = {c: anew[c].where(frame[c].notna()) for c in JUDGED}
     return anew.assign(**known, verdict=frame["verdict"])
+
+
+def _of_tests_p(frame: pd.DataFrame, df: Floats) -> Floats:
+    statistic = frame["statistic"].to_numpy(dtype=float)
+    restrictions = frame["df"].to_numpy(dtype=float)
+    is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
+    normal = 2 * stats.norm.sf(np.abs(statistic))
+    return np.select(
+        [frame["test"] == SHIFTED, is_f, ~np.isnan(restrictions)],
+        [
+            frame["p_value"].to_numpy(dtype=float),
+            stats.f.sf(statistic, restrictions, df),
+            stats.chi2.sf(statistic, restrictions),
+        ],
+        normal,
+    )
 
 
 def _number(found: re.Match[str], rule: Disclosure) -> str:

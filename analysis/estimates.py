@@ -1,19 +1,23 @@
 """From specifications and panels to the estimates and tests of a study."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.design import NotEstimable, build, term_name
-from analysis.estimators import ESTIMATORS, Registration
+from analysis.design import NotEstimable, term_name
+from analysis.diagnostics import diagnose
+from analysis.dropout import LAYERS
+from analysis.dropout.bootstrap import Progress, ignore
+from analysis.estimators import ESTIMATORS, Fitter, Registration
 from analysis.estimators.fits import Fit, Term
-from analysis.inference import STD_ERROR_TYPE
 from analysis.specifications import Specification
-from models.study import Window
 
 ESTIMATE_COLUMNS = (
     "specification",
@@ -34,10 +38,12 @@ ESTIMATE_COLUMNS = (
     "df",
     "p_value",
     "p_adjusted",
+    "p_bh",
     "ci_low",
     "ci_high",
     "standardized",
     "equivalence_p",
+    "equivalence_adjusted",
     "verdict",
     "n_obs",
     "n_participants",
@@ -45,6 +51,8 @@ ESTIMATE_COLUMNS = (
     "confirmatory",
     "note",
 )
+JUDGED = ("p_adjusted", "p_bh", "equivalence_p", "equivalence_adjusted")
+"""Columns that rest on more than one fit."""
 TEST_COLUMNS = (
     "specification",
     "outcome",
@@ -56,35 +64,50 @@ TEST_COLUMNS = (
 )
 
 
+Panels = Mapping[Any, pd.DataFrame]
+"""The panel of each window; under None one from elsewhere."""
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Fits at the same time. Threads, as arrays are large and the work is theirs: one
+panel serves all, where processes would each hold a copy. More would take memory."""
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """Rows of `ESTIMATE_COLUMNS` and `TEST_COLUMNS`, in the plan's order.
 
-    `p_adjusted`, `equivalence_p` and `verdict` are left to `judgement.judge`.
+    `JUDGED` and `verdict` are left to `judgement.judge`.
     """
 
     estimates: pd.DataFrame
     tests: pd.DataFrame
 
 
-def ignore(fit: Fit) -> None:
-    """Take no notice of progress."""
-
-
 def fit_all(
     specifications: Sequence[Specification],
-    panels: Mapping[Window, pd.DataFrame],
-    progress: Callable[[Fit], None] = ignore,
+    panels: Panels,
+    progress: Callable[[float, int], None] = lambda *_: None,
 ) -> Results:
-    """Fit every specification to the panel of its window.
+    """Fit every specification to the panel of its window, some at the same time.
 
-    `progress` is called after each fit. What cannot be fitted has rows without
-    numbers and a note; it stops nothing.
+    `progress` is told how many of how many are done, and of what takes long in
+    parts of a fit; the rows are in the plan's order whatever ends first. What
+    cannot be fitted has rows without numbers and a note; it stops nothing. Broken
+    off, what has not begun is not begun, and what runs ends with its next step.
     """
-    fits = []
-    for specification in specifications:
-        fits.append(_fit_one(specification, panels))
-        progress(fits[-1])
+    pool, told = ThreadPoolExecutor(WORKERS), _Told(len(specifications), progress)
+    try:
+        begun = {
+            pool.submit(_fit_one, one, panels, partial(told.step, number)): number
+            for number, one in enumerate(specifications)
+        }
+        for done in as_completed(begun):
+            done.result()
+            told.step(begun[done], 1, 1)
+    finally:
+        told.broken_off = True
+        pool.shutdown(wait=False, cancel_futures=True)
+    fits = [one.result() for one in begun]
     return Results(
         estimates=_frame(
             [row for one in fits for row in _estimates(one)], ESTIMATE_COLUMNS
@@ -93,29 +116,74 @@ def fit_all(
     )
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
-    """Fit one specification; a fit without numbers and with a note if it cannot."""
+class _Told:
+    """How far each fit is, and whom to tell; raises in a fit that is not wanted."""
+
+    def __init__(self, fits: int, progress: Callable[[float, int], None]) -> None:
+        self.shares, self.progress, self.broken_off = [0.0] * fits, progress, False
+
+    def step(self, number: int, done: int, total: int) -> None:
+        """One fit has done so many of its steps."""
+        if self.broken_off:
+            raise CancelledError
+        self.shares[number] = done / total
+        self.progress(sum(self.shares), len(self.shares))
+
+
+def fit(
+    specification: Specification, panel: pd.DataFrame, progress: Progress = ignore
+) -> Fit:
+    """Fit one specification; a fit without numbers and with a note if it cannot.
+
+    `progress` is told of the steps of a layer.
+    """
     registered = ESTIMATORS[specification.estimator]
     try:
         _require_effects(specification, registered)
-        return registered.fit(specification, build(specification, panel))
+        _require_waves(specification, registered, panel)
+        return _layered(specification, registered, progress)(specification, panel)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         return _without_numbers(specification, str(problem))
 
 
-def _fit_one(
-    specification: Specification, panels: Mapping[Window, pd.DataFrame]
-) -> Fit:
+def _fit_one(specification: Specification, panels: Panels, progress: Progress) -> Fit:
     if specification.window not in panels:
-        name = specification.window.name
+        name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
-    return fit(specification, panels[specification.window])
+    panel = panels[specification.window]
+    found = fit(specification, panel, progress)
+    return replace(found, tests=(*found.tests, *diagnose(found, panel)))
 
 
 def _require_effects(specification: Specification, registered: Registration) -> None:
     if ("participant" in specification.effects) != registered.absorbs_persons:
         verb = "needs" if registered.absorbs_persons else "cannot have"
         raise NotEstimable(f"{specification.estimator} {verb} the effect participant")
+
+
+def _require_waves(
+    specification: Specification, registered: Registration, panel: pd.DataFrame
+) -> None:
+    """As many waves with the outcome as the estimator needs, if it is there at all."""
+    if specification.outcome not in panel:
+        return
+    waves = panel["wave"][panel[specification.outcome].notna()].nunique()
+    if 0 < waves < registered.fewest_waves:
+        needed = f"{specification.estimator} needs {registered.fewest_waves} waves"
+        raise NotEstimable(f"{needed}, and the outcome is known in {waves}")
+
+
+def _layered(
+    specification: Specification, registered: Registration, progress: Progress
+) -> Fitter:
+    """The estimator in the layers that the specification asks for."""
+    if specification.weights != "none" and not registered.weighted:
+        raise NotEstimable(f"{specification.estimator} takes no weights")
+    fitter = registered.fit
+    for name in (specification.weights, specification.missing):
+        if name in LAYERS:
+            fitter = partial(LAYERS[name], fit=fitter, progress=progress)
+    return fitter
 
 
 def _without_numbers(specification: Specification, why: str) -> Fit:
@@ -134,9 +202,8 @@ def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
         yield {
             **_described(fit.specification),
             **asdict(term),
-            "std_error_type": STD_ERROR_TYPE,
-            "p_adjusted": nan,
-            "equivalence_p": nan,
+            "std_error_type": fit.std_error_type,
+            **dict.fromkeys(JUDGED, nan),
             "verdict": "",
             "n_obs": fit.n_obs,
             "n_participants": fit.n_participants,

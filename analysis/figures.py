@@ -104,10 +104,11 @@ def forest(
     """
     drawn = _numeric(estimates, ["estimate", "ci_low", "ci_high"])
     drawn = drawn[drawn["exposure"].notna() & drawn["estimate"].notna()]
+    drawn = drawn[drawn["component"] != "reverse"]
     keys = ["outcome", "measure", "transform"]
     if len(drawn) and not drawn["confirmatory"].astype(bool).any():
         keys.insert(0, "specification")
-    groups = drawn.groupby(keys, sort=False) if len(drawn) else ()
+    groups = drawn.groupby([*keys, scales(drawn)], sort=False) if len(drawn) else ()
     panels = tuple(
         _forest_panel(f"{name}-{i}", rows, labels, study)
         for i, (_, rows) in enumerate(groups)
@@ -177,7 +178,7 @@ def _forest_panel(
         drawn = [estimates for _, estimates in lines]
         for position, heading in enumerate(headings):
             _forest_line(axes, position, heading, drawn[position])
-        _forest_frame(canvas, axes, len(lines), unit(first))
+        _forest_frame(canvas, axes, len(lines), scale(first))
         texts = map(_texts, drawn)
         described = [f"{h}: {text}" for h, text in zip(headings, texts, strict=True)]
         svg = _svg(canvas, name, title, "; ".join(described))
@@ -248,23 +249,36 @@ def _point(axes: Axes, row: "pd.Series[Any]", y: float) -> None:
 
 
 def _band(axes: Axes, row: "pd.Series[Any]", study: Study) -> None:
-    smallest = study.smallest(row["outcome"])
+    smallest = study.smallest(row["outcome"]) if row["estimator"] != "gee" else None
     if smallest and (row["measure"], row["transform"]) == ("days_per_week", "none"):
         axes.axvspan(-smallest, smallest, color=BAND, linewidth=0, zorder=0)
 
 
-def _forest_frame(canvas: Canvas, axes: Axes, lines: int, unit: str) -> None:
+def _forest_frame(canvas: Canvas, axes: Axes, lines: int, label: str) -> None:
     axes.set_ylim(lines - 0.42, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, -0.02 * (high - low)), max(high, 0.02 * (high - low)))
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=_STEPS))
-    axes.set_xlabel(f"points per {unit}")
+    axes.set_xlabel(label)
     for position in range(1, lines):
         axes.axhline(position - 0.5, color=RULE, linewidth=0.8, zorder=0)
     bottom = 50 / (canvas.get_figheight() * 72)
     canvas.subplots_adjust(left=0.03, right=0.97, top=0.99, bottom=bottom)
+
+
+def scale(row: "pd.Series[Any]") -> str:
+    """What an estimate is in: points, log odds or use, for one more of what."""
+    if row["component"] == "reverse":
+        return "use later for one point more of the outcome"
+    points = "log odds or log rate" if row["estimator"] == "gee" else "points"
+    return f"{points} per {unit(row)}"
+
+
+def scales(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The scale of each row."""
+    return pd.Series([scale(row) for _, row in rows.iterrows()], rows.index, dtype=str)
 
 
 def unit(row: "pd.Series[Any]") -> str:

@@ -6,7 +6,8 @@ intercept; absorbed person effects do not count in K, as persons are nested in
 their own clusters (Cameron & Miller 2015, J. Hum. Resour. 50(2), sections II.B
 and III.B). Statistics are referred to t with G-1 degrees of freedom.
 
-Person codes are sorted and count from 0, as in a `Design`.
+Person codes are sorted and count from 0, as in a `Design`. Weights multiply squared
+residuals; weighted least squares is least squares on rows times `root(weights)`.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from math import nan
 import numpy as np
 from scipy import stats
 from scipy.linalg import qr, solve_triangular
+from scipy.sparse import csr_array
 
 from analysis.design import Codes, Mask, Matrix, NotEstimable, Vector
 
@@ -85,19 +87,31 @@ def person_sizes(persons: Codes) -> Vector:
 
 def person_sums(values: Matrix, persons: Codes) -> Matrix:
     """Sums over each person's rows: (n, k) and codes (n,) to (G, k)."""
-    starts = np.flatnonzero(np.diff(persons, prepend=-1))
-    return np.asarray(np.add.reduceat(values, starts))
+    n = len(persons)
+    bounds = np.append(np.flatnonzero(np.diff(persons, prepend=-1)), n)
+    # A sparse product adds a person's rows several times as fast as reduceat.
+    return np.asarray(csr_array((np.ones(n), np.arange(n), bounds)) @ values)
 
 
-def person_means(values: Matrix, persons: Codes) -> Matrix:
-    """Means over each person's rows: (n, k) and codes (n,) to (G, k)."""
-    return person_sums(values, persons) / person_sizes(persons)[:, None]
+def person_means(
+    values: Matrix, persons: Codes, weights: Vector | None = None
+) -> Matrix:
+    """Means over each person's rows: (n, k), codes and weights (n,) to (G, k)."""
+    if weights is None:
+        return person_sums(values, persons) / person_sizes(persons)[:, None]
+    sizes = person_sums(weights[:, None], persons)
+    return person_sums(values * weights[:, None], persons) / sizes
 
 
-def deviations(values: Matrix, persons: Codes) -> Matrix:
+def deviations(values: Matrix, persons: Codes, weights: Vector | None = None) -> Matrix:
     """Each value (n, k) less its person's mean; exactly 0 where nobody changes."""
-    means = person_means(values, persons)[persons]
+    means = person_means(values, persons, weights)[persons]
     return _without_noise(values - means, values)
+
+
+def root(weights: Vector) -> Matrix:
+    """What weighted rows are multiplied by: (n,) to (n, 1)."""
+    return np.sqrt(weights)[:, None]
 
 
 def centred(values: Matrix) -> Matrix:
@@ -118,7 +132,7 @@ def identify(columns: Matrix) -> Identification:
     scale = np.outer(lengths[varying], lengths[varying])
     products = values.T @ values
     correlations = products[np.ix_(varying, varying)] / scale
-    kept, estimable = _independent(correlations)
+    kept, estimable = independent(correlations)
     inverse = np.linalg.inv(correlations[np.ix_(kept, kept)])
     found = Identification(
         kept=np.zeros(len(lengths), dtype=np.bool_),
@@ -131,14 +145,17 @@ def identify(columns: Matrix) -> Identification:
     return found
 
 
-def least_squares(outcome: Vector, columns: Matrix, persons: Codes) -> LeastSquares:
+def least_squares(
+    outcome: Vector, columns: Matrix, persons: Codes, absorbed: int = 0
+) -> LeastSquares:
     """Regress (n,) on independent columns (n, k), clustered by persons (n,).
 
-    K is the number of columns: let the intercept be one of them. Raises
-    `NotEstimable` if no rows are left over, or nothing remains unexplained.
+    K is the number of columns, the intercept among them, and of those `absorbed`
+    before that count too. Raises `NotEstimable` if no rows are left over, or
+    nothing remains unexplained.
     """
-    rows, terms = columns.shape
-    require_more_rows(rows, terms)
+    (rows, terms), counted = columns.shape, columns.shape[1] + absorbed
+    require_more_rows(rows, counted)
     values = np.column_stack([columns, outcome])
     triangle = np.asarray(np.linalg.qr(values, mode="r"))
     inverse = solve_triangular(triangle[:terms, :terms], np.eye(terms))
@@ -147,12 +164,12 @@ def least_squares(outcome: Vector, columns: Matrix, persons: Codes) -> LeastSqua
     require_residuals(residuals, outcome)
     unscaled = inverse @ inverse.T
     influences = person_sums(columns * residuals[:, None], persons) @ unscaled
-    factor = small_sample(rows, terms, len(influences))
+    factor = small_sample(rows, counted, len(influences))
     return LeastSquares(
         coefficients=coefficients,
         covariance=factor * influences.T @ influences,
         unscaled=unscaled,
-        residual_variance=float(residuals @ residuals) / (rows - terms),
+        residual_variance=float(residuals @ residuals) / (rows - counted),
     )
 
 
@@ -175,14 +192,18 @@ def require_residuals(residuals: Vector, outcome: Vector) -> None:
 
 def infer(estimate: float, std_error: float, persons: int) -> Inference:
     """Two-sided p-value and 95 % limits from t with `persons` - 1 df."""
-    df = persons - 1
+    return refer(estimate, std_error, float(persons - 1))
+
+
+def refer(estimate: float, std_error: float, df: float) -> Inference:
+    """Two-sided p-value and 95 % limits from t with `df` degrees of freedom."""
     statistic = estimate / std_error
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * std_error
     return Inference(
         estimate=estimate,
         std_error=std_error,
         statistic=statistic,
-        df=float(df),
+        df=df,
         p_value=float(2 * stats.t.sf(abs(statistic), df)),
         ci_low=estimate - reach,
         ci_high=estimate + reach,
@@ -212,6 +233,27 @@ def within_share(columns: Matrix, persons: Codes) -> Vector:
     return np.asarray(within / np.where(total > 0, total, nan))
 
 
+def positive_definite(matrix: Matrix) -> bool:
+    """Whether a symmetric matrix (k, k) is, whatever the units of its rows."""
+    diagonal = np.diag(matrix)
+    if not np.isfinite(matrix).all() or diagonal.min(initial=1.0) <= 0:
+        return False
+    scale = 1 / np.sqrt(diagonal)
+    values = np.linalg.eigvalsh(matrix * np.outer(scale, scale))
+    return bool(values.min(initial=1.0) > NEGLIGIBLE)
+
+
+def independent(correlations: Matrix) -> tuple[Codes, Codes]:
+    """Positions of kept and of estimable columns, from correlations (k, k)."""
+    values, vectors = np.linalg.eigh(correlations)
+    null = vectors[:, values <= NEGLIGIBLE]
+    order = qr(correlations, mode="r", pivoting=True)[1]
+    kept = np.sort(order[: len(values) - null.shape[1]])
+    # A null vector's rounding error is of the order of an eigenvalue's root.
+    involved = np.abs(null).max(axis=1, initial=0.0) >= np.sqrt(NEGLIGIBLE)
+    return kept, kept[~involved[kept]]
+
+
 def _without_noise(differences: Matrix, values: Matrix) -> Matrix:
     """`differences`, changed to 0 in columns that are only rounding errors."""
     noise = _squares(differences) <= NEGLIGIBLE**2 * _squares(values)
@@ -222,14 +264,3 @@ def _without_noise(differences: Matrix, values: Matrix) -> Matrix:
 def _squares(values: Matrix) -> Vector:
     """Sums of squares (k,) of columns (n, k), without a copy of them."""
     return np.asarray(np.einsum("ij,ij->j", values, values))
-
-
-def _independent(correlations: Matrix) -> tuple[Codes, Codes]:
-    """Positions of kept and of estimable columns, from correlations (k, k)."""
-    values, vectors = np.linalg.eigh(correlations)
-    null = vectors[:, values <= NEGLIGIBLE]
-    order = qr(correlations, mode="r", pivoting=True)[1]
-    kept = np.sort(order[: len(values) - null.shape[1]])
-    # A null vector's rounding error is of the order of an eigenvalue's root.
-    involved = np.abs(null).max(axis=1, initial=0.0) >= np.sqrt(NEGLIGIBLE)
-    return kept, kept[~involved[kept]]

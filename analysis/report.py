@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis import disclosure, figures, measurement, tables
 from analysis.disclosure import REDACTED
 from analysis.figures import Figure, decimals_for, number
-from analysis.judgement import NOT_ESTIMATED, VERDICTS
+from analysis.judgement import FEEDBACK, NOT_ESTIMATED, VERDICTS
 from analysis.tables import Table
 from models.study import Disclosure, Study, StudyFolder, Window
 
@@ -159,7 +159,8 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
         _column("Comparison", "word", "component"),
         *_ESTIMATE,
         _column("p, Holm", "p", "p_adjusted"),
-        _column("p, equivalence", "p", "equivalence_p"),
+        _column("p, BH", "p", "p_bh"),
+        _column("p, equivalence (Holm)", "p", "equivalence_adjusted"),
         *_SIZE,
         _column("Verdict", "word", "verdict"),
     ),
@@ -273,7 +274,7 @@ def render(
 
     `panels`: the panel of each window; `estimates`, `tests`, `reliability`: the
     columns of their CSV files, exact; `manifest`: as_of, study_version, and
-    where there are any plan_hash, data_hash, versions, counts, epochs.
+    where there are any plan, data_hash, versions, counts, epochs.
     """
     study = study_folder.study
     labels = {**tables.labels(study_folder), **measurement.labels(study_folder)}
@@ -294,6 +295,9 @@ def render(
             answers=_by_outcome(answers(planned, labels)),
             summary=_summary(answers(planned, labels)),
             planned=bool(study.plan.confirmatory),
+            locked=bool(manifest.get("plan", {}).get("locks")),
+            plan=plan_lines(manifest.get("plan", {}), study.disclosure),
+            deviations=manifest.get("plan", {}).get("deviations", []),
             windows=[_window_text(one.name) for one in study.windows],
             figures=_figures(by_name, labels, study),
             tables={
@@ -353,6 +357,29 @@ def event_counts(
     return tuple((name, _count(_or_redacted(n))) for name, n in released.items())
 
 
+def plan_lines(plan: Mapping[str, Any], rule: Disclosure) -> list[str]:
+    """Whether the plan is locked, since when, and what of it is not as it was locked."""
+    if not plan.get("locks"):
+        return ["The plan is not locked: nothing here is confirmatory."]
+    said = [_locked(at, one, rule) for at, one in enumerate(plan["locks"], start=1)]
+    if not plan["locked"]:
+        said.append(
+            "The plan is not as it was locked: what was changed or added is exploratory."
+        )
+    return said
+
+
+def _locked(version: int, lock: Mapping[str, Any], rule: Disclosure) -> str:
+    held = _count(_or_redacted(float(disclosure.counts(lock["responses"], rule))))
+    seen = "before any response had come in"
+    if lock["responses"]:
+        seen = f"after {held} responses had come in"
+    return (
+        f"Version {version} of the plan ({lock['hash']}) was locked on"
+        f" {lock['locked_at'][:10]}, {seen}."
+    )
+
+
 def view(
     position: int, table: Table, labels: Mapping[str, str], planned: pd.DataFrame
 ) -> View:
@@ -407,11 +434,11 @@ def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
         return f"and {outcome}: could not be estimated{_reason(row)}."
     low, high = float(row["ci_low"]), float(row["ci_high"])
     decimals = decimals_for(high - low)
-    size = _size(float(row["estimate"]), decimals)
+    size = _size(row, decimals, outcome)
     p = _p_clause(row["p_adjusted"])
     ends = f"{number(low, decimals)}\u00a0to\u00a0{number(high, decimals)}"
     interval = f"95\u202f%\u00a0CI\u00a0{ends}"
-    return f"{_more(row)} went with a score {size} on {outcome} ({interval}; {p})."
+    return f"{_more(row)} went with {size} ({interval}; {p})."
 
 
 def _reason(row: "pd.Series[Any]") -> str:
@@ -427,11 +454,15 @@ def _more(row: "pd.Series[Any]") -> str:
     return _MORE.get(row["measure"], more.replace("_", " "))
 
 
-def _size(estimate: float, decimals: int) -> str:
+def _size(row: "pd.Series[Any]", decimals: int, outcome: str) -> str:
+    estimate = float(row["estimate"])
     points = number(abs(estimate), decimals)
     direction = "lower" if estimate < 0 else "higher"
-    same = float(points) == 0
-    return f"{points} points different" if same else f"{points} points {direction}"
+    if float(points) == 0:
+        direction = "different"
+    if row["estimator"] == "gee":
+        return f"log odds or a log rate of {outcome} {points} {direction}"
+    return f"a score {points} points {direction} on {outcome}"
 
 
 def _p_clause(value: Any) -> str:
@@ -466,7 +497,7 @@ def _by_outcome(all_of_them: Iterable[Answer]) -> dict[str, list[Answer]]:
 
 def _summary(all_of_them: Iterable[Answer]) -> list[tuple[str, int, list[str]]]:
     """Each verdict with how often it was reached and for what, the firmest first."""
-    order = (*VERDICTS.values(), NOT_ESTIMATED)
+    order = (*VERDICTS.values(), FEEDBACK, NOT_ESTIMATED)
     found: dict[str, list[str]] = {verdict: [] for verdict in order}
     for one in all_of_them:
         found.setdefault(one.verdict, []).append(one.pair)
@@ -506,7 +537,8 @@ def _groups(
     if not keys:
         yield Rows("", _cells(frame, columns, labels))
         return
-    for _, rows in frame.groupby(keys, sort=False):
+    scale = [figures.scales(frame)] if _UNIT[0] in keys else []
+    for _, rows in frame.groupby([*keys, *scale], sort=False):
         yield Rows(_heading(rows.iloc[0], keys, labels), _cells(rows, columns, labels))
 
 
@@ -516,7 +548,7 @@ def _heading(
     names = [labels.get(str(row[k]), str(row[k])) for k in keys if k not in _UNIT]
     heading = ": ".join(names)
     if _UNIT[0] in keys:
-        return f"{heading}, points per {figures.unit(row)}"
+        return f"{heading}, {figures.scale(row)}"
     if "outcome_mean" in row:
         return f"{heading}, {_moments(row)}"
     return heading
@@ -619,6 +651,8 @@ def _std_errors(estimates: pd.DataFrame) -> list[tuple[str, str]]:
 def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where the numbers come from, save the counts, which need disclosure control."""
     shown = {name: value for name, value in manifest.items() if name != "counts"}
+    if "plan" in shown:
+        shown["plan"] = shown["plan"]["hash"]
     return [(name.replace("_", " "), _fact(value)) for name, value in shown.items()]
 
 

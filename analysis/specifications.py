@@ -1,18 +1,44 @@
 """From the study's plan to specifications: a pure expansion into frozen values."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from models import measures
 from models.study import (
     Effect,
     Estimator,
+    Missing,
+    Planned,
     PlannedSpecification,
     Preset,
-    Study,
     Transform,
+    Weights,
     Window,
 )
+
+_ONE_WAY: tuple[Effect, ...] = ("wave",)
+_TWO_WAY: tuple[Effect, ...] = ("participant", "wave")
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "pooled": {"estimator": "pooled", "effects": _ONE_WAY},
+    "fixed_effects": {"estimator": "fixed_effects", "effects": _TWO_WAY},
+    "first_difference": {"estimator": "first_difference", "effects": _ONE_WAY},
+    "lagged": {"timing": "lag 1"},
+    "lead": {"timing": "lead 1"},
+    "gee": {"estimator": "gee", "effects": _ONE_WAY},
+    "gmm": {"estimator": "gmm", "effects": _ONE_WAY},
+    "ri_clpm": {"estimator": "ri_clpm", "effects": _ONE_WAY, "timing": "lag 1"},
+    "weighted": {
+        "estimator": "fixed_effects",
+        "effects": _TWO_WAY,
+        "weights": "attrition",
+    },
+    "imputed": {"missing": "imputed"},
+    "delta": {"missing": "delta"},
+}
+"""What each sensitivity preset changes in a confirmatory specification."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +47,10 @@ class Specification:
 
     `exposures` are functions (or values of a field, or the measure itself where it is
     of the person); `columns` are their columns of the panel that was built with
-    `window`. `fixed` are covariates that do not change within a person, `varying` those
-    that do (scores of the wave before).
+    `window`; None is the window of a panel from elsewhere. `fixed` are covariates that
+    do not change within a person, `varying` those that do (scores of the wave before,
+    or of the same). `timing` says of which wave the exposures are: the outcome's
+    (`same`), `lag k` before it or `lead k` after.
     """
 
     specification: str
@@ -34,11 +62,13 @@ class Specification:
     effects: tuple[Effect, ...]
     fixed: tuple[str, ...]
     varying: tuple[str, ...]
-    window: Window
+    window: Window | None
     confirmatory: bool
     timing: str = "same"
-    weights: str = "none"
-    missing: str = "complete"
+    weights: Weights = "none"
+    missing: Missing = "complete"
+    spacing: Literal["equal", "any"] = "equal"
+    study: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,8 +77,22 @@ class Specification:
             measures.column_name(name, self.measure) for name in self.exposures
         )
 
+    @property
+    def shift(self) -> int:
+        """Waves from the outcome's to the exposures': -k for a lag, k for a lead."""
+        if self.timing == "same":
+            return 0
+        direction, waves = self.timing.split()
+        return int(waves) if direction == "lead" else -int(waves)
 
-def expand(study: Study) -> list[Specification]:
+    @property
+    def seed(self) -> int:
+        """Where its random numbers begin: the same for the same study and names."""
+        names = (self.study, self.specification, self.outcome, *self.exposures)
+        return int.from_bytes(hashlib.sha256("\x1f".join(names).encode()).digest()[:8])
+
+
+def expand(study: Planned) -> list[Specification]:
     """Every specification of the plan, in the plan's order; sensitivity last.
 
     A sensitivity preset repeats each confirmatory specification with one thing
@@ -77,7 +121,7 @@ def previous(score: str) -> str:
 
 
 def _each(
-    planned: PlannedSpecification, study: Study, confirmatory: bool
+    planned: PlannedSpecification, study: Planned, confirmatory: bool
 ) -> Iterator[Specification]:
     jointly = [planned.exposures] if planned.exposures else []
     if measures.of(planned.measure) == "person":
@@ -94,41 +138,47 @@ def _each(
                 effects=_effects(planned),
                 fixed=study.covariates.fixed if "fixed" in planned.covariates else (),
                 varying=_varying(planned, study, outcome),
-                window=planned.window or study.exposure.window,
+                window=planned.window or study.own_window,
                 confirmatory=confirmatory,
+                timing=_timing(planned),
+                weights=planned.weights,
+                missing=planned.missing,
+                spacing=planned.spacing,
+                study=study.study,
             )
 
 
 def _effects(planned: PlannedSpecification) -> tuple[Effect, ...]:
     if planned.effects is not None:
         return planned.effects
-    return (
-        ("participant", "wave") if planned.estimator == "fixed_effects" else ("wave",)
-    )
+    return _TWO_WAY if planned.estimator == "fixed_effects" else _ONE_WAY
+
+
+def _timing(planned: PlannedSpecification) -> str:
+    """By default of the outcome's wave; a cross-lagged model is about lags."""
+    return planned.timing or ("lag 1" if planned.estimator == "ri_clpm" else "same")
 
 
 def _varying(
-    planned: PlannedSpecification, study: Study, outcome: str
+    planned: PlannedSpecification, study: Planned, outcome: str
 ) -> tuple[str, ...]:
-    """Scores of the wave before; never the outcome's own, which would be dynamic."""
-    if "previous_wave" not in planned.covariates:
-        return ()
-    return tuple(previous(s) for s in study.covariates.previous_wave if s != outcome)
+    """Scores of the wave before and of the same; never the outcome's own."""
+    known, kinds = study.covariates, planned.covariates
+    before = known.previous_wave if "previous_wave" in kinds else ()
+    beside = known.same_wave if "same_wave" in kinds else ()
+    return (
+        *(previous(score) for score in before if score != outcome),
+        *(score for score in beside if score != outcome),
+    )
 
 
 def _sensitivity(
     confirmatory: Iterable[Specification], presets: Iterable[Preset]
 ) -> Iterator[Specification]:
+    """Each confirmatory specification as each preset has it, where that is another."""
     for preset in presets:
         for one in confirmatory:
-            if one.estimator != preset:
-                effects: tuple[Effect, ...] = (
-                    ("participant", "wave") if preset == "fixed_effects" else ("wave",)
-                )
-                yield replace(
-                    one,
-                    specification=f"{one.specification}.{preset}",
-                    estimator=preset,
-                    effects=effects,
-                    confirmatory=False,
-                )
+            changed = replace(one, **PRESETS[preset])
+            if changed != one:
+                name = f"{one.specification}.{preset}"
+                yield replace(changed, specification=name, confirmatory=False)

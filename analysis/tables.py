@@ -9,7 +9,7 @@ The survey tables re-do those of JMIR Form Res 2021;5(9):e21348 with measured us
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,7 @@ from analysis import disclosure
 from analysis.design import NotEstimable
 from analysis.design import build as design
 from analysis.disclosure import LEVEL, Floats
+from analysis.estimates import Panels
 from analysis.specifications import Specification, expand
 from models import measures
 from models.study import Disclosure, Study, StudyFolder, Window
@@ -216,9 +217,7 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
     return Table("self_report_agreement", title, caption, stack(frames))
 
 
-def people_behind(
-    estimates: pd.DataFrame, panels: Mapping[Window, pd.DataFrame], study: Study
-) -> Floats:
+def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Floats:
     """How many people's use each estimate (rows,) rests on; NaN if not known.
 
     Of the people analysed, who use the exposure at all; for a within component,
@@ -246,15 +245,15 @@ def estimate_tables(
     preset = estimates["specification"].str.contains(".", regex=False) & ~planned
     captions = {
         "confirmatory": (
-            "Planned before the data were seen; corrected by Holm's method."
+            "Planned and locked as they stand here; decided by Holm's method."
         ),
         "sensitivity": (
             "The confirmatory specifications with one thing changed. Not corrected,"
             " no verdicts."
         ),
         "exploratory": (
-            "Not planned before the data were seen, or planned as exploration. Not"
-            " corrected, no verdicts: material for questions, not for answers."
+            "Not locked as they stand here, or planned as exploration. Not corrected,"
+            " no verdicts: material for questions, not for answers."
         ),
     }
     chosen = {
@@ -551,9 +550,12 @@ def _fewest(*groups: Any) -> int:
 def _behind(
     specification: Specification, panel: pd.DataFrame
 ) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Keys of a specification's estimates, and the people whose use they rest on."""
+    """Keys of a specification's estimates, and the people whose use they rest on.
+
+    Those who answered, whatever weights or imputation put in the place of others.
+    """
     try:
-        made = design(specification, panel)
+        made = design(replace(specification, weights="none"), panel)
     except NotEstimable:
         return
     for at, column in enumerate(made.exposures):
@@ -566,6 +568,7 @@ def _behind(
         yield (*which, "between"), used
         yield (*which, "pooled"), used
         yield (*which, "within"), changed
+        yield (*which, "reverse"), changed
 
 
 def _users(exposure: str, panel: pd.DataFrame) -> int:
@@ -595,8 +598,8 @@ def _released(
 def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
     """Only what is confirmatory is corrected and judged."""
     planned = frame["confirmatory"].astype(bool)
-    judged = {c: frame[c].where(planned, np.nan) for c in ("p_adjusted", "verdict")}
-    return frame.assign(**judged)
+    judged = ("p_adjusted", "p_bh", "equivalence_adjusted", "verdict")
+    return frame.assign(**{c: frame[c].where(planned, np.nan) for c in judged})
 
 
 def _labelled(frame: pd.DataFrame, **first: str) -> pd.DataFrame:

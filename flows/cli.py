@@ -8,13 +8,16 @@ import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from flows.display import Display
-from models.errors import InputRejected, PanelstreamError, UsageError
+from models.errors import Incomplete, InputRejected, PanelstreamError, UsageError
+
+if TYPE_CHECKING:
+    from analysis.estimates import Results
 
 TRACEBACK = "PANELSTREAM_TRACEBACK"
 
@@ -47,7 +50,9 @@ responses_app = typer.Typer(
     cls=_Unnamed, help="Answers of the waves: responses FILE, responses map FILE."
 )
 letters_app = typer.Typer(help="Events that were rejected.", no_args_is_help=True)
+plan_app = typer.Typer(help="The plan and its lock.", no_args_is_help=True)
 app.add_typer(responses_app, name="responses")
+app.add_typer(plan_app, name="plan")
 app.add_typer(flow_app, name="flows")
 app.add_typer(topics_app, name="topics")
 app.add_typer(letters_app, name="dead-letters")
@@ -325,11 +330,30 @@ def analyse(
     out: OutOption,
     study: StudyOption = None,
     as_of: AsOfOption = None,
+    panel: Annotated[
+        Path | None,
+        typer.Option(
+            "--panel", help="A panel from elsewhere: .parquet, .csv, .dta, .sav."
+        ),
+    ] = None,
+    person: Annotated[
+        str, typer.Option("--person", help="Its column that names the person.")
+    ] = "participant_id",
+    wave: Annotated[
+        str, typer.Option("--wave", help="Its column that numbers the wave.")
+    ] = "wave",
 ) -> None:
     """Build the panels, fit the plan, write the results and the report.
 
+    With --panel the plan is fitted to that file's columns, without a warehouse.
+    Exit code 6: the results are written, and something planned has no number.
     Example: [bold]panelstream analyse --out results[/bold]
     """
+    if panel:
+        if as_of:
+            raise UsageError("--as-of is of the warehouse; --panel needs none")
+        _analyse_given(panel, person, wave, study, out)
+        return
     from flows import panels, results
     from flows.workspace import open_workspace
 
@@ -340,7 +364,10 @@ def analyse(
             analysis = results.analyse(workspace, built, progress)
         with show.working("Writing the report"):
             report = results.write(analysis, out)
-    show.analysis(analysis.results, report)
+    for line in analysis.standing.lines():
+        show.say(line)
+    show.analysis(analysis.results, f"report: {report}")
+    _require_numbers(analysis.results)
 
 
 @app.command()
@@ -553,6 +580,35 @@ def catalogue_check(study: StudyOption = None) -> None:
         show.say(line)
 
 
+@plan_app.command("lock")
+def plan_lock(study: StudyOption = None) -> None:
+    """Freeze the confirmatory plan as it is: only what is locked is confirmatory.
+
+    Locked again after a change, it is a new version; the earlier ones are kept.
+    Example: [bold]panelstream plan lock[/bold]
+    """
+    from flows import plan
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        standing = plan.freeze(workspace)
+    show.plan(standing)
+
+
+@plan_app.command("show")
+def plan_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Say whether the plan is locked, since when, and what of it is not as it was locked.
+
+    Example: [bold]panelstream plan show[/bold]
+    """
+    from flows import plan
+    from flows.workspace import open_workspace
+
+    with open_workspace(study) as workspace:
+        standing = plan.read(workspace)
+    show.plan(standing, as_json=as_json)
+
+
 @flow_app.command("run")
 def flows_run(
     name: Annotated[str, typer.Argument(help="Name of the flow: study.")],
@@ -579,12 +635,39 @@ def main() -> None:
         show.error(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.stdout.flush()
+        os._exit(130)  # what still computes is not waited for
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
         show.error(_defect(error))
         sys.exit(1)
+
+
+def _analyse_given(
+    path: Path, person: str, wave: str, study: Path | None, out: Path
+) -> None:
+    """Fit the plan to a panel from elsewhere."""
+    from flows import given_panel
+    from flows.given_panel import Given
+    from models.settings import Settings
+
+    folder = Settings.from_environ(os.environ, study).study
+    with show.steps("Fitting") as progress:
+        analysis = given_panel.analyse(folder, Given(path, person, wave), progress)
+    written = given_panel.write(analysis, out)
+    show.say("a panel from elsewhere has no lock: nothing is confirmatory")
+    show.analysis(analysis.results, f"results: {written}")
+    _require_numbers(analysis.results)
+
+
+def _require_numbers(results: "Results") -> None:
+    """Everything that was planned has a number, or the exit code says that not."""
+    without = int(results.estimates["estimate"].isna().sum())
+    if without:
+        raise Incomplete(
+            f"{without} of {len(results.estimates)} planned coefficients have no number"
+        )
 
 
 def _ending(option: str, path: Path | None, known: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from flows import imports, panels, results
+from flows import imports, panels, plan, results
 from flows.comparison import Summary, compare
 from flows.display import Display
 from flows.workspace import open_workspace
@@ -43,6 +43,7 @@ def run(
     if through == "kafka":
         _through_kafka(out, show)
     with open_workspace(out) as workspace:
+        plan.freeze(workspace)
         with show.reading() as progress:
             imports.import_folder(workspace, progress, events=through == "files")
         with show.working("Counting use"):
@@ -73,17 +74,17 @@ def simulate_files(out: Path, participants: int, waves: int, seed: int) -> None:
 
     The key is no secret: nobody real stands behind these participants.
     """
-    plan = Simulation(participants, waves, seed)
-    _claim(out, plan)
-    simulation.simulate(plan, out)
+    wanted = Simulation(participants, waves, seed)
+    _claim(out, wanted)
+    simulation.simulate(wanted, out)
     key = out / "pseudonym.key"
     if not key.exists():
         write_key(key, hashlib.sha256(f"panelstream demo {seed}".encode()).digest())
 
 
-def _claim(out: Path, plan: Simulation) -> None:
+def _claim(out: Path, wanted: Simulation) -> None:
     """Take an empty folder, or one that holds the very same demo."""
-    marker, said = out / MARKER, json.dumps(asdict(plan), default=str, sort_keys=True)
+    marker, said = out / MARKER, json.dumps(asdict(wanted), default=str, sort_keys=True)
     if marker.exists() and marker.read_text(encoding="utf-8") != said:
         raise UsageError(
             f"{out} holds a demo of another size or seed; remove it, or give another --out"

@@ -22,11 +22,10 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
     from analysis.estimates import Results
+    from analysis.lock import Standing
     from analysis.participation import Participation
     from flows.comparison import Summary
     from flows.imports import WaveImport
@@ -101,7 +100,7 @@ class Display:
             yield advance
 
     @contextmanager
-    def steps(self, what: str) -> Iterator[Callable[[int, int], None]]:
+    def steps(self, what: str) -> Iterator[Callable[[float, int], None]]:
         """Progress over work of so many steps."""
         with self._progress(BarColumn(), MofNCompleteColumn()) as progress:
             task = progress.add_task(what, total=None)
@@ -210,14 +209,27 @@ class Display:
         if len(found.imports) > SHOWN:
             self.say(f"  … {len(found.imports) - SHOWN} more")
 
-    def analysis(self, results: "Results", report: "Path") -> None:
-        """The report's place, and what could not be fitted."""
+    def analysis(self, results: "Results", place: str) -> None:
+        """What has no number and why, and where the results are."""
         without = results.estimates[results.estimates["estimate"].isna()]
         for note, rows in without.groupby("note", sort=False):
             names = sorted(set(rows["specification"] + " of " + rows["outcome"]))
             shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
             self.say(f"{note}: {shown}")
-        self.say(f"report: {report}")
+        self.say(place)
+
+    def plan(self, standing: "Standing", as_json: bool = False) -> None:
+        """The plan's locks, what stands of the last, and what does not."""
+        if as_json:
+            self.json(standing.as_dict())
+            return
+        for version, one in enumerate(standing.locks, start=1):
+            self.say(
+                f"version {version}, {one.hash}: locked {one.locked_at.isoformat()}, "
+                f"when {one.responses:,} responses had come in"
+            )
+        for line in standing.lines():
+            self.say(line)
 
     def demonstration(self, summary: "Summary") -> None:
         """The planted truth beside the estimates."""

@@ -7,21 +7,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis import codebook, estimates, judgement, reliability, report
+from analysis.dropout import attrition
 from analysis.estimates import Results
+from analysis.lock import Standing, mark
 from analysis.specifications import expand
-from flows import formats
+from flows import formats, plan
 from flows.panels import Panels, read_answers, read_people
 from flows.source import code_hash
 from flows.workspace import Workspace
 from models.errors import FileError
-from models.study import Study, StudyFolder, Window
+from models.study import Planned, Study, StudyFolder, Window
 
 PRIVATE, PUBLIC = "private", "public"
 PINNED = (
@@ -45,6 +46,7 @@ class Analysis:
     results: Results
     reliability: pd.DataFrame
     manifest: dict[str, Any]
+    standing: Standing
 
     @property
     def panel(self) -> pd.DataFrame:
@@ -55,25 +57,40 @@ class Analysis:
 def analyse(
     workspace: Workspace,
     panels: Panels,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Callable[[float, int], None] = lambda *_: None,
 ) -> Analysis:
     """Fit the plan on the panels and judge it."""
     folder = workspace.folder
     workspace.store.keep_study(folder.version, folder.text)
-    specifications, done = expand(folder.study), count(1)
+    standing = plan.read(workspace)
+    specifications = mark(expand(folder.study), standing)
     fitted = estimates.fit_all(
         specifications,
         panels.by_window,
-        lambda _: progress(next(done), len(specifications)),
+        progress,
     )
-    judged = Results(judgement.judge(fitted.estimates, folder.study), fitted.tests)
+    judged = judge(fitted, folder.study, standing.absent)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return Analysis(
         folder,
         panels,
         judged,
         measure(workspace, panels),
-        describe(folder, panels, counts),
+        describe(folder, panels, counts, standing),
+        standing,
+    )
+
+
+def judge(fitted: Results, study: Planned, absent: int = 0) -> Results:
+    """The results with verdicts, and with what the leads say.
+
+    `absent` counts locked coefficients that are planned no more.
+    """
+    judged = judgement.judge(fitted.estimates, study, absent)
+    tests = [fitted.tests, judgement.leads(fitted.estimates)]
+    return Results(
+        judgement.explain(judged, study, absent),
+        pd.concat([one for one in tests if len(one)] or tests[:1], ignore_index=True),
     )
 
 
@@ -87,24 +104,23 @@ def measure(workspace: Workspace, panels: Panels) -> pd.DataFrame:
 
 
 def describe(
-    folder: StudyFolder, panels: Panels, counts: Mapping[str, int]
+    folder: StudyFolder,
+    panels: Panels,
+    counts: Mapping[str, int],
+    standing: Standing,
 ) -> dict[str, Any]:
     """The manifest: what the results depend on, so that they can be made again."""
     return {
         "study": folder.study.study,
         "as_of": panels.as_of.isoformat(),
         "study_version": folder.version,
-        "plan_hash": _hash(folder.study.plan.model_dump_json().encode()),
+        "plan": standing.as_dict(),
         "data_hash": {
             window.name: _hash(_parquet(folder, panel, panels.as_of))
             for window, panel in panels.by_window.items()
         },
         "code_hash": code_hash(),
-        "versions": {
-            "panelstream": version("panelstream"),
-            "python": platform.python_version(),
-            **{name: version(name) for name in PINNED},
-        },
+        "versions": versions(),
         "counts": {name: int(counts[name]) for name in sorted(counts)},
         "epochs": {"erasure": 0, "retention": 0},
     }
@@ -121,13 +137,22 @@ def write(analysis: Analysis, out: Path) -> Path:
     for window, panel in panels.by_window.items():
         path = private / _panel_file(analysis.folder.study, window)
         path.write_bytes(_parquet(analysis.folder, panel, panels.as_of))
-    _write_csv(analysis.results.estimates, private / "estimates.csv")
-    _write_csv(analysis.results.tests, private / "tests.csv")
-    _write_csv(analysis.reliability, private / "reliability.csv")
+    write_csv(analysis.results.estimates, private / "estimates.csv")
+    write_csv(analysis.results.tests, private / "tests.csv")
+    write_csv(analysis.reliability, private / "reliability.csv")
+    _write_lost(analysis, private)
     write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
-    text = json.dumps(analysis.manifest, indent=2, sort_keys=True) + "\n"
-    (private / "manifest.json").write_text(text, encoding="utf-8")
+    write_json(analysis.manifest, private / "manifest.json")
     return write_report(analysis.folder, out)
+
+
+def _write_lost(analysis: Analysis, private: Path) -> None:
+    """Write who dropped out, and the model of it for each planned outcome."""
+    study, panels = analysis.folder.study, analysis.panels.by_window
+    planned = [one for one in expand(study) if one.confirmatory]
+    counted = attrition.by_wave(analysis.panel, study.outcomes)
+    write_csv(counted, private / "attrition.csv")
+    write_csv(attrition.models(planned, panels), private / "dropout_model.csv")
 
 
 def write_report(folder: StudyFolder, out: Path) -> Path:
@@ -155,7 +180,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     tables.mkdir(parents=True, exist_ok=True)
     _remove(tables.glob("*.csv"))
     for table in made.tables:
-        _write_csv(table.frame, tables / f"{table.name}.csv")
+        write_csv(table.frame, tables / f"{table.name}.csv")
     path = public / "report.html"
     path.write_text(made.html, encoding="utf-8")
     return path
@@ -172,18 +197,34 @@ def _remove(stale: Iterable[Path]) -> None:
         path.unlink()
 
 
+def versions() -> dict[str, str]:
+    """Of Python, panelstream and the libraries that make numbers."""
+    return {
+        "panelstream": version("panelstream"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PINNED},
+    }
+
+
 def write_codebook(folder: StudyFolder, panel: pd.DataFrame, path: Path) -> None:
     """Write what every column of the panel means, as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_csv(codebook.describe(folder, panel), path)
+    write_csv(codebook.describe(folder, panel), path)
 
 
 def _parquet(folder: StudyFolder, panel: pd.DataFrame, as_of: datetime) -> bytes:
     return formats.parquet(formats.describe(folder, panel, as_of))
 
 
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table with numbers in full."""
     frame.to_csv(path, index=False, lineterminator="\n", float_format=None)
+
+
+def write_json(value: Mapping[str, Any], path: Path) -> None:
+    """Write for programs, keys in alphabetical order."""
+    text = json.dumps(value, indent=2, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def _hash(data: bytes) -> str:

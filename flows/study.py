@@ -53,8 +53,14 @@ def build_panels(workspace: Workspace) -> Panels:
 
 @step("analyse")
 def analyse(workspace: Workspace, built: Panels) -> Analysis:
-    """The plan, fitted and judged."""
-    return results.analyse(workspace, built)
+    """The plan, fitted and judged; whether it is locked, and what has no number."""
+    made, logger = results.analyse(workspace, built), get_run_logger()
+    for line in made.standing.lines():
+        logger.info(line)
+    without = int(made.results.estimates["estimate"].isna().sum())
+    if without:
+        logger.warning("planned coefficients without a number: %s", without)
+    return made
 
 
 @step("report")

@@ -32,6 +32,12 @@ class InputRejected(PanelstreamError):
     exit_code = 4
 
 
+class Incomplete(PanelstreamError):
+    """Results are written, and something that was planned has no number."""
+
+    exit_code = 6
+
+
 class Unreachable(PanelstreamError):
     """A service (warehouse, broker) cannot be reached."""
 

@@ -15,6 +15,8 @@ from models.catalogue import Catalogue
 
 FOLDER = Path(__file__).parent / "sql" / "measures"
 BY_FIELD = "by_field"
+AS_IS = "as_is"
+"""What a panel from elsewhere measures: its columns, of which nothing is known."""
 _BY = "by_"
 _KEY = re.compile(r"(of|over|unit|null|gaps): (.+)")
 
@@ -75,7 +77,8 @@ def of(measure: str) -> Of:
     """What a measure, further or not, has a column for."""
     if measure in definitions():
         return definitions()[measure].of
-    return "value" if measure.startswith(_BY) else "function"
+    named = measure == AS_IS or measure.startswith(_BY)
+    return "value" if named else "function"
 
 
 def column_name(exposure: str, measure: str) -> str:

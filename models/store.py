@@ -79,6 +79,13 @@ _IMPORT = pa.schema(
         "recorded_at": _INSTANT,
     }
 )
+_LOCK = pa.schema(
+    {
+        **dict.fromkeys(("hash", "frozen", "study_version", "text"), pa.string()),
+        "responses": pa.uint64(),
+        "locked_at": _INSTANT,
+    }
+)
 _WRITING_SECONDS = 60
 """A write takes a second; a warehouse that is silent for so long is tried again."""
 
@@ -232,6 +239,11 @@ class Store:
         """Keep a version of the study file."""
         row = {"version": [version], "text": [text], "recorded_at": [self._clock()]}
         self._insert("study_versions", pa.table(row))
+
+    def lock_plan(self, lock: Mapping[str, Any]) -> None:
+        """Record a lock: the columns of `plan_locks` but for `locked_at`."""
+        row = {**lock, "locked_at": self.next_instant()}
+        self._insert("plan_locks", pa.Table.from_pylist([row], schema=_LOCK))
 
     def derive(self, table: str, rows: pa.Table) -> None:
         """Write rows of a table whose content is derived."""

@@ -5,10 +5,11 @@ the catalogue or the instruments, dates that must not overlap.
 """
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +29,7 @@ from models import instruments as instrument_files
 from models import measures, yaml_files
 from models.catalogue import Catalogue, Questionnaires
 from models.instruments import Instrument
-from models.measures import Column
+from models.measures import AS_IS, Column
 from models.yaml_files import Document, Frozen, Location, NotFound
 
 FILE = "study.yaml"
@@ -36,9 +37,37 @@ FILE = "study.yaml"
 WindowKind = Literal["between_waves", "between_responses", "lookback"]
 Measure = Literal["count", "days", "days_per_week", "frequency"]
 Transform = Literal["none", "log1p"]
-Estimator = Literal["pooled", "fixed_effects", "within_between"]
-Preset = Literal["pooled", "fixed_effects"]
+Estimator = Literal[
+    "pooled",
+    "between",
+    "random_effects",
+    "fixed_effects",
+    "first_difference",
+    "within_between",
+    "gee",
+    "gmm",
+    "ri_clpm",
+]
+Preset = Literal[
+    "pooled",
+    "fixed_effects",
+    "first_difference",
+    "lagged",
+    "lead",
+    "gee",
+    "gmm",
+    "ri_clpm",
+    "weighted",
+    "imputed",
+    "delta",
+]
 Effect = Literal["participant", "wave"]
+Weights = Literal["none", "attrition", "participation"]
+Missing = Literal["complete", "imputed", "delta"]
+CovariateKind = Literal["fixed", "previous_wave", "same_wave"]
+
+NEVER_CONFIRMATORY = ("gmm", "ri_clpm")
+"""Estimators that rest on too much to decide anything by themselves."""
 
 
 def known_zone(name: str) -> str:
@@ -90,6 +119,16 @@ WindowField = Annotated[Window, BeforeValidator(_window)]
 
 def _effects(value: Any) -> Any:
     return () if value == "none" else value
+
+
+def _timing(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"same|(lag|lead) [1-9]\d?", value):
+        return value
+    raise ValueError("write same, lag 1 (the wave before) or lead 1 (the next wave)")
+
+
+Timing = Annotated[str, BeforeValidator(_timing)]
+"""`same`, `lag k` or `lead k`: of which wave the exposure is, by wave number."""
 
 
 class Wave(Frozen):
@@ -185,10 +224,12 @@ class Outage(Frozen):
 
 
 class Covariates(Frozen):
-    """`fixed`: of a person's first answer; `previous_wave`: scores one wave before."""
+    """`fixed`: of a person's first answer; scores one wave before, and of the same."""
 
     fixed: tuple[str, ...] = ()
     previous_wave: tuple[str, ...] = ()
+    same_wave: tuple[str, ...] = ()
+    """Measured together with the outcome: for exploratory specifications only."""
 
 
 class PlannedSpecification(Frozen):
@@ -203,7 +244,13 @@ class PlannedSpecification(Frozen):
     """A `Measure`, or a further one that the study asks for."""
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
-    covariates: tuple[Literal["fixed", "previous_wave"], ...] = ()
+    timing: Timing | None = None
+    """None: `same`, or `lag 1` for the estimator ri_clpm."""
+    covariates: tuple[CovariateKind, ...] = ()
+    weights: Weights = "none"
+    missing: Missing = "complete"
+    spacing: Literal["equal", "any"] = "equal"
+    """`any`: waves that are not equally far apart are taken as if they were."""
     window: WindowField | None = None
 
     @model_validator(mode="after")
@@ -215,6 +262,12 @@ class PlannedSpecification(Frozen):
             raise ValueError(
                 "give either exposures (jointly) or exposures_each (one by one)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_remedy(self) -> "PlannedSpecification":
+        if self.weights != "none" and self.missing != "complete":
+            raise ValueError("weights are for complete cases; give weights or missing")
         return self
 
 
@@ -234,11 +287,35 @@ class Disclosure(Frozen):
     round_to: int = Field(default=5, ge=1)
 
 
-class Study(Frozen):
-    """A study, as its file says it."""
+class Planned(Frozen):
+    """What there is to say of any study that has a plan."""
 
     study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: Annotated[dict[str, str], BeforeValidator(_titles)]
+    covariates: Covariates = Covariates()
+    smallest_effect: dict[str, float | str] = {}
+    plan: Plan = Plan()
+    frame: Literal["enrolled"] | None = None
+    """Whose use may say who takes part: everybody with rows in the panel, or nobody's."""
+
+    @property
+    def own_window(self) -> Window | None:
+        """When use counts where a specification does not say; None if unknown."""
+        return None
+
+    def smallest(self, outcome: str) -> float | None:
+        """The smallest effect of interest, in points of the outcome."""
+        value = self.smallest_effect.get(outcome)
+        return float(value) if value is not None else None
+
+
+class PanelStudy(Planned):
+    """A study of a panel from elsewhere: what it names are the panel's columns."""
+
+
+class Study(Planned):
+    """A study, as its file says it."""
+
     timezone: Annotated[str, AfterValidator(known_zone)]
     catalogue: str = "u2plus"
     enrolment: Literal["roster", "activity"] = "roster"
@@ -250,11 +327,13 @@ class Study(Frozen):
     exposure: Exposure
     outages: tuple[Outage, ...] = ()
     outcomes: tuple[str, ...] = Field(min_length=1)
-    covariates: Covariates = Covariates()
-    smallest_effect: dict[str, float | str] = {}
-    plan: Plan = Plan()
     disclosure: Disclosure = Disclosure()
     retention: dict[Literal["months"], int] = {}
+
+    @property
+    def own_window(self) -> Window:
+        """The window of the study's own exposure."""
+        return self.exposure.window
 
     @property
     def zone(self) -> ZoneInfo:
@@ -267,11 +346,6 @@ class Study(Frozen):
         planned = (*self.plan.confirmatory, *self.plan.exploratory)
         wanted = [self.exposure.window, *(p.window for p in planned if p.window)]
         return tuple(dict.fromkeys(wanted))
-
-    def smallest(self, outcome: str) -> float | None:
-        """The smallest effect of interest, in points of the outcome."""
-        value = self.smallest_effect.get(outcome)
-        return float(value) if value is not None else None
 
 
 @dataclass(frozen=True)
@@ -324,8 +398,39 @@ def load(folder: Path) -> StudyFolder:
     _check_columns(document, loaded)
     _check_scores(document, loaded.outcomes)
     _check_fixed_covariates(document, instruments)
+    _check_own_covariates(document, _parts(instruments))
     _check_confirmatory(document)
+    _check_frame(document)
     return loaded
+
+
+def load_of_panel(folder: Path) -> Document[PanelStudy]:
+    """Read `folder`/study.yaml as that of a panel from elsewhere.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    document = yaml_files.read(folder / FILE, PanelStudy)
+    for location, planned in _planned(document.value):
+        for key in ("measure", "window"):
+            if key in planned.model_fields_set:
+                problem = "a panel's columns are taken as they are; remove it"
+                raise document.error([*location, key], problem)
+    _check_own_covariates(document, {})
+    _check_confirmatory(document)
+    _check_frame(document)
+    return replace(document, value=_as_is(document.value))
+
+
+def _as_is(study: PanelStudy) -> PanelStudy:
+    """The study with no other measure of a column than the column."""
+    plan = study.plan
+    parts = {
+        part: tuple(
+            one.model_copy(update={"measure": AS_IS}) for one in getattr(plan, part)
+        )
+        for part in ("confirmatory", "exploratory")
+    }
+    return study.model_copy(update={"plan": plan.model_copy(update=parts)})
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -448,6 +553,7 @@ def _check_scores(document: Document[Study], known: list[str]) -> None:
     places: list[tuple[Location, tuple[str, ...]]] = [
         (["outcomes"], study.outcomes),
         (["covariates", "previous_wave"], study.covariates.previous_wave),
+        (["covariates", "same_wave"], study.covariates.same_wave),
     ]
     for at, planned in _planned(study):
         places.append(([*at, "outcomes"], planned.outcomes))
@@ -470,7 +576,29 @@ def _check_fixed_covariates(
             raise document.error(["covariates", "fixed", index], problem)
 
 
-def _check_confirmatory(document: Document[Study]) -> None:
+def _parts(instruments: tuple[Instrument, ...]) -> dict[str, tuple[str, ...]]:
+    """The items that each score is made of."""
+    return {
+        instrument.column(scale): scale.items
+        for instrument in instruments
+        for scale in instrument.scales
+    }
+
+
+def _check_own_covariates(
+    document: Document[Any], parts: Mapping[str, tuple[str, ...]]
+) -> None:
+    """An outcome is not its own covariate, neither whole nor in part."""
+    fixed = document.value.covariates.fixed
+    for _, planned in _planned(document.value):
+        for outcome in planned.outcomes if "fixed" in planned.covariates else ():
+            for index, name in enumerate(fixed):
+                if name in (outcome, *parts.get(outcome, ())):
+                    problem = f"'{name}' is of the outcome {outcome}, which is no covariate of itself"
+                    raise document.error(["covariates", "fixed", index], problem)
+
+
+def _check_confirmatory(document: Document[Any]) -> None:
     names: set[str] = set()
     for location, planned in _planned(document.value):
         if planned.specification in names:
@@ -479,9 +607,37 @@ def _check_confirmatory(document: Document[Study]) -> None:
             )
             raise document.error([*location, "specification"], problem)
         names.add(planned.specification)
+        if location[1] == "confirmatory":
+            _check_decisive(document, location, planned)
 
 
-def _planned(study: Study) -> list[tuple[Location, PlannedSpecification]]:
+def _check_frame(document: Document[Study] | Document[PanelStudy]) -> None:
+    """Use is looked at of people who never answered only where the file says so."""
+    for location, planned in _planned(document.value):
+        if planned.weights == "participation" and document.value.frame is None:
+            problem = "participation weights use telemetry of people who never answered"
+            remedy = "write 'frame: enrolled' in the study if that may be done"
+            raise document.error([*location, "weights"], f"{problem}; {remedy}")
+
+
+def _check_decisive(
+    document: Document[Any], location: Location, planned: PlannedSpecification
+) -> None:
+    """What may not stand in a confirmatory specification."""
+    if planned.estimator in NEVER_CONFIRMATORY:
+        problem = f"{planned.estimator} is never confirmatory; move it to exploratory"
+        raise document.error([*location, "estimator"], problem)
+    if "same_wave" in planned.covariates:
+        problem = "a covariate measured with the outcome is never confirmatory"
+        where: Location = [
+            *location,
+            "covariates",
+            planned.covariates.index("same_wave"),
+        ]
+        raise document.error(where, f"{problem}; use previous_wave")
+
+
+def _planned(study: Planned) -> list[tuple[Location, PlannedSpecification]]:
     return [
         (["plan", part, index], planned)
         for part in ("confirmatory", "exploratory")

@@ -9,10 +9,10 @@ import numpy as np
 from analysis.design import Design, Matrix, Vector
 from analysis.inference import (
     NEGLIGIBLE,
+    STD_ERROR_TYPE,
     Identification,
     centred,
     infer,
-    within_share,
 )
 from analysis.specifications import Specification
 
@@ -68,6 +68,7 @@ class Fit:
     n_participants: int = 0
     n_waves: int = 0
     note: str = ""
+    std_error_type: str = STD_ERROR_TYPE
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,7 @@ def summarise(
     return Fit(
         specification=specification,
         terms=tuple(_term(design, one, j) for j in exposures for one in components),
-        tests=(*tests, *_within_shares(design)),
+        tests=tuple(tests),
         n_obs=design.n_obs,
         n_participants=design.n_participants,
         n_waves=design.n_waves,
@@ -131,18 +132,15 @@ def worst_inflation(names: Sequence[str], found: Identification) -> Diagnostic:
     return Diagnostic("vif_max", float(found.inflation[worst]), note=names[worst])
 
 
+def intraclass_correlation(share: float) -> Diagnostic:
+    """The persons' share of the unexplained variance."""
+    note = "" if share else "at the boundary: no variance between persons is left"
+    return Diagnostic("intraclass_correlation", share, note=note)
+
+
 def exposure_names(design: Design) -> list[str]:
     """The names of the design's exposure terms, empty for its other columns."""
     return [one.name if one.role == "exposure" else "" for one in design.columns]
-
-
-def _within_shares(design: Design) -> list[Diagnostic]:
-    exposures = design.regressors[:, : len(design.exposures)]
-    shares = within_share(exposures, design.persons)
-    return [
-        Diagnostic("within_share", float(share), note=column.name)
-        for column, share in zip(design.exposures, shares, strict=True)
-    ]
 
 
 def _term(design: Design, component: Component, j: int) -> Term:

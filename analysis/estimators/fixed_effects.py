@@ -1,16 +1,16 @@
-"""Least squares with person effects absorbed, clustered by person.
+"""Least squares on deviations from persons' means, clustered by person.
 
-linearmodels removes the person effects; wave effects enter as dummies. Its
-options are set so that person effects count in no correction: they are nested
-in the clusters, and counted they would make errors too large (by 14 % on five
-waves, by more on fewer).
+Person effects are absorbed: everything enters as its (weighted) deviation from the
+person's mean over the analysed rows; wave effects enter as dummies (the within
+estimator: Wooldridge 2010, Econometric Analysis of Cross Section and Panel Data,
+section 10.5). Person effects count in no correction, as they are nested in the
+clusters: counted they would make errors too large (by 14 % on five waves, by more
+on fewer). The intercept counts in K.
 """
 
-import numpy as np
 import pandas as pd
-from linearmodels.panel import PanelOLS
 
-from analysis.design import Codes, Design, Matrix, NotEstimable, Vector
+from analysis.design import Design, Matrix, NotEstimable, Vector, build
 from analysis.estimators.fits import (
     Component,
     Fit,
@@ -19,52 +19,36 @@ from analysis.estimators.fits import (
     summarise,
     worst_inflation,
 )
-from analysis.inference import (
-    deviations,
-    identify,
-    require_more_rows,
-    require_residuals,
-    with_intercept,
-)
+from analysis.inference import LeastSquares, deviations, identify, least_squares, root
 from analysis.specifications import Specification
 
 
-def fit(specification: Specification, design: Design) -> Fit:
-    """Regress within persons; the intercept counts in K, the persons do not."""
-    outcome = deviations(design.outcome[:, None], design.persons)[:, 0]
-    if not outcome.any():
-        raise NotEstimable("the outcome changes within no person")
-    columns = deviations(design.regressors, design.persons)
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+    """Regress within persons."""
+    design = build(specification, panel)
+    outcome, columns = within(design)
     found = identify(columns)
-    coefficients, covariance = absorb_persons(design, design.regressors[:, found.kept])
-    estimates, std_errors = completed(coefficients, covariance, found)
+    fitted = absorbed(design, outcome, columns[:, found.kept])
+    estimates, std_errors = completed(fitted.coefficients, fitted.covariance, found)
     component = Component("within", columns, estimates, std_errors)
     inflation = worst_inflation(exposure_names(design), found)
     return summarise(specification, design, [component], [inflation])
 
 
-def absorb_persons(design: Design, columns: Matrix) -> tuple[Vector, Matrix]:
-    """Coefficients (k,) and clustered covariance (k, k) of `columns` (n, k).
+def within(design: Design) -> tuple[Vector, Matrix]:
+    """Outcome (n,) and regressors (n, k) as deviations from persons' means.
 
-    The columns must be independent within persons. Raises `NotEstimable`.
+    Raises `NotEstimable` if the outcome changes within no person.
     """
-    require_more_rows(len(columns), columns.shape[1] + 1)
-    index = _panel_index(design.persons)
-    result = PanelOLS(
-        pd.Series(design.outcome, index),
-        pd.DataFrame(with_intercept(columns), index),
-        entity_effects=True,
-    ).fit(
-        cov_type="clustered",
-        cluster_entity=True,
-        auto_df=False,
-        count_effects=False,
-        group_debias=True,
+    outcome = deviations(design.outcome[:, None], design.persons, design.weights)[:, 0]
+    if not outcome.any():
+        raise NotEstimable("the outcome changes within no person")
+    return outcome, deviations(design.regressors, design.persons, design.weights)
+
+
+def absorbed(design: Design, outcome: Vector, columns: Matrix) -> LeastSquares:
+    """Regress deviations (n,) on independent deviations (n, k) by design's weights."""
+    scale = root(design.weights)
+    return least_squares(
+        outcome * scale[:, 0], columns * scale, design.persons, absorbed=1
     )
-    require_residuals(np.asarray(result.resids), design.outcome)
-    return np.asarray(result.params)[1:], np.asarray(result.cov)[1:, 1:]
-
-
-def _panel_index(persons: Codes) -> pd.MultiIndex:
-    """Persons and their rows' numbers; linearmodels wants some time beside a person."""
-    return pd.MultiIndex.from_arrays([persons, np.arange(len(persons))])

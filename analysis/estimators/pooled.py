@@ -1,9 +1,8 @@
-"""Pooled least squares, clustered by person."""
+"""Pooled least squares, clustered by person: within and between mixed."""
 
-import numpy as np
-from statsmodels.regression.linear_model import OLS
+import pandas as pd
 
-from analysis.design import Codes, Design, Matrix, Vector
+from analysis.design import build
 from analysis.estimators.fits import (
     Component,
     Fit,
@@ -12,39 +11,23 @@ from analysis.estimators.fits import (
     summarise,
     worst_inflation,
 )
-from analysis.inference import (
-    identify,
-    require_more_rows,
-    require_residuals,
-    with_intercept,
-)
+from analysis.inference import identify, least_squares, root, with_intercept
 from analysis.specifications import Specification
 
 
-def fit(specification: Specification, design: Design) -> Fit:
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome on the design's columns and an intercept."""
-    columns = design.regressors
+    design = build(specification, panel)
+    columns, scale = design.regressors, root(design.weights)
     found = identify(columns)
-    coefficients, covariance = ordinary_least_squares(
-        design.outcome, columns[:, found.kept], design.persons
+    fitted = least_squares(
+        design.outcome * scale[:, 0],
+        with_intercept(columns[:, found.kept]) * scale,
+        design.persons,
     )
-    estimates, std_errors = completed(coefficients, covariance, found)
+    estimates, std_errors = completed(
+        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    )
     component = Component("pooled", columns, estimates, std_errors)
     inflation = worst_inflation(exposure_names(design), found)
     return summarise(specification, design, [component], [inflation])
-
-
-def ordinary_least_squares(
-    outcome: Vector, columns: Matrix, persons: Codes
-) -> tuple[Vector, Matrix]:
-    """Coefficients (k,) and clustered covariance (k, k) beside an intercept.
-
-    `outcome` (n,), independent `columns` (n, k), `persons` (n,). The library's
-    own correction is the factor of `analysis.inference`. Raises `NotEstimable`.
-    """
-    require_more_rows(len(outcome), columns.shape[1] + 1)
-    result = OLS(outcome, with_intercept(columns)).fit(
-        cov_type="cluster", cov_kwds={"groups": persons}, use_t=True
-    )
-    require_residuals(result.resid, outcome)
-    return np.asarray(result.params)[1:], np.asarray(result.cov_params())[1:, 1:]

@@ -12,16 +12,19 @@ likelihood, profiled over everything else (Harville 1977, JASA 72).
 """
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 
-from analysis.design import Codes, Design, Mask, Matrix, NotEstimable, Vector
+from analysis.design import Codes, Design, Matrix, NotEstimable, Vector, build
 from analysis.estimators.fits import (
     Component,
     Diagnostic,
     Fit,
     completed,
+    intraclass_correlation,
     summarise,
     worst_inflation,
 )
@@ -31,8 +34,9 @@ from analysis.inference import (
     identify,
     least_squares,
     person_means,
-    person_sizes,
+    person_sums,
     require_more_rows,
+    root,
     wald,
     with_intercept,
 )
@@ -48,7 +52,8 @@ class RandomIntercept:
     """Coefficients (k,) and two covariances of them (k, k).
 
     `covariance` is clustered by person, `model_covariance` trusts the model.
-    `variance_ratio` is the intercept's variance over `residual_variance`.
+    `variance_ratio` is the intercept's variance over `residual_variance`; `slope`
+    is what is left of the deviance's derivative by its logarithm.
     """
 
     coefficients: Vector
@@ -56,40 +61,50 @@ class RandomIntercept:
     model_covariance: Matrix
     residual_variance: float
     variance_ratio: float
+    slope: float
+
+    @property
+    def share(self) -> float:
+        """The intercept's share of the unexplained variance."""
+        return self.variance_ratio / (1 + self.variance_ratio)
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Cross products of k columns and the outcome after them.
+    """Cross products of k columns and the outcome after them, over `rows` rows.
 
     `within` (k+1, k+1) of deviations from person means; `between` (S, k+1, k+1)
-    of the means of the `persons` (S,) who have `sizes` (S,) rows.
+    of the means of the `persons` (S,) whose weights add up to `sizes` (S,).
     """
 
     sizes: Vector
     persons: Vector
     within: Matrix
     between: Matrix
+    rows: int
 
     @property
-    def left_over(self) -> float:
+    def left_over(self) -> int:
         """Rows less columns."""
-        return float(self.persons @ self.sizes) - (len(self.within) - 1)
+        return self.rows - (len(self.within) - 1)
 
     def cross(self, weights: Vector) -> Matrix:
         """`within` and `between` together, persons of a size weighted (S,)."""
         return self.within + np.tensordot(weights, self.between, axes=1)
 
 
-def fit(specification: Specification, design: Design) -> Fit:
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Decompose the design and regress; errors are clustered by person."""
-    if not deviations(design.outcome[:, None], design.persons).any():
+    design = build(specification, panel)
+    if not deviations(design.outcome[:, None], design.persons, design.weights).any():
         raise NotEstimable("the outcome changes within no person")
-    changing = np.array([one.role != "fixed" for one in design.columns])
-    columns, offset = decompose(design.regressors, changing, design.persons)
+    columns, offset = decompose(design)
     found = identify(columns)
     fitted = random_intercept(
-        design.outcome, with_intercept(columns[:, found.kept]), design.persons
+        design.outcome,
+        with_intercept(columns[:, found.kept]),
+        design.persons,
+        design.weights,
     )
     estimates, std_errors = completed(
         fitted.coefficients[1:], fitted.covariance[1:, 1:], found
@@ -100,42 +115,50 @@ def fit(specification: Specification, design: Design) -> Fit:
             "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
         ),
     ]
+    names = component_names(design, offset, columns.shape[1])
     tests = [
-        _within_equals_between(design, found, offset, fitted),
-        _intraclass_correlation(fitted),
-        worst_inflation(_names(design, offset, columns.shape[1]), found),
+        within_equals_between(
+            design, found, offset, fitted.coefficients, fitted.covariance
+        ),
+        intraclass_correlation(fitted.share),
+        *_model_errors(names, found, fitted),
+        _convergence(fitted),
+        worst_inflation(names, found),
     ]
     return summarise(specification, design, components, tests)
 
 
-def decompose(regressors: Matrix, changing: Mask, persons: Codes) -> tuple[Matrix, int]:
-    """Deviations, then means, of the `changing` (k,) of (n, k), then the others.
+def decompose(design: Design) -> tuple[Matrix, int]:
+    """Deviations, then means, of columns that change over time, then the others.
 
-    With c changing columns the result is (n, k + c); the mean of the column at
-    j stands at j + c, and c is returned too.
+    With c changing columns of k the result is (n, k + c); the mean of the column
+    at j stands at j + c, and c is returned too.
     """
-    varying = regressors[:, changing]
-    means = person_means(varying, persons)[persons]
-    within = deviations(varying, persons)
-    columns = np.column_stack([within, means, regressors[:, ~changing]])
+    changing = np.array([one.role != "fixed" for one in design.columns])
+    varying = design.regressors[:, changing]
+    means = person_means(varying, design.persons, design.weights)[design.persons]
+    within = deviations(varying, design.persons, design.weights)
+    columns = np.column_stack([within, means, design.regressors[:, ~changing]])
     return columns, varying.shape[1]
 
 
 def random_intercept(
-    outcome: Vector, columns: Matrix, persons: Codes
+    outcome: Vector, columns: Matrix, persons: Codes, weights: Vector
 ) -> RandomIntercept:
     """Regress (n,) on independent columns (n, k), the intercept among them.
 
-    The outcome must change within some person. Raises `NotEstimable` if too few
-    rows are left.
+    A row's residual variance is inverse to its weight (n,). The outcome must
+    change within some person. Raises `NotEstimable` if too few rows are left.
     """
     require_more_rows(*columns.shape)
-    sizes = person_sizes(persons)
-    values = np.column_stack([columns, outcome])
-    within, means = deviations(values, persons), person_means(values, persons)
-    ratio = variance_ratio(_moments(within, means, sizes))
+    sizes = person_sums(weights[:, None], persons)[:, 0]
+    values, scale = np.column_stack([columns, outcome]), root(weights)
+    within = deviations(values, persons, weights) * scale
+    means = person_means(values, persons, weights)
+    moments = _moments(within, means, sizes, len(outcome))
+    ratio = variance_ratio(moments)
     shrunk = means / np.sqrt(1 + sizes * ratio)[:, None]
-    weighted = within + shrunk[persons]
+    weighted = within + shrunk[persons] * scale
     fitted = least_squares(weighted[:, -1], weighted[:, :-1], persons)
     return RandomIntercept(
         coefficients=fitted.coefficients,
@@ -143,6 +166,7 @@ def random_intercept(
         model_covariance=fitted.unscaled * fitted.residual_variance,
         residual_variance=fitted.residual_variance,
         variance_ratio=ratio,
+        slope=deviance_slope(ratio, moments) * ratio,
     )
 
 
@@ -189,22 +213,29 @@ def _trace(matrix: Matrix, change: Matrix) -> float:
     return float(np.trace(np.linalg.solve(matrix, change)))
 
 
-def _moments(within: Matrix, means: Matrix, sizes: Vector) -> Moments:
+def _moments(within: Matrix, means: Matrix, sizes: Vector, rows: int) -> Moments:
     """Cross products of columns brought to one scale, which moves no maximum."""
-    distinct, counts = np.unique(sizes, return_counts=True)
-    groups = [means[sizes == size] for size in distinct]
+    distinct, starts = np.unique(np.sort(sizes), return_index=True)
+    groups = np.split(means[np.argsort(sizes, kind="stable")], starts[1:])
     between = np.stack([group.T @ group for group in groups])
     products = within.T @ within
     total = products + np.tensordot(distinct, between, axes=1)
     scale = 1 / np.sqrt(np.outer(np.diag(total), np.diag(total)))
-    persons = counts.astype(np.float64)
-    return Moments(distinct, persons, products * scale, between * scale)
+    persons = np.array([len(group) for group in groups], dtype=np.float64)
+    return Moments(distinct, persons, products * scale, between * scale, rows)
 
 
-def _within_equals_between(
-    design: Design, found: Identification, offset: int, fitted: RandomIntercept
+def within_equals_between(
+    design: Design,
+    found: Identification,
+    offset: int,
+    coefficients: Vector,
+    covariance: Matrix,
 ) -> Diagnostic:
-    """That both components of all exposures are equal (Mundlak's test)."""
+    """That both components of all exposures are equal (Mundlak's test).
+
+    `coefficients` (k + 1,) are the intercept's and those of the kept columns.
+    """
     test = "within_equals_between"
     both = [
         j
@@ -214,25 +245,40 @@ def _within_equals_between(
     if not both:
         return Diagnostic(test, note="not estimable: no exposure has both components")
     place = np.cumsum(found.kept)
-    contrasts = np.zeros((len(both), len(fitted.coefficients)))
+    contrasts = np.zeros((len(both), len(coefficients)))
     for row, j in enumerate(both):
         contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
-    covariance = contrasts @ fitted.covariance @ contrasts.T
-    differences = contrasts @ fitted.coefficients
-    result = wald(differences, covariance, design.n_participants)
+    result = wald(
+        contrasts @ coefficients,
+        contrasts @ covariance @ contrasts.T,
+        design.n_participants,
+    )
     names = ", ".join(design.columns[j].name for j in both)
     note = f"F({result.count}, {result.df}) for {names}"
     return Diagnostic(test, result.statistic, result.count, result.p_value, note)
 
 
-def _intraclass_correlation(fitted: RandomIntercept) -> Diagnostic:
-    """The intercept's share of the unexplained variance."""
-    share = fitted.variance_ratio / (1 + fitted.variance_ratio)
-    note = "" if share else "at the boundary: no variance between persons is left"
-    return Diagnostic("intraclass_correlation", share, note=note)
+def _model_errors(
+    names: list[str], found: Identification, fitted: RandomIntercept
+) -> list[Diagnostic]:
+    """Standard errors that trust the model, to be held beside the clustered ones."""
+    errors = np.full(len(found.kept), nan)
+    errors[found.kept] = np.sqrt(np.diag(fitted.model_covariance))[1:]
+    return [
+        Diagnostic("model_std_error", float(errors[j]), note=name)
+        for j, name in enumerate(names)
+        if name and found.estimable[j]
+    ]
 
 
-def _names(design: Design, offset: int, size: int) -> list[str]:
+def _convergence(fitted: RandomIntercept) -> Diagnostic:
+    """How level the restricted likelihood is where its maximum was found."""
+    inside = "at a maximum of the restricted likelihood"
+    note = inside if fitted.variance_ratio else "the maximum is at the boundary"
+    return Diagnostic("convergence", abs(fitted.slope), note=note)
+
+
+def component_names(design: Design, offset: int, size: int) -> list[str]:
     """Names of the exposures' components among `size` columns."""
     names = [""] * size
     for j, column in enumerate(design.exposures):

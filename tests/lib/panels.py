@@ -170,7 +170,32 @@ def manifest() -> dict[str, Any]:
     return {
         "as_of": "2027-11-02T00:00:00.000000Z",
         "study_version": "0123456789abcdef",
-        "plan_hash": "a" * 64,
+        "plan": {
+            "hash": "a" * 16,
+            "locked": False,
+            "locks": [
+                {
+                    "hash": "b" * 16,
+                    "locked_at": "2027-01-10T09:00:00+00:00",
+                    "responses": 0,
+                    "study_version": "c" * 16,
+                },
+                {
+                    "hash": "d" * 16,
+                    "locked_at": "2027-05-10T09:00:00+00:00",
+                    "responses": 213,
+                    "study_version": "e" * 16,
+                },
+            ],
+            "confirmatory": ["functions"],
+            "deviations": [
+                {
+                    "key": "plan.confirmatory.signing_in.measure",
+                    "before": "count",
+                    "after": "days_per_week",
+                }
+            ],
+        },
         "data_hash": "b" * 64,
         "versions": {"panelstream": "0.3.0", "numpy": "2.4.0"},
         "counts": {

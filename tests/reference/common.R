@@ -8,6 +8,26 @@ read_panel <- function() {
   panel
 }
 
+# The awkward panels that every linear estimator is held against; in `constant` the
+# exposure story is the same in every row, and R is not asked about it.
+variants <- function() {
+  panel <- read_panel()
+  rows <- ave(panel$wave, panel$participant_id, FUN = length)
+  lapply(
+    list(
+      dropout = panel,
+      two_waves = panel[panel$wave <= 2, ],
+      missing_wave = panel[panel$wave != 3, ],
+      balanced = panel[rows == 5, ],
+      constant = panel
+    ),
+    droplevels
+  )
+}
+exposures_of <- function(variant) {
+  c("reaction_days_per_week", if (variant != "constant") "story_days_per_week")
+}
+
 # Drop persons, then waves, that have one row, until none is left.
 without_singletons <- function(panel, waves = TRUE) {
   repeat {

@@ -1,55 +1,48 @@
 """Fixed effects against R's plm."""
 
-import pandas as pd
-import pytest
-
 from analysis.estimates import fit
+from analysis.estimators import fixed_effects
 
-NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high"]
-MODELS = {
-    "individual": {"effects": ("participant",)},
-    "twoways": {"effects": ("participant", "wave")},
-    "twoways_log1p": {
-        "effects": ("participant", "wave"),
-        "transform": "log1p",
-        "varying": (),
-        "fixed": (),
-    },
-}
+TWO_WAY = ("participant", "wave")
 
 
-@pytest.mark.parametrize("model", ["individual", "twoways"])
-def test_terms_equal_r(panel, specify, expected, model):
-    """Estimates, clustered errors, t, p and limits agree to rounding."""
-    found = fit(specify(estimator="fixed_effects", **MODELS[model]), panel)
-    wanted = expected("fixed_effects", model)
-    terms = pd.DataFrame([vars(term) for term in found.terms])
-    assert list(terms["term"]) == list(wanted["term"])
-    for name in NUMBERS:
-        assert terms[name].to_list() == pytest.approx(
-            wanted[name].to_list(), rel=1e-9
-        ), name
+def test_terms_equal_r(variants, variant, specify, expected, equal):
+    """Estimates, clustered errors, t, p and limits agree to rounding.
+
+    The same singletons are dropped, which the counts show.
+    """
+    specification = specify(estimator="fixed_effects", effects=TWO_WAY)
+    equal(
+        fit(specification, variants[variant]), expected("fixed_effects", variant), 1e-9
+    )
 
 
-def test_logged_terms_equal_r(panel, specify, expected):
+def test_persons_alone_equal_r(panel, specify, expected, equal):
+    """One way: without wave effects, and with waves that one person answered."""
+    specification = specify(estimator="fixed_effects", effects=("participant",))
+    equal(fit(specification, panel), expected("fixed_effects", "individual"), 1e-9)
+
+
+def test_logged_terms_equal_r(panel, specify, expected, equal):
     """The transform is the logarithm of one plus the exposure, and is named so.
 
     R's rows are complete in the covariates too, which this model leaves out.
     """
-    complete = panel.dropna()
-    model = MODELS["twoways_log1p"]
-    found = fit(specify(estimator="fixed_effects", **model), complete)
-    wanted = expected("fixed_effects", "twoways_log1p")
-    assert [term.term for term in found.terms] == list(wanted["term"])
-    for term, row in zip(found.terms, wanted.itertuples(), strict=True):
-        assert term.estimate == pytest.approx(row.estimate, rel=1e-9)
-        assert term.std_error == pytest.approx(row.std_error, rel=1e-9)
+    specification = specify(
+        estimator="fixed_effects",
+        effects=TWO_WAY,
+        transform="log1p",
+        varying=(),
+        fixed=(),
+    )
+    found = fit(specification, panel.dropna())
+    equal(found, expected("fixed_effects", "twoways_log1p"), 1e-9)
 
 
-@pytest.mark.parametrize("model", ["individual", "twoways"])
-def test_counts_equal_r(panel, specify, expected, model):
-    """The same singletons are dropped."""
-    found = fit(specify(estimator="fixed_effects", **MODELS[model]), panel)
-    wanted = expected("fixed_effects", model)
-    assert found.n_obs == wanted["n_obs"][0]
-    assert found.n_participants == wanted["n_participants"][0]
+def test_weighted_terms_equal_r(weighted, specify, expected, equal):
+    """Weighted means are taken off, and squares weighted."""
+    specification = specify(
+        estimator="fixed_effects", effects=TWO_WAY, weights="attrition"
+    )
+    found = fixed_effects.fit(specification, weighted)
+    equal(found, expected("fixed_effects", "weighted"), 1e-9)

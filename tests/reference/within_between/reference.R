@@ -1,5 +1,6 @@
 # lme4 by REML on deviations and means; clubSandwich's CR1S has the factor
-# G/(G-1) * (N-1)/(N-K).
+# G/(G-1) * (N-1)/(N-K). It knows no weights: with them the sandwich is made by hand
+# from lme4's variances.
 suppressPackageStartupMessages({
   library(lme4)
   library(clubSandwich)
@@ -12,27 +13,57 @@ tight <- lmerControl(
   check.conv.singular = "ignore"
 )
 
-decompose <- function(panel) {
+decompose <- function(panel, exposures) {
   changing <- cbind(
-    panel[c("reaction_days_per_week", "story_days_per_week", "phq9_total_previous")],
-    model.matrix(~ factor(wave), panel)[, -1]
+    panel[c(exposures, "phq9_total_previous")],
+    model.matrix(~ factor(wave), panel)[, -1, drop = FALSE]
   )
   names(changing) <- make.names(names(changing))
-  means <- as.data.frame(lapply(changing, ave, panel$participant_id))
+  # Means of a balanced panel's dummies are the same for all; lmer drops them.
+  means <- as.data.frame(lapply(changing, function(x) {
+    ave(panel$weight * x, panel$participant_id, FUN = sum) /
+      ave(panel$weight, panel$participant_id, FUN = sum)
+  }))
   within <- changing - means
   names(within) <- paste0("within.", names(within))
   names(means) <- paste0("between.", names(means))
   cbind(panel, within, means)
 }
 
-reference <- function(model, outcome) {
-  panel <- decompose(read_panel())
-  panel$outcome <- outcome(panel)
+sandwich_by_hand <- function(fit, panel) {
+  columns <- getME(fit, "X")
+  residuals <- panel$outcome - drop(columns %*% fixef(fit))
+  variances <- as.data.frame(VarCorr(fit))$vcov
+  parts <- lapply(split(seq_along(residuals), panel$participant_id), function(rows) {
+    x <- columns[rows, , drop = FALSE]
+    v <- diag(variances[2] / panel$weight[rows], length(rows)) + variances[1]
+    list(bread = t(x) %*% solve(v, x), score = drop(t(x) %*% solve(v, residuals[rows])))
+  })
+  bread <- solve(Reduce(`+`, lapply(parts, `[[`, "bread")))
+  scores <- do.call(rbind, lapply(parts, `[[`, "score"))
+  bread %*% crossprod(scores) %*% bread *
+    small_sample(nrow(columns), ncol(columns), length(parts))
+}
+
+reference <- function(model, panel, exposures = exposures_of(model), outcome = panel$pdd_total,
+                      weights = rep(1, nrow(panel))) {
+  panel$weight <- weights
+  panel <- decompose(panel, exposures)
+  panel$outcome <- outcome
   terms <- grep("^(within|between)[.]", names(panel), value = TRUE)
   formula <- reformulate(c(terms, "age", "gender", "(1 | participant_id)"), "outcome")
-  fit <- lmer(formula, data = panel, REML = TRUE, control = tight)
+  plain <- all(weights == 1)
+  fit <- if (plain) {
+    lmer(formula, data = panel, REML = TRUE, control = tight)
+  } else {
+    lmer(formula, data = panel, weights = weight, REML = TRUE, control = tight)
+  }
   persons <- nlevels(panel$participant_id)
-  clustered <- as.matrix(vcovCR(fit, cluster = panel$participant_id, type = "CR1S"))
+  clustered <- if (plain) {
+    as.matrix(vcovCR(fit, cluster = panel$participant_id, type = "CR1S"))
+  } else {
+    sandwich_by_hand(fit, panel)
+  }
   wanted <- grep("_days_per_week$", terms, value = TRUE)
   result <- describe(
     model, wanted, fixef(fit)[wanted], sqrt(diag(clustered))[wanted],
@@ -56,12 +87,17 @@ reference <- function(model, outcome) {
   list(result = result, tests = tests)
 }
 
-fits <- list(
-  reference("stable", function(panel) panel$pdd_total),
-  # Persons differ by less than their rows' noise explains: the variance ratio is 0.
-  reference("boundary", function(panel) {
-    panel$pdd_total - ave(panel$pdd_total, panel$participant_id) + sin(panel$age)
-  })
+panel <- read_panel()
+panels <- variants()
+# Persons differ by less than their rows' noise explains: the variance ratio is 0.
+boundary <- panel$pdd_total - ave(panel$pdd_total, panel$participant_id) + sin(panel$age)
+weights <- 1 + (panel$wave * 7 + nchar(as.character(panel$gender)) * 3) %% 5
+fits <- c(
+  lapply(names(panels), function(name) reference(name, panels[[name]])),
+  list(
+    reference("boundary", panel, outcome = boundary),
+    reference("weighted", panel, weights = weights)
+  )
 )
 write_exactly(do.call(rbind, lapply(fits, `[[`, "result")), "within_between/expected.csv")
 write_exactly(do.call(rbind, lapply(fits, `[[`, "tests")), "within_between/tests.csv")

@@ -8,49 +8,53 @@ import numpy as np
 import pytest
 
 from analysis.design import build
-from analysis.estimates import fit
+from analysis.estimators import within_between
 from analysis.estimators.within_between import decompose, random_intercept
 from analysis.inference import with_intercept
 
-MODELS = ["stable", "boundary"]
+MODELS = [
+    "dropout",
+    "two_waves",
+    "missing_wave",
+    "balanced",
+    "constant",
+    "boundary",
+    "weighted",
+]
 
 
 @pytest.fixture
-def panels(panel):
-    """The outcome as it is, and one whose persons hardly differ."""
-    complete = panel.dropna()
+def panels(variants, weighted):
+    """All panels by name, one of them with persons who hardly differ."""
+    complete = variants["dropout"]
     centred = complete["pdd_total"] - complete.groupby("participant_id")[
         "pdd_total"
     ].transform("mean")
     boundary = complete.assign(pdd_total=centred + np.sin(complete["age"]))
-    return {"stable": panel, "boundary": boundary}
+    return {**variants, "boundary": boundary, "weighted": weighted}
 
 
 @pytest.fixture
-def fitted(panels, specify):
+def asked(specify):
+    """The specification of a model."""
+
+    def of(model):
+        weights = "attrition" if model == "weighted" else "none"
+        return specify(estimator="within_between", weights=weights)
+
+    return of
+
+
+@pytest.fixture
+def fitted(panels, asked):
     """Fit a model by name."""
-    return lambda model: fit(specify(estimator="within_between"), panels[model])
+    return lambda model: within_between.fit(asked(model), panels[model])
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_estimates_equal_lme4(fitted, expected, model):
-    """Within and between coefficients are lme4's fixed effects."""
-    found = {f"{term.component}.{term.term}": term for term in fitted(model).terms}
-    for row in expected("within_between", model).itertuples():
-        assert found[row.term].estimate == pytest.approx(row.estimate, rel=1e-7)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_errors_equal_club_sandwich(fitted, expected, model):
-    """Clustered errors, p and limits are clubSandwich's CR1S on G-1 df."""
-    found = {f"{term.component}.{term.term}": term for term in fitted(model).terms}
-    for row in expected("within_between", model).itertuples():
-        term = found[row.term]
-        assert term.std_error == pytest.approx(row.std_error, rel=1e-7)
-        assert term.p_value == pytest.approx(row.p_value, rel=1e-6)
-        assert term.ci_low == pytest.approx(row.ci_low, rel=1e-6)
-        assert term.ci_high == pytest.approx(row.ci_high, rel=1e-6)
-        assert term.df == row.df
+def test_terms_equal_r(fitted, expected, equal, model):
+    """Coefficients are lme4's; errors, p and limits clubSandwich's CR1S on G-1 df."""
+    equal(fitted(model), expected("within_between", model), 1e-6)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -63,6 +67,7 @@ def test_tests_equal_r(fitted, expected, model):
     assert wald.p_value == pytest.approx(wanted["wald_p"], rel=1e-6)
     share = wanted["intraclass_correlation"]
     assert icc.statistic == pytest.approx(share, rel=1e-6, abs=1e-9)
+    assert found["convergence"].statistic < 1e-8
 
 
 def test_the_boundary_is_named(fitted):
@@ -73,24 +78,35 @@ def test_the_boundary_is_named(fitted):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_model_errors_equal_lme4(panels, specify, expected, model):
-    """The errors that trust the model, and the residual variance, are lme4's."""
-    design = build(specify(estimator="within_between"), panels[model])
-    changing = np.array([one.role != "fixed" for one in design.columns])
-    columns, offset = decompose(design.regressors, changing, design.persons)
-    found = random_intercept(design.outcome, with_intercept(columns), design.persons)
-    errors = np.sqrt(np.diag(found.model_covariance))[1:]
-    wanted = expected("within_between", model)["model_std_error"]
-    at = [0, 1, offset, offset + 1]
-    assert errors[at].tolist() == pytest.approx(wanted.to_list(), rel=1e-7)
+def test_model_errors_equal_lme4(fitted, expected, model):
+    """The errors that trust the model are lme4's, one row of the tests a term."""
+    found = {
+        one.note: one.statistic
+        for one in fitted(model).tests
+        if one.test == "model_std_error"
+    }
+    wanted = expected("within_between", model)
+    for term, error in zip(wanted["term"], wanted["model_std_error"], strict=True):
+        component, name = term.split(".")
+        assert found.pop(f"{name} ({component})") == pytest.approx(error, rel=1e-7)
+    assert not found
+
+
+@pytest.mark.parametrize("model", ["dropout", "boundary", "weighted"])
+def test_the_residual_variance_equals_lme4(panels, asked, expected, model):
+    """Of a row whose weight is 1."""
+    design = build(asked(model), panels[model])
+    columns, _ = decompose(design)
+    found = random_intercept(
+        design.outcome, with_intercept(columns), design.persons, design.weights
+    )
     variance = expected("within_between", model, "tests.csv")["residual_variance"][0]
     assert found.residual_variance == pytest.approx(variance, rel=1e-7)
 
 
-def test_within_equals_fixed_effects(panel, specify):
-    """On this unbalanced panel within coefficients are those of fixed effects."""
-    both = fit(specify(estimator="within_between"), panel)
-    effects = ("participant", "wave")
-    fixed = fit(specify(estimator="fixed_effects", effects=effects), panel)
-    within = [term.estimate for term in both.terms if term.component == "within"]
-    assert within == pytest.approx([one.estimate for one in fixed.terms], rel=1e-10)
+@pytest.mark.parametrize("model", ["dropout", "two_waves", "missing_wave", "weighted"])
+def test_within_equals_fixed_effects(fitted, expected, model):
+    """On unbalanced panels within coefficients are R's fixed effects."""
+    within = [one.estimate for one in fitted(model).terms if one.component == "within"]
+    wanted = expected("fixed_effects", model)["estimate"].to_list()
+    assert within == pytest.approx(wanted, rel=1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.design import NotEstimable, build
+from analysis.design import WEIGHT, NotEstimable, build
 from analysis.specifications import Specification
 from models.study import Window
 
@@ -145,3 +145,52 @@ def test_what_cannot_be_built_is_said(frame, fields, why):
     """Each hopeless panel is refused in words."""
     with pytest.raises(NotEstimable, match=why):
         build(specify(**fields), frame)
+
+
+GAPS = panel(
+    """
+    a 1 10 1
+    a 2 11 2
+    a 4 12 4
+    b 2 13 20
+    b 3 - 30
+    b 4 15 40
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("timing", "outcomes", "exposures"),
+    [
+        ("lag 1", [11, 15], [1, 30]),
+        ("lag 2", [12, 15], [2, 20]),
+        ("lead 1", [10, 13], [2, 30]),
+    ],
+)
+def test_lags_and_leads_go_by_wave_number(timing, outcomes, exposures):
+    """Not by row: a missing wave has no lag and no lead, an unanswered one has."""
+    shuffled = GAPS.sample(frac=1, random_state=1)
+    design = build(specify(timing=timing), shuffled)
+    assert design.outcome.tolist() == outcomes
+    assert design.regressors[:, 0].tolist() == exposures
+
+
+def test_a_lead_stands_beside_the_exposure_of_its_own_wave():
+    """Which is a covariate, transformed alike; the term says what was done."""
+    design = build(specify(timing="lead 1", transform="log1p"), GAPS)
+    assert [(one.name, one.role) for one in design.columns] == [
+        ("lead1(log1p(story_count))", "exposure"),
+        ("log1p(story_count)", "varying"),
+    ]
+    assert design.regressors.tolist() == [
+        pytest.approx([np.log(3), np.log(2)]),
+        pytest.approx([np.log(31), np.log(21)]),
+    ]
+
+
+def test_weights_are_a_column_of_the_panel():
+    """Where they are asked for; a row without one is left out."""
+    frame = BALANCED.assign(**{WEIGHT: [1.0, 2.0, np.nan, 0.5]})
+    assert build(specify(), frame).weights.tolist() == [1, 1, 1, 1]
+    weighted = build(specify(weights="attrition"), frame)
+    assert weighted.weights.tolist() == [1, 2, 0.5]

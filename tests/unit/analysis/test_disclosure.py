@@ -204,6 +204,26 @@ def test_a_test_gives_no_degrees_of_freedom_away() -> None:
     assert _solved(lambda n: float(stats.f.sf(2.2, 5, n - 1)), one["p_value"]) == 55
 
 
+def test_degrees_of_freedom_of_imputation_are_rounded_too() -> None:
+    """They are fewer than the people's, and not replaced by those."""
+    row = panels.estimate(n_participants=200, n_obs=800, df=46.3, p_value=0.1)
+    one = disclosure.estimates(_frame([row]), MANY, STUDY).iloc[0]
+    reach = float(stats.t.ppf(0.975, 44)) * one["std_error"]
+    assert one["df"] == 44
+    assert one["ci_high"] == pytest.approx(one["estimate"] + reach)
+
+
+def test_a_shifted_estimate_keeps_its_p() -> None:
+    """It is not of its statistic over an error, so nothing can be solved from it."""
+    fitted = _frame([panels.estimate()])
+    rows = [
+        ("functions", "pdd_total", "delta", -1.2, np.nan, 0.03, "if delta is +0.25")
+    ]
+    frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    one = disclosure.tests(frame, fitted, MANY, RULE).iloc[0]
+    assert (one["p_value"], one["note"]) == (0.03, "if delta is +0.25")
+
+
 def test_a_description_has_no_p() -> None:
     """What is no test keeps its statistic and gets no p."""
     fitted = _frame([panels.estimate()])
@@ -212,6 +232,17 @@ def test_a_description_has_no_p() -> None:
     one = disclosure.tests(frame, fitted, MANY, RULE).iloc[0]
     assert one["statistic"] == 1.2
     assert pd.isna(one["p_value"])
+
+
+def test_what_one_person_does_stays_inside() -> None:
+    """Rows of influence and of weights are not released, not even as withheld."""
+    fitted = _frame([panels.estimate()])
+    names = ("vif_max", "influence_change", "influence_sign")
+    names += ("largest_weight", "effective_sample_size")
+    rows = [("functions", "pdd_total", one, 1.2, np.nan, np.nan, "a") for one in names]
+    frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    released = disclosure.tests(frame, fitted, MANY, RULE)
+    assert list(released["test"]) == ["vif_max"]
 
 
 def test_tests_follow_their_estimates() -> None:

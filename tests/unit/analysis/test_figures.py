@@ -72,6 +72,27 @@ def test_band_only_where_a_smallest_effect_is_set(drawn: dict[str, Figure]) -> N
     assert banded == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("estimator", "component", "words"),
+    [
+        ("gmm", "within", "points per one active day a week more"),
+        ("gee", "within", "log odds or log rate per one active day a week more"),
+        ("ri_clpm", "reverse", "use later for one point more of the outcome"),
+    ],
+)
+def test_what_an_estimate_is_in(estimator: str, component: str, words: str) -> None:
+    """Not everything is in points of the outcome."""
+    row = pd.Series(
+        {
+            "estimator": estimator,
+            "component": component,
+            "measure": "days_per_week",
+            "transform": "none",
+        }
+    )
+    assert figures.scale(row) == words
+
+
 def test_labels_are_taken_literally(tmp_path: Path) -> None:
     """Markup and dollar signs in a label are characters, not instructions."""
     panel = _drawn(panels.forum(tmp_path))["exploratory"].panels[0].svg

@@ -111,7 +111,7 @@ def test_sensitivity_stands_below_the_plan(page: str) -> None:
 
 def test_provenance_is_told(page: str) -> None:
     """As-of, hashes, versions, conventions and the rules of disclosure."""
-    for fact in ("2027-11-02T00:00", "0123456789abcdef", "a" * 64, "numpy 2.4.0"):
+    for fact in ("2027-11-02T00:00", "0123456789abcdef", "a" * 16, "numpy 2.4.0"):
         assert fact in page
     assert "cluster_person_cr1" in page
     assert "Counts of 1 to 7 are withheld" in page
@@ -222,3 +222,24 @@ def _render(inputs: Inputs) -> Report:
 def _with_estimates(inputs: Inputs, rows: list[dict[str, object]]) -> Report:
     frame = pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS))
     return _render(replace(inputs, estimates=frame))
+
+
+def test_the_lock_is_told(page: str) -> None:
+    """Each version with how much had been seen, rounded, and every deviation."""
+    for words in (
+        f"Version 1 of the plan ({'b' * 16}) was locked on 2027-01-10, before any",
+        f"Version 2 of the plan ({'d' * 16}) was locked on 2027-05-10, after 215",
+        "The plan is not as it was locked",
+        "<code>plan.confirmatory.signing_in.measure</code>: count → days_per_week",
+    ):
+        assert words in page
+    assert "213 responses" not in page
+
+
+def test_a_plan_that_is_not_locked_is_told(u2plus: Inputs) -> None:
+    """In the summary, which then has no verdicts."""
+    manifest = {**u2plus.manifest, "plan": {"hash": "a" * 16, "locks": []}}
+    estimates = u2plus.estimates.assign(confirmatory=False, verdict="")
+    page = _render(replace(u2plus, manifest=manifest, estimates=estimates)).html
+    assert "has a confirmatory plan that is not locked" in page
+    assert "The plan is not locked: nothing here is confirmatory." in page

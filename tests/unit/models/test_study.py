@@ -218,3 +218,100 @@ def test_no_study(tmp_path: Path) -> None:
 def test_days_begin_at_local_midnight(day: date, zone: str, begins: datetime) -> None:
     """Or, where the clock jumps over it, at the first instant of the day."""
     assert study.midnight(day, ZoneInfo(zone)) == begins
+
+
+def test_participation_weights_need_a_frame(tmp_path):
+    """Use of people who never answered is looked at only where the file says so."""
+    asks = changed(
+        "      exposures_each: [story, cycle]\n",
+        "      exposures_each: [story, cycle]\n      weights: participation\n",
+    )
+    with pytest.raises(FileError, match="write 'frame: enrolled' in the study") as told:
+        load(tmp_path, asks)
+    line = asks.splitlines().index("      weights: participation") + 1
+    assert told.value.place == str(line)
+    assert load(tmp_path, f"{asks}frame: enrolled\n").study.frame == "enrolled"
+
+
+@pytest.mark.parametrize("estimator", ["gmm", "ri_clpm"])
+def test_what_rests_on_too_much_is_never_confirmatory(
+    tmp_path: Path, estimator: str
+) -> None:
+    """It is told with its line, and where to move it; elsewhere it may stand."""
+    text = changed("estimator: within_between", f"estimator: {estimator}")
+    said = rf"study\.yaml:25: {estimator} is never confirmatory; move it to exploratory"
+    with pytest.raises(FileError, match=said):
+        load(tmp_path, text)
+    text = changed("estimator: fixed_effects", f"estimator: {estimator}")
+    assert load(tmp_path, text).study.plan.exploratory[0].estimator == estimator
+
+
+BESIDE = """\
+  same_wave: [phq9_total]
+smallest_effect:"""
+
+
+def test_a_covariate_of_the_same_wave_is_never_confirmatory(tmp_path: Path) -> None:
+    """It may follow from use as the outcome does; exploration may have it."""
+    text = changed("smallest_effect:", BESIDE)
+    confirmatory = text.replace(
+        "      exposures: [story]",
+        "      exposures: [story]\n      covariates: [same_wave]",
+    )
+    with pytest.raises(FileError, match=r"study\.yaml:29: .*use previous_wave"):
+        load(tmp_path, confirmatory)
+    exploratory = f"{text}      covariates: [same_wave]\n"
+    planned = load(tmp_path, exploratory).study.plan.exploratory[0]
+    assert planned.covariates == ("same_wave",)
+
+
+def test_a_part_of_an_outcome_is_not_its_covariate(tmp_path: Path) -> None:
+    """An item that the score is made of, where the specification takes it."""
+    text = changed("fixed: [age]", "fixed: [age, phq9_3]")
+    assert load(tmp_path, text).study.covariates.fixed == ("age", "phq9_3")
+    with pytest.raises(FileError, match=r"study\.yaml:19: 'phq9_3' is of the outcome"):
+        load(tmp_path, f"{text}      covariates: [fixed]\n")
+
+
+PANEL = """\
+study: wages
+title: Wages
+covariates: {fixed: [educ], same_wave: [married]}
+smallest_effect: {lwage: 0.05}
+plan:
+  exploratory:
+    - specification: union
+      estimator: fixed_effects
+      outcomes: [lwage]
+      exposures: [union]
+      covariates: [fixed, same_wave]
+"""
+
+
+def test_a_study_of_a_panel_from_elsewhere(tmp_path: Path) -> None:
+    """Few keys; what it names are columns, of which nothing else is known."""
+    (tmp_path / "study.yaml").write_text(PANEL, encoding="utf-8")
+    found = study.load_of_panel(tmp_path).value
+    assert found.own_window is None
+    assert found.plan.exploratory[0].measure == "as_is"
+    assert found.smallest("lwage") == 0.05
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("title:", "timezone: Asia/Tokyo\ntitle:", 2, "unknown key 'timezone'"),
+        ("exposures:", "measure: count\n      exposures:", 10, "taken as they are"),
+        ("exposures:", "window: between_waves\n      exposures:", 10, "remove it"),
+        ("[educ]", "[educ, lwage]", 3, "'lwage' is of the outcome lwage"),
+        ("  exploratory:", "  confirmatory:", 11, "use previous_wave"),
+    ],
+)
+def test_mistakes_in_a_study_of_a_panel(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+) -> None:
+    """One line each: file, line, remedy."""
+    assert PANEL.count(old) == 1
+    (tmp_path / "study.yaml").write_text(PANEL.replace(old, new), encoding="utf-8")
+    with pytest.raises(FileError, match=rf"study\.yaml:{line}: .*{says}"):
+        study.load_of_panel(tmp_path)

@@ -1,0 +1,32 @@
+"""A plan's 48 fits with their diagnostics: four outcomes, six functions, two estimators.
+
+Argument: the panel.
+"""
+
+import sys
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis.estimates import fit_all
+from bench.fitting import FUNCTIONS, OUTCOMES, PLAIN, asked
+from bench.measuring import measured
+
+
+def main(path: str) -> None:
+    """Measure them as `panelstream analyse` makes them."""
+    specifications = [
+        replace(one, outcome=outcome, exposures=(name,))
+        for one in (asked("fixed_effects"), asked("within_between"))
+        for outcome in OUTCOMES
+        for name in FUNCTIONS
+    ]
+    panel = pd.read_parquet(path)
+    with measured():
+        found = fit_all(specifications, {PLAIN.window: panel}).estimates
+    if found["estimate"].isna().any():
+        raise RuntimeError("a fit came to nothing")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,45 @@
+"""The peer of within-between: lme4, given deviations and means. Argument: the panel.
+
+The memory is that of the R process.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.design import build
+from analysis.estimators.within_between import decompose
+from analysis.inference import identify
+from bench.fitting import asked
+from bench.measuring import tell
+
+REPEATS = 2
+SCRIPT = Path(__file__).with_name("fit_with_lme4.R")
+
+
+def main(path: str) -> None:
+    """Write the columns, let R fit them, pass on what it measured."""
+    design = build(asked("within_between"), pd.read_parquet(path))
+    columns = decompose(design)[0]
+    kept = pd.DataFrame(columns[:, identify(columns).kept]).add_prefix("x")
+    kept.insert(0, "y", design.outcome)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "columns.csv"
+        kept.assign(person=design.persons).to_csv(file, index=False)
+        done = subprocess.run(
+            ["Rscript", str(SCRIPT), str(file), str(REPEATS)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = json.loads(done.stdout.splitlines()[-1])
+    tell(found["seconds"], resource.RUSAGE_CHILDREN, estimate=found["estimate"])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,28 @@
+"""Ours: fit one specification to a panel.
+
+Arguments: the panel, the fit as in `bench.fitting`, warm or once.
+"""
+
+import sys
+
+import pandas as pd
+
+from analysis.estimates import fit
+from bench.fitting import asked, measure
+
+
+def main(path: str, words: str, mode: str) -> None:
+    """Measure a fit; one that came to nothing is an error."""
+    specification, panel = asked(words), pd.read_parquet(path)
+
+    def once() -> float:
+        found = fit(specification, panel)
+        if not found.n_obs:
+            raise RuntimeError(found.note)
+        return found.terms[0].estimate
+
+    measure(once, mode)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,77 @@
+"""The plan through the command: locked, changed, analysed, and what the exit code says."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.lib.command import panelstream, succeed
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A small study of two waves; `lead` cannot be asked of it."""
+    folder = tmp_path_factory.mktemp("plan") / "study"
+    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 2)
+    succeed("roster", folder / "roster.csv", "--study", folder)
+    change(folder, sensitivity=["pooled"], exploratory=[])
+    return folder
+
+
+def change(study, **plan):
+    """Give the study's plan other parts."""
+    file = study / "study.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    confirmatory = content["plan"]["confirmatory"][-1:]
+    content["plan"] = {"confirmatory": confirmatory, **plan}
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+
+
+def shown(study):
+    """What `plan show` says to a program."""
+    return json.loads(succeed("plan", "show", "--json", "--study", study).out)
+
+
+def manifest(study):
+    """What the results depend on."""
+    path = study / "results/private/manifest.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_plan_from_lock_to_deviation(study):
+    """Not locked: nothing is confirmatory. Locked: it is. Changed: told in the report."""
+    words = ("analyse", "--out", study / "results", "--study", study)
+    ran = panelstream(*words)
+    assert ran.code == 6
+    assert "plan not locked: nothing is confirmatory until" in ran.out
+    assert "planned coefficients have no number" in ran.err
+    assert "not fitted: no rows to analyse" in ran.out
+    assert manifest(study)["plan"]["locks"] == []
+
+    assert "version 1, " in succeed("plan", "lock", "--study", study).out
+    assert shown(study)["locked"]
+    assert panelstream(*words).code == 6
+    estimates = pd.read_csv(study / "results/private/estimates.csv")
+    judged = estimates[estimates["verdict"].notna()]
+    assert judged["confirmatory"].all()
+    assert set(judged["verdict"]) == {"not estimated"}
+    assert manifest(study)["plan"] == shown(study)
+
+    change(study, sensitivity=["pooled", "lead"], exploratory=[])
+    ran = panelstream(*words)
+    assert "  plan.sensitivity.lead: False → True" in ran.out
+    page = (study / "results/public/report.html").read_text(encoding="utf-8")
+    assert "The plan is not as it was locked" in page
+    assert "<code>plan.sensitivity.lead</code>: False → True" in page
+
+
+def test_what_cannot_be_locked_or_given(study):
+    """One line and the exit code of its kind."""
+    words = ("analyse", "--panel", "x.csv", "--out", "r", "--study", study)
+    ran = panelstream(*words, "--as-of", "2027-01-01T00:00:00Z")
+    assert ran.code == 2
+    assert "--as-of is of the warehouse" in ran.err
+    ran = panelstream(*words)
+    assert ran.code == 3
+    assert "unknown key" in ran.err

@@ -1,0 +1,78 @@
+"""Do intervals of GMM, cross-lagged models and GEE hold what was planted?
+
+Where their assumptions hold: 95 % of the time, within binomial limits.
+"""
+
+from dataclasses import replace
+
+import pytest
+from scipy.stats import binom
+
+from analysis.estimates import fit
+from tests.lib.planted import Truth, plant, reply, specify
+
+SEEDS = 200
+LOW, HIGH = binom.ppf([0.0005, 0.9995], SEEDS, 0.95)
+
+FEEDBACK = Truth(
+    persons=500,
+    waves=6,
+    within=-0.5,
+    persistence=0.3,
+    feedback=-0.3,
+    use_persistence=0.3,
+    leaving=0.05,
+    missed=0.05,
+)
+SEEN = replace(FEEDBACK, leaving=0.1, attrition=1.0)
+LAG = FEEDBACK.within * FEEDBACK.use_persistence
+
+
+def held(specification, panels, component, truth):
+    """How often an interval holds the truth; there must be one each time."""
+    count = 0
+    for panel in panels:
+        found = fit(specification, panel)
+        (term,) = (one for one in found.terms if one.component == component)
+        assert term.ci_low < term.ci_high, found.note + term.note
+        count += term.ci_low < truth < term.ci_high
+    return count
+
+
+def panels(truth):
+    """One for each seed."""
+    return (plant(truth, seed) for seed in range(SEEDS))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("truth", [FEEDBACK, SEEN], ids=["feedback", "and attrition"])
+@pytest.mark.parametrize(
+    ("timing", "component", "planted"),
+    [
+        ("same", "within", FEEDBACK.within),
+        ("same", "reverse", FEEDBACK.feedback),
+        ("lag 1", "within", LAG),
+        ("lag 1", "reverse", FEEDBACK.feedback),
+    ],
+)
+def test_cross_lagged_models_cover(truth, timing, component, planted):
+    """Both directions, also where people leave after a high outcome that was seen."""
+    specification = specify("ri_clpm", timing=timing)
+    assert LOW <= held(specification, panels(truth), component, planted) <= HIGH
+
+
+@pytest.mark.long
+def test_gmm_covers():
+    """Where use reacts to the outcome, which carries over."""
+    count = held(specify("gmm"), panels(FEEDBACK), "within", FEEDBACK.within)
+    assert LOW <= count <= HIGH
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["binary", "count"])
+@pytest.mark.parametrize(("component", "planted"), [("within", 0.4), ("between", -0.3)])
+def test_gee_covers(kind, component, planted):
+    """Where a person's answers hang together beyond what use explains."""
+    truth = Truth(persons=400, missed=0.1)
+    made = (reply(plant(truth, seed), kind, 0.4, -0.3, seed) for seed in range(SEEDS))
+    assert LOW <= held(specify("gee"), made, component, planted) <= HIGH

@@ -1,0 +1,39 @@
+"""First differences against R's lm and sandwich, on changes that R made itself."""
+
+import pytest
+
+from analysis.design import build
+from analysis.diagnostics import serial_correlation
+from analysis.estimates import fit
+
+
+def test_terms_equal_r(variants, variant, specify, expected, equal):
+    """Estimates, clustered errors, t, p and limits agree to rounding."""
+    found = fit(specify(estimator="first_difference"), variants[variant])
+    equal(found, expected("first_difference", variant), 1e-10)
+
+
+def test_two_waves_give_fixed_effects(variants, specify):
+    """One change a person: both coefficients are the same."""
+    changes = fit(specify(estimator="first_difference"), variants["two_waves"])
+    effects = ("participant", "wave")
+    fixed = specify(estimator="fixed_effects", effects=effects)
+    within = fit(fixed, variants["two_waves"])
+    assert [term.estimate for term in changes.terms] == pytest.approx(
+        [term.estimate for term in within.terms], rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("model", ["dropout", "balanced", "constant"])
+@pytest.mark.parametrize(("of", "uncorrelated"), [("fe", -0.5), ("fd", 0.0)])
+def test_serial_correlation_equals_r(
+    variants, specify, expected, model, of, uncorrelated
+):
+    """Errors of changes on those before, as in plm's test, with our errors."""
+    specification = specify(estimator="first_difference")
+    found = serial_correlation(build(specification, variants[model]), uncorrelated)
+    rows = expected("first_difference", model, "tests.csv")
+    (wanted,) = rows[rows["of"] == of].itertuples()
+    assert found.statistic == pytest.approx(wanted.serial, rel=1e-9)
+    assert found.p_value == pytest.approx(wanted.serial_p, rel=1e-9)
+    assert found.note.startswith(f"F(1, {wanted.df})")

@@ -1,0 +1,60 @@
+"""GEE for binary and count outcomes against R's geepack.
+
+The panel has dropout, singletons and missed waves; two models see two waves, or
+none in the middle.
+"""
+
+import pytest
+
+from analysis.estimates import fit
+
+MODELS = {
+    "binary": ("formal", [1, 2, 3, 4, 5]),
+    "count": ("contacts", [1, 2, 3, 4, 5]),
+    "two_waves": ("formal", [1, 2]),
+    "missing_wave": ("contacts", [1, 2, 4, 5]),
+}
+NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high"]
+
+
+@pytest.fixture
+def fitted(dynamics, specify):
+    """Fit a model by name."""
+
+    def make(model):
+        outcome, waves = MODELS[model]
+        specification = specify(
+            estimator="gee",
+            outcome=outcome,
+            exposures=("story",),
+            fixed=(),
+            varying=(),
+        )
+        return fit(specification, dynamics[dynamics["wave"].isin(waves)])
+
+    return make
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_terms_equal_geepack(fitted, expected, model):
+    """Coefficients, clustered errors, t, p and limits, within and between."""
+    found = fitted(model)
+    terms = {f"{term.component}.{term.term}": term for term in found.terms}
+    for _, row in expected("gee", model).iterrows():
+        term = terms[row["term"]]
+        assert {name: getattr(term, name) for name in NUMBERS} == pytest.approx(
+            row[NUMBERS].to_dict(), rel=1e-8
+        )
+        assert found.n_obs == row["n_obs"]
+        assert found.n_participants == row["n_participants"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_comparison_equals_r(fitted, expected, model):
+    """That within equals between, by the same covariance."""
+    (test,) = (
+        one for one in fitted(model).tests if one.test == "within_equals_between"
+    )
+    row = expected("gee", model).iloc[0]
+    assert test.statistic == pytest.approx(row["wald"], rel=1e-8)
+    assert test.p_value == pytest.approx(row["wald_p"], rel=1e-7)

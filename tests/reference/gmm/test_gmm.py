@@ -1,0 +1,67 @@
+"""Difference GMM against R's plm: dropout, gaps, singletons, three and four waves."""
+
+import pytest
+
+from analysis.estimates import fit
+
+WAVES = {
+    "twoways": (1, 5),
+    "individual": (1, 5),
+    "three_waves": (1, 3),
+    "four_waves": (2, 5),
+}
+NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high"]
+
+
+@pytest.fixture
+def fitted(dynamics, specify):
+    """Fit a model by name."""
+
+    def make(model):
+        specification = specify(
+            estimator="gmm",
+            effects=() if model == "individual" else ("wave",),
+            exposures=("story",),
+            fixed=(),
+            varying=(),
+        )
+        return fit(specification, dynamics[dynamics["wave"].between(*WAVES[model])])
+
+    return make
+
+
+@pytest.mark.parametrize("model", WAVES)
+def test_terms_equal_plm(fitted, expected, model):
+    """Two-step estimates with Windmeijer's errors, t, p and limits."""
+    found = fitted(model)
+    (term,), rows = found.terms, expected("gmm", model).set_index("term")
+    row = rows.loc["story_days_per_week"]
+    assert {name: getattr(term, name) for name in NUMBERS} == pytest.approx(
+        row[NUMBERS].to_dict(), rel=1e-9
+    )
+    assert found.n_obs == row["n_obs"]
+    assert found.n_participants == row["n_participants"]
+
+
+@pytest.mark.parametrize("model", WAVES)
+def test_the_lagged_outcome_equals_plm(fitted, expected, model):
+    """Its coefficient is a row of the tests, its error in the note."""
+    found = {one.test: one for one in fitted(model).tests}["lagged_outcome"]
+    row = expected("gmm", model).set_index("term").loc["lagged_outcome"]
+    assert found.statistic == pytest.approx(row["estimate"], rel=1e-9)
+    assert found.note == f"std_error {row['std_error']:.4g}"
+
+
+@pytest.mark.parametrize("model", WAVES)
+def test_tests_equal_plm(fitted, expected, model):
+    """Hansen's J and the serial correlations; one that waves are too few for is not."""
+    found = {one.test: one for one in fitted(model).tests}
+    wanted = expected("gmm", model, "tests.csv").set_index("test")
+    for test in ("hansen", "ar1", "ar2"):
+        if test not in wanted.index:
+            assert found[test].note.startswith("not estimable")
+            continue
+        row = wanted.loc[test]
+        assert found[test].statistic == pytest.approx(row["statistic"], rel=1e-8)
+        assert found[test].p_value == pytest.approx(row["p_value"], rel=1e-7)
+        assert found[test].df == pytest.approx(row["df"], nan_ok=True)

@@ -1,0 +1,27 @@
+"""Pooling against R's mice::pool, fed with mice's own imputations."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.dropout.pooling import pool
+from analysis.inference import refer
+
+EACH = pd.read_csv(Path(__file__).with_name("each.csv"))
+
+
+@pytest.mark.parametrize("model", ["residual", "small"])
+def test_pooling_equals_mice(expected, model):
+    """Estimate, error, Barnard-Rubin df, t, p and the fraction of missing information."""
+    for row in expected("imputation", model).itertuples():
+        of_term = EACH[EACH["term"] == row.term]
+        estimates, errors = of_term["estimate"], of_term["std_error"]
+        found = pool(estimates.to_numpy(), errors.to_numpy(), row.complete_df)
+        said = refer(found.estimate, found.std_error, found.df)
+        assert found.estimate == pytest.approx(row.estimate, rel=1e-12)
+        assert found.std_error == pytest.approx(row.std_error, rel=1e-12)
+        assert found.df == pytest.approx(row.df, rel=1e-10)
+        assert found.fraction_missing == pytest.approx(row.fraction_missing, rel=1e-10)
+        assert said.statistic == pytest.approx(row.statistic, rel=1e-12)
+        assert said.p_value == pytest.approx(row.p_value, rel=1e-9)

@@ -1,0 +1,19 @@
+"""Random effects against R's plm."""
+
+import pytest
+
+from analysis.estimates import fit
+
+
+def test_terms_equal_r(variants, variant, specify, expected, equal):
+    """Estimates, clustered errors, t, p and limits agree to rounding."""
+    found = fit(specify(estimator="random_effects"), variants[variant])
+    equal(found, expected("random_effects", variant), 1e-9)
+
+
+def test_variance_components_equal_r(variants, variant, specify, expected):
+    """The share of persons in the unexplained variance is Swamy and Arora's."""
+    found = fit(specify(estimator="random_effects"), variants[variant])
+    (share,) = (one for one in found.tests if one.test == "intraclass_correlation")
+    wanted = expected("random_effects", variant)["intraclass_correlation"][0]
+    assert share.statistic == pytest.approx(wanted, rel=1e-9)

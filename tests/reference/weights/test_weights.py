@@ -1,0 +1,85 @@
+"""Attrition weights and what they make of estimates, against R's glm and lm."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.dropout import bootstrap, logit
+from analysis.dropout.history import look_back
+from analysis.dropout.waves import arrange
+from analysis.dropout.weights import attrition, participation
+from analysis.estimates import fit
+
+HERE = Path(__file__).parents[1]
+EFFECTS = {"pooled": ("wave",), "fixed_effects": ("participant", "wave")}
+
+
+@pytest.fixture
+def leavers():
+    """The panel of `dropout.csv`."""
+    return pd.read_csv(HERE / "dropout.csv")
+
+
+@pytest.fixture
+def weighted(specify):
+    """A specification with attrition weights."""
+    return lambda estimator="pooled": specify(
+        estimator=estimator,
+        effects=EFFECTS[estimator],
+        varying=(),
+        weights="attrition",
+    )
+
+
+def test_the_model_of_dropout_equals_glm(leavers, weighted):
+    """The same rows at risk, the same coefficients."""
+    waves = arrange(leavers, "pdd_total")
+    history = look_back(weighted(), leavers, waves)
+    found = logit.fit(history.answered, history.columns).coefficients
+    wanted = pd.read_csv(HERE / "weights/dropout_model.csv")["estimate"]
+    assert found.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
+
+
+def test_weights_equal_r(leavers, weighted):
+    """Cumulated over waves, for every answer before a gap."""
+    waves = arrange(leavers, "pdd_total")
+    weigh, note = attrition(weighted(), leavers, waves)
+    cells = weigh(np.ones(len(waves.rows)))
+    wanted = pd.read_csv(HERE / "weights/weights.csv")
+    assert cells[np.isfinite(cells)].tolist() == pytest.approx(
+        wanted["weight"].to_list(), rel=1e-10
+    )
+    assert note == "answers after a missed wave left out: 10"
+
+
+@pytest.mark.parametrize("estimator", sorted(EFFECTS))
+def test_weighted_estimates_equal_lm(
+    leavers, weighted, expected, estimator, monkeypatch
+):
+    """With person dummies in R where we take deviations from weighted means."""
+    monkeypatch.setattr(bootstrap, "DRAWS", 20)
+    found = fit(weighted(estimator), leavers)
+    wanted = expected("weights", estimator)
+    assert [one.term for one in found.terms] == wanted["term"].to_list()
+    assert [one.estimate for one in found.terms] == pytest.approx(
+        wanted["estimate"].to_list(), rel=1e-10
+    )
+    assert found.n_obs == wanted["n_obs"][0]
+
+
+def test_participation_weights_equal_r(leavers, weighted):
+    """Over everybody in the panel, those who never answered among them."""
+    people = leavers["participant_id"].unique()
+    use = leavers.groupby("participant_id")["story_days_per_week"].first()
+    lost = [name for name in people[2::3] if use[name] < 1]
+    never = leavers["participant_id"].isin(lost)
+    panel = leavers.assign(pdd_total=leavers["pdd_total"].mask(never))
+    waves = arrange(panel, "pdd_total")
+    weigh, note = participation(weighted(), panel, waves)
+    cells = weigh(np.ones(len(waves.rows)))
+    found = np.nanmean(cells[waves.answered.any(axis=1)], axis=1)
+    wanted = pd.read_csv(HERE / "weights/participation.csv")["weight"]
+    assert found.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
+    assert note == "people in the frame: 120"

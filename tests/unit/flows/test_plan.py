@@ -1,0 +1,233 @@
+"""Locking a plan: what is frozen, what stands after a change, what results say of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from analysis import lock
+from analysis.lock import Deviation
+from analysis.specifications import expand
+from flows import plan
+from flows.workspace import Workspace
+from models.errors import FileError
+from tests.lib import studies
+from tests.lib.studies import Answer, HandClock
+
+WAVES = [
+    {
+        "wave": number,
+        "opens_on": f"2027-0{number}-11",
+        "closes_on": f"2027-0{number}-17",
+    }
+    for number in (1, 2, 3)
+]
+MAIN = {
+    "specification": "main",
+    "estimator": "within_between",
+    "outcomes": ["mood_total"],
+    "exposures": ["story", "reaction"],
+}
+SIDE = {
+    "specification": "side",
+    "estimator": "fixed_effects",
+    "outcomes": ["mood_total"],
+    "exposures_each": ["story", "reaction"],
+}
+POOLED = {**SIDE, "specification": "pooled", "estimator": "pooled"}
+Make = Callable[..., Workspace]
+
+
+@pytest.fixture
+def make(workspace: Make) -> Make:
+    """A workspace of three waves with such confirmatory specifications."""
+
+    def of(*confirmatory: Any, **changes: Any) -> Workspace:
+        sensitivity = changes.pop("sensitivity", [])
+        planned = {"confirmatory": list(confirmatory), "sensitivity": sensitivity}
+        return workspace(**{"waves": WAVES, "plan": planned, **changes})
+
+    return of
+
+
+def test_a_plan_is_not_locked_at_first(make: Make) -> None:
+    """Nothing is confirmatory then, and that is said."""
+    standing = plan.read(make(MAIN))
+    assert not standing.locked
+    assert standing.confirmatory == ()
+    assert list(standing.lines()) == [
+        "plan not locked: nothing is confirmatory until 'panelstream plan lock'"
+    ]
+
+
+def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
+    """With its time, its hash and the study as it was; locking it again is nothing."""
+    made = make(MAIN, SIDE)
+    clock.now = datetime(2030, 5, 1, tzinfo=UTC)
+    standing = plan.freeze(made)
+    assert standing.locked
+    assert standing.confirmatory == ("main", "side")
+    assert (standing.deviations, standing.absent) == ((), 0)
+    [held] = standing.locks
+    assert held.hash == standing.hash == lock.hash_of(lock.freeze(made.folder))
+    assert held.locked_at == clock.now
+    assert held.study_version == made.folder.version
+    clock.now += timedelta(days=1)
+    assert plan.freeze(made) == standing
+
+
+def test_answers_that_had_come_in_are_counted(make: Make) -> None:
+    """A plan that is locked after them is another thing than one before."""
+    made = make(MAIN)
+    at = datetime(2027, 1, 12, tzinfo=UTC)
+    studies.answer(made, [Answer("aki", 1, at), Answer("ben", 1, at)])
+    studies.answer(made, [Answer("aki", 2, at + timedelta(days=31))])
+    [held] = plan.freeze(made).locks
+    assert held.responses == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "Another title"},
+        {
+            "outages": [
+                {
+                    "from": "2027-02-03T00:00+09:00",
+                    "to": "2027-02-04T00:00+09:00",
+                    "functions": ["story"],
+                }
+            ]
+        },
+        {"waves": [{**WAVES[0], "closes_on": "2027-01-20"}, *WAVES[1:]]},
+        {"sensitivity": ["pooled", "lagged"]},
+    ],
+)
+def test_what_decides_nothing_may_change(make: Make, changes: Any) -> None:
+    """Words, what the field work settles, and other sensitivity checks."""
+    plan.freeze(make(MAIN))
+    standing = plan.read(make(MAIN, **changes))
+    assert standing.locked
+    assert standing.confirmatory == ("main",)
+
+
+def test_the_order_of_specifications_means_nothing(make: Make) -> None:
+    """Their names do."""
+    plan.freeze(make(MAIN, SIDE))
+    assert plan.read(make(SIDE, MAIN)).locked
+
+
+OWN = "plan.confirmatory.main"
+
+
+@pytest.mark.parametrize(
+    ("changed", "study", "deviations"),
+    [
+        (
+            {"exposures": ["story"]},
+            {},
+            [Deviation(f"{OWN}.exposures", "story + reaction", "story")],
+        ),
+        (
+            {"estimator": "fixed_effects"},
+            {},
+            [
+                Deviation(f"{OWN}.estimator", "within_between", "fixed_effects"),
+                Deviation(f"{OWN}.effects", "wave", "participant, wave"),
+            ],
+        ),
+        ({"timing": "lag 1"}, {}, [Deviation(f"{OWN}.timing", "same", "lag 1")]),
+        (
+            {"window": {"lookback": 28}},
+            {},
+            [Deviation(f"{OWN}.window", "lookback_7", "lookback_28")],
+        ),
+        ({}, {"waves": WAVES[:2]}, [Deviation("waves", "1, 2, 3", "1, 2")]),
+        (
+            {},
+            {"smallest_effect": {"mood_total": 0.5}},
+            [Deviation("smallest_effect.mood_total", "", "0.5")],
+        ),
+        (
+            {},
+            {"sensitivity": ["lead"]},
+            [Deviation("plan.sensitivity.lead", "False", "True")],
+        ),
+        (
+            {},
+            {
+                "exposure": {
+                    "window": {"lookback": 14},
+                    "functions": ["story", "reaction"],
+                }
+            },
+            [Deviation(f"{OWN}.window", "lookback_7", "lookback_14")],
+        ),
+    ],
+)
+def test_a_change_makes_a_specification_exploratory(
+    make: Make, changed: Any, study: Any, deviations: list[Deviation]
+) -> None:
+    """With the keys that differ, before and after; its coefficients keep their place."""
+    plan.freeze(make(MAIN))
+    standing = plan.read(make({**MAIN, **changed}, **study))
+    assert not standing.locked
+    assert list(standing.deviations) == deviations
+    assert standing.confirmatory == ()
+    assert standing.absent == 2
+
+
+def test_another_scoring_is_a_deviation(make: Make) -> None:
+    """What an outcome is, is decided before it is seen."""
+    made = make(MAIN)
+    before = plan.freeze(made)
+    path = made.folder.path / "mood.yaml"
+    path.write_text(studies.MOOD.replace("[calm, awake]", "[calm]"), encoding="utf-8")
+    made = studies.open_in(made.folder.path, made.store, made.clock)
+    standing = plan.read(made)
+    assert standing.hash != before.hash
+    assert [one.key for one in standing.deviations] == ["instruments.mood"]
+
+
+def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
+    """What is added is exploratory, what is taken out keeps its place in the family."""
+    plan.freeze(make(MAIN, SIDE, POOLED))
+    new = {**MAIN, "specification": "new"}
+    made = make(MAIN, new)
+    standing = plan.read(made)
+    assert standing.confirmatory == ("main",)
+    assert [str(one) for one in standing.deviations] == [
+        "plan.confirmatory.side: planned → -",
+        "plan.confirmatory.pooled: planned → -",
+        "plan.confirmatory.new: - → planned",
+    ]
+    assert standing.absent == 2
+    marked = lock.mark(expand(made.folder.study), standing)
+    assert [(one.specification, one.confirmatory) for one in marked] == [
+        ("main", True),
+        ("new", False),
+    ]
+
+
+def test_locked_again_earlier_locks_are_kept(make: Make, clock: HandClock) -> None:
+    """And going back to an earlier plan is a version too."""
+    first = plan.freeze(make(MAIN))
+    clock.now += timedelta(days=1)
+    second = plan.freeze(make(SIDE))
+    clock.now += timedelta(days=1)
+    third = plan.freeze(make(MAIN))
+    assert third.locked
+    assert [one.hash for one in third.locks] == [first.hash, second.hash, first.hash]
+    assert third.as_dict()["locks"][1] == {
+        "hash": second.hash,
+        "locked_at": "2030-01-02T00:00:00+00:00",
+        "responses": 0,
+        "study_version": second.locks[-1].study_version,
+    }
+
+
+def test_a_plan_without_anything_confirmatory_is_not_locked(make: Make) -> None:
+    """One line says what is missing."""
+    with pytest.raises(FileError, match="nothing confirmatory to lock"):
+        plan.freeze(make())
