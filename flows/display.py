@@ -52,6 +52,8 @@ COUNTS = (
     "duplicates",
     "not_counted",
 )
+LONGEST_HEADER = 60
+"""Characters of a header that are shown."""
 PIPED_WIDTH = 240
 """Columns of a table that no terminal bounds."""
 
@@ -391,8 +393,14 @@ def _understood(file: "Understood") -> Iterator[str]:
         ("ignored", file.ignored),
     ):
         if names:
-            yield f"  {what}: {', '.join(names)}"
+            yield f"  {what}: {', '.join(map(_in_short, names))}"
 
 
 def _coding(declared: str | None) -> str:
     return f" (coded {declared})" if declared else ""
+
+
+def _in_short(header: str) -> str:
+    """A header in one line; the title of a question may be a page."""
+    line = " ".join(header.split())
+    return line if len(line) <= LONGEST_HEADER else f"{line[:LONGEST_HEADER]}…"

@@ -21,6 +21,7 @@ from models.errors import FileError
 _DATUM = re.compile(r"\d+(?:[.,]\d+)?|\d[\d\-/.]+\d(?:[ T]\d.*)?|\S+@\S+\.\S+|R_\w{8,}")
 _ROWS = (re.compile(r"\[([^\]]+)\](?:#\d+)?$"), re.compile(r" [-–] ([^-–]+)$"))
 """The row of a grid: `Title [Row]` in forms, `Title - Row` in Qualtrics."""
+_LONG_KEY = 1000
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,11 @@ def _lines(
     if renamed or drafted.unknown:
         yield "columns:"
     for header, code in renamed.items():
-        yield f"  {_scalar(header)}: {code}{_comment(export, header)}"
+        yield f"  {_key_of(header)}: {code}{_comment(export, header)}"
     if drafted.unknown:
         yield "  # Fill in the code of an item, or move the header to ignore."
     for header in drafted.unknown:
-        yield f"  {_scalar(header)}:{_comment(export, header)}"
+        yield f"  {_key_of(header)}:{_comment(export, header)}"
     if drafted.ignored:
         yield "ignore:  # looks like personal data"
         yield from (f"  - {_scalar(header)}" for header in drafted.ignored)
@@ -160,6 +161,16 @@ def _comment(export: Export, header: str) -> str:
     return f"  # {title}" if title and title != header else ""
 
 
+def _key_of(header: str) -> str:
+    """A header as a key; YAML wants a mark before a long one, such as a consent text."""
+    text = _scalar(header)
+    return text if len(text) < _LONG_KEY else f"? {text}\n  "
+
+
 def _scalar(text: str) -> str:
-    shown: str = yaml.safe_dump(text, allow_unicode=True, width=10**6)
+    """A text in one line, whatever it holds."""
+    style = '"' if len(text.splitlines()) > 1 else None
+    shown: str = yaml.safe_dump(
+        text, allow_unicode=True, width=10**6, default_style=style
+    )
     return shown.removesuffix("\n").removesuffix("\n...")

@@ -157,7 +157,9 @@ def _check(
 ) -> Iterator[Answer | SetApart]:
     person = row.person if links is None else links.get(row.person, "")
     if not person:
-        yield SetApart(row.number, "person", "no platform id")
+        unknown = links is not None and row.person
+        problem = "not in the link file" if unknown else "no platform id"
+        yield SetApart(row.number, "person", problem)
         return
     participant, at = study.pseudonyms.of(person), _to_the_second(row.responded_at)
     response = _response(row, study.pseudonyms)

@@ -33,6 +33,23 @@ from models.measures import AS_IS, Column
 from models.yaml_files import Document, Frozen, Location, NotFound
 
 FILE = "study.yaml"
+PANEL = (
+    "participant_id",
+    "wave",
+    "wave_index",
+    "round",
+    "responded_at",
+    "timing",
+    "answered",
+    "answered_next",
+    "dropped_out",
+    "window_start",
+    "window_end",
+    "window_days",
+    "observed_days",
+)
+"""Columns that the panel of every study has."""
+_OF_SCORES = ("", "_missing", "_prorated", "_straightlined", "_inconsistent")
 
 WindowKind = Literal["between_waves", "between_responses", "lookback"]
 Measure = Literal["count", "days", "days_per_week", "frequency"]
@@ -376,6 +393,24 @@ class StudyFolder:
         """Every score column that the study's instruments yield."""
         return [name for one in self.instruments for name in one.score_columns]
 
+    @property
+    def use_columns(self) -> list[str]:
+        """The panel's columns of measured use."""
+        functions = self.study.exposure.functions
+        usual = [f"{one}_{kind}" for one in functions for kind in get_args(Measure)]
+        return usual + [one.name for one in self.measures]
+
+    @property
+    def answer_columns(self) -> list[str]:
+        """Columns that the panel may have of scores, of their flags and of self-reports."""
+        scores = [f"{one}{what}" for one in self.outcomes for what in _OF_SCORES]
+        asked = [
+            f"{function}_self_report"
+            for one in self.instruments
+            for function in instrument_files.self_reports(one)
+        ]
+        return [*scores, *asked, "too_fast"]
+
 
 def load(folder: Path) -> StudyFolder:
     """Read `folder`/study.yaml with all it names, and check it as a whole.
@@ -397,7 +432,7 @@ def load(folder: Path) -> StudyFolder:
     _check_functions(document, loaded)
     _check_columns(document, loaded)
     _check_scores(document, loaded.outcomes)
-    _check_fixed_covariates(document, instruments)
+    _check_fixed_covariates(document, loaded)
     _check_own_covariates(document, _parts(instruments))
     _check_confirmatory(document)
     _check_frame(document)
@@ -457,7 +492,7 @@ def _check_codes(
     document: Document[Study], instruments: tuple[Instrument, ...]
 ) -> None:
     """An item is found by its code alone, so no two instruments may share one."""
-    seen: dict[str, str] = {}
+    seen: dict[str, str] = dict.fromkeys(PANEL, "the panel's columns")
     for index, one in enumerate(instruments):
         for item in one.items:
             if item.code in seen:
@@ -510,13 +545,17 @@ def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
 
 
 def _check_columns(document: Document[Study], folder: StudyFolder) -> None:
-    functions = document.value.exposure.functions
-    names = [f"{one}_{measure}" for one in functions for measure in get_args(Measure)]
-    names += [one.name for one in folder.measures]
-    for name, times in Counter(names).items():
+    for name, times in Counter(folder.use_columns).items():
         if times > 1:
             problem = f"'{name}' would stand twice; rename a value in the catalogue"
             raise document.error(["exposure", "measures"], problem)
+    columns = [*PANEL, *folder.use_columns, *folder.answer_columns]
+    for name, times in Counter(columns).items():
+        if times > 1:
+            problem = (
+                f"column '{name}' would stand twice; rename an instrument or scale"
+            )
+            raise document.error(["instruments"], problem)
 
 
 def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
@@ -532,6 +571,12 @@ def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
         chosen = _measured(folder, planned.measure)
         for key in ("exposures", "exposures_each"):
             places.append(([*location, key], getattr(planned, key), chosen))
+    for i, one in enumerate(folder.instruments):
+        for name in instrument_files.self_reports(one):
+            if name not in known:
+                problem = f"{one.instrument}: no function '{name}'"
+                remedy = yaml_files.nearest(name, known)
+                raise document.error(["instruments", i], f"{problem}; {remedy}")
     for location, names, chosen in places:
         for index, name in enumerate(names):
             if name not in chosen:
@@ -566,14 +611,21 @@ def _check_scores(document: Document[Study], known: list[str]) -> None:
                 raise document.error([*location, index], problem)
 
 
-def _check_fixed_covariates(
-    document: Document[Study], instruments: tuple[Instrument, ...]
-) -> None:
-    known = [item.code for one in instruments for item in one.items]
-    for index, name in enumerate(document.value.covariates.fixed):
+def _check_fixed_covariates(document: Document[Study], folder: StudyFolder) -> None:
+    known = [item.code for one in folder.instruments for item in one.items]
+    columns = {*folder.use_columns, *folder.answer_columns}
+    columns |= {f"{name}_previous" for name in columns}
+    fixed = document.value.covariates.fixed
+    for index, name in enumerate(fixed):
+        place: Location = ["covariates", "fixed", index]
         if name not in known:
             problem = f"no item '{name}'; {yaml_files.nearest(name, known)}"
-            raise document.error(["covariates", "fixed", index], problem)
+            raise document.error(place, problem)
+        if name in columns:
+            problem = f"'{name}' is another column of the panel too; rename the item"
+            raise document.error(place, problem)
+        if name in fixed[:index]:
+            raise document.error(place, f"'{name}' stands twice")
 
 
 def _parts(instruments: tuple[Instrument, ...]) -> dict[str, tuple[str, ...]]:

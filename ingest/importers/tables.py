@@ -20,6 +20,7 @@ _SPSS = (b"$FL2", b"$FL3")
 _STATA, _OLD_STATA = b"<stata_dta>", re.compile(rb"[\x69-\x73][\x01\x02]\x01")
 """Before release 117 a release number, a byte order and a 1."""
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_ZIP = b"PK\x03\x04"
 _WORKBOOK = "[Content_Types].xml"
 
 
@@ -129,6 +130,9 @@ def _opened(path: Path, content: bytes) -> tuple[str, bytes]:
     if content.startswith(_OLD_EXCEL):
         raise FileError(path, "", "an old Excel file; save it as .xlsx or CSV")
     if not zipfile.is_zipfile(io.BytesIO(content)):
+        if content.startswith(_ZIP):
+            problem = "a damaged or half-copied workbook or archive; save it again"
+            raise FileError(path, "", problem)
         return _kind(content), content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()

@@ -8,16 +8,24 @@ import pandas as pd
 from analysis import codebook
 from flows import panels
 from flows.workspace import Workspace
+from models.study import PANEL, StudyFolder
 from tests.lib import studies
 from tests.lib.studies import Answer
 
 AT = datetime(2027, 1, 12, tzinfo=UTC)
 
 
-def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A panel with every kind of column, and its codebook."""
+def built(workspace: Callable[..., Workspace]) -> tuple[StudyFolder, pd.DataFrame]:
+    """A study with every kind of column, and its panel."""
     made = workspace(
-        instruments=["mood.yaml", "phq9", "function_use", "demographics"],
+        instruments=[
+            "mood.yaml",
+            "phq9",
+            "pdd",
+            "function_use",
+            "demographics",
+            "form",
+        ],
         covariates={"fixed": ["age", "gender"], "previous_wave": ["mood_total"]},
         exposure={
             "window": {"lookback": 7},
@@ -29,7 +37,24 @@ def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.Dat
     studies.send(made, enrolled)
     studies.answer(made, [Answer("aki", 1, AT)])
     [panel] = panels.build(made).by_window.values()
-    return panel, codebook.describe(made.folder, panel)
+    return made.folder, panel
+
+
+def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The panel, and its codebook."""
+    folder, panel = built(workspace)
+    return panel, codebook.describe(folder, panel)
+
+
+def test_the_study_file_knows_every_column(
+    workspace: Callable[..., Workspace],
+) -> None:
+    """It refuses items that are called like one, so none may be missing there."""
+    folder, panel = built(workspace)
+    known = {*PANEL, *folder.use_columns, *folder.answer_columns}
+    known |= {f"{name}_previous" for name in known}
+    assert set(panel) - known == {"age", "gender"}
+    assert {"too_fast", "pdd_total_straightlined", *PANEL} <= set(panel)
 
 
 def test_every_column_has_a_meaning(workspace: Callable[..., Workspace]) -> None:

@@ -49,6 +49,16 @@ def test_headers_are_recognised_by_code_and_by_label(tmp_path):
     }
 
 
+def test_headers_of_several_lines_and_of_any_length(tmp_path):
+    """A title may be a whole page, as that of a consent; the draft stays YAML."""
+    lines, page = "あなたについて\n\n年齢: [数字]", "同意します。" * 300
+    path = tmp_path / "wave1.csv"
+    path.write_text(f'platform_id,submitted_at,phq9_1,"{lines}",{page}\na,b,1,2,3\n')
+    assert drafted(path)["columns"] == {lines: None, page: None}
+    filled = drafts.draft(path, ITEMS).replace('[数字]":', '[数字]": age')
+    assert yaml.safe_load(filled)["columns"] == {lines: "age", page: None}
+
+
 def test_draft_of_qualtrics_names_import_ids():
     """They stay with their question; a header that is a code tells which item it is."""
     said = drafted(GOLDEN / "qualtrics/choice_text/export.tsv")

@@ -117,6 +117,7 @@ MISTAKES = {
         "",
         "save it as .xlsx or CSV",
     ),
+    "half a workbook": (b"PK\x03\x04" + CANARY.encode(), "", "half-copied workbook"),
     "a damaged SPSS file": (b"$FL2" + CANARY.encode(), "", "damaged"),
     "a header mapped to nothing": (
         f"{HEAD},Q1\n",

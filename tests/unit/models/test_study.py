@@ -180,6 +180,47 @@ def test_what_is_neither_shipped_nor_there(
     assert says in str(caught.value)
 
 
+OWN = """\
+instrument: own
+title: {en: Our own}
+reference: none
+licence: none
+items:
+  - {code: grade, low: 0, high: 5}
+scales:
+  - {code: score, items: [grade]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fixed", "place", "says"),
+    [
+        ("grade", "story_days", "story_days", "19", "'story_days' is another column"),
+        ("grade", "own_score_missing", "own_score_missing", "19", "rename the item"),
+        ("grade", "cycle_count_previous", "cycle_count_previous", "19", "of the panel"),
+        ("grade", "too_fast", "too_fast", "19", "rename the item"),
+        ("grade", "grade", "grade, grade", "19", "'grade' stands twice"),
+        ("grade", "round", "age", "8", "'round' is also one of the panel's columns"),
+        ("high: 5", "high: 5, function: stories", "age", "8", "did you mean 'story'?"),
+        ("own\n", "story\n", "age", "8", "column 'story_days' would stand twice"),
+        ("own\n", "phq9\n", "age", "8", "column 'phq9_total' would stand twice"),
+    ],
+)
+def test_columns_of_the_panel_have_one_name_each(
+    tmp_path: Path, old: str, new: str, fixed: str, place: str, says: str
+) -> None:
+    """An item, a score or a function of an own instrument that clashes is refused."""
+    own = OWN.replace(old, new)
+    scale = {"story\n": "days", "phq9\n": "total"}.get(new, "score")
+    (tmp_path / "own.yaml").write_text(own.replace("code: score", f"code: {scale}"))
+    text = changed("fixed: [age]", f"fixed: [{fixed}]")
+    text = text.replace("demographics]", "demographics, own.yaml]")
+    with pytest.raises(FileError) as caught:
+        load(tmp_path, text)
+    assert says in str(caught.value)
+    assert (caught.value.path.name, caught.value.place) == ("study.yaml", place)
+
+
 def test_rounds_follow_one_another(tmp_path: Path) -> None:
     """A wave of an earlier round cannot come after one of a later round."""
     text = changed("closes_on: 2027-01-31}", "closes_on: 2027-01-31, round: 2}")

@@ -1,0 +1,36 @@
+"""What commands show people."""
+
+import pytest
+
+from flows.display import Display
+from flows.imports import WaveImport
+from ingest.importers.survey import Understood
+from ingest.responses import ANSWERS, Imported
+from ingest.revisions import Revision
+
+
+def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The title of a question may have several lines, or be a page."""
+    understood = Understood(
+        origin="wave1.csv",
+        sha256="",
+        format="google_forms",
+        variant="linked sheet",
+        encoding="UTF-8",
+        timezone="Asia/Tokyo",
+        coding={},
+        mapping="",
+        rows=0,
+        items={},
+        excluded={},
+        dropped=(),
+        ignored=("Anything\n\nelse?", "I agree. " * 50),
+    )
+    none = ANSWERS.empty_table()
+    imported = Imported("wave1.csv", "google_forms", 1, 0, none, (), understood)
+    counts = dict.fromkeys(("added", "changed", "moved", "unchanged"), 0)
+    held = WaveImport(imported, Revision(none, counts, 0), 0, 0, 0, "")
+    Display().imported(held, dry_run=True, as_json=False)
+    [line] = [o for o in capsys.readouterr().out.splitlines() if "ignored" in o]
+    assert line.startswith("  ignored: Anything else?, I agree. I agree.")
+    assert len(line) < 100
