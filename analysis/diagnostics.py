@@ -75,6 +75,9 @@ def shares(specification: Specification, design: Design) -> Iterator[Diagnostic]
     columns = [design.regressors[:, : len(exposures)], design.outcome]
     found = within_share(np.column_stack(columns), design.persons)
     for name, share in zip(names, found, strict=True):
+        if np.isnan(share):
+            yield Diagnostic("within_share", note=f"{name}: the same in every row")
+            continue
         remark = ": hardly anybody changes" if share < HARDLY else ""
         yield Diagnostic("within_share", float(share), note=name + remark)
         remark = ": people hardly differ" if share > 1 - HARDLY else ""
@@ -112,6 +115,8 @@ def influence(asked: Asked) -> Iterator[Diagnostic]:
     Counted are persons without whom the sign is another, and without whom p is on
     the other side of 5 %.
     """
+    if not any(asked.terms):
+        return
     whole = _whole(asked.regression)
     persons = int(asked.regression.persons[-1]) + 1
     each = without_each(asked.regression, len(asked.terms))

@@ -208,18 +208,20 @@ def statistic_column(
     return as_text(statistics(values, n, rule, users), known)
 
 
-def estimates(frame: pd.DataFrame, people: Floats, study: Study) -> pd.DataFrame:
+def estimates(
+    frame: pd.DataFrame, people: Floats, study: Study, absent: int = 0
+) -> pd.DataFrame:
     """All estimates of a study as they may leave, in the same columns and order.
 
     `people` (rows,): how many use the exposure, or change their use of it for a
     within component. An estimate that rests on fewer than `suppress_below` of
     these or of the participants (or on an unknown number) is withheld whole.
     Limits and all p-values are computed anew from the released number of
-    participants; verdicts stay what the exact ones gave.
+    participants; verdicts stay what the exact ones gave. `absent` as for `judge`.
     """
     rule = study.disclosure
     withheld = _too_few(frame, people, rule)
-    return _withhold(_anew(frame, study), _OF_ESTIMATES, withheld, rule).assign(
+    return _withhold(_anew(frame, study, absent), _OF_ESTIMATES, withheld, rule).assign(
         n_obs=count_column(frame["n_obs"], rule).array,
         n_participants=count_column(frame["n_participants"], rule).array,
     )
@@ -252,7 +254,7 @@ def note(text: str, rule: Disclosure) -> str:
     return _IN_NOTES.sub(lambda found: _number(found, rule), text)
 
 
-def _anew(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _anew(frame: pd.DataFrame, study: Study, absent: int) -> pd.DataFrame:
     """All that follows from the degrees of freedom, with those as released."""
     numbers = ("estimate", "std_error", "statistic", "n_participants")
     centre, error, t, n = (frame[c].to_numpy(dtype=float) for c in numbers)
@@ -261,7 +263,9 @@ def _anew(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     df = behind(np.round(exact) + 1, study.disclosure) - 1
     low, high = limits(centre, error, df)
     anew = judge(
-        frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)), study
+        frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)),
+        study,
+        absent,
     )
     known = {c: anew[c].where(frame[c].notna()) for c in JUDGED}
     return anew.assign(**known, verdict=frame["verdict"])

@@ -40,7 +40,7 @@ class Regression:
 class Without:
     """One coefficient and its error without each person in turn (G,).
 
-    NaN where only that person tells of it.
+    NaN where only that person tells of it, or too little is left to judge by.
     """
 
     estimates: Vector
@@ -164,9 +164,14 @@ def _rowwise(left: Matrix, right: Matrix) -> Vector:
 
 
 def _factors(regression: Regression) -> Vector:
-    """The small-sample factor without each person (G,)."""
+    """The small-sample factor without each person (G,); NaN where too little is left."""
     sizes, place = np.unique(person_sizes(regression.persons), return_inverse=True)
     (rows, terms), persons = regression.columns.shape, int(regression.persons[-1]) + 1
     counted = terms + regression.absorbed
-    factors = [small_sample(rows - int(one), counted, persons - 1) for one in sizes]
+    factors = [
+        small_sample(rows - int(one), counted, persons - 1)
+        if persons > 2 and rows - one > counted
+        else np.nan
+        for one in sizes
+    ]
     return np.array(factors)[place]

@@ -102,6 +102,7 @@ class Standing:
             "locks": locks,
             "confirmatory": list(self.confirmatory),
             "deviations": [asdict(one) for one in self.deviations],
+            "absent": self.absent,
         }
 
 

@@ -279,8 +279,9 @@ def render(
     study = study_folder.study
     labels = {**tables.labels(study_folder), **measurement.labels(study_folder)}
     panel = panels[study.exposure.window]
+    absent = int(manifest.get("plan", {}).get("absent", 0))
     built = (
-        *tables.build(study_folder, panels, estimates, tests),
+        *tables.build(study_folder, panels, estimates, tests, absent),
         *measurement.build(study_folder, panel, reliability),
     )
     by_name = {one.name: one for one in built}

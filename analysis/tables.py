@@ -71,11 +71,13 @@ def build(
     panels: Mapping[Window, pd.DataFrame],
     estimates: pd.DataFrame,
     tests: pd.DataFrame,
+    absent: int = 0,
 ) -> tuple[Table, ...]:
     """Every table the panel and the estimates allow, in the report's order.
 
     `panels`: a row per participant and wave, for each window of the study;
-    `estimates` and `tests`: the columns of estimates.csv and tests.csv, exact. A table without rows is left out.
+    `estimates` and `tests`: the columns of estimates.csv and tests.csv, exact;
+    `absent` as for `judgement.judge`. A table without rows is left out.
     """
     study = folder.study
     panel = panels[study.exposure.window]
@@ -84,7 +86,7 @@ def build(
         participant_flow(panel, study),
         use(panel, study),
         outcomes_by_wave(panel, study),
-        *estimate_tables(estimates, people, study),
+        *estimate_tables(estimates, people, study, absent),
         tests_table(tests, estimates, people, study.disclosure),
         survey_table_1(panel, study),
         survey_table_2(panel, study),
@@ -234,13 +236,14 @@ def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Floa
 
 
 def estimate_tables(
-    estimates: pd.DataFrame, people: Floats, study: Study
+    estimates: pd.DataFrame, people: Floats, study: Study, absent: int = 0
 ) -> tuple[Table, ...]:
     """Confirmatory, sensitivity (`<specification>.<preset>`), exploratory estimates.
 
-    `people` (rows,): what `people_behind` says of the estimates.
+    `people` (rows,): what `people_behind` says of the estimates; `absent` as for
+    `judgement.judge`.
     """
-    released = disclosure.estimates(estimates, people, study)
+    released = disclosure.estimates(estimates, people, study, absent)
     planned = estimates["confirmatory"].astype(bool)
     preset = estimates["specification"].str.contains(".", regex=False) & ~planned
     captions = {

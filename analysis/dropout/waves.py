@@ -101,8 +101,8 @@ def _own_round(panel: pd.DataFrame, persons: Codes, rows: Codes) -> Mask:
     """Whether a wave is one of the person's round (G, T)."""
     if "round" not in panel:
         return np.ones(rows.shape, dtype=np.bool_)
-    rounds = panel["round"].to_numpy()
-    of_person = np.zeros(len(rows), dtype=rounds.dtype)
+    rounds = pd.factorize(panel["round"])[0]
+    of_person = np.zeros(len(rows), dtype=np.intp)
     of_person[persons] = rounds
-    of_wave = np.where(rows >= 0, rounds[rows], 0).max(axis=0)
+    of_wave = np.where(rows >= 0, rounds[rows], -1).max(axis=0)
     return np.asarray(of_person[:, None] == of_wave)

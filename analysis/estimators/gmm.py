@@ -176,8 +176,8 @@ def two_steps(equations: Equations, terms: Array) -> TwoSteps:
     explained = np.einsum("gel,ge->gl", instruments, equations.outcome, optimize=True)
     first = _step(products, explained, _inverse(_differenced_errors(instruments)))
     if not positive_definite(first.spread):
-        size = f"{len(explained)} persons are too few for {explained.shape[1]}"
-        raise NotEstimable(f"{size} instruments")
+        sizes = f"{len(explained)} persons, {explained.shape[1]} instruments"
+        raise NotEstimable(f"the second step's weights are singular: {sizes}")
     second = _step(products, explained, _inverse(first.spread))
     return TwoSteps(
         second=second,

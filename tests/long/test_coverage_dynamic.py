@@ -76,3 +76,26 @@ def test_gee_covers(kind, component, planted):
     truth = Truth(persons=400, missed=0.1)
     made = (reply(plant(truth, seed), kind, 0.4, -0.3, seed) for seed in range(SEEDS))
     assert LOW <= held(specify("gee"), made, component, planted) <= HIGH
+
+
+@pytest.mark.long
+def test_three_waves_are_few():
+    """What docs/results.md says: some fits are improper, intervals a little narrow."""
+    truth = Truth(
+        waves=3,
+        within=-0.5,
+        persistence=0.3,
+        feedback=-0.1,
+        use_persistence=0.4,
+        leaving=0.1,
+        attrition=0.5,
+        missed=0.1,
+    )
+    fits = [fit(specify("ri_clpm", timing="lag 1"), one) for one in panels(truth)]
+    improper = sum("improper" in found.terms[0].note for found in fits)
+    planted = (truth.within * truth.use_persistence, truth.feedback)
+    for place, value in enumerate(planted):
+        found = [one.terms[place] for one in fits]
+        share = sum(one.ci_low < value < one.ci_high for one in found) / SEEDS
+        assert round(share, 2) in (0.92, 0.93)
+    assert 0.15 < improper / SEEDS < 0.25

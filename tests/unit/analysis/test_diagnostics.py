@@ -1,5 +1,8 @@
 """What is told of the data and of single persons beside a linear fit."""
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -115,6 +118,23 @@ def test_shares_of_variance_are_told_in_words():
     assert shares["within_share", OUTCOME] + shares[
         "between_share", OUTCOME
     ] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("estimator", WITHIN)
+@pytest.mark.parametrize("persons", [2, 3, 4])
+def test_few_persons_are_no_accident(estimator, persons):
+    """Every row of two to four persons has a number or says why not."""
+    for waves, seed in product((2, 3, 6), range(3)):
+        panel = plant(Truth(persons=persons, waves=waves, missed=0.2), seed)
+        first = panel["participant_id"] == "p00000"
+        plain = specify(estimator)
+        without_waves = replace(plain, effects=plain.effects[:-1])
+        uses = (panel[USE], panel[USE] * first, 1.0)
+        for asked, use in product((plain, without_waves), uses):
+            changed = panel.assign(**{USE: use})
+            for row in diagnose(fit(asked, changed), changed):
+                said = ("not estimable", "the same in every row")
+                assert np.isfinite(row.statistic) or any(w in row.note for w in said)
 
 
 def test_fits_without_numbers_have_no_diagnostics():

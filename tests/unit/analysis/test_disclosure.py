@@ -284,3 +284,11 @@ def _solved(of: Callable[[int], float], value: float) -> int:
 
 def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS))
+
+
+def test_what_is_planned_no_more_keeps_its_place_in_public_too() -> None:
+    """One coefficient beside one that was locked and is gone: p is doubled."""
+    row = panels.estimate(n_participants=240, df=239, p_adjusted=0.1)
+    alone = disclosure.estimates(_frame([row]), MANY, STUDY).iloc[0]
+    beside = disclosure.estimates(_frame([row]), MANY, STUDY, absent=1).iloc[0]
+    assert beside["p_adjusted"] == pytest.approx(2 * alone["p_adjusted"])

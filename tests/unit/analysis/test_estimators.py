@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.diagnostics import diagnose
 from analysis.estimates import fit
 from analysis.specifications import Specification
 from models.study import Window
@@ -145,6 +146,8 @@ def test_no_panel_raises(data, estimator):
         panel[name] = data.draw(st.lists(value, min_size=size, max_size=size))
     for term in (found := fit(specify(estimator), panel)).terms:
         assert np.isfinite(term.p_value) or term.note or found.note
+    for row in diagnose(found, panel):
+        assert np.isfinite(row.statistic) or row.note
 
 
 def test_both_effects_are_recovered():
