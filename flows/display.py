@@ -367,7 +367,10 @@ def _news(held: "WaveImport") -> Iterator[str]:
             f"({held.early} early, {held.late} late); is it the right wave?"
         )
     if held.not_enrolled:
-        yield f"{held.not_enrolled} responses of people who are not enrolled"
+        rows = ", ".join(map(str, held.not_enrolled[:SHOWN]))
+        more = ", …" if len(held.not_enrolled) > SHOWN else ""
+        number = len(held.not_enrolled)
+        yield f"{number} responses of people who are not enrolled: row {rows}{more}"
     if held.revision.refused:
         yield (
             f"{held.revision.refused} responses not stored: given after a withdrawal "

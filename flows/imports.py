@@ -49,7 +49,8 @@ class WaveImport:
     revision: Revision
     early: int
     late: int
-    not_enrolled: int
+    not_enrolled: tuple[int, ...]
+    """Rows of people who are not enrolled: a mistyped id, or a roster that is to come."""
     import_id: str
     """Empty where nothing was stored."""
 
@@ -212,9 +213,10 @@ def _judged(
     sent = imported.sent()
     timing = windows.timing(study, people, sent)
     known = sent["participant_id"].isin(people["participant_id"])
-    strangers = 0 if study.enrolment == "activity" else int((~known).sum())
+    strangers = sent.loc[~known & (study.enrolment != "activity"), "row"]
     early, late = (int((timing == one).sum()) for one in ("early", "late"))
-    return WaveImport(imported, revision, early, late, strangers, stored)
+    rows = tuple(sorted(int(row) for row in strangers))
+    return WaveImport(imported, revision, early, late, rows, stored)
 
 
 def draft_mapping(path: Path, study: Path | None) -> str:

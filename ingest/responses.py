@@ -52,14 +52,18 @@ class Imported:
     answers: pa.Table
     set_apart: tuple[SetApart, ...]
     understood: Understood
+    rows: Mapping[tuple[bytes, datetime], int]
+    """By person and time the row of a response in the file."""
 
     def sent(self) -> pd.DataFrame:
-        """participant_id, wave and responded_at of each response."""
+        """participant_id, wave and responded_at of each response, and its row."""
         names = ["participant_id", "wave", "responded_at"]
         rows: pd.DataFrame = self.answers.select([*names, "response"]).to_pandas()
         rows = rows.drop_duplicates(["participant_id", "response", "responded_at"])
-        rows["participant_id"] = [one.hex() for one in rows["participant_id"]]
-        return rows[names].reset_index(drop=True)
+        people, times = rows["participant_id"], rows["responded_at"]
+        rows["row"] = [self.rows[one] for one in zip(people, times, strict=True)]
+        rows["participant_id"] = [one.hex() for one in people]
+        return rows[[*names, "row"]].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,12 @@ def read(
     """
     held = exports.read(path, wave, study.items, mapping, study.zone, links is not None)
     kept, again = _one_a_response(held.rows, study)
-    checked = [
-        one
-        for row in kept
-        for one in _check(row, wave, path.name, study, mapping, links)
-    ]
+    checked, places = list[Answer | SetApart](), dict[tuple[bytes, datetime], int]()
+    for row in kept:
+        for one in _check(row, wave, path.name, study, mapping, links):
+            checked.append(one)
+            if isinstance(one, tuple):
+                places.setdefault((one[0], one[3]), row.number)
     answers = [one for one in checked if isinstance(one, tuple)]
     wrong = [one for one in checked if isinstance(one, SetApart)]
     set_apart = sorted([*held.set_apart, *wrong, *again], key=lambda one: one.row)
@@ -104,7 +109,14 @@ def read(
     form = held.understood.format
     table = _table(answers)
     return Imported(
-        path.name, form, wave, responses, table, tuple(set_apart), held.understood
+        path.name,
+        form,
+        wave,
+        responses,
+        table,
+        tuple(set_apart),
+        held.understood,
+        places,
     )
 
 

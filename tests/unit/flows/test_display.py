@@ -27,9 +27,9 @@ def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
         ignored=("Anything\n\nelse?", "I agree. " * 50),
     )
     none = ANSWERS.empty_table()
-    imported = Imported("wave1.csv", "google_forms", 1, 0, none, (), understood)
+    imported = Imported("wave1.csv", "google_forms", 1, 0, none, (), understood, {})
     counts = dict.fromkeys(("added", "changed", "moved", "unchanged"), 0)
-    held = WaveImport(imported, Revision(none, counts, 0), 0, 0, 0, "")
+    held = WaveImport(imported, Revision(none, counts, 0), 0, 0, (), "")
     Display().imported(held, dry_run=True, as_json=False)
     [line] = [o for o in capsys.readouterr().out.splitlines() if "ignored" in o]
     assert line.startswith("  ignored: Anything else?, I agree. I agree.")

@@ -273,6 +273,16 @@ def test_an_item_of_a_survey_gives_consent(
     assert study.store.query("consents", as_of=EVERYTHING).num_rows == 0
 
 
+def test_rows_of_people_who_are_not_enrolled_are_named(
+    study: Workspace, bring: Callable[..., WaveImport]
+) -> None:
+    """So that a mistyped id can be found; the answers wait for the roster."""
+    studies.send(study, [studies.event("enrolled", "aki", AT)])
+    found = bring(AKI, BEN, AKI.replace("aki", "ａｋｉ"))
+    assert found.not_enrolled == (3, 4)
+    assert found.imported.responses == 3
+
+
 YES_OR_NO = """
 columns: {I agree: consent}
 labels:
