@@ -3,6 +3,7 @@
 Arguments: the panel, the fit as in `bench.fitting`, warm or once.
 """
 
+import math
 import sys
 
 import pandas as pd
@@ -17,8 +18,8 @@ def main(path: str, words: str, mode: str) -> None:
 
     def once() -> float:
         found = fit(specification, panel)
-        if not found.n_obs:
-            raise RuntimeError(found.note)
+        if math.isnan(found.terms[0].estimate):
+            raise RuntimeError(found.note + found.terms[0].note)
         return found.terms[0].estimate
 
     measure(once, mode)

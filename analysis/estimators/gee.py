@@ -11,13 +11,15 @@ Anderson 1994, Commun. Stat. Simul. Comput. 23(4)). Errors are clustered by pers
 with the factor of `analysis.inference`; t has persons - 1 degrees of freedom.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from statsmodels.genmod import families
+from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from analysis.design import Codes, Matrix, NotEstimable, Vector, build
 from analysis.estimators.fits import (
@@ -34,52 +36,28 @@ from analysis.estimators.within_between import (
 )
 from analysis.inference import (
     identify,
-    person_sums,
-    positive_definite,
     require_more_rows,
     small_sample,
     with_intercept,
 )
 from analysis.specifications import Specification
 
-ITERATIONS, HALVINGS = 100, 40
-# As in `analysis.likelihood`: one step is left after a gain below this.
-GAIN = 1e-10
+ITERATIONS, TOLERANCE = 100, 1e-9
 # A fitted value this near to an end of what it can be is on the way to it.
 EDGE = 1e-8
 
 
 @dataclass(frozen=True)
 class Family:
-    """A canonical link: means and variances at predictors (n,), and log likelihoods.
-
-    `ends` are the smallest and largest mean there can be.
-    """
+    """A distribution with its canonical link, and the `ends` that a mean can have."""
 
     name: str
-    mean: Callable[[Vector], Vector]
-    variance: Callable[[Vector], Vector]
-    likelihood: Callable[[Vector, Vector], Vector]
-    link: Callable[[float], float]
+    distribution: Callable[[], families.Family]
     ends: tuple[float, float]
 
 
-LOGIT = Family(
-    name="logit of an outcome of zero and one",
-    mean=expit,
-    variance=lambda mean: mean * (1 - mean),
-    likelihood=lambda y, at: y * at - np.logaddexp(0, at),
-    link=lambda mean: float(np.log(mean / (1 - mean))),
-    ends=(0.0, 1.0),
-)
-POISSON = Family(
-    name="log of a count",
-    mean=np.exp,
-    variance=lambda mean: mean,
-    likelihood=lambda y, at: y * at - np.exp(at),
-    link=lambda mean: float(np.log(mean)),
-    ends=(0.0, np.inf),
-)
+LOGIT = Family("logit of an outcome of zero and one", families.Binomial, (0.0, 1.0))
+POISSON = Family("log of a count", families.Poisson, (0.0, np.inf))
 
 
 def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
@@ -125,63 +103,29 @@ def regress(
 ) -> tuple[Vector, Matrix]:
     """Coefficients (k,) and clustered covariance (k, k) of independent columns (n, k).
 
-    The first column is the intercept. Raises `NotEstimable` if the terms separate
-    the outcome's values, or no maximum is reached.
+    Raises `NotEstimable` if the terms separate the outcome's values, or the
+    equations are not solved.
     """
-    require_more_rows(*columns.shape)
+    rows, terms = columns.shape
+    require_more_rows(rows, terms)
     scales = np.sqrt(np.square(columns).mean(axis=0))
-    unit = columns / scales
-    coefficients = _climb(family, outcome, unit)
-    mean = family.mean(unit @ coefficients)
-    _require_overlap(family, mean)
-    bread = np.linalg.inv(_information(family, unit, mean))
-    influences = person_sums(unit * (outcome - mean)[:, None], persons) @ bread
-    factor = small_sample(len(columns), len(scales), len(influences))
-    covariance = factor * influences.T @ influences
-    return coefficients / scales, covariance / np.outer(scales, scales)
-
-
-def _climb(family: Family, outcome: Vector, columns: Matrix) -> Vector:
-    """Newton's method from the mean outcome on; (k,)."""
-    coefficients = np.zeros(columns.shape[1])
-    coefficients[0] = family.link(float(outcome.mean()))
-    for _ in range(ITERATIONS):
-        mean = family.mean(columns @ coefficients)
-        gradient = columns.T @ (outcome - mean)
-        information = _information(family, columns, mean)
-        if not positive_definite(information):
-            break
-        step: Vector = np.asarray(np.linalg.solve(information, gradient))
-        if gradient @ step < GAIN:
-            return np.asarray(coefficients + step)
-        coefficients = _move(family, outcome, columns, coefficients, step)
-    raise NotEstimable("no convergence: the terms may separate the outcome's values")
-
-
-def _move(
-    family: Family, outcome: Vector, columns: Matrix, start: Vector, step: Vector
-) -> Vector:
-    """The step, halved until it does not lead down."""
-
-    def height(point: Vector) -> float:
-        with np.errstate(over="ignore"):
-            return float(family.likelihood(outcome, columns @ point).sum())
-
-    floor = height(start)
-    floor -= 1e-12 * abs(floor)
-    for halving in range(HALVINGS):
-        moved: Vector = start + step / 2**halving
-        if height(moved) >= floor:
-            return moved
-    raise NotEstimable("no convergence: no step leads up")
-
-
-def _information(family: Family, columns: Matrix, mean: Vector) -> Matrix:
-    return np.asarray(columns.T @ (columns * family.variance(mean)[:, None]))
+    model = GEE(outcome, columns / scales, persons, family=family.distribution())
+    # What does not converge is told by the result; the library warns besides.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        result = model.fit(maxiter=ITERATIONS, ctol=TOLERANCE)
+    _require_overlap(family, np.asarray(result.fittedvalues))
+    if not result.converged:
+        raise NotEstimable(
+            "no convergence: the terms may separate the outcome's values"
+        )
+    factor = small_sample(rows, terms, int(persons[-1]) + 1)
+    covariance = factor * np.asarray(result.cov_robust)
+    return np.asarray(result.params) / scales, covariance / np.outer(scales, scales)
 
 
 def _require_overlap(family: Family, mean: Vector) -> None:
     """Nobody is certain to have, or not to have, what the outcome counts."""
     low, high = family.ends
-    if mean.min() < low + EDGE or mean.max() > high - EDGE:
+    if not (mean.min() >= low + EDGE and mean.max() <= high - EDGE):
         raise NotEstimable("separation: some terms' values go with one outcome only")

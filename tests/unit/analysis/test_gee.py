@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
-from scipy.special import expit
 
 from analysis.design import NotEstimable
 from analysis.estimates import fit
-from analysis.estimators.gee import LOGIT, POISSON, family_of, regress
-from analysis.inference import small_sample
+from analysis.estimators.gee import LOGIT, POISSON, family_of
 from tests.lib.planted import OUTCOME, USE, Truth, plant, reply, specify
 
 WITHIN, BETWEEN = 0.6, -0.3
@@ -33,28 +30,6 @@ def test_what_was_planted_is_recovered(kind):
     assert found["within"].ci_low < WITHIN < found["within"].ci_high
     assert found["between"].ci_low < BETWEEN < found["between"].ci_high
     assert found["within"].ci_low > 0 > found["between"].ci_high
-
-
-@pytest.mark.parametrize(
-    ("family", "theirs"),
-    [(LOGIT, sm.families.Binomial()), (POISSON, sm.families.Poisson())],
-)
-def test_numbers_are_those_of_statsmodels(family, theirs):
-    """Coefficients and errors of its GEE, but for the small-sample factor."""
-    random = np.random.default_rng(3)
-    columns = np.column_stack([np.ones(300), random.normal(size=(300, 2))])
-    persons = np.repeat(np.arange(60), 5)
-    predictor = columns @ [0.2, 0.5, -0.4] + random.normal(size=60)[persons] / 2
-    outcome = (
-        1.0 * (random.random(300) < expit(predictor))
-        if family is LOGIT
-        else random.poisson(np.exp(predictor)) * 1.0
-    )
-    coefficients, covariance = regress(family, outcome, columns, persons)
-    wanted = sm.GEE(outcome, columns, persons, family=theirs).fit(ctol=1e-12)
-    assert coefficients == pytest.approx(wanted.params, rel=1e-8)
-    errors = np.sqrt(np.diag(covariance) / small_sample(300, 3, 60))
-    assert errors == pytest.approx(wanted.bse, rel=1e-8)
 
 
 def test_the_note_says_the_family():
