@@ -21,13 +21,15 @@ from models.windows import DAY
 Numbers = npt.NDArray[np.float64]
 
 _BITS = 64
+_BELOW = np.array([(1 << bit) - 1 for bit in range(_BITS + 1)], np.uint64)
+"""Numbers whose lowest bits are set: none, one, and so on."""
 _BINS_AT_ONCE = 1 << 25
-"""The engine holds 32 bytes for each; so one query stays near 1 GB."""
+"""The engine holds 16 bytes for each, and we as many; so one query stays near 1 GB."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Days cut where any window begins or ends, and after 64 days at the latest.
+    """Days cut where any window begins or ends.
 
     `days`: all of them, since 1970, and the first one after all windows; `of_day`: the
     cell of each, from 1.
@@ -41,18 +43,25 @@ class Cells:
         """How many there are, with cell 0 for all other days."""
         return self.of_day[-1] + 1
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks of 64 days there are, with block 0 for all other days."""
+        return 2 + (len(self.days) - 1) // _BITS
+
+    def since(self, days: pd.Series) -> np.ndarray:
+        """Days after the first one."""
+        return np.asarray(days.to_numpy(DAY).astype(np.int64) - self.days[0])
+
     def at(self, days: pd.Series) -> np.ndarray:
         """The cells of some of the days."""
-        offsets = days.to_numpy(DAY).astype(np.int64) - self.days[0]
-        return np.array(self.of_day, np.int64)[offsets]
+        return np.asarray(np.array(self.of_day)[self.since(days)])
 
 
 def cut(starts: pd.Series, ends: pd.Series) -> Cells:
     """The cells of windows from `starts` until the days before `ends`."""
     bounds = np.unique(np.concatenate([starts, ends]).astype(DAY).astype(np.int64))
     days = np.arange(bounds[0], bounds[-1] + 1)
-    after = days - bounds[np.searchsorted(bounds, days, "right") - 1]
-    return Cells(days.tolist(), np.cumsum(after % _BITS == 0).tolist())
+    return Cells(days.tolist(), np.searchsorted(bounds, days, "right").tolist())
 
 
 def count_use(
@@ -95,10 +104,13 @@ def _count(
             people_until=people[-1],
             zone=study.timezone,
             functions=functions,
-            offsets=[at * cells.number for at in range(len(functions))],
+            first_day=cells.days[0],
             days=cells.days,
             cells=cells.of_day,
             bins=bins,
+            bins_from=[at * cells.number for at in range(len(functions))],
+            sets=cells.blocks * len(functions),
+            sets_from=[at * cells.blocks for at in range(len(functions))],
         )
         rows = planned["participant_id"].between(people[0], people[-1]).to_numpy()
         use[:, rows] = _in_windows(counted, planned[rows], cells, len(functions))
@@ -134,15 +146,31 @@ def _last_accepted(store: Store) -> datetime:
 def _in_windows(
     counted: pa.Table, planned: pd.DataFrame, cells: Cells, width: int
 ) -> Numbers:
-    """The sums of each window's cells (2, rows, width); 0 for who did nothing."""
+    """Events and active days of each window (2, rows, width); 0 for who did nothing."""
     who = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])
     active = who >= 0
-    start = cells.at(planned["seen_from"][active]) - 1
-    end = cells.at(planned["seen_until"][active]) - 1
+    start, end = planned["seen_from"][active], planned["seen_until"][active]
     use = np.zeros((2, len(planned), width))
-    for column, sums in zip(("event_counts", "active_days"), use, strict=True):
-        flat = counted[column].combine_chunks().flatten().to_numpy()
-        by_cell = flat.reshape(counted.num_rows, width, cells.number)
-        until = by_cell.cumsum(axis=2, dtype=np.int64)
-        sums[active] = until[who[active], :, end] - until[who[active], :, start]
+    until = _by_person(counted["event_counts"], width).cumsum(axis=2, dtype=np.int64)
+    use[0, active] = until[who[active], :, cells.at(end) - 1]
+    use[0, active] -= until[who[active], :, cells.at(start) - 1]
+    sets = _by_person(counted["active_days"], width)[who[active]]
+    use[1, active] = _bits(sets, cells.since(start), cells.since(end))
     return use
+
+
+def _by_person(lists: pa.ChunkedArray, width: int) -> np.ndarray:
+    """Lists of equal length as (people, width, the rest)."""
+    flat = lists.combine_chunks().flatten().to_numpy()
+    return np.asarray(flat.reshape(len(lists), width, -1 if len(lists) else 0))
+
+
+def _bits(sets: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """How many days from `start` until before `end` (n,) are in sets (n, width, blocks)."""
+    found = np.zeros(sets.shape[:2], np.int64)
+    for block in range(1, sets.shape[2]):
+        first = (block - 1) * _BITS
+        low, high = (np.clip(day - first, 0, _BITS) for day in (start, end))
+        window = _BELOW[high] & ~_BELOW[low]
+        found += np.bitwise_count(sets[:, :, block] & window[:, None])
+    return found

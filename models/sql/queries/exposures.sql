@@ -1,9 +1,13 @@
--- Measured use of some people who have planned windows: events and active study-local
--- days by function and cell. One row for each who did anything.
--- Cells are stretches of days (`flows/counting.py`): no window begins or ends inside of
--- one, so that a window is a sum of cells, and overlapping windows cost nothing extra;
--- and none has more than 64 days, so that its active days are bits of a number. Cell 0
--- is outside of all windows. One pass over the log does it.
+-- Measured use of some people who have planned windows: events by function and cell,
+-- and
+-- active study-local days by function and block. One row for each who did anything.
+-- Cells are stretches of days (`flows/counting.py`) in which no window begins or
+-- ends, so
+-- that a window is a sum of cells, and overlapping windows cost nothing extra. Blocks
+-- are
+-- 64 days, each a bit of a number. Cell 0 and block 0 are outside of all windows. One
+-- pass
+-- over the log does it.
 -- What was recorded in an outage that is prorated is no part of the observed time.
 -- Who has no window is passed over by the index alone, and dropped once grouped: to
 -- look at each row's person would cost a tenth.
@@ -22,16 +26,16 @@ with
 select
     lower(hex(participant_id)) as participant,
     countResample(0, {bins:UInt32}, 1)(bin) as event_counts,
-    arrayMap(
-        set -> bitCount(set),
-        groupBitOrResample(0, {bins:UInt32}, 1)(bitShiftLeft(toUInt64(1), bitAnd(day, 63)), bin)
-    ) as active_days
+    groupBitOrResample(0, {sets:UInt32}, 1)(bitShiftLeft(toUInt64(1), bitAnd(since, 63)), block) as active_days
 from (
     select
         participant_id,
         toUInt16(toDate(occurred_at, {zone:String})) as day,
-        transform(function, {functions:Array(String)}, {offsets:Array(UInt32)}, toUInt32(0))
-        + transform(day, {days:Array(UInt16)}, {cells:Array(UInt16)}, toUInt16(0)) as bin
+        toUInt16(day - {first_day:UInt16}) as since,
+        transform(day, {days:Array(UInt16)}, {cells:Array(UInt16)}, toUInt16(0)) as cell,
+        transform(function, {functions:Array(String)}, {bins_from:Array(UInt32)}, toUInt32(0)) + cell as bin,
+        transform(function, {functions:Array(String)}, {sets_from:Array(UInt32)}, toUInt32(0))
+        + if(cell = 0, 0, 1 + bitShiftRight(since, 6)) as block
     from events final
     where
         function in {functions:Array(String)}

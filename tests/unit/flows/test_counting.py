@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -33,10 +32,10 @@ def test_cells() -> None:
     assert cells.number == 5
 
 
-def test_no_cell_has_more_days_than_bits() -> None:
-    """A window of 130 days is cells of 64, 64 and 2 days."""
-    cells = counting.cut(days("2027-01-01"), days("2027-05-11"))
-    assert np.bincount(cells.of_day).tolist() == [0, 64, 64, 2, 1]
+def test_blocks() -> None:
+    """A window of 128 days ends on the first day of a third block; 0 is for no day."""
+    assert counting.cut(days("2027-01-01"), days("2027-05-09")).blocks == 4
+    assert counting.cut(days("2027-01-01"), days("2027-05-08")).blocks == 3
 
 
 def used(made: Workspace) -> list[Any]:
