@@ -572,7 +572,9 @@ def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
         for key in ("exposures", "exposures_each"):
             places.append(([*location, key], getattr(planned, key), chosen))
     for i, one in enumerate(folder.instruments):
-        for name in instrument_files.self_reports(one):
+        # A shipped one may ask about functions that this platform does not have.
+        own = study.instruments[i] != one.instrument
+        for name in instrument_files.self_reports(one) if own else ():
             if name not in known:
                 problem = f"{one.instrument}: no function '{name}'"
                 remedy = yaml_files.nearest(name, known)
