@@ -643,7 +643,6 @@ def events_check(
     with show.reading() as progress:
         found = contracts.check_events(study, sources, progress)
         counts = show.checking(found, as_json=as_json)
-    show.checked(counts, as_json=as_json)
     if strict and counts.rejected:
         raise InputRejected(f"{counts.rejected} events would be rejected")
 

@@ -148,7 +148,7 @@ class WarehouseSink:
 
     async def write(self, checked: Checked) -> Written:
         """Return once the events are in the log and the rejected among dead letters."""
-        written = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(checked, written))
         self._wake.set()
         return await written
