@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 from panelstream_emitter.sinks import (
     BATCH_TYPE,
@@ -32,15 +38,17 @@ PRODUCER: Mapping[str, Any] = {
     # Nobody waits but our own thread, which tries again by itself.
     "bootstrap_timeout_ms": 5_000,
     "max_block_ms": 10_000,
-    "request_timeout_ms": 10_000,
-    "delivery_timeout_ms": 20_000,
+    "request_timeout_ms": 8_000,
+    "delivery_timeout_ms": 10_000,
+    "reconnect_backoff_max_ms": 1_000,
 }
-_PATIENCE = 30.0
+_PATIENCE = 20.0
+_CONNECT_SECONDS = 5.0
 
 _SERVER = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 _HEADERS = [("content-type", BATCH_TYPE.encode())]
 _INHERITED: list[KafkaProducer] = []
-_TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 class KafkaSink:
@@ -70,6 +78,9 @@ class KafkaSink:
             self._send([array(one) for one in batches])
         except _TOO_LARGE:
             raise Refused("larger than the topic takes") from None
+        except KafkaTimeoutError:
+            self.close()
+            raise Unavailable(f"Kafka: no answer, or no topic {self._topic}") from None
         except (KafkaError, OSError, ValueError) as error:
             self.close()
             raise Unavailable(f"Kafka: {type(error).__name__}") from None
@@ -77,6 +88,8 @@ class KafkaSink:
 
     def _send(self, values: Sequence[bytes]) -> None:
         if self._producer is None:
+            # A producer that finds nobody leaves its sockets open.
+            _find_one(self._options["bootstrap_servers"])
             self._producer = KafkaProducer(**self._options)
         producer = self._producer
         futures = [
@@ -105,6 +118,20 @@ def _addresses(servers: str) -> list[str]:
     if not all(map(_SERVER.fullmatch, addresses)):
         raise Misconfigured("kafka: give host:port, several separated by commas")
     return addresses
+
+
+def _find_one(addresses: Sequence[str]) -> None:
+    """Raises `OSError` where none of the brokers can be connected to."""
+    for number, address in enumerate(addresses, start=1):
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection(
+                (host.strip("[]"), int(port)), _CONNECT_SECONDS
+            ).close()
+            return
+        except OSError:
+            if number == len(addresses):
+                raise
 
 
 def _check(options: Mapping[str, Any]) -> None:

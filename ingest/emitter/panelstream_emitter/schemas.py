@@ -135,8 +135,13 @@ def _problems_inside(rules: Any, value: Any, place: str, root: Any) -> Iterator[
                 yield f"{_inside(place, name)}: required"
         for name, one in value.items():
             yield from _problems(rules.get("propertyNames", True), name, place, root)
-            rule = known.get(name, rules.get("additionalProperties", True))
-            yield from _problems(rule, one, _inside(place, str(name)), root)
+            inside = _inside(place, str(name))
+            if name in known:
+                yield from _problems(known[name], one, inside, root)
+            elif any(
+                _problems(rules.get("additionalProperties", True), one, inside, root)
+            ):
+                yield f"{inside}: there is no such field"
     if isinstance(value, (list, tuple)):
         for one in value:
             yield from _problems(rules.get("items", True), one, place, root)

@@ -1,0 +1,93 @@
+"""From emit() through a real Kafka and a real worker: each event there, once."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from panelstream_emitter import Emitter
+
+from tests.lib.emitting import platform, until
+from tests.lib.streams import Stream
+
+Streams = Callable[..., Stream]
+
+
+def settings(made: Stream, folder: Path, **more: Any) -> dict[str, Any]:
+    """What an emitter needs to send to the stream's topic."""
+    spool = str(folder / "spool")
+    base = {"source": "u2plus.web", "spool": spool, "topic": made.topic}
+    return {**base, "kafka": made.kafka.address, **more}
+
+
+def drain(words: dict[str, Any]) -> dict[str, int]:
+    """Send all that is left; the counts then."""
+    with Emitter(**words) as last:
+        until(lambda: last.counts()["waiting_bytes"] == 0)
+        return last.counts()
+
+
+def test_records_are_batches(stream: Streams, tmp_path: Path) -> None:
+    """A hundred events a record, gzip, and the header that says what it is."""
+    made = stream()
+    with Emitter(**settings(made, tmp_path, mode="fast")) as emitter:
+        ids = [emitter.emit("u2plus.story_posted", subject=n) for n in range(2_000)]
+        assert emitter.close(30)
+    records = made.received(made.topic)
+    assert len(records) < 200
+    headers = [("content-type", b"application/cloudevents-batch+json")]
+    assert all(list(one.headers) == headers for one in records)
+    made.drain()
+    assert sorted(made.ids()) == sorted(map(str, ids))
+    assert made.letters() == []
+
+
+def test_killed_while_the_broker_comes_and_goes(
+    stream: Streams, tmp_path: Path
+) -> None:
+    """Four forked workers, killed and begun again, the broker stopped in between.
+
+    Every id that `emit()` returned is in the warehouse once.
+    """
+    made, chance = stream(), random.Random(4)
+    words, said = settings(made, tmp_path), set[str]()
+    for stopped in (False, True, False):
+        if stopped:
+            made.kafka.run("stop")
+        with platform(
+            tmp_path, words, 10**6, "--forks", "4", "--pause", "0.002"
+        ) as one:
+            one.wait_for(200)
+            time.sleep(chance.uniform(0, 1))
+            one.kill()
+            said |= set(one.ids())
+        if stopped:
+            made.kafka.run("start")
+    counts = drain(words)
+    made.drain()
+    ids = made.ids()
+    assert len(ids) == len(set(ids))
+    assert said <= set(ids)
+    assert len(ids) - len(said) <= 3 * 4
+    assert (counts["lost"], counts["dropped"]) == (0, 0)
+
+
+def test_the_broker_restarts_under_a_living_emitter(
+    stream: Streams, tmp_path: Path
+) -> None:
+    """The process stays, says that it waits, and sends everything afterwards."""
+    made, troubles = stream(), []
+    words = settings(made, tmp_path)
+    emitter = Emitter(**words, on_trouble=troubles.append)
+    ids = [emitter.emit("u2plus.story_posted", subject=n) for n in range(100)]
+    until(lambda: emitter.counts()["sent"] == 100)
+    made.kafka.run("stop")
+    ids += [emitter.emit("u2plus.story_posted", subject=n) for n in range(100)]
+    until(lambda: any(one.what == "waiting" for one in troubles))
+    made.kafka.run("start")
+    ids += [emitter.emit("u2plus.story_posted", subject=n) for n in range(100)]
+    until(lambda: emitter.counts()["waiting_bytes"] == 0)
+    assert emitter.close(10)
+    made.drain()
+    assert sorted(made.ids()) == sorted(map(str, ids))
