@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from starlette.responses import Response
@@ -40,4 +41,4 @@ class Problem(Exception):
 
 def later(status: int, detail: str, seconds: float) -> Problem:
     """A problem that ends by itself: the client should come again after so long."""
-    return Problem(status, detail, {"Retry-After": str(max(1, round(seconds + 0.5)))})
+    return Problem(status, detail, {"Retry-After": str(max(1, ceil(seconds)))})
