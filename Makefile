@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema clean
+.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -60,7 +60,7 @@ fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/sql
 
-bench: bench-ingest bench-exposure bench-schema  ## ratios against named peers, in one run on this machine
+bench: bench-ingest bench-exposure bench-schema bench-emitter  ## ratios against named peers, in one run on this machine
 
 bench-ingest: $(READY)  ## files and Kafka against the engine's own insert and a bare loop; a worker's memory
 	$(RUN)/python -m bench
@@ -71,6 +71,9 @@ bench-exposure: $(PEERS)  ## measured use against Polars, DuckDB and GROUP BY; E
 
 bench-schema: $(READY)  ## what other keys, partitions and types of the log would cost
 	$(RUN)/python -m bench.schema
+
+bench-emitter: $(READY)  ## the emitter: µs a call in both modes, events/s against bare kafka-python
+	PYTHONPATH=ingest/emitter $(RUN)/python -m bench.emitter
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build demo

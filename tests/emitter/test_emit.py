@@ -190,6 +190,23 @@ def test_rejected_events_are_moved_aside(
     assert (counts["accepted"], counts["rejected"], counts["sent"]) == (4, 2, 4)
 
 
+def test_all_of_a_batch_rejected(
+    emitter: Emitters, collector: Collector, troubles: list[Trouble]
+) -> None:
+    """422 lists what 202 would: no need to take the batch apart."""
+    listed = taken((n, "time_in_future", "time") for n in range(20))
+    collector.answer = lambda events: (422, {}, listed[2])
+    one = emitter(mode="fast")
+    for number in range(20):
+        one.emit("u2plus.signed_in", subject=number)
+    assert one.close(10)
+    assert one.counts()["rejected"] == 20
+    assert {(one.what, one.why) for one in troubles} == {
+        ("rejected", "time_in_future (time)")
+    }
+    assert len(collector.requests) < 10
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_batch_is_taken_apart(
     emitter: Emitters, collector: Collector, status: int

@@ -17,6 +17,8 @@ from panelstream_emitter.trouble import Misconfigured
 _TIMEOUT = 30.0
 _LONGEST_WAIT = 300.0
 
+_TOLD = (200, 202, 422)
+"""Statuses whose answer lists what was rejected: some of the events, or (422) all."""
 _ABOUT_EVENTS = (400, 409, 413, 422)
 """Statuses that speak of what was sent. Every other refusal is about the deployment
 (a wrong token, a wrong path, a collector that is away): the events wait until it is
@@ -58,8 +60,11 @@ class HttpSink:
         except (HTTPException, OSError) as error:
             self.close()
             raise Unavailable(f"collector: {type(error).__name__}") from None
-        if status in (200, 202):
-            return _rejected(lines, body)
+        rejected = _rejected(lines, body) if status in _TOLD else None
+        if rejected is not None:
+            return rejected
+        if status in _TOLD[:2]:
+            raise Unavailable("collector: answers as no collector does")
         if status in _ABOUT_EVENTS:
             raise Refused(f"collector: {status}")
         raise Unavailable(f"collector: {status}", wait)
@@ -85,14 +90,14 @@ class HttpSink:
         self.close()
 
 
-def _rejected(lines: Sequence[bytes], body: bytes) -> list[Rejected]:
-    """Raises `Unavailable` for an answer that is not the collector's."""
+def _rejected(lines: Sequence[bytes], body: bytes) -> list[Rejected] | None:
+    """What the answer lists; None if it is not the collector's."""
     try:
         answer = json.loads(body)
         found = [(int(one["index"]), _why(one)) for one in answer["rejections"]]
         return [Rejected(lines[index], why) for index, why in found]
     except (ValueError, TypeError, KeyError, IndexError):
-        raise Unavailable("collector: answers as no collector does") from None
+        return None
 
 
 def _why(rejection: dict[str, Any]) -> str:
