@@ -34,7 +34,7 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[int, ...] | None = None
         self._tokens: Sequence[Token] = ()
         self.refresh()
 
@@ -63,14 +63,14 @@ def read(path: Path) -> Sequence[Token]:
     Raises `FileError` where it is missing, readable by others, or not such a file.
     """
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
+        if path.stat().st_mode & 0o077:
+            raise FileError(path, "", "others can read the tokens; run chmod 600 on it")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         problem = "no such file; 'panelstream tokens add SOURCE' makes it"
         raise FileError(path, "", problem) from None
     except (OSError, UnicodeDecodeError):
         raise FileError(path, "", "cannot be read as a file of tokens") from None
-    if mode & 0o077:
-        raise FileError(path, "", "others can read the tokens; run chmod 600 on it")
     lines = enumerate(text.splitlines(), start=1)
     return [_token(path, number, line) for number, line in lines if line.strip()]
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_the_ledger_into_a_warehouse(tmp_path: Path) -> None:
                 one.join()
         withdrawn = studies.event("consent_withdrawn", "bob", AT)
         assert _post(running, [withdrawn])["accepted"] == 1
-        late = studies.event("story_posted", "bob", AT.replace(year=2027), id="late")
+        late = studies.event("story_posted", "bob", AT + timedelta(days=2), id="late")
         assert _post(running, [late])["refused"] == 1
         assert running.stop() == 0
         asked = [

@@ -86,7 +86,9 @@ def test_schemathesis(running: Running, tmp_path: Path) -> None:
             f"{running.url}/openapi.json",
             "--header",
             f"Authorization: Bearer {running.token}",
-            "--max-examples=40",
+            # A catalogue, and what gzip is, cannot be said in the document.
+            "--exclude-checks=positive_data_acceptance",
+            "--max-examples=100",
             "--seed=1",
             "--no-color",
         ],
