@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-emitter clean
+.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-collector bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -74,6 +74,9 @@ bench-schema: $(READY)  ## what other keys, partitions and types of the log woul
 
 bench-emitter: $(READY)  ## the emitter: µs a call in both modes, events/s against bare kafka-python
 	PYTHONPATH=ingest/emitter $(RUN)/python -m bench.emitter
+
+bench-collector: $(READY)  ## events a second over HTTP, against an empty 202 (Java 17, Maven)
+	$(RUN)/python -m bench.collector
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build demo

@@ -68,6 +68,7 @@ class KafkaSink:
         self._kafka = kafka
         self._producer: AIOKafkaProducer
         self._spoilt = False
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect a producer. Raises `Unreachable`."""
@@ -115,8 +116,11 @@ class KafkaSink:
         await self._let_go()
 
     async def _let_go(self) -> None:
-        with contextlib.suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self._producer.stop(), _STOP_SECONDS)
+        """Wait a little; what the producer still holds it goes on sending meanwhile."""
+        ending = asyncio.create_task(_stopped(self._producer))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.wait({ending}, timeout=_STOP_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -183,15 +187,28 @@ class WarehouseSink:
         for one, outcome in zip(group, outcomes, strict=True):
             _tell(one.written, outcome)
 
-    def _write(self, group: Sequence[_Waiting]) -> Sequence[Written]:
+    def _write(self, group: Sequence[_Waiting]) -> Sequence[Written | Exception]:
         """Write a group as one batch; what became of each of its members."""
         if time.monotonic() - self._refreshed_at > _REFRESH_SECONDS:
             self._refresh()
-        prepared = [self._pipeline.prepare(one.checked.raw) for one in group]
-        batch = self._pipeline.append(pipeline.join(ORIGIN, prepared))
+        prepared = [self._prepared(one) for one in group]
+        sound = [one for one in prepared if isinstance(one, Prepared)]
+        if not sound:
+            return [one for one in prepared if isinstance(one, Exception)]
+        batch = self._pipeline.append(pipeline.join(ORIGIN, sound))
         if pipeline.changes_consent(batch):
             self._refresh()
-        return list(_apportioned(prepared, batch.rejections))
+        return [
+            _own(one, batch.rejections) if isinstance(one, Prepared) else one
+            for one in prepared
+        ]
+
+    def _prepared(self, one: _Waiting) -> Prepared | Exception:
+        """A defect that one request meets is that request's alone."""
+        try:
+            return self._pipeline.prepare(one.checked.raw)
+        except Exception as error:
+            return error
 
     def _refresh(self) -> None:
         self._pipeline.refresh()
@@ -214,14 +231,19 @@ def _records(lines: Sequence[bytes]) -> Iterator[bytes]:
         yield b"[" + b",".join(some) + b"]"
 
 
-def _apportioned(
-    prepared: Sequence[Prepared], rejections: Sequence[Rejection]
-) -> Iterator[Written]:
-    """To each its own: what was refused of it, and what the engine would not store."""
-    late = [one for one in rejections if one.reason == "not_storable"]
-    for one in prepared:
-        mine = [each for each in late if each.position.origin == one.raw.origin]
-        yield Written(one.batch.counts.refused, mine)
+def _own(prepared: Prepared, rejections: Sequence[Rejection]) -> Written:
+    """What was refused of a request, and what of it the engine would not store."""
+    late = [
+        one
+        for one in rejections
+        if one.reason == "not_storable" and one.position.origin == prepared.raw.origin
+    ]
+    return Written(prepared.batch.counts.refused, late)
+
+
+async def _stopped(producer: AIOKafkaProducer) -> None:
+    with contextlib.suppress(KafkaError):
+        await producer.stop()
 
 
 def _away(error: Exception) -> Exception:
