@@ -148,18 +148,25 @@ def test_two_processes_fill_one_spool(collector: Collector, tmp_path: Path) -> N
 
 
 def test_disk_full(collector: Collector, tmp_path: Path) -> None:
-    """Files may not grow beyond 30 kB: what fits is kept whole, the rest is counted."""
+    """Files may not grow beyond 30 kB: what fits is kept whole, the rest is counted.
+
+    Where there is room again, what follows is whole too.
+    """
     collector.answer = lambda _: away()
     script = textwrap.dedent("""
         import json, resource, sys
         from panelstream_emitter import Emitter
         emitter = Emitter(**json.loads(sys.argv[1]))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-        print(json.dumps([emitter.emit("u2plus.signed_in", subject=n) for n in range(500)]))
+        ids = []
+        for limit, count in ((30_000, 500), (100_000, 10)):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, 100_000))
+            ids += [emitter.emit("u2plus.signed_in", subject=n) for n in range(count)]
+        print(json.dumps(ids))
     """)
     ids = json.loads(_python(script, json.dumps(collector.settings(tmp_path))))
     kept = [one for one in ids if one]
     assert 100 < len(kept) < 300
+    assert all(ids[-10:])
     collector.answer = lambda _: taken()
     with Emitter(**collector.settings(tmp_path)) as last:
         until(lambda: last.counts()["waiting_bytes"] == 0)

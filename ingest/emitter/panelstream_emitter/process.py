@@ -159,9 +159,13 @@ class Process:
 
     def _finish(self) -> None:
         """Write and hand over the last segment."""
-        with suppress(OSError):
+        try:
             self._write_queue()
-            self._owner.counters.at_risk = False
+        except OSError as error:
+            why = f"spool: {error.strerror or error}"
+            self.reports.add("lost", why, len(self._queue))
+            self._owner.counters.add("lost", len(self._queue))
+        self._owner.counters.at_risk = False
         last = self._segment
         if last.size:
             with suppress(OSError):
