@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from panelstream_emitter import Emitter
 
 from tests.lib.emitting import Platform, platform, until
@@ -72,6 +73,44 @@ def test_killed_while_the_broker_comes_and_goes(
     assert said <= set(ids)
     assert len(ids) - len(said) <= 3 * 4
     assert (counts["lost"], counts["dropped"]) == (0, 0)
+
+
+@pytest.mark.long
+def test_the_ledger_from_emit(stream: Streams, tmp_path: Path) -> None:
+    """Eight web servers of four workers, one after another, each killed at random.
+
+    The broker goes for seconds, and once for more than two minutes; the worker that
+    writes to the warehouse is killed too. By ids: nothing lost, nothing twice.
+    """
+    made, chance, said, kills = stream(), random.Random(9), set[str](), 0
+    words = settings(made, tmp_path)
+    for round_ in range(8):
+        four = platform(tmp_path, words, 10**6, "--forks", "4", *SLOWLY)
+        with made.worker(), four as one:
+            one.wait_for(500)
+            if round_ % 2:
+                made.kafka.run("stop")
+                time.sleep(130 if round_ == 3 else chance.uniform(0, 10))
+                if round_ != 5:  # killed with a spool that cannot be sent
+                    made.kafka.run("start")
+            time.sleep(chance.uniform(0, 8))
+            one.kill()
+            kills += 4
+            said |= set(one.ids())
+        if round_ == 5:
+            made.kafka.run("start")
+    counts = drain(words)
+    made.drain()
+    ids = made.ids()
+    print(f"{len(said):,} said, {len(ids):,} seen, {counts}")  # noqa: T201
+    assert len(ids) == len(set(ids))
+    assert said <= set(ids)
+    assert len(ids) - len(said) <= kills
+    assert (counts["lost"], counts["dropped"]) == (0, 0)
+    assert counts["accepted"] in range(len(said), len(ids) + 1)
+
+
+SLOWLY = ("--pause", "0.005")
 
 
 def test_the_broker_restarts_under_a_living_emitter(
