@@ -11,6 +11,8 @@ from models.collector import Limits
 
 _GZIP = 31
 """zlib's word for gzip with its header and checksum, nothing else."""
+_MEMBERS = 16
+"""Of a gzipped body. Senders make one; each costs a copy of all that follow it."""
 
 
 async def read(request: Request, limits: Limits, held: Held) -> bytes:
@@ -52,6 +54,8 @@ def unpacked(body: bytes, limits: Limits) -> bytes:
     pieces: list[bytes] = []
     left = limits.content
     while body:
+        if len(pieces) == _MEMBERS:
+            raise Problem(400, f"The body has more than {_MEMBERS} gzip members.")
         member = zlib.decompressobj(_GZIP)
         try:
             piece = member.decompress(body, left + 1)

@@ -1,6 +1,7 @@
 """Who may send what; and what cannot be done with a request."""
 
 import gzip
+import itertools
 import json
 import threading
 import zlib
@@ -106,6 +107,20 @@ def test_bombs_take_no_memory(running: Running) -> None:
         one.join()
     assert statuses == [413] * 8
     assert _peak(running) - before < 300 << 20
+
+
+def test_names_that_are_made_up_take_no_memory(running: Running) -> None:
+    """Events with a hundred thousand attributes of their own: taken, without those."""
+    numbers = itertools.count()
+    many = [
+        event(f"names-{n}", **{f"k{next(numbers)}": 1 for _ in range(1_500)})
+        for n in range(300)
+    ]
+    before = _peak(running)
+    packed = gzip.compress(json.dumps(many).encode())
+    answer = running.post(packed, Content_Encoding="gzip")
+    assert (answer.status, answer.said["accepted"]) == (202, 300)
+    assert _peak(running) - before < 200 << 20
 
 
 def _peak(running: Running) -> int:
