@@ -26,6 +26,7 @@ class Collector:
     events: Events = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
     answer: Callable[[Events], Answer] = lambda events: taken()
+    hangs_up: bool = False
 
     @property
     def url(self) -> str:
@@ -74,6 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+        self.close_connection = self.collector.hangs_up  # without a word of it
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""

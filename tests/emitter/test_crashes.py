@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,13 +77,13 @@ def test_killed_in_fast_mode_its_loss_is_counted(
 
 @BOTH
 def test_four_forked_workers(collector: Collector, tmp_path: Path, mode: str) -> None:
-    """A parent with threads forks four: each sends its own, nothing twice."""
+    """A parent with threads forks four: all five send their own, nothing twice."""
     settings = collector.settings(tmp_path, mode=mode)
     words = ("--forks", "4", "--threads", "2", "--pause", "0.001")
     with platform(tmp_path, settings, 200, *words) as one:
         one.wait()
         ids = one.ids()
-    assert len(ids) == 1 + 4 * 2 * 200
+    assert len(ids) == 1 + 4 * 2 * 200 + 1
     assert sorted(collector.ids()) == sorted(ids)
     assert list((tmp_path / "spool").glob("*.owner")) == []
 
@@ -125,6 +126,29 @@ def test_exit_while_nothing_can_be_sent(
     with platform(tmp_path, settings, 100, "--pause", "0.02") as second:
         second.wait()
     assert sorted(set(collector.ids())) == sorted(first.ids() + second.ids())
+
+
+def test_closing_in_haste(collector: Collector, tmp_path: Path) -> None:
+    """Again and again without waiting, while threads emit: nothing accepted is lost.
+
+    Nor is a file closed that is somebody else's.
+    """
+    ids: list[str | None] = []
+    for _ in range(30):
+        hasty = Emitter(**collector.settings(tmp_path), on_trouble=lambda _: None)
+
+        def work(one: Emitter = hasty) -> None:
+            ids.extend(one.emit("u2plus.signed_in", subject=n) for n in range(50))
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        hasty.close(0)
+        for thread in threads:
+            thread.join()
+    with Emitter(**collector.settings(tmp_path)) as last:
+        until(lambda: last.counts()["waiting_bytes"] == 0)
+    assert {one for one in ids if one} == set(collector.ids())
 
 
 def test_two_processes_fill_one_spool(collector: Collector, tmp_path: Path) -> None:
@@ -172,6 +196,29 @@ def test_disk_full(collector: Collector, tmp_path: Path) -> None:
         until(lambda: last.counts()["waiting_bytes"] == 0)
         assert last.counts()["dropped"] == ids.count(None)
     assert collector.ids() == kept
+
+
+def test_no_room_to_begin(collector: Collector, tmp_path: Path) -> None:
+    """The spool cannot be opened: drops are counted, no file stays open, it goes on."""
+    script = textwrap.dedent("""
+        import json, os, resource, sys, time
+        from panelstream_emitter import Emitter
+        emitter = Emitter(**json.loads(sys.argv[1]), on_trouble=lambda _: None)
+        ids, files = [], []
+        for limit in (0, 0, 100_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, 100_000))
+            ids += [emitter.emit("u2plus.signed_in", subject=n) for n in range(10)]
+            files.append(len(os.listdir("/proc/self/fd")))
+            time.sleep(1.1)
+        assert files[0] == files[1]
+        assert emitter.close(10)
+        sys.stdout.write(json.dumps([ids, emitter.counts()]))
+    """)
+    said = _python(script, json.dumps(collector.settings(tmp_path)))
+    ids, counts = json.loads(said)
+    assert ids[:20] == [None] * 20
+    assert collector.ids() == ids[20:]
+    assert (counts["accepted"], counts["dropped"]) == (10, 20)
 
 
 def test_a_segment_that_a_power_cut_damaged(

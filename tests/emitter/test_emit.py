@@ -163,6 +163,20 @@ def test_without_a_collector_it_waits(
     assert one.counts()["sent"] == 1
 
 
+def test_a_connection_closed_in_a_pause_is_no_trouble(
+    emitter: Emitters, collector: Collector, troubles: list[Trouble]
+) -> None:
+    """It is opened anew; nobody is alarmed."""
+    collector.hangs_up = True
+    one = emitter()
+    for number in range(3):
+        one.emit("u2plus.signed_in", subject=number)
+        until(lambda due=number: len(collector.events) > due)  # type: ignore[misc]
+    assert one.close(10)
+    assert troubles == []
+    assert len(collector.events) == 3
+
+
 def test_rejected_events_are_moved_aside(
     emitter: Emitters, collector: Collector, tmp_path: Path, troubles: list[Trouble]
 ) -> None:

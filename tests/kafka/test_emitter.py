@@ -45,6 +45,19 @@ def test_records_are_batches(stream: Streams, tmp_path: Path) -> None:
     assert made.letters() == []
 
 
+def test_forks_leave_the_parents_producer_alone(
+    stream: Streams, tmp_path: Path
+) -> None:
+    """Children of a process that is sending end well, and it goes on sending."""
+    made = stream()
+    words = ("--forks", "4", "--pause", "0.001")
+    with platform(tmp_path, settings(made, tmp_path), 200, *words) as one:
+        one.wait()
+    values = [json.loads(record.value) for record in made.received(made.topic)]
+    assert sorted(event["id"] for some in values for event in some) == sorted(one.ids())
+    assert len(one.ids()) == 1 + 4 * 200 + 1
+
+
 def test_killed_while_the_broker_comes_and_goes(
     stream: Streams, tmp_path: Path
 ) -> None:

@@ -129,6 +129,7 @@ def _main() -> None:
         children.append(child)
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
+    _emit(emitter, 1, 0)
 
 
 if __name__ == "__main__":

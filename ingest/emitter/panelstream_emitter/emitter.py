@@ -7,6 +7,7 @@ import os
 import threading
 import time as clock
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Literal, get_args
@@ -105,7 +106,8 @@ class Emitter:
                 self._schemas.check(made)
             process.accept(events.line(made))
         except Exception as error:
-            self._drop(_reason(error))
+            with suppress(Exception):  # as when it is just being closed
+                self._drop(_reason(error))
             if self._strict:
                 raise
             return None
@@ -211,10 +213,8 @@ def _made(spool: Spool) -> Spool:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"spool: {error.strerror or error}"
     told = isinstance(error, (InvalidEvent, Dropped))
-    return str(error) if told else type(error).__name__
+    return str(error) if told else reports.why(error)
 
 
 def _close_all() -> None:

@@ -70,6 +70,18 @@ class HttpSink:
         raise Unavailable(f"collector: {status}", wait)
 
     def _post(self, body: bytes) -> tuple[int, float, bytes]:
+        """Status, seconds to wait, content."""
+        kept = self._connection is not None
+        try:
+            return self._exchange(body)
+        except (HTTPException, ConnectionError):
+            if not kept:
+                raise
+            # The other side may have closed it while there was nothing to send.
+            self.close()
+            return self._exchange(body)
+
+    def _exchange(self, body: bytes) -> tuple[int, float, bytes]:
         if self._connection is None:
             self._connection = self._kind(self._host, self._port, timeout=_TIMEOUT)
         self._connection.request("POST", self._path, body, self._headers)
@@ -113,6 +125,6 @@ def _wait(answer: HTTPResponse) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except ValueError:
+        except (TypeError, ValueError):  # the former before Python 3.10
             seconds = 0.0
     return min(max(seconds, 0.0), _LONGEST_WAIT)

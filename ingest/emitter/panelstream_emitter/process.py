@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from panelstream_emitter.delivery import Delivery
 from panelstream_emitter.ids import Ids
-from panelstream_emitter.reports import Reports
+from panelstream_emitter.reports import Reports, why
 from panelstream_emitter.sender import Sender
 from panelstream_emitter.sinks import Sink
 from panelstream_emitter.spool import Segment, Spool
@@ -38,9 +38,14 @@ class Process:
         # A signal handler or a finalizer may emit in the middle of an emit.
         self._lock = threading.RLock()
         self._spool = spool
-        self._owner = spool.enter(at_risk=fast)
+        self._deadline = float("inf")
         self._written = 0
-        self._segment = Segment(spool.folder, self._owner.name, self._written)
+        self._owner = spool.enter(at_risk=fast)
+        try:
+            self._segment = Segment(spool.folder, self._owner.name, self._written)
+        except OSError:
+            spool.remove(self._owner)
+            raise
         self._queue: deque[bytes] = deque()
         self._room = spool.room()
         self._look_at = 0.0
@@ -82,26 +87,25 @@ class Process:
         if not self._wake.is_set():
             self._wake.set()
 
-    def drop(self, why: str, events: int = 1) -> None:
+    def drop(self, reason: str, events: int = 1) -> None:
         """Count what was not taken."""
         with self._lock:
             self._owner.counters.add("dropped", events)
-        self.reports.add("dropped", why, events)
+        self.reports.add("dropped", reason, events)
 
     def close(self, seconds: float) -> bool:
         """Write and send everything; whether it arrived in time."""
-        deadline = time.monotonic() + seconds
+        self._deadline = time.monotonic() + seconds
         with self._lock:
             self._closing.set()
         self._wake.set()
-        if self._keeper.is_alive():
-            self._keeper.join(seconds)
-        self._finish()
-        self._sender.stop(deadline)
-        if self._sender.is_alive():
-            self._sender.join(max(0.0, deadline - time.monotonic()) + LOOK_SECONDS)
+        # Each thread ends what it has begun; here it is only waited for.
+        for one in (self._keeper, self._sender):
+            if one.is_alive():
+                left = max(0.0, self._deadline - time.monotonic())
+                one.join(left + LOOK_SECONDS)
         self.reports.pass_on()
-        return self._sender.idle
+        return self._sender.arrived
 
     def abandon(self) -> None:
         """In a forked child: all of it belongs to the parent."""
@@ -122,8 +126,11 @@ class Process:
             try:
                 self._tend()
             except Exception as error:  # a full disk may have room again
-                self.reports.add("waiting", f"spool: {type(error).__name__}", 0)
+                self.reports.add("waiting", why(error), 0)
+                self.reports.pass_on()
                 self._closing.wait(LOOK_SECONDS)
+        self._finish()
+        self._sender.stop(self._deadline)
 
     def _tend(self) -> None:
         self._write_queue()
@@ -162,15 +169,14 @@ class Process:
         try:
             self._write_queue()
         except OSError as error:
-            why = f"spool: {error.strerror or error}"
-            self.reports.add("lost", why, len(self._queue))
+            self.reports.add("lost", why(error), len(self._queue))
             self._owner.counters.add("lost", len(self._queue))
         self._owner.counters.at_risk = False
         last = self._segment
+        with suppress(OSError):
+            last.sync()
+        last.close()
         if last.size:
-            with suppress(OSError):
-                last.sync()
             self._sender.give(last.path)
         else:
-            last.path.unlink()
-        last.close()
+            last.path.unlink(missing_ok=True)

@@ -16,6 +16,13 @@ def log(trouble: Trouble) -> None:
     _log.warning("%s: %s (%d events)", trouble.what, trouble.why, trouble.events)
 
 
+def why(error: Exception) -> str:
+    """An error in words that hold no value and no file's name."""
+    if isinstance(error, OSError):
+        return f"spool: {error.strerror or error}"
+    return type(error).__name__
+
+
 class Reports:
     """Collects trouble from any thread; `pass_on` tells it, each kind once."""
 

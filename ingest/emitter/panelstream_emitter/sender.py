@@ -9,7 +9,7 @@ from pathlib import Path
 
 from panelstream_emitter import spool as spools
 from panelstream_emitter.delivery import Delivery, Stopped
-from panelstream_emitter.reports import Reports
+from panelstream_emitter.reports import Reports, why
 from panelstream_emitter.spool import Owner, Spool
 
 ADOPT_SECONDS = 5.0
@@ -39,6 +39,11 @@ class Sender(threading.Thread):
         """Whether everything that it was given has arrived."""
         return not self._given
 
+    @property
+    def arrived(self) -> bool:
+        """Whether it has ended, with nothing left."""
+        return self._delivery.stopping and self.idle
+
     def give(self, segment: Path) -> None:
         """Send a segment, to which nothing is written any more."""
         self._given.append(segment)
@@ -57,7 +62,10 @@ class Sender(threading.Thread):
         except Stopped:
             pass
         self._delivery.sink.close()
-        self._end()
+        try:
+            self._end()
+        except OSError as error:
+            self._reports.add("waiting", why(error), 0)
 
     def _turn(self) -> bool:
         try:
@@ -71,7 +79,7 @@ class Sender(threading.Thread):
                 self._wake.wait(max(0.0, self._adopt_at - time.monotonic()))
                 self._wake.clear()
         except Exception as error:  # whatever becomes of the disk, the thread lives on
-            self._reports.add("waiting", f"spool: {type(error).__name__}", 0)
+            self._reports.add("waiting", why(error), 0)
             self._delivery.pause(_AFTER_AN_ERROR)
         return True
 

@@ -109,7 +109,12 @@ class Spool:
         descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         # Locked before it has its name, so that nobody takes it for an orphan's.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        owner = Owner(path, descriptor)
+        try:
+            owner = Owner(path, descriptor)
+        except OSError:
+            os.close(descriptor)
+            hidden.unlink()
+            raise
         owner.counters.at_risk = at_risk
         hidden.rename(path)
         return owner
