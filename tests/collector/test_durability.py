@@ -76,6 +76,8 @@ class Sender(threading.Thread):
 def test_the_ledger_through_kafka(stream: Streams) -> None:
     """Broker stopped, collector killed, lines cut, batches sent again: nothing is lost.
 
+    The broker comes back once to the same collector, once to a new one.
+
     While the broker is away clients are told so at once, with 503.
     """
     made = stream()
@@ -100,8 +102,12 @@ def test_the_ledger_through_kafka(stream: Streams) -> None:
             assert time.monotonic() - began < 1
             made.kafka.run("start")
             until(lambda: current[-1].get("/ready").status == 200)
-            told = [len(one.acknowledged) for one in senders]
+            made.kafka.run("stop")
+            until(lambda: current[-1].get("/ready").status == 503)
+            # Whatever was told 202 and is only in this process is lost now.
             current[-1].process.kill()
+            told = [len(one.acknowledged) for one in senders]
+            made.kafka.run("start")
             start()
             until(
                 lambda: all(_more(one, n) for one, n in zip(senders, told, strict=True))
