@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-analysis clean
+.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -60,7 +60,7 @@ fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/sql
 
-bench: bench-ingest bench-exposure bench-schema bench-analysis  ## ratios against named peers, in one run on this machine
+bench: bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter  ## ratios against named peers, in one run on this machine
 
 bench-ingest: $(READY)  ## files and Kafka against the engine's own insert and a bare loop; a worker's memory
 	$(RUN)/python -m bench
@@ -74,6 +74,12 @@ bench-schema: $(READY)  ## what other keys, partitions and types of the log woul
 
 bench-analysis: $(PEERS)  ## the same for fits of 24,000 people × 8 waves; pyfixest and R's lme4 if they are there
 	$(RUN)/python -m bench.analysis
+
+bench-emitter: $(READY)  ## the emitter: µs a call in both modes, events/s against bare kafka-python
+	PYTHONPATH=ingest/emitter $(RUN)/python -m bench.emitter
+
+bench-collector: $(READY)  ## events a second over HTTP, against an empty 202 (Java 17, Maven)
+	$(RUN)/python -m bench.collector
 
 clean:  ## remove what make made
 	rm -rf $(VENV) build demo

@@ -51,12 +51,16 @@ responses_app = typer.Typer(
 )
 letters_app = typer.Typer(help="Events that were rejected.", no_args_is_help=True)
 plan_app = typer.Typer(help="The plan and its lock.", no_args_is_help=True)
+events_app = typer.Typer(help="Event files.", no_args_is_help=True)
+tokens_app = typer.Typer(help="Tokens of the collector.", no_args_is_help=True)
 app.add_typer(responses_app, name="responses")
 app.add_typer(plan_app, name="plan")
 app.add_typer(flow_app, name="flows")
 app.add_typer(topics_app, name="topics")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(events_app, name="events")
+app.add_typer(tokens_app, name="tokens")
 
 StudyOption = Annotated[
     Path | None,
@@ -512,6 +516,59 @@ def worker(
     streaming.work(study, limit)
 
 
+@app.command()
+def collector(study: StudyOption = None) -> None:
+    """Take events over HTTP, for Kafka or the warehouse, until told to stop.
+
+    Example: [bold]panelstream collector --study study1[/bold]
+    """
+    from flows import collecting
+
+    collecting.collect(study, show.say)
+
+
+@tokens_app.command("add")
+def tokens_add(
+    source: Annotated[str, typer.Argument(help="Source that it may write.")],
+    study: StudyOption = None,
+) -> None:
+    """Make a token for a source, and print it once: only its hash is kept.
+
+    Example: [bold]panelstream tokens add u2plus.web[/bold]
+    """
+    from flows import collecting
+
+    made, secret = collecting.add_token(study, source)
+    show.note(f"token {made.token} for {made.source}; it is not shown again:")
+    show.say(secret)
+
+
+@tokens_app.command("list")
+def tokens_list(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """List the tokens there are: name, source, day.
+
+    Example: [bold]panelstream tokens list[/bold]
+    """
+    from flows import collecting
+
+    show.tokens(collecting.list_tokens(study), as_json=as_json)
+
+
+@tokens_app.command("revoke")
+def tokens_revoke(
+    token: Annotated[str, typer.Argument(help="Its name, as 'tokens list' has it.")],
+    study: StudyOption = None,
+) -> None:
+    """Take a token away, at once also for a collector that runs.
+
+    Example: [bold]panelstream tokens revoke 3f9a01c2[/bold]
+    """
+    from flows import collecting
+
+    gone = collecting.revoke_token(study, token)
+    show.say(f"token {gone.token} for {gone.source} opens nothing any more")
+
+
 @topics_app.command("create")
 def topics_create(study: StudyOption = None) -> None:
     """Make the topic of events and the one of dead letters, if they are missing.
@@ -607,6 +664,43 @@ def plan_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
     with open_workspace(study) as workspace:
         standing = plan.read(workspace)
     show.plan(standing, as_json=as_json)
+
+
+@catalogue_app.command("schema")
+def catalogue_schema(out: OutOption, study: StudyOption = None) -> None:
+    """Write what may be sent, as JSON Schema (2020-12) and AsyncAPI 3.
+
+    Example: [bold]panelstream catalogue schema --out contract[/bold]
+    """
+    from flows import contracts
+
+    for path in contracts.write_schema(study, out):
+        show.say(str(path))
+
+
+@events_app.command("check")
+def events_check(
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="NDJSON files (plain, gzip, zstd), folders, or -."),
+    ],
+    study: StudyOption = None,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say line by line what of event files would be rejected, and why; store nothing.
+
+    Example: [bold]panelstream events check events.ndjson[/bold]
+    """
+    from flows import contracts
+    from ingest import files
+
+    sources = files.find(paths)
+    with show.reading() as progress:
+        found = contracts.check_events(study, sources, progress)
+        counts = show.checking(found, as_json=as_json)
+    if strict and counts.rejected:
+        raise InputRejected(f"{counts.rejected} events would be rejected")
 
 
 @flow_app.command("run")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from models.events import Counts, Rejection
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
     from flows.inspection import ArrivalReport
     from flows.status import Status
     from ingest.broker import Topic
+    from ingest.collector.tokens import Token
     from ingest.files import Source
     from ingest.importers.survey import Understood
-    from models.events import Counts
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
@@ -143,18 +145,54 @@ class Display:
         if arrived.rejected:
             self._rejections(arrived)
 
-    def _rejections(self, arrived: "Counts") -> None:
+    def _rejections(self, arrived: Counts) -> None:
         reasons = (f"{name} {count:,}" for name, count in arrived.reasons.items())
         self.say(f"rejected: {', '.join(reasons)}")
         for one in arrived.rejections[:SHOWN]:
-            place = one.position
-            index = "" if place.index is None else f"[{place.index}]"
-            where = f"{place.origin}:{place.line}{index}"
-            self.say(f"  {where}  {one.reason}  {one.field}".rstrip())
+            self.rejection(one)
         if arrived.rejected > SHOWN:
             self.say(
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
             )
+
+    def rejection(self, one: Rejection) -> None:
+        """Where an event was, and why it was rejected."""
+        place = one.position
+        index = "" if place.index is None else f"[{place.index}]"
+        where = f"{place.origin}:{place.line}{index}"
+        self.say(f"  {where}  {one.reason}  {one.field}".rstrip())
+
+    def checking(self, parts: Iterable[Counts], as_json: bool) -> Counts:
+        """What would become of events: each rejection as it is found, then the sum."""
+        counts = Counts()
+        for part in parts:
+            counts += part
+            for one in () if as_json else part.rejections:
+                self.rejection(one)
+        if as_json:
+            self._checked(counts)
+        else:
+            self.say(
+                f"{counts.received:,} events: {counts.accepted:,} would be accepted, "
+                f"{counts.rejected:,} rejected"
+            )
+        return counts
+
+    def _checked(self, counts: Counts) -> None:
+        said = asdict(counts)
+        rejections = [one | one.pop("position") for one in said.pop("rejections")]
+        del said["refused"]
+        self.json({"received": counts.received, **said, "rejections": rejections})
+
+    def tokens(self, tokens: Sequence["Token"], as_json: bool) -> None:
+        """Tokens by name; their hashes are nobody's business."""
+        if as_json:
+            names = ("token", "source", "made_on")
+            self.json([{n: getattr(one, n) for n in names} for one in tokens])
+            return
+        for one in tokens:
+            self.say(f"{one.token}  {one.source}  made on {one.made_on}")
+        self.say(f"{len(tokens)} tokens")
 
     def imported(self, held: "WaveImport", dry_run: bool, as_json: bool) -> None:
         """What an import of answers understood, and what of it is new."""

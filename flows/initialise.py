@@ -14,7 +14,7 @@ from models.study import FILE, load
 from models.templates import study_text
 
 KEY = "pseudonym.key"
-IGNORED = "pseudonym.key\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n.env\n"
+IGNORED = "pseudonym.key\ncollector.tokens\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n.env\n"
 """What a study's folder must never put into version control."""
 
 _WAVES = 4

@@ -1,7 +1,7 @@
 """Kafka and a study's warehouse: topics, and the worker between the two."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from models.errors import Unreachable
 from models.kafka import KafkaSettings, WorkerSettings
 from models.settings import Settings, Values
 from models.store import utc_now
+from models.study import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,20 @@ def work(path: Path | None, limit: bool) -> None:
     streaming = read_settings(path)
     settings = streaming.settings
     folder = study.load(settings.study)
+    with open_workspace(path):
+        pass  # migrated once; from here on the worker opens it as often as it must
+    opened = pipelines(settings, folder)
+    worker.run(streaming.kafka, streaming.worker, opened, limit)
+
+
+def pipelines(settings: Settings, folder: StudyFolder) -> Callable[[], Pipeline]:
+    """What opens the path into a study's warehouse, found anew each time.
+
+    Raises `Unreachable` when called while the process is gone that served it.
+    """
     pseudonyms = Pseudonyms(
         read_keys(settings.pseudonym_key_file), folder.catalogue.namespace
     )
-    with open_workspace(path):
-        pass  # migrated once; from here on the worker opens it as often as it must
-
     began_at = endpoint.address(settings.study, settings.warehouse)
 
     def open_pipeline() -> Pipeline:
@@ -68,7 +77,7 @@ def work(path: Path | None, limit: bool) -> None:
         zone = folder.study.zone
         return Pipeline(folder.catalogue, pseudonyms, opened, utc_now, zone)
 
-    worker.run(streaming.kafka, streaming.worker, open_pipeline, limit)
+    return open_pipeline
 
 
 def _is_embedded(address: str) -> bool:

@@ -19,6 +19,19 @@ from models.instants import parse_instant
 MAX_EVENT_BYTES = 65_536
 """The size up to which CloudEvents consumers should take an event (section 'Size Limits')."""
 MAX_ID_LENGTH = 256
+ATTRIBUTES = (
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "time",
+    "subject",
+    "datacontenttype",
+    "schemaversion",
+    "senttime",
+    "data",
+)
+"""What of an event is read; other attributes are allowed and not stored."""
 FUTURE_TOLERANCE = timedelta(hours=24)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -122,10 +135,11 @@ def _attributes(payload: bytes) -> dict[str, Any]:
         raise _Invalid("not_json") from None
     if not isinstance(value, dict):
         raise _Invalid("not_cloudevent")
-    return _present(value)
+    return present(value)
 
 
-def _present(value: Mapping[str, Any]) -> dict[str, Any]:
+def present(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is null, as that counts as absent."""
     return {key: one for key, one in value.items() if one is not None}
 
 
@@ -177,7 +191,7 @@ def _data(attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
     data = attributes.get("data", {})
     if not isinstance(data, dict):
         raise _Invalid("invalid_data", "data")
-    data = _present(data)
+    data = present(data)
     if not data.keys() <= rule.data.keys():
         raise _Invalid("invalid_data", "data")
     for name, field in rule.data.items():

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -13,7 +14,8 @@ from typing import IO, BinaryIO, cast
 import zstandard
 
 from ingest.decode import MAX_EVENT_BYTES
-from ingest.pipeline import Pipeline, RawEvents
+from ingest.pipeline import Decoded, Pipeline, RawEvents, decode
+from models.catalogue import Catalogue
 from models.errors import FileError
 from models.events import Counts
 
@@ -71,6 +73,22 @@ def ingest(
             counts += arrived
             progress(file.tell() if source.size else 0)
     return counts
+
+
+def check(
+    source: Source,
+    catalogue: Catalogue,
+    received_at: datetime,
+    progress: Progress = lambda _: None,
+) -> Iterator[Decoded]:
+    """What would be taken of one file, and what rejected, chunk by chunk.
+
+    Raises `FileError` where the file cannot be read or ends early.
+    """
+    with closing(_open(source)) as file:
+        for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
+            yield decode(raw, catalogue, received_at)
+            progress(file.tell() if source.size else 0)
 
 
 def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:

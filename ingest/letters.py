@@ -55,8 +55,13 @@ class Found:
             for place in wanted
             if place in self.unreadable
         ]
-        raw = records.again(
-            (place, *self.payloads[place]) for place in wanted if place in self.payloads
+        raw = records.placed(
+            "replay",
+            (
+                (place, *self.payloads[place])
+                for place in wanted
+                if place in self.payloads
+            ),
         )
         return replace(raw, path=path, rejections=[*raw.rejections, *lost])
 

@@ -3,11 +3,13 @@
 Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
 """
 
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -37,6 +39,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 UTC_ZONE = ZoneInfo("UTC")
+_CONSENT = {"study.consent_given", "study.consent_withdrawn"}
 _PREPARERS = 2
 _WORD = 63
 
@@ -176,6 +179,27 @@ class Pipeline:
         other = self._write(Prepared(raw, second), known)
         events = pa.concat_tables([one.events, other.events])
         return _batch(raw, events, [*one.rejections, *other.rejections], refused)
+
+
+def join(name: str, parts: Sequence[Prepared]) -> Prepared:
+    """Batches as one, to be written together; every line keeps its position."""
+    lengths = [one.raw.payload.count(b"\n") + 1 for one in parts]
+    starts = list(accumulate(lengths, initial=0))
+
+    def place(row: int) -> Position:
+        number = bisect_right(starts, row) - 1
+        return parts[number].raw.position(row - starts[number])
+
+    raw = RawEvents(name, 1, b"\n".join(one.raw.payload for one in parts), place)
+    events = sort(pa.concat_tables([one.batch.events for one in parts]))
+    rejections = [each for one in parts for each in one.batch.rejections]
+    refused = sum(one.batch.counts.refused for one in parts)
+    return Prepared(raw, _batch(raw, events, rejections, refused))
+
+
+def changes_consent(batch: Batch) -> bool:
+    """Whether somebody withdrew in it, or came back: a reason to `refresh`."""
+    return bool(_CONSENT & set(pc.unique(batch.events["event_type"]).to_pylist()))
 
 
 def _batch(

@@ -95,8 +95,12 @@ def raw_events(
     return RawEvents(name, 1, b"\n".join(lines.lines), lines.place, rejections)
 
 
-def again(payloads: Iterable[tuple[Position, bytes, Headers]]) -> RawEvents:
-    """Events that were rejected before as a batch of lines, each at its old position."""
+def placed(name: str, payloads: Iterable[tuple[Position, bytes, Headers]]) -> RawEvents:
+    """Payloads from anywhere as one batch of lines, each event at its own position.
+
+    A payload is one event or a batch, of which its headers may say which; one whose
+    position has an index is one event.
+    """
     lines, rejections = _Lines(), []
     for place, value, headers in payloads:
         try:
@@ -106,7 +110,7 @@ def again(payloads: Iterable[tuple[Position, bytes, Headers]]) -> RawEvents:
                 lines.add(place, [_one_line(value)], False)
         except _Unusable as unusable:
             rejections.append(Rejection(unusable.reason, "", place))
-    return RawEvents("replay", 1, b"\n".join(lines.lines), lines.place, rejections)
+    return RawEvents(name, 1, b"\n".join(lines.lines), lines.place, rejections)
 
 
 def element(value: bytes | None, index: int | None) -> bytes | None:

@@ -11,7 +11,8 @@ from models.kafka import KafkaSettings
 BATCH_EVENTS = 100
 """Events a record: one costs Kafka and its clients as much as a hundred."""
 
-_HEADERS = [("content-type", b"application/cloudevents-batch+json")]
+HEADERS = [("content-type", b"application/cloudevents-batch+json")]
+"""Of a record that holds several."""
 
 
 def send(
@@ -39,7 +40,7 @@ async def _send(
     try:
         for source in sources:
             for value in records(source):
-                await producer.send(settings.topic, value, headers=_HEADERS)
+                await producer.send(settings.topic, value, headers=HEADERS)
                 sent += 1
             await producer.flush()
             progress(source, source.size)

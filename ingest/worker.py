@@ -31,7 +31,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
 )
 
-from ingest import broker, records
+from ingest import broker, pipeline, records
 from ingest.metrics import Health, Metrics
 from ingest.pipeline import Pipeline
 from models.errors import PanelstreamError, Unreachable
@@ -54,7 +54,6 @@ _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _COMMIT_SECONDS = 10.0
 _GRACE_SECONDS = 20.0
-_CONSENT = {"study.consent_given", "study.consent_withdrawn"}
 
 log = logging.getLogger("panelstream.worker")
 
@@ -289,7 +288,7 @@ class Writer(faust.Service):
         if batch is None or not await self.bury(batch.rejections, gathered):
             return False
         self.progress(batch, time.monotonic() - began)
-        if _CONSENT & set(_types(batch)):
+        if pipeline.changes_consent(batch):
             self.refreshed_at = float("-inf")
         return True
 
@@ -512,10 +511,6 @@ def _add_pages(app: Sink, writer: Writer) -> None:
     @app.page("/metrics")
     async def metrics(self: Any, request: Any) -> Any:
         return self.bytes(writer.metrics.text(), content_type="text/plain")
-
-
-def _types(batch: Batch) -> Sequence[str]:
-    return list(pc.unique(batch.events["event_type"]).to_pylist())
 
 
 def _key(position: Position) -> tuple[str, int]:

@@ -78,7 +78,7 @@ class Position:
     """Where an event stood, and its index if that was a batch of events.
 
     In a file: its name and the 1-based line. In Kafka: `topic[partition]` and the
-    offset of the record.
+    offset of the record. Over HTTP: `collector/<request>` and the line of its body.
     """
 
     origin: str

@@ -204,16 +204,22 @@ class WorkerSettings:
     @classmethod
     def from_values(cls, values: Values) -> "WorkerSettings":
         """Read PANELSTREAM_WORKER_ADDRESS, _MAX_AGE (seconds) and _MAX_BYTES."""
-        address = values.get("WORKER_ADDRESS", "127.0.0.1:6066")
-        if not _SERVER.fullmatch(address):
-            raise _wrong(values, "WORKER_ADDRESS", "host:port")
-        host, _, port = address.rpartition(":")
+        host, port = address(values, "WORKER_ADDRESS", "127.0.0.1:6066")
         return cls(
-            host=host.strip("[]"),
-            port=int(port),
+            host=host,
+            port=port,
             max_age=_seconds(values, "WORKER_MAX_AGE", 2.0),
             max_bytes=whole(values, "WORKER_MAX_BYTES", 4 << 20),
         )
+
+
+def address(values: Values, name: str, default: str) -> tuple[str, int]:
+    """A setting that is a host and a port to listen on."""
+    text = values.get(name, default)
+    if not _SERVER.fullmatch(text):
+        raise _wrong(values, name, "host:port")
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def whole(values: Values, name: str, default: int) -> int:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from flows import serving
 from flows.server.admission import Limits, User
 from flows.server.application import Application, Service
 from models import endpoint
@@ -24,7 +24,7 @@ OWNER, READER = "panelstream", "reader"
 GRACE_SECONDS = 5
 """Seconds that running queries get when the process is told to stop."""
 LONGEST_URL = 1 << 20
-QUEUE = 128
+_ANOTHER_PORT = "name another with --port or PANELSTREAM_WAREHOUSE_PORT"
 _SCHEME = "chdb://"
 
 
@@ -41,7 +41,7 @@ def serve(
             "PANELSTREAM_WAREHOUSE names a server already; there is nothing to serve"
         )
     _refuse_second(folder, warehouse)
-    listening = _listen(port)
+    listening = serving.listen(HOST, port, _ANOTHER_PORT)
     with _engine(Path(warehouse.removeprefix(_SCHEME))) as engine:
         users = tuple(
             User(name, secrets.token_urlsafe(24), name == READER)
@@ -59,28 +59,13 @@ async def _answer(
     left: Endpoint,
     say: Callable[[str], None],
 ) -> None:
-    server = _Server(_config(application))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+    server = serving.stoppable(_config(application))
     endpoint.write(folder, left)
     try:
         say(f"{left.warehouse.removeprefix(_SCHEME)}: served at {left.url}")
         await server.serve(sockets=[listening])
     finally:
         endpoint.remove(folder, left)
-
-
-class _Server(uvicorn.Server):
-    """A server whose signals are this module's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the handlers as they are."""
-        yield
-
-    def stop(self) -> None:
-        """Take no more requests, finish those that run."""
-        self.should_exit = True
 
 
 def _config(application: Application) -> uvicorn.Config:
@@ -104,22 +89,6 @@ def _refuse_second(folder: Path, warehouse: str) -> None:
             f"{warehouse.removeprefix(_SCHEME)} is already served at {found.url} by "
             f"process {found.pid}"
         )
-
-
-def _listen(port: int) -> socket.socket:
-    # asyncio sends small answers at once only on a socket that says it is TCP.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-    except OSError as error:
-        listening.close()
-        raise Unreachable(
-            f"port {port} of {HOST} cannot be listened on ({error.strerror}); name "
-            f"another with --port or PANELSTREAM_WAREHOUSE_PORT"
-        ) from None
-    listening.listen(QUEUE)
-    return listening
 
 
 @contextmanager

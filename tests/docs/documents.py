@@ -50,7 +50,7 @@ def documented(text: str, heading: str) -> list[str]:
 def pages() -> Iterator[Path]:
     """Every page that is written by hand: at the root and in the folders."""
     yield from sorted(ROOT.glob("*.md"))
-    for folder in ("deploy", "docs", "examples", "tests", "bench"):
+    for folder in ("deploy", "docs", "examples", "ingest", "tests", "bench"):
         yield from sorted((ROOT / folder).rglob("*.md"))
 
 

@@ -1,0 +1,95 @@
+"""The sink as requests meet it: with a time limit, and refused at once while away."""
+
+import asyncio
+import logging
+
+from ingest.collector.admission import Held
+from ingest.collector.checks import Checked
+from ingest.collector.metrics import Metrics
+from ingest.collector.problems import Problem, later
+from ingest.collector.sinks import Away, Sink, Written
+from models.collector import Limits
+from models.errors import Unreachable
+
+_PROBE_SECONDS = 1.0
+
+log = logging.getLogger("panelstream.collector")
+
+
+class Guard:
+    """Writes to a sink; once that fails, says so without trying until it answers."""
+
+    def __init__(self, sink: Sink, limits: Limits, metrics: Metrics) -> None:
+        self.sink, self._limits, self._metrics = sink, limits, metrics
+        self.waiting_for = ""
+        self._under_way: set[asyncio.Task[Written]] = set()
+        self._watcher: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        """Raises a problem, 503, while the sink is away."""
+        if self.waiting_for:
+            raise self._problem()
+
+    async def write(self, checked: Checked, held: Held) -> Written:
+        """Make events durable.
+
+        Raises a problem, 503, if that is not known to have happened in time. What is
+        under way then may still arrive, and holds its memory until it has.
+        """
+        kept = held.passed_on()
+        task = asyncio.create_task(self.sink.write(checked))
+        self._under_way.add(task)
+        task.add_done_callback(lambda _: kept.release())
+        task.add_done_callback(self._ended)
+        await asyncio.wait({task}, timeout=self._limits.sink_seconds)
+        if not task.done():
+            self._is_away(Away())
+            raise self._problem()
+        try:
+            return task.result()
+        except Away as away:
+            self._is_away(away)
+            raise self._problem() from None
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._watcher:
+            self._watcher.cancel()
+
+    def _ended(self, task: "asyncio.Task[Written]") -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, so that asyncio does not log what it quotes
+
+    def _is_away(self, away: Away) -> None:
+        if self.waiting_for:
+            return
+        self.waiting_for = self.sink.name
+        self._metrics.sink_up.set(0)
+        log.warning("waiting for the %s: %s", self.sink.name, _why(away))
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Ask until the sink answers; then take events again."""
+        while self.waiting_for:
+            await asyncio.sleep(_PROBE_SECONDS)
+            try:
+                async with asyncio.timeout(self._limits.sink_seconds):
+                    await self.sink.probe()
+            except (Away, TimeoutError):
+                continue
+            self.waiting_for = ""
+        self._metrics.sink_up.set(1)
+        log.warning("the %s is back", self.sink.name)
+
+    def _problem(self) -> Problem:
+        detail = f"The {self.sink.name} does not take events: send them again later."
+        return later(503, detail, self._limits.retry_seconds)
+
+
+def _why(away: Away) -> str:
+    """Never what an error quotes."""
+    cause = away.__cause__
+    if isinstance(cause, Unreachable):
+        return str(cause)
+    return type(cause).__name__ if cause else "no answer in time"

@@ -1,0 +1,217 @@
+"""Events checked against the catalogue, as `panelstream catalogue schema` compiled it.
+
+The part of JSON Schema 2020-12 that those files use, without a package: a keyword
+that is not known here is refused when the files are read, never passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Callable
+
+from panelstream_emitter.trouble import InvalidEvent, Misconfigured
+
+_NOTES = {
+    *("$schema", "$id", "$comment", "$defs", "title", "description", "examples"),
+    *("default", "deprecated"),
+}
+_TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, (list, tuple)),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: (
+        isinstance(value, (int, float)) and not isinstance(value, bool)
+    ),
+    "null": lambda value: value is None,
+}
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_Check = Callable[[Any, Any], bool]
+
+_RULES: Mapping[str, _Check] = {
+    "type": lambda rule, value: any(_TYPES[one](value) for one in _listed(rule)),
+    "const": lambda rule, value: _same(rule, value),
+    "enum": lambda rule, value: any(_same(one, value) for one in rule),
+    "minimum": lambda rule, value: not _is("number", value) or value >= rule,
+    "maximum": lambda rule, value: not _is("number", value) or value <= rule,
+    "minLength": lambda rule, value: not _is("string", value) or len(value) >= rule,
+    "maxLength": lambda rule, value: not _is("string", value) or len(value) <= rule,
+    "minItems": lambda rule, value: not _is("array", value) or len(value) >= rule,
+    "minProperties": lambda rule, value: not _is("object", value) or len(value) >= rule,
+    "pattern": lambda rule, value: (
+        not _is("string", value) or re.search(rule, value) is not None
+    ),
+    "format": lambda rule, value: (
+        rule != "date-time" or not _is("string", value) or _is_instant(value)
+    ),
+}
+"""Keywords that look at a value by itself."""
+
+_NESTED = {
+    *("properties", "required", "additionalProperties", "propertyNames", "items"),
+    *("not", "anyOf", "oneOf", "allOf", "$ref"),
+}
+
+
+class Schemas:
+    """The schema of every type of event."""
+
+    def __init__(self, by_type: Mapping[str, Any]) -> None:
+        self._by_type = by_type
+
+    @classmethod
+    def read(cls, path: Path) -> Schemas:
+        """Read a file, or all `*.json` of a folder; what is no event's is passed over.
+
+        Raises `Misconfigured`.
+        """
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        by_type: dict[str, Any] = {}
+        for file in files:
+            try:
+                document = json.loads(file.read_text(encoding="utf-8"))
+                name = _type_of(document)
+                if name is not None:
+                    _check_keywords(document)
+                    by_type[name] = document
+            except (OSError, ValueError) as error:
+                raise Misconfigured(f"schema: {file}: {error}") from None
+        if not by_type:
+            raise Misconfigured(f"schema: {path} holds no schema of an event")
+        return cls(by_type)
+
+    def check(self, event: Mapping[str, Any]) -> None:
+        """Raises `InvalidEvent` naming the field and the rule, never the value."""
+        name = event["type"]
+        if name not in self._by_type:
+            raise InvalidEvent(f"type: the catalogue has no {name}")
+        document = self._by_type[name]
+        found = next(_problems(document, _present(event), "", document), None)
+        if found:
+            raise InvalidEvent(f"{name}: {found}")
+
+
+def _present(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that is null counts as absent."""
+    data = event.get("data")
+    if not isinstance(data, dict):
+        return dict(event)
+    kept = {key: one for key, one in data.items() if one is not None}
+    return {**event, "data": kept}
+
+
+def _type_of(document: Any) -> str | None:
+    try:
+        name = document["properties"]["type"]["const"]
+    except (KeyError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
+
+
+def _problems(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
+    """What is wrong with a value, each as place and rule."""
+    if rules is True:
+        return
+    if rules is False:
+        yield f"{place or 'event'}: not allowed"
+        return
+    for keyword, rule in rules.items():
+        if keyword in _RULES and not _RULES[keyword](rule, value):
+            yield f"{place or 'event'}: {keyword} {json.dumps(rule)}"
+    yield from _problems_inside(rules, value, place, root)
+    yield from _problems_together(rules, value, place, root)
+
+
+def _problems_inside(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        known = rules.get("properties", {})
+        for name in rules.get("required", ()):
+            if name not in value:
+                yield f"{_inside(place, name)}: required"
+        for name, one in value.items():
+            yield from _problems(rules.get("propertyNames", True), name, place, root)
+            inside = _inside(place, str(name))
+            if name in known:
+                yield from _problems(known[name], one, inside, root)
+            elif any(
+                _problems(rules.get("additionalProperties", True), one, inside, root)
+            ):
+                yield f"{inside}: there is no such field"
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _problems(rules.get("items", True), one, place, root)
+
+
+def _problems_together(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
+    def fits(rule: Any) -> bool:
+        return next(_problems(rule, value, place, root), None) is None
+
+    if "$ref" in rules:
+        yield from _problems(_target(root, rules["$ref"]), value, place, root)
+    for one in rules.get("allOf", ()):
+        yield from _problems(one, value, place, root)
+    if "not" in rules and fits(rules["not"]):
+        yield f"{place or 'event'}: not {json.dumps(rules['not'])}"
+    if "anyOf" in rules and not any(map(fits, rules["anyOf"])):
+        yield f"{place or 'event'}: anyOf"
+    if "oneOf" in rules and sum(map(fits, rules["oneOf"])) != 1:
+        yield f"{place or 'event'}: oneOf"
+
+
+def _check_keywords(rules: Any) -> None:
+    """Raises `ValueError` for a keyword that would not be looked at."""
+    if not isinstance(rules, dict):
+        return
+    known = {*_RULES, *_NESTED, *_NOTES}
+    strange = [one for one in rules if one not in known and not one.startswith("x-")]
+    if strange:
+        raise ValueError(f"JSON Schema's {strange[0]} is not known to this version")
+    for one in (
+        *rules.get("properties", {}).values(),
+        *rules.get("$defs", {}).values(),
+    ):
+        _check_keywords(one)
+    for keyword in ("additionalProperties", "propertyNames", "items", "not"):
+        _check_keywords(rules.get(keyword))
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for one in rules.get(keyword, ()):
+            _check_keywords(one)
+
+
+def _target(root: Any, reference: str) -> Any:
+    found = root
+    for step in reference.removeprefix("#").split("/")[1:]:
+        found = found[step.replace("~1", "/").replace("~0", "~")]
+    return found
+
+
+def _listed(rule: Any) -> Any:
+    return rule if isinstance(rule, list) else [rule]
+
+
+def _inside(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
+
+
+def _is(kind: str, value: Any) -> bool:
+    return _TYPES[kind](value)
+
+
+def _same(rule: Any, value: Any) -> bool:
+    """JSON knows true from 1, Python does not."""
+    return bool(rule == value) and isinstance(rule, bool) == isinstance(value, bool)
+
+
+def _is_instant(text: str) -> bool:
+    if not _INSTANT.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text[:19].replace("t", "T"))
+    except ValueError:
+        return False
+    return True

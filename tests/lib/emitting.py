@@ -1,0 +1,136 @@
+"""A platform that emits, in a process of its own, so that tests can hurt it.
+
+    python -m tests.lib.emitting SETTINGS COUNT [--forks N] [--threads N] [--pause S]
+
+SETTINGS is JSON for `Emitter`. Each id that `emit()` returned is printed at once; `-`
+where it returned None. COUNT is of each thread of each process.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panelstream_emitter import Emitter
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The process, and the file into which it says what it emitted."""
+
+    process: "subprocess.Popen[bytes]"
+    said: Path
+
+    def ids(self) -> list[str]:
+        """The ids that `emit()` returned, in the order of their return."""
+        return [one for one in self._lines() if one != "-"]
+
+    def dropped(self) -> int:
+        """How often `emit()` returned None."""
+        return self._lines().count("-")
+
+    def kill(self) -> None:
+        """SIGKILL it and all that it forked."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self) -> None:
+        """Wait for its end, which must be a good one."""
+        assert self.process.wait(PATIENCE) == 0
+
+    def wait_for(self, events: int) -> None:
+        """Wait until it said so many things."""
+        until(lambda: len(self._lines()) >= events)
+
+    def _lines(self) -> Sequence[str]:
+        return self.said.read_text().split("\n")[:-1]
+
+
+@contextmanager
+def platform(
+    folder: Path, settings: dict[str, Any], count: int, *words: str
+) -> Iterator[Platform]:
+    """Run it; killed at the end if it has not ended."""
+    said = folder / f"said{len(list(folder.glob('said*')))}"
+    command = [sys.executable, "-m", __name__, json.dumps(settings), str(count), *words]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "ingest/emitter")])
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            stdout=out,
+            env={**os.environ, "PYTHONPATH": paths},
+            start_new_session=True,
+            cwd=ROOT,
+        )
+    made = Platform(process, said)
+    try:
+        yield made
+    finally:
+        if process.poll() is None:
+            made.kill()
+
+
+def until(check: Any) -> None:
+    """Wait until something is so; fails if it takes a minute."""
+    end = time.monotonic() + PATIENCE
+    while not check():
+        assert time.monotonic() < end, "not so after a minute"
+        time.sleep(0.02)
+
+
+def _emit(emitter: Emitter, count: int, pause: float) -> None:
+    for number in range(count):
+        identity = emitter.emit("u2plus.signed_in", subject=f"user-{number % 50}")
+        os.write(1, f"{identity or '-'}\n".encode())
+        if pause:
+            time.sleep(pause)
+
+
+def _emit_in_threads(emitter: Emitter, asked: argparse.Namespace) -> None:
+    words = (emitter, asked.count, asked.pause)
+    threads = [threading.Thread(target=_emit, args=words) for _ in range(asked.threads)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("settings", type=json.loads)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--forks", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pause", type=float, default=0.0)
+    asked = parser.parse_args()
+    emitter = Emitter(**asked.settings)
+    if not asked.forks:
+        _emit_in_threads(emitter, asked)
+        return
+    _emit(emitter, 1, 0)  # the parent is at work, with threads, when it forks
+    children = []
+    for _ in range(asked.forks):
+        child = os.fork()
+        if not child:
+            _emit_in_threads(emitter, asked)
+            sys.exit(0)
+        children.append(child)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    _emit(emitter, 1, 0)
+
+
+if __name__ == "__main__":
+    _main()
