@@ -1,6 +1,7 @@
 """Kafka's fixtures, and one collector into a warehouse for a module."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,21 @@ __all__ = ["kafka", "stream"]
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A collector of the base study that owns its embedded warehouse."""
-    study = studies.write(tmp_path_factory.mktemp("collected") / "study", studies.BASE)
+    with collecting_into(tmp_path_factory.mktemp("collected")) as made:
+        yield made
+
+
+@pytest.fixture
+def stoppable(tmp_path: Path) -> Iterator[Running]:
+    """The same for one test, which may stop it."""
+    with collecting_into(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def collecting_into(folder: Path) -> Iterator[Running]:
+    """A collector of the base study under `folder`."""
+    study = studies.write(folder / "study", studies.BASE)
     env = collecting.environment(study)
     token = collecting.add_token(study, env)
     with collecting.collector(study, env, token) as made:

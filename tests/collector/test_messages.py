@@ -4,7 +4,6 @@ import gzip
 import json
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -236,8 +235,9 @@ def _require_module(node: str) -> None:
         pytest.skip("needs npm's cloudevents")
 
 
-def test_everything_taken_is_stored_once(running: Running, study: Path) -> None:
+def test_everything_taken_is_stored_once(stoppable: Running) -> None:
     """Sent in every mode and again: one row; dead letters by request, without values."""
+    running, study = stoppable, stoppable.log.parent / "study"
     for _ in range(2):
         sent = json.dumps(event("again")).encode()
         assert running.post(sent, SINGLE).status == 202
