@@ -183,8 +183,10 @@ def test_disk_full(collector: Collector, tmp_path: Path) -> None:
         emitter = Emitter(**json.loads(sys.argv[1]))
         ids = []
         for limit, count in ((30_000, 500), (100_000, 10)):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, 100_000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             ids += [emitter.emit("u2plus.signed_in", subject=n) for n in range(count)]
+        # What measures the tests has files too.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         print(json.dumps(ids))
     """)
     ids = json.loads(_python(script, json.dumps(collector.settings(tmp_path))))
@@ -206,12 +208,13 @@ def test_no_room_to_begin(collector: Collector, tmp_path: Path) -> None:
         emitter = Emitter(**json.loads(sys.argv[1]), on_trouble=lambda _: None)
         ids, files = [], []
         for limit in (0, 0, 100_000):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, 100_000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             ids += [emitter.emit("u2plus.signed_in", subject=n) for n in range(10)]
             files.append(len(os.listdir("/proc/self/fd")))
             time.sleep(1.1)
         assert files[0] == files[1]
         assert emitter.close(10)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         sys.stdout.write(json.dumps([ids, emitter.counts()]))
     """)
     said = _python(script, json.dumps(collector.settings(tmp_path)))
