@@ -21,8 +21,6 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from models.events import Counts, Rejection
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from ingest.collector.tokens import Token
     from ingest.files import Source
     from ingest.importers.survey import Understood
+    from models.events import Counts, Rejection
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
@@ -145,7 +144,7 @@ class Display:
         if arrived.rejected:
             self._rejections(arrived)
 
-    def _rejections(self, arrived: Counts) -> None:
+    def _rejections(self, arrived: "Counts") -> None:
         reasons = (f"{name} {count:,}" for name, count in arrived.reasons.items())
         self.say(f"rejected: {', '.join(reasons)}")
         for one in arrived.rejections[:SHOWN]:
@@ -155,15 +154,17 @@ class Display:
                 '  … the rest: panelstream query "SELECT * FROM dead_letters FINAL"'
             )
 
-    def rejection(self, one: Rejection) -> None:
+    def rejection(self, one: "Rejection") -> None:
         """Where an event was, and why it was rejected."""
         place = one.position
         index = "" if place.index is None else f"[{place.index}]"
         where = f"{place.origin}:{place.line}{index}"
         self.say(f"  {where}  {one.reason}  {one.field}".rstrip())
 
-    def checking(self, parts: Iterable[Counts], as_json: bool) -> Counts:
+    def checking(self, parts: Iterable["Counts"], as_json: bool) -> "Counts":
         """What would become of events: each rejection as it is found, then the sum."""
+        from models.events import Counts
+
         counts = Counts()
         for part in parts:
             counts += part
@@ -178,7 +179,7 @@ class Display:
             )
         return counts
 
-    def _checked(self, counts: Counts) -> None:
+    def _checked(self, counts: "Counts") -> None:
         said = asdict(counts)
         rejections = [one | one.pop("position") for one in said.pop("rejections")]
         del said["refused"]
