@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
+.PHONY: help demo example kafka test coverage test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -39,11 +39,17 @@ example: $(READY)  ## the real study of examples/lifesnaps, which is made of fil
 kafka:  ## start a one-node Kafka on 127.0.0.1:9092 (Java 17, Maven); deploy/kafka/kafka stop ends it
 	@$(PYTHON) deploy/kafka/kafka start
 
+# A file stays together, for what its tests share; with more at once, waits grow past what tests grant.
+SIDE_BY_SIDE := -n 3 --dist loadfile
+
 test: $(READY)  ## every test but the long ones
-	$(RUN)/python -m pytest --cov --cov-report=term:skip-covered -m "not long"
+	$(RUN)/python -m pytest $(SIDE_BY_SIDE) -m "not long"
+
+coverage: $(READY)  ## the same, and the lines that no test reached
+	$(RUN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered -m "not long"
 
 test-long: $(READY)  ## coverage of planted effects over 200 seeds, long properties, fuzzing
-	PANELSTREAM_EXAMPLES=500 $(RUN)/python -m pytest -m "long or not long"
+	PANELSTREAM_EXAMPLES=500 $(RUN)/python -m pytest $(SIDE_BY_SIDE) -m "long or not long"
 
 test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events
 	$(RUN)/python -m tests.faults

@@ -81,23 +81,25 @@ class ColumnDecoder:
     def decode(self, chunk: bytes) -> Columns:
         """Decode a chunk of lines.
 
-        Lines that Arrow could not read at all are set aside first, so that one
-        bad line does not cost its neighbours the fast road.
+        Lines that Arrow could not read at all, and those with data that no type
+        has, are set aside first, so that one bad line does not cost its neighbours
+        the fast road. Names that somebody makes up never become columns: each would
+        take memory for every row.
         """
         lines = Lines.of(chunk)
         kept = lines.braced & lines.short
         rows = np.flatnonzero(kept)
-        table = self._read(lines.text(kept), len(rows))
+        table = self._read(lines.text(kept), len(rows), unexpected="error")
         if table is None:
             rows = rows[[self._is_readable(lines.line(row)) for row in rows.tolist()]]
             kept = np.isin(np.arange(len(kept)), rows)
-            table = self._read(lines.text(kept), len(rows))
+            table = self._read(lines.text(kept), len(rows), unexpected="ignore")
         if table is None:
             return Columns(DECODED.empty_table(), np.arange(len(kept)))
         columns = self._accept(table, rows)
         return Columns(columns.events, np.union1d(columns.left, np.flatnonzero(~kept)))
 
-    def _read(self, text: bytes, lines: int) -> pa.Table | None:
+    def _read(self, text: bytes, lines: int, unexpected: str) -> pa.Table | None:
         """Parse; None when a row would not be exactly one line of UTF-8."""
         if not lines:
             return None
@@ -106,14 +108,16 @@ class ColumnDecoder:
                 pa.BufferReader(text),
                 # The batches are what runs at the same time.
                 read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-                parse_options=self._parse_options,
+                parse_options=pj.ParseOptions(
+                    self._schema, unexpected_field_behavior=unexpected
+                ),
             )
         except pa.ArrowInvalid:
             return None
         return table if table.num_rows == lines and _is_utf8(text) else None
 
     @cached_property
-    def _parse_options(self) -> pj.ParseOptions:
+    def _schema(self) -> pa.Schema:
         fields = {
             name: _ARROW[kind]
             for name, kind in self.catalogue.field_kinds.items()
@@ -121,7 +125,7 @@ class ColumnDecoder:
         }
         schema = {name: pa.string() for name in _TEXT}
         schema |= {"schemaversion": pa.int64(), "data": pa.struct(fields)}
-        return pj.ParseOptions(pa.schema(schema), unexpected_field_behavior="infer")
+        return pa.schema(schema)
 
     @cached_property
     def _decode_envelope(self) -> msgspec.json.Decoder[object]:
@@ -129,7 +133,7 @@ class ColumnDecoder:
         data = msgspec.defstruct(
             "Data",
             [(n, _PYTHON[k] | None, None) for n, k in kinds if k in _PYTHON],
-            rename=None,
+            forbid_unknown_fields=True,
             gc=False,
         )
         envelope = [(name, str | None, None) for name in _TEXT]

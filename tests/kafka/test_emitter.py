@@ -24,9 +24,10 @@ def settings(made: Stream, folder: Path, **more: Any) -> dict[str, Any]:
 
 
 def drain(words: dict[str, Any]) -> dict[str, int]:
-    """Send all that is left; the counts then."""
+    """Send all that is left; the counts once no dead process's place is left either."""
     with Emitter(**words) as last:
         until(lambda: last.counts()["waiting_bytes"] == 0)
+        until(lambda: len(list(Path(words["spool"]).glob("*.owner"))) == 1)
         return last.counts()
 
 

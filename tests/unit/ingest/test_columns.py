@@ -1,11 +1,17 @@
-"""Where lines are in a chunk, and in which order rows are written."""
+"""Where lines are in a chunk, what names made up cost, the order rows are written in."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest.columns import Lines
+from ingest.columns import ColumnDecoder, Lines
 from ingest.pipeline import sort
+from models import catalogue
 
 
 def test_lines_of_a_chunk() -> None:
@@ -40,6 +46,38 @@ def test_an_empty_chunk_is_one_empty_line() -> None:
 def test_the_lines_that_are_kept(kept: list[int], text: bytes) -> None:
     """They follow one another, wherever the others were."""
     assert Lines.of(b"a\nbb\nccc\nd").text(np.array(kept, bool)) == text
+
+
+PLAIN = {
+    "specversion": "1.0",
+    "source": "u2plus",
+    "type": "u2plus.signed_in",
+    "time": "2026-05-01T09:00:00Z",
+    "subject": "p01",
+}
+
+
+@pytest.mark.parametrize(
+    ("made_up", "left"),
+    [(lambda name: {"data": {name: 1}}, 4_000), (lambda name: {name: 1}, 0)],
+    ids=["of the data", "of the envelope"],
+)
+def test_names_made_up_take_no_memory(made_up: Any, left: int) -> None:
+    """Four thousand events, each with names of its own, as much as any others."""
+    events = [PLAIN | {"id": f"e{n}"} | made_up(f"made{n}up") for n in range(4_000)]
+    chunk = "\n".join(map(json.dumps, events)).encode()
+    decoder = ColumnDecoder(
+        catalogue.find("u2plus", Path()), datetime(2026, 6, 1, tzinfo=UTC)
+    )
+    before = pa.default_memory_pool()
+    counted = pa.system_memory_pool()  # which nothing else here uses
+    pa.set_memory_pool(counted)
+    try:
+        columns = decoder.decode(chunk)
+    finally:
+        pa.set_memory_pool(before)
+    assert (columns.events.num_rows, columns.left.size) == (4_000 - left, left)
+    assert 0 < (counted.max_memory() or 0) < 10 * len(chunk)
 
 
 @pytest.mark.parametrize("last", [7, 2**62])
