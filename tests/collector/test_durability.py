@@ -11,9 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+from panelstream_emitter import Emitter
+
 from tests.lib import collecting, studies
 from tests.lib.collecting import AT, Running, batch, event
-from tests.lib.streams import Stream, until
+from tests.lib.emitting import platform
+from tests.lib.streams import Stream, free_port, until
 
 Streams = Callable[..., Stream]
 
@@ -201,6 +205,62 @@ def test_the_ledger_into_a_warehouse(tmp_path: Path) -> None:
     assert sent - set(ids) == set()
     assert len(ids) == len(set(ids))
     assert set(ids) - sent == {withdrawn["id"]}
+
+
+@pytest.mark.long
+def test_the_ledger_from_emit_over_http(tmp_path: Path) -> None:
+    """Web servers of four workers, while the collector is away for minutes.
+
+    It is killed and comes back to what they kept; to a clock set back by a day; to
+    files that could not grow; to a spool that was full; and to what workers left that
+    were killed. By ids: what `emit()` returned is in the warehouse, once, and what it
+    did not take is counted exactly.
+    """
+    study = studies.write(tmp_path / "study", studies.BASE)
+    env = collecting.environment(study)
+    token, port = collecting.add_token(study, env), free_port()
+    words = {
+        "source": "u2plus",
+        "spool": str(tmp_path / "spool"),
+        "url": f"http://127.0.0.1:{port}",
+        "token": token,
+    }
+    said, dropped = list[str](), 0
+    four_forks, room = ("--forks", "4", "--pause", "0.005"), {"spool_bytes": 200_000}
+    # What is said is a file too, so one process with threads has the disk to itself.
+    one_fork = ("--forks", "1", "--threads", "4", "--pause", "0.005")
+    hurts: list[tuple[dict[str, Any], tuple[str, ...], bool]] = [
+        (words, four_forks, False),
+        (words, (*four_forks, "--clock-back", "86400"), False),
+        (words, (*one_fork, "--disk", "300000"), True),
+        ({**words, **room}, four_forks, True),
+    ]
+    for settings, how, drops in hurts:
+        emitting = platform(tmp_path, settings, 1_000, *how)
+        with collecting.collector(study, env, token, port) as running, emitting as one:
+            one.wait_for(500)
+            running.process.kill()
+            one.wait()
+            said += one.ids()
+            dropped += one.dropped()
+        assert (one.dropped() > 0) == drops
+    slow = ("--forks", "4", "--pause", "0.02")
+    with platform(tmp_path, words, 10**6, *slow) as last:
+        last.wait_for(500)
+        time.sleep(130)
+        last.kill()
+        said += last.ids()
+    with collecting.collector(study, env, token, port), Emitter(**words) as emitter:
+        until(lambda: emitter.counts()["waiting_bytes"] == 0)
+        counts = emitter.counts()
+    query = ["query", "--json", "--study", str(study), "select id from events final"]
+    ids = [row["id"] for row in json.loads(collecting.command(query, env).stdout)]
+    print(f"{len(said):,} said, {len(ids):,} seen, {counts}")  # noqa: T201
+    assert len(ids) == len(set(ids))
+    assert set(said) <= set(ids)
+    assert len(ids) - len(said) <= 4  # cut off by the kill before they were said
+    assert (counts["lost"], counts["dropped"]) == (0, dropped)
+    assert counts["rejected"] == 0
 
 
 def _post(running: Running, events: list[Any]) -> Any:

@@ -119,9 +119,11 @@ def command(
 
 
 @contextmanager
-def collector(study: Path, env: Mapping[str, str], token: str) -> Iterator[Running]:
+def collector(
+    study: Path, env: Mapping[str, str], token: str, port: int | None = None
+) -> Iterator[Running]:
     """A collector process that is ready; killed at the end if it still runs."""
-    port = free_port()
+    port = port or free_port()
     log = study.parent / f"collector{port}.log"
     address = {"PANELSTREAM_COLLECTOR_ADDRESS": f"127.0.0.1:{port}"}
     with log.open("wb") as out:

@@ -1,14 +1,18 @@
 """A platform that emits, in a process of its own, so that tests can hurt it.
 
     python -m tests.lib.emitting SETTINGS COUNT [--forks N] [--threads N] [--pause S]
+        [--clock-back S] [--disk BYTES]
 
 SETTINGS is JSON for `Emitter`. Each id that `emit()` returned is printed at once; `-`
-where it returned None. COUNT is of each thread of each process.
+where it returned None. COUNT is of each thread of each process. With `--clock-back`
+the clock from which ids come goes back so far in the midst of it; with `--disk` no file
+of the spool can grow beyond so much.
 """
 
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -90,16 +94,23 @@ def until(check: Any) -> None:
         time.sleep(0.02)
 
 
-def _emit(emitter: Emitter, count: int, pause: float) -> None:
+def _emit(emitter: Emitter, count: int, pause: float, back: float = 0) -> None:
     for number in range(count):
+        if back and number == count // 2:
+            _set_clock_back(back)
         identity = emitter.emit("u2plus.signed_in", subject=f"user-{number % 50}")
         os.write(1, f"{identity or '-'}\n".encode())
         if pause:
             time.sleep(pause)
 
 
+def _set_clock_back(seconds: float) -> None:
+    now, less = time.time_ns, int(seconds * 1e9)
+    time.time_ns = lambda: now() - less
+
+
 def _emit_in_threads(emitter: Emitter, asked: argparse.Namespace) -> None:
-    words = (emitter, asked.count, asked.pause)
+    words = (emitter, asked.count, asked.pause, asked.clock_back)
     threads = [threading.Thread(target=_emit, args=words) for _ in range(asked.threads)]
     for one in threads:
         one.start()
@@ -114,7 +125,10 @@ def _main() -> None:
     parser.add_argument("--forks", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--clock-back", type=float, default=0.0)
+    parser.add_argument("--disk", type=int, default=resource.RLIM_INFINITY)
     asked = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (asked.disk, resource.RLIM_INFINITY))
     emitter = Emitter(**asked.settings)
     if not asked.forks:
         _emit_in_threads(emitter, asked)
