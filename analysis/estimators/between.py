@@ -17,18 +17,12 @@ from analysis.design import NotEstimable, build
 from analysis.estimators.fits import (
     Component,
     Fit,
-    completed,
     exposure_names,
+    regress,
     summarise,
     worst_inflation,
 )
-from analysis.inference import (
-    centred,
-    identify,
-    least_squares,
-    person_means,
-    with_intercept,
-)
+from analysis.inference import centred, person_means
 from analysis.specifications import Specification
 
 
@@ -39,14 +33,8 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     columns = person_means(design.regressors, design.persons)
     if not centred(outcome).any():
         raise NotEstimable("the outcome has the same mean for every person")
-    found = identify(columns)
-    fitted = least_squares(
-        outcome[:, 0],
-        with_intercept(columns[:, found.kept]),
-        np.arange(len(outcome)),
-    )
-    estimates, std_errors = completed(
-        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    estimates, std_errors, found = regress(
+        outcome[:, 0], columns, np.arange(len(outcome))
     )
     entered = columns[design.persons]
     component = Component("between", entered, estimates, std_errors)

@@ -17,12 +17,12 @@ from analysis.design import Codes, Design, Matrix, NotEstimable, build
 from analysis.estimators.fits import (
     Component,
     Fit,
-    completed,
     exposure_names,
+    regress,
     summarise,
     worst_inflation,
 )
-from analysis.inference import identify, least_squares, root, with_intercept
+from analysis.inference import root
 from analysis.specifications import Specification
 
 
@@ -31,15 +31,9 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     changes = differences(build(specification, panel))
     if not changes.outcome.any():
         raise NotEstimable("the outcome changes between no adjacent waves")
-    columns, scale = changes.regressors, root(changes.weights)
-    found = identify(columns)
-    fitted = least_squares(
-        changes.outcome * scale[:, 0],
-        with_intercept(columns[:, found.kept]) * scale,
-        changes.persons,
-    )
-    estimates, std_errors = completed(
-        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    columns = changes.regressors
+    estimates, std_errors, found = regress(
+        changes.outcome, columns, changes.persons, root(changes.weights)
     )
     component = Component("within", columns, estimates, std_errors)
     inflation = worst_inflation(exposure_names(changes), found)

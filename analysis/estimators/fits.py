@@ -6,13 +6,16 @@ from math import nan
 
 import numpy as np
 
-from analysis.design import Design, Matrix, Vector
+from analysis.design import Codes, Design, Matrix, Vector
 from analysis.inference import (
     NEGLIGIBLE,
     STD_ERROR_TYPE,
     Identification,
     centred,
+    identify,
     infer,
+    least_squares,
+    with_intercept,
 )
 from analysis.specifications import Specification
 
@@ -99,6 +102,23 @@ def completed(
     std_errors[found.kept] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     estimates[~found.estimable] = nan
     return estimates, std_errors
+
+
+def regress(
+    outcome: Vector, columns: Matrix, clusters: Codes, scale: Matrix | float = 1.0
+) -> tuple[Vector, Vector, Identification]:
+    """Least squares on columns (n, k) and an intercept, clustered: what came of each column.
+
+    `scale` (n, 1): the roots of the rows' weights. Estimates and standard errors (k,)
+    are NaN where nothing can be estimated.
+    """
+    found = identify(columns)
+    fitted = least_squares(
+        (outcome[:, None] * scale)[:, 0],
+        with_intercept(columns[:, found.kept]) * scale,
+        clusters,
+    )
+    return *completed(fitted.coefficients[1:], fitted.covariance[1:, 1:], found), found
 
 
 def summarise(

@@ -6,27 +6,21 @@ from analysis.design import build
 from analysis.estimators.fits import (
     Component,
     Fit,
-    completed,
     exposure_names,
+    regress,
     summarise,
     worst_inflation,
 )
-from analysis.inference import identify, least_squares, root, with_intercept
+from analysis.inference import root
 from analysis.specifications import Specification
 
 
 def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome on the design's columns and an intercept."""
     design = build(specification, panel)
-    columns, scale = design.regressors, root(design.weights)
-    found = identify(columns)
-    fitted = least_squares(
-        design.outcome * scale[:, 0],
-        with_intercept(columns[:, found.kept]) * scale,
-        design.persons,
-    )
-    estimates, std_errors = completed(
-        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    columns = design.regressors
+    estimates, std_errors, found = regress(
+        design.outcome, columns, design.persons, root(design.weights)
     )
     component = Component("pooled", columns, estimates, std_errors)
     inflation = worst_inflation(exposure_names(design), found)
