@@ -711,6 +711,7 @@ def flows_run(
 ) -> None:
     """Run a flow here, with Prefect's records of every task.
 
+    Exit code 6: the results are written, and something planned has no number.
     Example: [bold]panelstream flows run study --study demo --out results[/bold]
     """
     if name != "study":
@@ -718,7 +719,9 @@ def flows_run(
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     from flows.study import study_flow
 
-    show.say(str(study_flow(study=str(study or "."), out=str(out))))
+    report, found = study_flow(study=str(study or "."), out=str(out))
+    show.analysis(found, f"report: {report}")
+    _require_numbers(found)
 
 
 def main() -> None:

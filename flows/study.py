@@ -9,6 +9,7 @@ from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
+from analysis.estimates import Results
 from flows import imports, panels, results
 from flows.panels import Panels
 from flows.results import Analysis
@@ -74,13 +75,16 @@ def write_report(analysis: Analysis, out: Path) -> Path:
 
 
 @flow(name="study", persist_result=False)
-def study_flow(study: str = ".", out: str = "results") -> Path:
-    """Bring in what lies in the study folder, analyse it, and link the report."""
+def study_flow(study: str = ".", out: str = "results") -> tuple[Path, Results]:
+    """Bring in what lies in the study folder, analyse it, and link the report.
+
+    Returns where the report is, and what it reports.
+    """
     with open_workspace(Path(study)) as workspace:
         import_folder(workspace)
         built = build_panels(workspace)
         analysis = analyse(workspace, built)
-        return write_report(analysis, Path(out))
+        return write_report(analysis, Path(out)), analysis.results
 
 
 class _OneLine(logging.Filter):

@@ -16,7 +16,7 @@ from prefect.testing.utilities import prefect_test_harness
 with prefect_test_harness(server_startup_timeout=120):
     from prefect.client.orchestration import get_client
     from flows.study import study_flow
-    report = study_flow(study=sys.argv[1], out=sys.argv[2])
+    report, _ = study_flow(study=sys.argv[1], out=sys.argv[2])
     with get_client(sync_client=True) as client:
         def ask(what):
             return client.request("POST", f"/{what}/filter", json={"limit": 50}).json()
@@ -65,3 +65,13 @@ def test_mistake_inside_the_flow_is_one_line(study, tmp_path):
     assert ran.code == 3
     assert "wave3_extra.csv:column 3: this header is not mapped" in ran.err
     assert "Traceback" not in ran.shown
+
+
+def test_what_has_no_number_is_said_by_the_exit_code(study, tmp_path):
+    """Three waves are too few for the leads: the report is there, and the code is 6."""
+    out = tmp_path / "r"
+    ran = panelstream("flows", "run", "study", "--study", study, "--out", out)
+    assert ran.code == 6
+    assert "functions.lead of" in ran.shown
+    assert "planned coefficients have no number" in ran.err
+    assert (out / "public" / "report.html").exists()
