@@ -77,6 +77,7 @@ def test_members_of_one_gzip_file_are_all_read(tmp_path):
         gzip.compress(LINES)[:40] + b"\0" * 40,
         zstandard.ZstdCompressor().compress(LINES)[:20] + b"\xff" * 9,
     ],
+    ids=["cut gzip", "spoilt gzip", "spoilt zstd"],
 )
 def test_damaged_file_is_said_to_be(tmp_path, damaged):
     """A truncated or damaged archive is a mistake with a remedy, not a traceback."""
