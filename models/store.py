@@ -5,6 +5,7 @@ A DSN chooses the engine: `chdb://PATH` embeds ClickHouse in this process, an
 under `sql/`, one relation or query each, with values as typed parameters.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -178,14 +179,29 @@ class Store:
             self._insert(
                 "migrations", pa.table({"name": [name], "applied_at": [self._clock()]})
             )
-        for name in _names("as_of"):
-            self._run(_read("as_of", name))
+        self._define("as_of", [_read("as_of", name) for name in _names("as_of")])
         return pending
 
     def create_views(self, statements: Iterable[str]) -> None:
-        """Create views anew (`models.views.statements`)."""
+        """Create views (`models.views.statements`) anew, if they are not as these say."""
+        self._define("views", list(statements))
+
+    def _define(self, kind: str, statements: Sequence[str]) -> None:
+        """Create views where they, or the tables below them, have changed.
+
+        While a view is created anew, other processes can miss it.
+        """
+        below = _names("migrations")
+        text = "\n".join([*below, *statements]).encode()
+        name = f"{kind} {hashlib.sha256(text).hexdigest()}"
+        last = self.query("last_definition", kind=f"{kind} ").to_pylist()
+        if last and last[0]["name"] == name:
+            return
         for statement in statements:
             self._run(statement)
+        since = [_aware(one["applied_at"]) + _TICK for one in last]
+        at = max([self._clock(), *since])
+        self._insert("migrations", pa.table({"name": [name], "applied_at": [at]}))
 
     def append(self, batch: Batch) -> None:
         """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.

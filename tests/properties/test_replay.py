@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,7 +76,9 @@ def instants(draw: DrawFn, zone: str) -> datetime:
 def spans(draw: DrawFn, zone: str) -> dict[str, str]:
     """From and to of an outage."""
     start = draw(instants(zone))
-    end = start + timedelta(hours=draw(st.sampled_from((1, 36, 24 * 7))))
+    later = timedelta(hours=draw(st.sampled_from((1, 36, 24 * 7))))
+    # In UTC: the wall clock of a zone may repeat an hour.
+    end = (start.astimezone(UTC) + later).astimezone(start.tzinfo)
     return {"from": start.isoformat(), "to": end.isoformat()}
 
 
