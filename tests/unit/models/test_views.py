@@ -232,3 +232,22 @@ def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> N
         forum(tmp_path, FORUM.replace(old, new))
     assert says in caught.value.problem
     assert caught.value.place == str(line)
+
+
+def test_views_are_made_anew_only_where_they_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise every command would take them away from those who read meanwhile."""
+    shipped, run = catalogue.find("u2plus", Path()), store._run
+    ran: list[str] = []
+    monkeypatch.setattr(store, "_run", lambda sql: (ran.append(sql), run(sql)))
+
+    def made(timezone: str) -> int:
+        ran.clear()
+        store.create_views(views.statements(shipped, timezone))
+        return len(ran)
+
+    zones = ["Europe/Berlin", "Europe/Berlin", "Asia/Tokyo", "Europe/Berlin"]
+    counts = [made(zone) for zone in [*zones, "Asia/Tokyo"]]
+    every = len(views.statements(shipped, "Asia/Tokyo"))
+    assert counts == [every, 0, every, every, every]
