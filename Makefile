@@ -1,12 +1,14 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test coverage test-long test-faults check fix bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
+.PHONY: help demo example kafka test coverage test-long test-faults check fix pins wheel bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin
-READY := $(VENV)/.ready
-PEERS := $(VENV)/.peers
+# What is in the environment; each group of pins adds to the one before.
+COMMAND := $(VENV)/build.installed
+READY := $(VENV)/dev.installed
+PEERS := $(VENV)/bench.installed
 OUT ?= demo
 # Nothing here talks to anybody but the package index.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -15,23 +17,21 @@ export DO_NOT_TRACK := 1
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
 
-$(READY): requirements/dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	@mkdir -p $(VENV) && date +%s > $(VENV)/.began
-	$(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+$(COMMAND): requirements/run.txt requirements/build.txt requirements/install.py pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "panelstream: no $(PYTHON) here; install Python 3.11 to 3.13, or name one: make PYTHON=python3.12 ..."; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "panelstream: Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m requirements.install $(VENV) build
+
+$(READY): requirements/dev.txt $(COMMAND)
+	@$(PYTHON) -m requirements.install $(VENV) dev
 
 $(PEERS): requirements/bench.txt $(READY)
-	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
-	@touch $@
+	@$(PYTHON) -m requirements.install $(VENV) bench
 
-demo: $(READY)  ## simulate a study, run it through the whole path, show the report
+demo: $(COMMAND)  ## simulate a study, run it through the whole path, show the report
 	@$(RUN)/panelstream demo --out $(OUT)
-	@test ! -e $(VENV)/.began || echo "from clone to report: $$(( $$(date +%s) - $$(cat $(VENV)/.began) )) s"; rm -f $(VENV)/.began
 
-example: $(READY)  ## the real study of examples/lifesnaps, which is made of files only
+example: $(COMMAND)  ## the real study of examples/lifesnaps, which is made of files only
 	rm -rf build/lifesnaps && mkdir -p build && cp -R examples/lifesnaps build/lifesnaps
 	$(RUN)/panelstream init build/lifesnaps
 	$(RUN)/panelstream flows run study --study build/lifesnaps --out build/lifesnaps/results
@@ -54,7 +54,8 @@ test-long: $(READY)  ## coverage of planted effects over 200 seeds, long propert
 test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events
 	$(RUN)/python -m tests.faults
 
-check: $(READY)  ## style, types, layers, SQL; changes nothing
+check: $(READY)  ## pins, style, types, layers, SQL; changes nothing
+	$(RUN)/python -m requirements.check
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
@@ -65,6 +66,18 @@ fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/sql
+
+UPGRADE ?=
+pins:  ## make requirements/ anew; UPGRADE=all, or UPGRADE="name name", takes newer versions
+	$(PYTHON) -m venv build/pins
+	build/pins/bin/pip install --quiet --upgrade pip packaging uv
+	build/pins/bin/python -m requirements.renew $(UPGRADE)
+
+wheel: $(COMMAND)  ## build both wheels into dist/, with the constraints beside them
+	rm -rf dist
+	$(RUN)/python -m hatchling build --target wheel
+	cd ingest/emitter && $(abspath $(RUN))/python -m hatchling build --target wheel --directory $(abspath dist)
+	cp requirements/constraints.txt dist/
 
 bench: bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter  ## ratios against named peers, in one run on this machine
 
@@ -88,4 +101,4 @@ bench-collector: $(READY)  ## events a second over HTTP, against an empty 202 (J
 	$(RUN)/python -m bench.collector
 
 clean:  ## remove what make made
-	rm -rf $(VENV) build demo
+	rm -rf $(VENV) build dist demo

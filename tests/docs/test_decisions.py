@@ -6,7 +6,7 @@ import tomllib
 from tests.docs import documents
 
 FOLDER = documents.PAGES / "decisions"
-PROJECT = tomllib.loads(documents.read("pyproject.toml"))["project"]
+PROJECT = tomllib.loads(documents.read("pyproject.toml"))
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -15,14 +15,17 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_every_dependency_has_a_reason() -> None:
-    """The page lists what is required to run, develop and measure, and nothing else."""
+    """The page lists what is required to run, build, develop and measure, and no more."""
     text = documents.read("docs/decisions/0001-dependencies.md")
     run = set(documents.documented(text, "To run"))
+    build = set(documents.documented(text, "To build"))
     develop = set(documents.documented(text, "To develop"))
     measure = set(documents.documented(text, "To measure"))
-    assert run == names(PROJECT["dependencies"])
-    assert develop == names(PROJECT["optional-dependencies"]["dev"])
-    assert measure == names(PROJECT["optional-dependencies"]["bench"])
+    groups = PROJECT["dependency-groups"]
+    assert run == names(PROJECT["project"]["dependencies"])
+    assert build == names([*PROJECT["build-system"]["requires"], *groups["build"]])
+    assert develop == names(groups["dev"])
+    assert measure == names(groups["bench"])
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

@@ -1,0 +1,1 @@
+"""The pinned packages: made by `renew`, checked by `check`, installed by `install`."""
