@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+import panelstream
 from flows.display import Display
 from models.errors import Incomplete, InputRejected, PanelstreamError, UsageError
 
@@ -36,14 +37,38 @@ class _Unnamed(TyperGroup):
         return "" if name == IMPORT else name, command, rest
 
 
+PANELS = {
+    "Study": ("demo", "init", "check", "plan", "status"),
+    "Events": ("ingest", "events", "catalogue", "dead-letters", "simulate"),
+    "Answers": ("roster", "responses", "due"),
+    "Analysis": ("panel", "analyse", "report", "query"),
+    "Services": ("flows", "warehouse", "worker", "collector", "topics", "tokens"),
+    "Upkeep": ("migrate", "rebuild"),
+}
+"""The commands in the order of use, by the panel of the help that shows them."""
+
+
+class _Panels(TyperGroup):
+    """The commands of `PANELS`, in that order; `KeyError` for one that is in none."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        panels = {name: panel for panel, names in PANELS.items() for name in names}
+        for name, command in self.commands.items():
+            command.rich_help_panel = panels[name]  # type: ignore[attr-defined]
+        self.commands = {name: self.commands[name] for name in panels}
+
+
 app = typer.Typer(
-    help="From platform events and survey waves to a longitudinal report.",
+    cls=_Panels,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-flow_app = typer.Typer(help="Prefect flows.", no_args_is_help=True)
+flow_app = typer.Typer(
+    help="Flows: one run now, or by the clock.", no_args_is_help=True
+)
 catalogue_app = typer.Typer(help="The catalogue of events.", no_args_is_help=True)
 topics_app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
 responses_app = typer.Typer(
@@ -89,6 +114,37 @@ ReasonOption = Annotated[
 ]
 
 show = Display()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        show.say(f"panelstream {panelstream.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def panelstream_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Results and errors only, no progress."),
+    ] = False,
+) -> None:
+    """From platform events and survey waves to a longitudinal report.
+
+    A new study: [bold]panelstream init study1[/bold]. All at once, with simulated data:
+    [bold]panelstream demo[/bold]. What a command takes: [bold]panelstream COMMAND -h[/bold].
+    """
+    show.quiet = quiet
 
 
 @app.command()
@@ -716,12 +772,35 @@ def flows_run(
     """
     if name != "study":
         raise UsageError(f"no flow '{name}'; known: study")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from flows import prefect_server
     from flows.study import study_flow
 
+    prefect_server.check_home()
     report, found = study_flow(study=str(study or "."), out=str(out))
     show.analysis(found, f"report: {report}")
     _require_numbers(found)
+
+
+@flow_app.command("serve")
+def flows_serve(
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="Study folder (default: PANELSTREAM_STUDY, else here)."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the results (default: STUDY/results)."),
+    ] = None,
+) -> None:
+    """Run the flow by the clock, as 'schedule' of the study file says, until stopped.
+
+    On Prefect's server: the one that PREFECT_API_URL names, else one that runs on this
+    machine, else one that is started here and stopped at the end.
+    Example: [bold]panelstream flows serve study1[/bold]
+    """
+    from flows import schedule
+
+    schedule.serve(study, out, show.note)
 
 
 def main() -> None:

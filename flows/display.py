@@ -60,9 +60,13 @@ PIPED_WIDTH = 240
 
 
 class Display:
-    """Prints for people, or JSON for programs; progress goes to stderr."""
+    """Prints for people, or JSON for programs; progress goes to stderr.
+
+    `quiet`: neither progress nor notes.
+    """
 
     def __init__(self) -> None:
+        self.quiet = False
         self.out = Console(highlight=False, soft_wrap=True)
         if not self.out.is_terminal:
             self.out.width = PIPED_WIDTH
@@ -74,7 +78,8 @@ class Display:
 
     def note(self, line: str) -> None:
         """One line about what is going on."""
-        self.err.print(line, markup=False)
+        if not self.quiet:
+            self.err.print(line, markup=False)
 
     def text(self, text: str) -> None:
         """A text to be kept as it is."""
@@ -124,7 +129,7 @@ class Display:
             TimeElapsedColumn(),
             console=self.err,
             transient=True,
-            disable=not self.err.is_terminal,
+            disable=self.quiet or not self.err.is_terminal,
         )
 
     def arrival(self, report: "ArrivalReport", as_json: bool) -> None:

@@ -51,6 +51,8 @@ def check(study: Path | None) -> Iterator[str]:
     mapping = settings.study / imports.RESPONSES / imports.MAPPING
     if mapping.exists():
         yield f"mapping: {len(mappings.read(mapping, [*loaded.instruments, QUESTION]).columns)} headers"
+    served = loaded.study
+    yield f"schedule: flow study at '{served.schedule.study}' ({served.timezone})"
     read_keys(settings.pseudonym_key_file)
     yield "pseudonym key: readable by you alone"
 

@@ -304,6 +304,24 @@ class Disclosure(Frozen):
     round_to: int = Field(default=5, ge=1)
 
 
+def _cron(line: Any) -> Any:
+    """A cron line of five fields; what reads it is heavy, and only wanted where one is."""
+    from croniter import croniter
+
+    if isinstance(line, str) and len(line.split()) == 5 and croniter.is_valid(line):
+        return line
+    raise ValueError(
+        "not a cron line; write minute, hour, day, month, weekday, "
+        'for example "0 3 * * *" for 03:00 every night'
+    )
+
+
+class Schedule(Frozen):
+    """When flows run by themselves, in the study's time zone."""
+
+    study: Annotated[str, BeforeValidator(_cron)] = "0 3 * * *"
+
+
 class Planned(Frozen):
     """What there is to say of any study that has a plan."""
 
@@ -345,6 +363,7 @@ class Study(Planned):
     outages: tuple[Outage, ...] = ()
     outcomes: tuple[str, ...] = Field(min_length=1)
     disclosure: Disclosure = Disclosure()
+    schedule: Schedule = Schedule()
     retention: dict[Literal["months"], int] = {}
 
     @property

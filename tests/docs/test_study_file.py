@@ -22,6 +22,7 @@ SHAPES = {
     "Covariates": study.Covariates,
     "The plan": study.Plan,
     "A specification": study.PlannedSpecification,
+    "The schedule": study.Schedule,
     "Disclosure": study.Disclosure,
 }
 LEAST = """

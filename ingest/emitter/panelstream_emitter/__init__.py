@@ -4,4 +4,6 @@ from panelstream_emitter.emitter import Emitter
 from panelstream_emitter.recorder import Recorder
 from panelstream_emitter.trouble import InvalidEvent, Misconfigured, Trouble
 
+__version__ = "0.1.0"
+
 __all__ = ["Emitter", "InvalidEvent", "Misconfigured", "Recorder", "Trouble"]

@@ -1,0 +1,77 @@
+"""`panelstream flows serve`: a study's flow by the clock, until it is told to stop."""
+
+import asyncio
+import os
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import prefect
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.server.schemas.schedules import CronSchedule
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.types.entrypoint import EntrypointType
+
+import panelstream
+from flows import prefect_server
+from flows.prefect_server import Say
+from flows.study import study_flow
+from models import study
+from models.settings import Settings
+from models.store import utc_now
+from models.study import Study, StudyFolder
+
+
+def serve(path: Path | None, out: Path | None, say: Say) -> None:
+    """Have the study's flow run as its file's `schedule` says, until SIGTERM or SIGINT.
+
+    `out` is the folder of the results (default: `results` in the study's folder).
+    Raises `FileError` where the study is wrong, `Unreachable` without a server.
+    """
+    folder = study.load(Settings.from_environ(os.environ, path).study)
+    results = out or folder.path / "results"
+    with prefect_server.connect(say) as api, temporary_settings({PREFECT_API_URL: api}):
+        say(announcement(folder.study, utc_now()))
+        # Left paused, a schedule would not come back with the machine.
+        prefect.serve(
+            deployment(folder, results),
+            pause_on_shutdown=False,
+            print_starting_message=False,
+            limit=1,
+        )
+    say("stopped; the schedule goes on when it is served again")
+
+
+def deployment(folder: StudyFolder, results: Path) -> RunnerDeployment:
+    """The flow with its schedule and its folders, under the study's name."""
+    name = folder.study.study
+    return RunnerDeployment.from_flow(
+        study_flow,
+        name,
+        schedule=Cron(folder.study.schedule.study, timezone=folder.study.timezone),
+        parameters={
+            "study": str(folder.path.resolve()),
+            "out": str(results.resolve()),
+        },
+        tags=["panelstream", name],
+        version=panelstream.__version__,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+
+
+def announcement(served: Study, now: datetime) -> str:
+    """What is served, when it runs, and when next."""
+    line = served.schedule.study
+    first = next_run(line, served.zone, now)
+    return (
+        f"serving flow study/{served.study} at '{line}' ({served.timezone}), "
+        f"next at {first:%Y-%m-%d %H:%M}; Ctrl-C stops it"
+    )
+
+
+def next_run(line: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """The first time from `now` on that a cron line names, as Prefect's scheduler has it."""
+    schedule = CronSchedule(cron=line, timezone=zone.key)
+    [moment] = asyncio.run(schedule.get_dates(1, start=now))
+    return moment
