@@ -19,7 +19,7 @@ help:  ## list the targets
 
 $(COMMAND): requirements/run.txt requirements/build.txt requirements/install.py pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "panelstream: no $(PYTHON) here; install Python 3.11 to 3.13, or name one: make PYTHON=python3.12 ..."; exit 3; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "panelstream: Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "panelstream: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12 ..."; exit 3; }
 	@$(PYTHON) -m requirements.install $(VENV) build
 
 $(READY): requirements/dev.txt $(COMMAND)

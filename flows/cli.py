@@ -3,6 +3,7 @@
 Heavy libraries are imported inside the commands, so that help is immediate.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -15,7 +16,13 @@ from typer.core import TyperGroup
 
 import panelstream
 from flows.display import Display
-from models.errors import Incomplete, InputRejected, PanelstreamError, UsageError
+from models.errors import (
+    FileError,
+    Incomplete,
+    InputRejected,
+    PanelstreamError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from analysis.estimates import Results
@@ -816,8 +823,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
-        show.error(_defect(error))
-        sys.exit(1)
+        refusal = _refusal(error)
+        show.error(refusal or _defect(error))
+        sys.exit(FileError.exit_code if refusal else 1)
 
 
 def _analyse_given(
@@ -863,6 +871,23 @@ def _instant(text: str | None) -> Any:
     if at is None or at.tzinfo is None or at.year < 1970:
         raise UsageError("--as-of is not an instant; write 2027-05-01T00:00:00Z")
     return at
+
+
+REFUSALS = frozenset(
+    (
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+    )
+)
+"""What an operating system refuses because of a place, not because of a program."""
+
+
+def _refusal(error: Exception) -> str:
+    """The operating system's own reason with the place; empty where that is not it."""
+    if not isinstance(error, OSError) or error.errno not in REFUSALS:
+        return ""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror}; name another place, or make room there"
 
 
 def _defect(error: Exception) -> str:

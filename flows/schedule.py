@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -31,6 +32,7 @@ def serve(path: Path | None, out: Path | None, say: Say) -> None:
     """
     folder = study.load(Settings.from_environ(os.environ, path).study)
     results = out or folder.path / "results"
+    _stop_in_order()
     with prefect_server.connect(say) as api, temporary_settings({PREFECT_API_URL: api}):
         say(announcement(folder.study, utc_now()))
         # Left paused, a schedule would not come back with the machine.
@@ -41,6 +43,20 @@ def serve(path: Path | None, out: Path | None, say: Say) -> None:
             limit=1,
         )
     say("stopped; the schedule goes on when it is served again")
+
+
+def _stop_in_order() -> None:
+    """Make Ctrl-C what SIGTERM is, and both an end that stops the server.
+
+    Prefect's runner, once it works, takes SIGTERM over, and ends a run under way in
+    order; at SIGINT it would leave it shown as running for ever.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def deployment(folder: StudyFolder, results: Path) -> RunnerDeployment:

@@ -89,7 +89,7 @@ def until(
 
 
 def test_the_flow_runs_by_the_clock(study: Path, tmp_path: Path) -> None:
-    """Made by the schedule, done, the report new; SIGTERM ends it and its server."""
+    """Made by the schedule, done, the report new; Ctrl-C ends it and its server."""
     port, log = streams.free_port(), tmp_path / "serve.log"
     api = f"http://127.0.0.1:{port}/api"
     report = study / "results" / "public" / "report.html"
@@ -104,7 +104,7 @@ def test_the_flow_runs_by_the_clock(study: Path, tmp_path: Path) -> None:
         until(completed, process, log)
         [run] = [r for r in ask(api, "flow_runs") if r["state_type"] == "COMPLETED"]
         [served] = ask(api, "deployments")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0, log.read_text()
     assert run["auto_scheduled"]
     assert run["deployment_id"] == served["id"]
@@ -159,7 +159,7 @@ def test_a_schedule_that_is_none(study: Path, tmp_path: Path, line: str | int) -
     text = (study / "study.yaml").read_text()
     wrong = text.replace('"* * * * *"', json.dumps(line))
     (tmp_path / "study.yaml").write_text(wrong)
-    ran = panelstream("flows", "serve", tmp_path)
+    ran = panelstream("check", "--study", tmp_path)
     place = wrong.split("schedule:")[0].count("\n") + 1
     assert ran.code == 3
     assert (

@@ -19,10 +19,13 @@ ROOT = Path(__file__).parents[3]
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-9]|9[0-7])[0-9;]*m")
 
 
-def run(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    *words: str, cwd: Path = ROOT, **environ: str
+) -> "subprocess.CompletedProcess[str]":
     """`python -m panelstream WORDS` as a process."""
     return subprocess.run(
         [sys.executable, "-m", "panelstream", *words],
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environ},
         capture_output=True,
         text=True,
@@ -145,3 +148,21 @@ def test_quiet_drops_notes(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr()
     assert output.out == "result\n"
     assert output.err == "panelstream: trouble\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("init", "file/study"),
+        ("simulate", "--out", "file", "--participants", "20", "--waves", "2"),
+        ("demo", "--out", "file/demo"),
+    ],
+)
+def test_a_place_that_cannot_be_written(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """What the operating system refuses is no defect: the place, its reason, code 3."""
+    (tmp_path / "file").touch()
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "file" in done.stderr
+    assert "name another place" in done.stderr
+    assert done.stderr.count("\n") == 1
