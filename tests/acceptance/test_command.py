@@ -63,7 +63,7 @@ def import_all(study):
 
 def panel_bytes(study):
     """The panel as CSV."""
-    succeed("panel", "--out", study / "panel.csv", "--study", study)
+    succeed("panel", "--out", study / "panel.csv", "--study", study, fresh=True)
     return (study / "panel.csv").read_bytes()
 
 

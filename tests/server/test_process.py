@@ -62,7 +62,7 @@ def import_by_commands(study: Path) -> None:
 
 def results(study: Path) -> list[bytes]:
     """The panel and the estimates, as a command writes them."""
-    succeed("analyse", "--out", study / "results", "--study", study)
+    succeed("analyse", "--out", study / "results", "--study", study, fresh=True)
     names = ("panel.parquet", "estimates.csv", "tests.csv")
     return [(study / "results/private" / name).read_bytes() for name in names]
 
@@ -138,7 +138,7 @@ def test_many_clients_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_cleanly_and_opens_again(tmp_path: Path, number: int) -> None:
     """A signal ends it with 0; the file is gone, the rows are there."""
-    with serving.serve(tmp_path) as served:
+    with serving.serve(tmp_path, fresh=True) as served:
         file = tmp_path / endpoint.FILE
         assert file.stat().st_mode & 0o777 == 0o600
         client = served.client()
