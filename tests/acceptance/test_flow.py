@@ -13,7 +13,7 @@ from tests.lib.command import panelstream, succeed
 SCRIPT = """
 import json, sys
 from prefect.testing.utilities import prefect_test_harness
-with prefect_test_harness(server_startup_timeout=120):
+with prefect_test_harness(server_startup_timeout=600):
     from prefect.client.orchestration import get_client
     from flows.study import study_flow
     report, _ = study_flow(study=sys.argv[1], out=sys.argv[2])

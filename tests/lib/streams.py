@@ -33,6 +33,8 @@ from tests.lib.warm import Process
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / "deploy/kafka/kafka"
+JAVA = "-Xms128m -Xmx512m -XX:TieredStopAtLevel=1"
+"""A broker of a test lives too short for Java's second compiler: half the start is its."""
 PATIENCE = 180.0
 """Seconds after which something will not happen any more, on however busy a machine."""
 
@@ -57,7 +59,8 @@ class Kafka:
         """One action of deploy/kafka/kafka."""
         where = ["--port", str(self.port), "--data", str(self.data)]
         where += ["--extra", str(self.extra)] if self.extra else []
-        subprocess.run([sys.executable, str(SCRIPT), action, *where], check=True)
+        command = [sys.executable, str(SCRIPT), action, *where]
+        subprocess.run(command, check=True, env={"KAFKA_HEAP": JAVA, **os.environ})
 
     def damage(self, topic: str, change: Callable[[bytearray], None]) -> None:
         """Change the last batch of partition 0 where it lies on the disk."""
