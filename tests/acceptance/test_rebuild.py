@@ -47,10 +47,10 @@ def run(code, folder):
     return warm.run(["-c", code, folder], os.environ, ROOT).returncode
 
 
-def panel(study):
+def panel(study, fresh=False):
     """The bytes of the panel."""
     out = study / "panel.parquet"
-    succeed("panel", "--out", out, "--study", study, fresh=True)
+    succeed("panel", "--out", out, "--study", study, fresh=fresh)
     return out.read_bytes()
 
 
@@ -69,7 +69,7 @@ def look(study):
 
 def test_a_rebuild_that_is_killed_goes_on(study):
     """Readers keep the old; the next one writes what is missing; nothing is different."""
-    before = panel(study)
+    before = panel(study, fresh=True)
     seen, old = look(study)
     assert seen["cells"] > 500
     assert run(KILLED, study) == -signal.SIGKILL
