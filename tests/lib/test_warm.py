@@ -34,13 +34,11 @@ ENDINGS = (
 )
 COMMANDS: Sequence[Sequence[str]] = (
     ["--help"],
-    ["analyse", "--help"],
     ["stat"],
-    ["check"],
+    ["check", "--study", "nowhere"],
     ["status", "--json"],
     ["query", "SELECT a"],
     ["panel", "--out", "panel.csv"],
-    ["ingest", "mood.yaml"],
 )
 
 
