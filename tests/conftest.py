@@ -8,6 +8,7 @@ opens a warehouse by its DSN (a command, `open_workspace`) gets the same one wit
 for `store` or `warehouse` may open another.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,47 @@ from models import store as stores
 from models.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
+
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
+
+LONGEST = ("properties/test_replay.py", "faults/test_ledger.py")
+LONG = (
+    "acceptance/test_flow.py",
+    "collector/test_durability.py",
+    "acceptance/test_lifesnaps.py",
+    "acceptance/test_command.py",
+    "server/test_process.py",
+    "kafka/test_demo.py",
+    "kafka/test_emitter.py",
+    "kafka/test_errors.py",
+    "kafka/test_poison.py",
+    "kafka/test_security.py",
+    "kafka/test_worker.py",
+    "acceptance/test_rebuild.py",
+    "acceptance/test_plan.py",
+    "docs/test_tutorial.py",
+    "emitter/test_crashes.py",
+    "unit/flows/test_rebuild.py",
+    "spec/exposure/test_exposure.py",
+    "properties/test_writers.py",
+)
+"""Files that take long. They begin first, or the last of them would be waited for."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files begin in the order of collection, not by their number of tests."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, then the long ones; the order is as random otherwise."""
+    items.sort(key=_haste)
+
+
+def _haste(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return 2 - path.endswith((*LONGEST, *LONG)) - path.endswith(LONGEST)
 
 
 @pytest.fixture(scope="module")

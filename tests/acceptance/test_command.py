@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from flows import imports
+from tests.lib import warm
 from tests.lib.command import panelstream, succeed
 
 ROOT = Path(__file__).parents[2]
@@ -51,19 +53,20 @@ def study(received, tmp_path):
     return shutil.copytree(received, tmp_path / "study")
 
 
-def import_all(study):
+def import_all(study, fresh=False):
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
         "import sys; from pathlib import Path; from flows import imports, workspace\n"
         "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
         "    imports.import_folder(opened)"
     )
-    subprocess.run([sys.executable, "-c", code, study], cwd=ROOT, check=True)
+    ran = warm.run(["-c", code, study], os.environ, ROOT, fresh=fresh)
+    assert ran.returncode == 0, ran.stderr
 
 
-def panel_bytes(study):
+def panel_bytes(study, fresh=False):
     """The panel as CSV."""
-    succeed("panel", "--out", study / "panel.csv", "--study", study)
+    succeed("panel", "--out", study / "panel.csv", "--study", study, fresh=fresh)
     return (study / "panel.csv").read_bytes()
 
 
@@ -80,7 +83,7 @@ def test_panel_for_another_program_with_its_codebook(study):
 
 def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path):
     """Shuffled, split in two, gzipped and sent twice: the same panel."""
-    import_all(study)
+    import_all(study, fresh=True)
     other = shutil.copytree(received, tmp_path / "other")
     lines = gzip.decompress(next((other / "events").iterdir()).read_bytes()).split(
         b"\n"
@@ -99,7 +102,7 @@ def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path
         (other / "events" / name).write_bytes(content)
     import_all(other)
     import_all(other)
-    assert panel_bytes(other) == panel_bytes(study)
+    assert panel_bytes(other) == panel_bytes(study, fresh=True)
 
 
 def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(study, tmp_path):

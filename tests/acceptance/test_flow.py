@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lib.command import panelstream, succeed
 
 SCRIPT = """
 import json, sys
 from prefect.testing.utilities import prefect_test_harness
-with prefect_test_harness(server_startup_timeout=120):
+with prefect_test_harness(server_startup_timeout=600):
     from prefect.client.orchestration import get_client
     from flows.study import study_flow
     report, _ = study_flow(study=sys.argv[1], out=sys.argv[2])
@@ -31,9 +32,14 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A small simulated study's folder."""
+    """A small simulated study's folder, with one planned outcome."""
     folder = tmp_path_factory.mktemp("flow") / "study"
     succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
+    file = folder / "study.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    functions = {**content["plan"]["confirmatory"][0], "outcomes": ["pdd_total"]}
+    content["plan"] = {"confirmatory": [functions], "sensitivity": ["lead"]}
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     return folder
 
 

@@ -1,13 +1,13 @@
 """`panelstream rebuild` and `migrate`, with a process that is killed in the middle."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.lib import warm
 from tests.lib.command import panelstream, succeed
 
 ROOT = Path(__file__).parents[2]
@@ -44,14 +44,14 @@ def study(tmp_path_factory):
 
 def run(code, folder):
     """Run a program of its own on the study; its exit code."""
-    command = [sys.executable, "-c", code, str(folder)]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    return warm.run(["-c", code, folder], os.environ, ROOT).returncode
 
 
-def panel(study):
+def panel(study, fresh=False):
     """The bytes of the panel."""
-    succeed("panel", "--out", study / "panel.parquet", "--study", study)
-    return (study / "panel.parquet").read_bytes()
+    out = study / "panel.parquet"
+    succeed("panel", "--out", out, "--study", study, fresh=fresh)
+    return out.read_bytes()
 
 
 def look(study):
@@ -69,7 +69,7 @@ def look(study):
 
 def test_a_rebuild_that_is_killed_goes_on(study):
     """Readers keep the old; the next one writes what is missing; nothing is different."""
-    before = panel(study)
+    before = panel(study, fresh=True)
     seen, old = look(study)
     assert seen["cells"] > 500
     assert run(KILLED, study) == -signal.SIGKILL

@@ -99,7 +99,7 @@ def _dump(chromium: str, page: Path, profile: Path) -> str:
         "--dump-dom",
         page.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, timeout=300, check=True)
     return done.stdout.decode()
 
 

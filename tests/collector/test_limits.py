@@ -23,7 +23,7 @@ from models import catalogue
 from models.collector import Limits
 from models.store import utc_now
 from tests.lib.collecting import Running, batch
-from tests.lib.streams import free_port, until
+from tests.lib.streams import PATIENCE, free_port, until
 
 
 @dataclass
@@ -120,12 +120,12 @@ def _served(folder: Path, limits: Limits) -> Iterator[Served]:
 def test_rate(serve: Serve) -> None:
     """What is beyond the rate is told when to come; another source is not concerned."""
     made = serve(rate=10, burst_seconds=1.0)
-    ids = [f"e{n}" for n in range(25)]
+    ids = [f"e{n}" for n in range(45)]
     assert made.running.post(batch(*ids)).status == 202
     answer = made.running.post(batch("late"))
     assert answer.status == 429
     wait = int(answer.headers["retry-after"])
-    assert 1 <= wait <= 3
+    assert 1 <= wait <= 5
     web = batch("web").replace(b'"u2plus"', b'"u2plus.web"')
     assert made.running.post(web, token=made.other).status == 202
     time.sleep(wait)
@@ -170,7 +170,7 @@ def test_a_sink_that_hangs(serve: Serve) -> None:
 
 def test_memory_is_bounded_by_source(serve: Serve) -> None:
     """One source can use up its share and no more: it is told to wait, another is taken."""
-    made = serve(memory=8_000, sink_seconds=30.0)
+    made = serve(memory=8_000, sink_seconds=PATIENCE)
     made.sink.held.clear()
     body = batch(*(f"e{n}" for n in range(25)))
     assert 3_000 < len(body) < 4_000
@@ -188,7 +188,7 @@ def test_memory_is_bounded_by_source(serve: Serve) -> None:
 
 def test_slow_clients(serve: Serve) -> None:
     """Bodies and heads that do not come end; meanwhile everybody else is answered."""
-    made = serve(body_seconds=1.0, head_seconds=1.0)
+    made = serve(body_seconds=5.0, head_seconds=5.0)
     head = (
         f"POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
         f"{made.running.token}\r\nContent-Type: application/x-ndjson\r\n"
@@ -198,14 +198,14 @@ def test_slow_clients(serve: Serve) -> None:
     async def slow(text: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
         writer.write(text)
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
         return answer
 
     async def all_slow() -> list[bytes]:
         waiting = [asyncio.create_task(slow(one)) for one in texts * 30]
         await asyncio.sleep(0.2)
-        answer = await asyncio.to_thread(made.running.post, batch("quick"), timeout=1.0)
+        answer = await asyncio.to_thread(made.running.post, batch("quick"))
         assert answer.status == 202
         assert not any(one.done() for one in waiting)
         return await asyncio.gather(*waiting)

@@ -11,5 +11,6 @@ from tests.docs import shells
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small demo: its warehouse and its results."""
     folder = tmp_path_factory.mktemp("docs")
-    shells.run(["panelstream demo --participants 60 --waves 3 --out demo"], folder)
+    demo = "panelstream demo --participants 60 --waves 3 --out demo"
+    shells.run([demo], folder, fresh=True)
     return folder / "demo"

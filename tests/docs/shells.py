@@ -6,28 +6,38 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.lib import warm
+
 BETWEEN = "=== the next block ==="
 
 
-def environment(home: Path) -> Mapping[str, str]:
-    """This one, with our `panelstream` first on the path and no study of its own."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("PANELSTREAM_")}
+def environment(home: Path, fresh: bool = False) -> Mapping[str, str]:
+    """This one, with our `panelstream` first on the path and no study of its own.
+
+    Unless `fresh`, that is a stand-in, which has it forked (see `tests.lib.warm`).
+    """
+    rest = {n: v for n, v in os.environ.items() if not n.startswith("PANELSTREAM_")}
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-    place = {"PATH": path, "HOME": str(home), "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
-    return {**kept, **quiet, **place}
+    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    stand_in = {}
+    if warm.CAN_FORK and not fresh:
+        programs.insert(0, str(Path(__file__).parent / "bin"))
+        stand_in["WARM_SOCKET"] = warm.address()
+    path = {"PATH": os.pathsep.join(programs), "HOME": str(home)}
+    return {**rest, **quiet, **path, **stand_in, "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
 
 
-def run(scripts: Sequence[str], folder: Path) -> list[str]:
+def run(scripts: Sequence[str], folder: Path, fresh: bool = False) -> list[str]:
     """What each script printed (both streams), all run by one `bash -e` in `folder`.
 
-    Fails with everything that was printed if a command fails.
+    `fresh`: each `panelstream` is the installed one. Fails with everything that was
+    printed if a command fails.
     """
     script = f"\necho '{BETWEEN}'\n".join(scripts)
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder, fresh),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -87,7 +87,7 @@ def run(words: list[str], folder: Path, **env: str) -> str:
         env={**os.environ, "PYTHONPATH": paths, **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

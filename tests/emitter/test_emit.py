@@ -16,7 +16,7 @@ from panelstream_emitter import Emitter, InvalidEvent, Misconfigured, Recorder, 
 from panelstream_emitter.ids import Ids
 
 from tests.emitter.conftest import TOKEN, Collector, away, taken
-from tests.lib.emitting import until
+from tests.lib.emitting import PATIENCE, until
 
 Emitters = Callable[..., Emitter]
 
@@ -34,7 +34,7 @@ def test_what_is_sent(emitter: Emitters, collector: Collector, mode: str) -> Non
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     data = {"kind": "like", "target": "story"}
     assert one.emit("u2plus.x", subject="a", data=data, time=at, id="mine") == "mine"
-    assert one.close(10)
+    assert one.close(PATIENCE)
     first, second = collector.events
     assert first.pop("id") == identity
     assert before <= datetime.fromisoformat(first.pop("time")) <= datetime.now(UTC)
@@ -69,7 +69,7 @@ def test_threads_and_tasks(emitter: Emitters, collector: Collector, mode: str) -
     asyncio.run(tasks())
     for thread in threads:
         thread.join()
-    assert one.close(20)
+    assert one.close(PATIENCE)
     assert sorted(collector.ids()) == sorted(map(str, ids))
     assert len(set(ids)) == 4_100
     assert len(collector.requests) < 1_000
@@ -91,7 +91,7 @@ def test_a_signal_handler_may_emit(emitter: Emitters, collector: Collector) -> N
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert one.close(20)
+    assert one.close(PATIENCE)
     assert sorted(collector.ids()) == sorted(map(str, ids))
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_sent_is_dropped_and_counted(
     ]
     assert [one.emit("u2plus.x", subject="a", **more) for more in bad] == [None] * 4
     good = one.emit("u2plus.signed_in", subject="a")
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert collector.ids() == [good]
     counts = one.counts()
     assert (counts["accepted"], counts["dropped"], counts["sent"]) == (1, 4, 1)
@@ -144,7 +144,7 @@ def test_a_callback_that_fails_harms_nobody(
     one = emitter(on_trouble=fail)
     assert one.emit("u2plus.x", data={"x": object()}) is None
     assert one.emit("u2plus.signed_in", subject=1)
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert len(collector.events) == 1
 
 
@@ -157,7 +157,7 @@ def test_without_a_collector_it_waits(
     one = emitter()
     identity = one.emit("u2plus.signed_in", subject=1)
     until(lambda: identity in collector.ids()[-1:] and not answers)
-    assert one.close(10)
+    assert one.close(PATIENCE)
     said = {trouble.why for trouble in troubles if trouble.what == "waiting"}
     assert {"collector: 503", "collector: 401", "collector: 429"} <= said
     assert one.counts()["sent"] == 1
@@ -172,7 +172,7 @@ def test_a_connection_closed_in_a_pause_is_no_trouble(
     for number in range(3):
         one.emit("u2plus.signed_in", subject=number)
         until(lambda due=number: len(collector.events) > due)  # type: ignore[misc]
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert troubles == []
     assert len(collector.events) == 3
 
@@ -189,7 +189,7 @@ def test_rejected_events_are_moved_aside(
     one = emitter()
     kinds = ["good", "bad", "good", "bad"]
     ids = [one.emit(f"u2plus.{kind}", subject=kind) for kind in kinds]
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert collector.ids() == ids[::2]
     aside = list((tmp_path / "spool/rejected").iterdir())
     lines = [json.loads(line) for file in aside for line in file.read_text().split()]
@@ -213,7 +213,7 @@ def test_all_of_a_batch_rejected(
     one = emitter(mode="fast")
     for number in range(20):
         one.emit("u2plus.signed_in", subject=number)
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert one.counts()["rejected"] == 20
     assert {(one.what, one.why) for one in troubles} == {
         ("rejected", "time_in_future (time)")
@@ -232,7 +232,7 @@ def test_a_refused_batch_is_taken_apart(
     one = emitter()
     kinds = ["bad" if n == 37 else "good" for n in range(100)]
     ids = [one.emit(f"u2plus.{kind}", subject=kind) for kind in kinds]
-    assert one.close(20)
+    assert one.close(PATIENCE)
     assert collector.ids() == ids[:37] + ids[38:]
     assert one.counts()["rejected"] == 1
 
@@ -252,7 +252,7 @@ def test_a_full_spool_drops_the_newest_and_counts(
     collector.answer = lambda events: taken()
     until(lambda: len(collector.events) == len(kept))
     until(lambda: one.emit("u2plus.signed_in", subject="after"))
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert collector.ids()[: len(kept)] == kept
 
 
@@ -301,7 +301,7 @@ def test_strict(emitter: Emitters, collector: Collector, tmp_path: Path) -> None
         one.emit("u2plus.post", subject=1, data={"length": 12345})
     assert "12345" not in str(told.value)
     good = one.emit("u2plus.post", subject=1, data={"length": 1})
-    assert one.close(10)
+    assert one.close(PATIENCE)
     assert collector.ids() == [good]
     assert one.counts()["dropped"] == 2
 

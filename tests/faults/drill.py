@@ -36,7 +36,7 @@ from tests.lib.streams import Kafka, Stream, free_port
 
 TOPIC = "faults.events"
 PARTITIONS = 6
-_RECOVERY = 180.0
+_RECOVERY = 600.0
 _ROLL_MS, _WEEK_MS = 200, 604_800_000
 
 

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +16,11 @@ from models import endpoint
 from models import store as stores
 from models.store import Store
 from tests.faults.proxy import Mode, Proxy
+from tests.lib import warm
 from tests.lib.streams import ROOT, Kafka, Worker, free_port
+from tests.lib.warm import Process
 
-PATIENCE = 90.0
+PATIENCE = 240.0
 _AGAIN_SECONDS = 1.0
 
 
@@ -80,7 +81,7 @@ class Warehouse:
     study: Path
     env: dict[str, str]
     proxy: Proxy
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Process | None = None
 
     @property
     def log(self) -> Path:
@@ -178,7 +179,7 @@ class Workers:
             worker = self.running.pop(max(self.running))
         self._terminate(worker.process)
 
-    def any(self, rng: random.Random) -> "subprocess.Popen[bytes]":
+    def any(self, rng: random.Random) -> Process:
         """One that runs."""
         with self._lock:
             return self.running[rng.choice(sorted(self.running))].process
@@ -189,7 +190,7 @@ class Workers:
             workers = list(self.running.values())
         return any(one.health().get("waiting_for") == "warehouse" for one in workers)
 
-    def kill(self, process: "subprocess.Popen[bytes]") -> None:
+    def kill(self, process: Process) -> None:
         """SIGKILL; the supervisor starts another."""
         self._hurt.add(process.pid)
         process.kill()
@@ -201,13 +202,13 @@ class Workers:
                 self.kill(worker.process)
                 worker.process.wait(PATIENCE)
 
-    def stop(self, process: "subprocess.Popen[bytes]") -> None:
+    def stop(self, process: Process) -> None:
         """SIGTERM, and wait; the supervisor starts another."""
         self._hurt.add(process.pid)
         self._terminate(process)
 
     @contextlib.contextmanager
-    def paused(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    def paused(self, process: Process) -> Iterator[None]:
         """SIGSTOP; SIGCONT at the end."""
         with _paused(process.pid):
             yield
@@ -225,7 +226,7 @@ class Workers:
         while self.running:
             self.leave()
 
-    def _terminate(self, process: "subprocess.Popen[bytes]") -> None:
+    def _terminate(self, process: Process) -> None:
         if process.poll() is not None:
             return  # killed a moment ago
         process.terminate()
@@ -259,14 +260,9 @@ def _spawn(
     env: dict[str, str],
     out: Any,
     command: Sequence[str] = ("-m", "flows.cli"),
-) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, *command, *words, "--study", str(study)],
-        env=env,
-        stdout=out,
-        stderr=out,
-        cwd=ROOT,
-    )
+) -> Process:
+    line = [*command, *words, "--study", str(study)]
+    return warm.start(line, env, ROOT, out, out)
 
 
 @contextlib.contextmanager

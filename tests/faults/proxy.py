@@ -56,7 +56,7 @@ class Proxy:
     def close(self) -> None:
         """End every connection."""
         self._loop.call_soon_threadsafe(self._end)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def _end(self) -> None:

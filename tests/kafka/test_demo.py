@@ -1,10 +1,9 @@
 """The demo through Kafka and a worker is the demo from files."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.lib import warm
 from tests.lib.streams import ROOT, Kafka
 
 
@@ -13,11 +12,9 @@ def test_same_bytes(kafka: Kafka, tmp_path: Path) -> None:
     env = {**os.environ, "PANELSTREAM_KAFKA": kafka.address}
     for through in ("files", "kafka"):
         size = ["--participants", "60", "--waves", "3", "--through", through]
-        command = [sys.executable, "-m", "flows.cli", "demo", *size]
-        done = subprocess.run(
-            [*command, "--out", str(tmp_path / through)], env=env, cwd=ROOT, check=False
-        )
-        assert done.returncode == 0
+        line = ["-m", "flows.cli", "demo", *size, "--out", tmp_path / through]
+        done = warm.run(line, env, ROOT, fresh=through == "files")
+        assert done.returncode == 0, done.stderr
     for name in ("panel.parquet", "estimates.csv"):
         files, other = (
             tmp_path / one / "results/private" / name for one in ("files", "kafka")

@@ -130,7 +130,7 @@ def test_nearly_everything_rejected_stops_the_worker(stream: Streams) -> None:
     made = stream()
     made.send(array([b"{}"] * 2_000))
     with made.worker() as worker:
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(streams.PATIENCE) == 1
     assert "2,000 of the last 2,000 events were rejected" in worker.log.read_text()
     assert made.letters() == []
     made.drain("--no-limit")

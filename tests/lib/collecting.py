@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from tests.lib import studies
+from tests.lib import studies, warm
 from tests.lib.streams import PATIENCE, ROOT, free_port, until
+from tests.lib.warm import Process
 
 AT = datetime(2026, 1, 11, 8, tzinfo=UTC)
 SINGLE = "application/cloudevents+json"
@@ -40,7 +40,7 @@ class Answer:
 class Running:
     """A collector process, where it answers, and a token of `u2plus`."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     port: int
     token: str
     log: Path
@@ -112,10 +112,7 @@ def command(
     words: Sequence[str], env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     """A command to its end."""
-    run = [sys.executable, "-m", "flows.cli", *words]
-    return subprocess.run(
-        run, env=env, capture_output=True, text=True, cwd=ROOT, timeout=2 * PATIENCE
-    )
+    return warm.run(["-m", "flows.cli", *words], env, ROOT, 2 * PATIENCE)
 
 
 @contextmanager
@@ -127,13 +124,8 @@ def collector(
     log = study.parent / f"collector{port}.log"
     address = {"PANELSTREAM_COLLECTOR_ADDRESS": f"127.0.0.1:{port}"}
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "collector", "--study", str(study)],
-            env={**env, **address},
-            stdout=out,
-            stderr=out,
-            cwd=ROOT,
-        )
+        line = ["-m", "flows.cli", "collector", "--study", str(study)]
+        process = warm.start(line, {**env, **address}, ROOT, out, out)
     running = Running(process, port, token, log)
     try:
         until(lambda: process.poll() is not None or running.get("/ready").said["ready"])

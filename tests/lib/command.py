@@ -1,10 +1,9 @@
 """Runs the `panelstream` command as people do: in a process of its own."""
 
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
+
+from tests.lib import warm
 
 
 @dataclass(frozen=True)
@@ -21,20 +20,16 @@ class Ran:
         return self.out + self.err
 
 
-def panelstream(*words, cwd=None, stdin=None, **environ):
-    """Run `panelstream WORDS`; only `environ` of PANELSTREAM_* settings is seen."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PANELSTREAM_")}
-    command = [sys.executable, "-m", "flows.cli", *map(str, words)]
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        env={**kept, "PYTHONPATH": root, "COLUMNS": "200", **environ},
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+def panelstream(*words, cwd=None, stdin=b"", fresh=False, **environ):
+    """Run `panelstream WORDS`; only `environ` of PANELSTREAM_* settings is seen.
+
+    `fresh`: in a process that imports everything anew (see `tests.lib.warm`).
+    """
+    rest = {k: v for k, v in os.environ.items() if not k.startswith("PANELSTREAM_")}
+    env = {**rest, "PYTHONPATH": str(warm.ROOT), "COLUMNS": "200", **environ}
+    line = ["-m", "flows.cli", *words]
+    done = warm.run(line, env, cwd, stdin=stdin, fresh=fresh)
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def succeed(*words, **options):

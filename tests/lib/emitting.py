@@ -27,7 +27,8 @@ from typing import Any
 from panelstream_emitter import Emitter
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 240.0
+"""Seconds after which something will not happen any more, on however busy a machine."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def platform(
 
 
 def until(check: Any) -> None:
-    """Wait until something is so; fails if it takes a minute."""
+    """Wait until something is so; fails if it takes `PATIENCE`."""
     end = time.monotonic() + PATIENCE
     while not check():
-        assert time.monotonic() < end, "not so after a minute"
+        assert time.monotonic() < end, f"not so after {PATIENCE:.0f} s"
         time.sleep(0.02)
 
 

@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,12 @@ from clickhouse_connect.driver.client import Client
 
 from models import endpoint
 from models.endpoint import Endpoint
+from tests.lib import warm
+from tests.lib.warm import Process
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 30
+SECONDS = 180.0
+"""Seconds after which it will not start or stop any more."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Served:
 
     folder: Path
     endpoint: Endpoint
-    process: "subprocess.Popen[bytes]"
+    process: Process
 
     def client(self, reader: bool = False, **options: Any) -> Client:
         """clickhouse-connect's ordinary client."""
@@ -71,9 +73,9 @@ def curl(*words: str, data: bytes = b"") -> bytes:
 
 
 @contextmanager
-def serve(folder: Path, *options: str) -> Iterator[Served]:
+def serve(folder: Path, *options: str, fresh: bool = False) -> Iterator[Served]:
     """Run the warehouse of a study folder until the block ends."""
-    process = start(folder, *options)
+    process = start(folder, *options, fresh=fresh)
     try:
         yield Served(folder, awaited(folder, process), process)
     finally:
@@ -82,22 +84,18 @@ def serve(folder: Path, *options: str) -> Iterator[Served]:
             process.wait(SECONDS)
 
 
-def start(folder: Path, *options: str) -> "subprocess.Popen[bytes]":
-    """Start the process without waiting for it."""
+def start(folder: Path, *options: str, fresh: bool = False) -> Process:
+    """Start the process without waiting for it; `fresh`: one that imports everything."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PANELSTREAM_")}
-    words: Sequence[str] = ("warehouse", "--study", str(folder), *options)
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *words],
-        env={**kept, "PYTHONPATH": str(ROOT)},
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    env = {**kept, "PYTHONPATH": str(ROOT)}
+    words = ("-m", "flows.cli", "warehouse", "--study", str(folder), *options)
+    return warm.start(words, env, folder, fresh=fresh)
 
 
-def awaited(folder: Path, process: "subprocess.Popen[bytes]") -> Endpoint:
+def awaited(folder: Path, process: Process) -> Endpoint:
     """The endpoint that this process leaves."""
-    for _ in range(SECONDS * 20):
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
         found = endpoint.read(folder)
         if found is not None and found.pid == process.pid:
             return found

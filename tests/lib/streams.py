@@ -28,10 +28,15 @@ from models import store as stores
 from models.kafka import KafkaSettings
 from models.settings import Values
 from models.store import Store
+from tests.lib import warm
+from tests.lib.warm import Process
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / "deploy/kafka/kafka"
-PATIENCE = 60.0
+JAVA = "-Xms128m -Xmx512m -XX:TieredStopAtLevel=1"
+"""A broker of a test lives too short for Java's second compiler: half the start is its."""
+PATIENCE = 180.0
+"""Seconds after which something will not happen any more, on however busy a machine."""
 
 Value = bytes | None
 Headers = Sequence[tuple[str, bytes]]
@@ -54,7 +59,8 @@ class Kafka:
         """One action of deploy/kafka/kafka."""
         where = ["--port", str(self.port), "--data", str(self.data)]
         where += ["--extra", str(self.extra)] if self.extra else []
-        subprocess.run([sys.executable, str(SCRIPT), action, *where], check=True)
+        command = [sys.executable, str(SCRIPT), action, *where]
+        subprocess.run(command, check=True, env={"KAFKA_HEAP": JAVA, **os.environ})
 
     def damage(self, topic: str, change: Callable[[bytearray], None]) -> None:
         """Change the last batch of partition 0 where it lies on the disk."""
@@ -89,14 +95,7 @@ class Stream:
 
     def call(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command to its end."""
-        return subprocess.run(
-            _command(*words),
-            env=self.env,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            timeout=2 * PATIENCE,
-        )
+        return warm.run(_command(*words), self.env, ROOT, 2 * PATIENCE)
 
     def send(self, *values: Value, headers: Headers = ()) -> None:
         """Send records, each acknowledged before the next."""
@@ -123,13 +122,8 @@ class Stream:
         self.logs.append(log)
         own = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
         with log.open("wb") as out:
-            process = subprocess.Popen(
-                [*_command("worker"), "--study", str(self.study), *words],
-                env={**self.env, **own},
-                stdout=out,
-                stderr=out,
-                cwd=ROOT,
-            )
+            line = [*_command("worker"), "--study", str(self.study), *words]
+            process = warm.start(line, {**self.env, **own}, ROOT, out, out)
         try:
             yield Worker(process, address, log)
         finally:
@@ -137,14 +131,10 @@ class Stream:
             process.wait()
 
     @contextmanager
-    def warehouse(self) -> "Iterator[subprocess.Popen[bytes]]":
+    def warehouse(self) -> Iterator[Process]:
         """A process that serves the warehouse; killed at the end, if still there."""
-        process = subprocess.Popen(
-            [*_command("warehouse"), "--study", str(self.study)],
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            cwd=ROOT,
-        )
+        line = [*_command("warehouse"), "--study", str(self.study)]
+        process = warm.start(line, self.env, ROOT)
         try:
             until(lambda: self._served_by(process.pid))
             yield process
@@ -198,7 +188,7 @@ class Stream:
 class Worker:
     """A worker process."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     address: str
     log: Path
 
@@ -211,7 +201,7 @@ class Worker:
         """One of its pages; empty while there is none."""
         try:
             where = f"http://{self.address}/{name}"
-            with urllib.request.urlopen(where, timeout=5) as answer:
+            with urllib.request.urlopen(where, timeout=20) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
@@ -228,17 +218,17 @@ def free_port() -> int:
 
 
 def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "flows.cli", *words]
+    return ["-m", "flows.cli", *words]
 
 
 def until(check: Callable[[], Any], worker: Worker | None = None) -> None:
-    """Wait until something is so; fails if the worker ends or it takes a minute."""
+    """Wait until something is so; fails if the worker ends or it takes `PATIENCE`."""
     end = time.monotonic() + PATIENCE
     while not _holds(check):
         if worker and worker.process.poll() is not None:
             raise AssertionError(worker.log.read_text())
         said = worker.log.read_text() if worker else ""
-        assert time.monotonic() < end, f"not so after a minute; {said}"
+        assert time.monotonic() < end, f"not so after {PATIENCE:.0f} s; {said}"
         time.sleep(0.1)
 
 

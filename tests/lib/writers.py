@@ -15,7 +15,7 @@ from flows.workspace import Workspace
 from ingest.pipeline import RawEvents
 from models.store import Clock, Store
 
-SECONDS = 60.0
+SECONDS = 300.0
 Event = Mapping[str, Any]
 
 

@@ -60,11 +60,12 @@ def import_by_commands(study: Path) -> None:
         succeed("responses", file, "--wave", wave, "--study", study)
 
 
-def results(study: Path) -> list[bytes]:
+def results(study: Path, fresh: bool = False) -> list[bytes]:
     """The panel and the estimates, as a command writes them."""
-    succeed("analyse", "--out", study / "results", "--study", study)
+    out = study / "results"
+    succeed("analyse", "--out", out, "--study", study, fresh=fresh)
     names = ("panel.parquet", "estimates.csv", "tests.csv")
-    return [(study / "results/private" / name).read_bytes() for name in names]
+    return [(out / "private" / name).read_bytes() for name in names]
 
 
 def count(study: Path) -> dict[str, int]:
@@ -89,7 +90,7 @@ def test_the_results_are_the_same_through_it(
     import_all(other)
     with serving.serve(study):
         import_by_commands(study)
-        assert results(study) == results(other)
+        assert results(study) == results(other, fresh=True)
 
 
 def test_several_processes_write_and_read_at_once(study: Path) -> None:
@@ -138,7 +139,7 @@ def test_many_clients_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_cleanly_and_opens_again(tmp_path: Path, number: int) -> None:
     """A signal ends it with 0; the file is gone, the rows are there."""
-    with serving.serve(tmp_path) as served:
+    with serving.serve(tmp_path, fresh=True) as served:
         file = tmp_path / endpoint.FILE
         assert file.stat().st_mode & 0o777 == 0o600
         client = served.client()
