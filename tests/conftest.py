@@ -8,7 +8,6 @@ opens a warehouse by its DSN (a command, `open_workspace`) gets the same one wit
 for `store` or `warehouse` may open another.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from models import store as stores
 from models.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
-
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
 
 LONGEST = ("properties/test_replay.py", "faults/test_ledger.py")
 LONG = (
