@@ -21,7 +21,11 @@ from models.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
 
-LONGEST = ("properties/test_replay.py", "faults/test_ledger.py")
+LONGEST = (
+    "properties/test_replay.py",
+    "faults/test_ledger.py",
+    "acceptance/test_schedule.py",
+)
 LONG = (
     "acceptance/test_flow.py",
     "collector/test_durability.py",

@@ -15,6 +15,7 @@ import pytest
 from flows import imports
 from tests.lib import warm
 from tests.lib.command import panelstream, succeed
+from tests.lib.shared import copy_simulated_study
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary7f3a"
@@ -43,8 +44,7 @@ BAD = {
 def received(tmp_path_factory):
     """A small simulated study's files."""
     folder = tmp_path_factory.mktemp("received") / "study"
-    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
-    return folder
+    return copy_simulated_study(tmp_path_factory, folder)
 
 
 @pytest.fixture

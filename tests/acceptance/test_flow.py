@@ -1,40 +1,32 @@
-"""The Prefect flow on Prefect's own harness."""
+"""The Prefect flow on a real server that runs already; without one: test_lifesnaps."""
 
-import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.lib.command import panelstream, succeed
+from flows import prefect_server
+from tests.lib import streams
+from tests.lib.command import Ran, panelstream
+from tests.lib.prefect_api import ask
+from tests.lib.shared import copy_simulated_study
 
-SCRIPT = """
-import json, sys
-from prefect.testing.utilities import prefect_test_harness
-with prefect_test_harness(server_startup_timeout=600):
-    from prefect.client.orchestration import get_client
-    from flows.study import study_flow
-    report, _ = study_flow(study=sys.argv[1], out=sys.argv[2])
-    with get_client(sync_client=True) as client:
-        def ask(what):
-            return client.request("POST", f"/{what}/filter", json={"limit": 50}).json()
-        tasks, links = ask("task_runs"), ask("artifacts")
-print(json.dumps({
-    "report": str(report),
-    "tasks": sorted((one["name"].split("-")[0], one["state_name"]) for one in tasks),
-    "links": [one["data"] for one in links],
-}))
-"""
+
+@dataclass(frozen=True)
+class Run:
+    """A finished `flows run study`: what was shown, and where its results are."""
+
+    ran: Ran
+    results: Path
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated study's folder, with one planned outcome."""
     folder = tmp_path_factory.mktemp("flow") / "study"
-    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
+    copy_simulated_study(tmp_path_factory, folder)
     file = folder / "study.yaml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     functions = {**content["plan"]["confirmatory"][0], "outcomes": ["pdd_total"]}
@@ -43,41 +35,52 @@ def study(tmp_path_factory):
     return folder
 
 
-def test_flow_runs_its_four_tasks_and_links_the_report(study, tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a Prefect server with records of its own."""
+    home, port = tmp_path_factory.mktemp("prefect"), streams.free_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(home))
+        with prefect_server.start("127.0.0.1", port, home / "log", print):
+            yield f"http://127.0.0.1:{port}/api"
+
+
+@pytest.fixture(scope="module")
+def run(study: Path, server: str) -> Run:
+    """The flow, run once on the study."""
+    out = study.parent / "results"
+    words = ("flows", "run", "study", "--study", study, "--out", out)
+    return Run(panelstream(*words, PREFECT_API_URL=server), out)
+
+
+def test_flow_runs_its_four_tasks_and_links_the_report(run: Run, server: str) -> None:
     """import, panel, analyse and report complete; an artifact links the report."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, study, tmp_path / "results"],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    said = json.loads(done.stdout.decode().splitlines()[-1])
-    names = ["analyse", "import", "panel", "report"]
-    assert said["tasks"] == [[name, "Completed"] for name in names]
-    assert Path(said["report"]).exists()
-    assert any("report.html" in link for link in said["links"])
+    tasks = {task["name"].split("-")[0]: task for task in ask(server, "task_runs")}
+    for name in ("import", "panel", "analyse", "report"):
+        assert tasks[name]["state_name"] == "Completed", run.ran.shown
+    assert (run.results / "public" / "report.html").exists()
+    links = [artifact["data"] for artifact in ask(server, "artifacts")]
+    assert any("report.html" in link for link in links)
 
 
-def test_mistake_inside_the_flow_is_one_line(study, tmp_path):
+def test_what_has_no_number_is_said_by_the_exit_code(run: Run) -> None:
+    """Three waves are too few for the leads: the report is there, and the code is 6."""
+    assert run.ran.code == 6
+    assert "functions.lead of" in run.ran.shown
+    assert "planned coefficients have no number" in run.ran.err
+    assert (run.results / "public" / "report.html").exists()
+
+
+def test_mistake_inside_the_flow_is_one_line(
+    run: Run, study: Path, server: str, tmp_path: Path
+) -> None:
     """A wrong header stops the flow at once: no retries, no traceback, exit code 3."""
+    assert run.ran.code == 6  # the study itself is right
     extra = study / "responses" / "wave3_extra.csv"
     extra.write_text("platform_id,submitted_at,unheard_of\n")
-    ran = panelstream(
-        "flows", "run", "study", "--study", study, "--out", tmp_path / "r"
-    )
+    words = ("flows", "run", "study", "--study", study, "--out", tmp_path / "r")
+    ran = panelstream(*words, PREFECT_API_URL=server)
     extra.unlink()
     assert ran.code == 3
     assert "wave3_extra.csv:column 3: this header is not mapped" in ran.err
     assert "Traceback" not in ran.shown
-
-
-def test_what_has_no_number_is_said_by_the_exit_code(study, tmp_path):
-    """Three waves are too few for the leads: the report is there, and the code is 6."""
-    out = tmp_path / "r"
-    ran = panelstream("flows", "run", "study", "--study", study, "--out", out)
-    assert ran.code == 6
-    assert "functions.lead of" in ran.shown
-    assert "planned coefficients have no number" in ran.err
-    assert (out / "public" / "report.html").exists()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.lib import warm
 from tests.lib.command import panelstream, succeed
+from tests.lib.shared import copy_simulated_study
 
 ROOT = Path(__file__).parents[2]
 KILLED = """
@@ -37,7 +38,7 @@ with workspace.open_workspace(Path(sys.argv[1])) as opened:
 def study(tmp_path_factory):
     """A small simulated study, imported."""
     folder = tmp_path_factory.mktemp("rebuilt") / "study"
-    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
+    copy_simulated_study(tmp_path_factory, folder)
     assert run(IMPORTED, folder) == 0
     return folder
 

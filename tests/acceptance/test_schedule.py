@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,7 +19,9 @@ import pytest
 from flows import prefect_server, schedule
 from flows.schedule import next_run
 from tests.lib import streams
-from tests.lib.command import panelstream, succeed
+from tests.lib.command import panelstream
+from tests.lib.prefect_api import ask
+from tests.lib.shared import copy_simulated_study
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600
@@ -33,7 +34,7 @@ EVERY_MINUTE = 'schedule: {study: "* * * * *"}\n'
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated study that is due every minute."""
     folder = tmp_path_factory.mktemp("schedule") / "study"
-    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 3)
+    copy_simulated_study(tmp_path_factory, folder)
     path = folder / "study.yaml"
     path.write_text(path.read_text() + EVERY_MINUTE)
     return folder
@@ -62,19 +63,6 @@ def serving(study: Path, log: Path, port: int) -> Iterator["subprocess.Popen[byt
     finally:
         process.kill()
         process.wait()
-
-
-def ask(api: str, collection: str) -> list[dict[str, Any]]:
-    """All objects of one kind that a server has; none while it does not answer."""
-    request = urllib.request.Request(
-        f"{api}/{collection}/filter", b"{}", {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            objects: list[dict[str, Any]] = json.load(reply)
-            return objects
-    except OSError:
-        return []
 
 
 def until(

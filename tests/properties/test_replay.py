@@ -112,7 +112,7 @@ def waves(draw: DrawFn) -> list[dict[str, Any]]:
 
 
 @st.composite
-def study_files(draw: DrawFn) -> dict[str, Any]:
+def study_files(draw: DrawFn, measures: SearchStrategy[list[str]]) -> dict[str, Any]:
     """Small studies of every kind that concerns exposure."""
     zone = draw(st.sampled_from(ZONES))
     telemetry_from = st.sampled_from(
@@ -140,7 +140,7 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
         ("between_waves", "between_responses", {"lookback": 4}, {"lookback": 14})
     )
     exposure = {"window": draw(kinds), "functions": ["story", "reaction"]}
-    exposure["measures"] = draw(st.just([]) | st.permutations(MEASURES))
+    exposure["measures"] = draw(measures)
     first = draw(st.none() | st.integers(1, 9))
     return studies.with_base(
         timezone=zone,
@@ -152,6 +152,10 @@ def study_files(draw: DrawFn) -> dict[str, Any]:
         outages=draw(st.lists(outage, max_size=2)),
     )
 
+
+all_measures = st.just([]) | st.permutations(MEASURES)
+few_measures = st.lists(st.sampled_from(MEASURES), max_size=3, unique=True)
+"""Enough where a panel is only compared with itself: each comes up in some study."""
 
 some_functions = st.sampled_from((["story"], ["reaction"], BOTH, BOTH))
 
@@ -209,9 +213,11 @@ def beginnings(draw: DrawFn, zone: str) -> list[Event]:
 
 
 @st.composite
-def cases(draw: DrawFn) -> tuple[dict[str, Any], list[Event], list[Answer]]:
+def cases(
+    draw: DrawFn, measures: SearchStrategy[list[str]] = all_measures
+) -> tuple[dict[str, Any], list[Event], list[Answer]]:
     """A study, events without repetitions or conflicts, and answers."""
-    content = draw(study_files())
+    content = draw(study_files(measures))
     zone = content["timezone"]
     events = draw(beginnings(zone))
     events += draw(st.lists(usage(zone), min_size=12, max_size=24))
@@ -284,7 +290,7 @@ def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> 
 @given(data=st.data())
 def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> None:
     """A panel of the past keeps its bytes, whatever comes, is merged or rebuilt since."""
-    content, events, given_answers = data.draw(cases())
+    content, events, given_answers = data.draw(cases(few_measures))
     arrived = data.draw(arrivals(events, given_answers))
     workspace, then = make(content), []
     for number, one in enumerate(arrived):
@@ -304,7 +310,7 @@ def test_replay(data: st.DataObject, make: Make, clock: HandClock) -> None:
 
     What was refused while somebody was away has to be sent again once they are back.
     """
-    content, events, given_answers = data.draw(cases())
+    content, events, given_answers = data.draw(cases(few_measures))
     written = []
     for parts in ([events], [*data.draw(splits(events)), events]):
         workspace = make(content)
@@ -325,7 +331,7 @@ def test_counts_add_up(
 ) -> None:
     """received = accepted + rejected + refused, accepted = stored + duplicate +
     conflicting; and of contents under one id the first recorded is stored."""
-    content, events, _ = data.draw(cases())
+    content, events, _ = data.draw(cases(few_measures))
     parts = data.draw(splits(events))
     twisted = data.draw(st.lists(st.sampled_from(events), max_size=4))
     parts.append([_twisted(one, index) for index, one in enumerate(twisted)])

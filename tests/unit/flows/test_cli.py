@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 import panelstream
 from flows import cli
+from tests.lib import warm
 
 ROOT = Path(__file__).parents[3]
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-9]|9[0-7])[0-9;]*m")
@@ -23,13 +24,8 @@ def run(
     *words: str, cwd: Path = ROOT, **environ: str
 ) -> "subprocess.CompletedProcess[str]":
     """`python -m panelstream WORDS` as a process."""
-    return subprocess.run(
-        [sys.executable, "-m", "panelstream", *words],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environ},
-        capture_output=True,
-        text=True,
-    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environ}
+    return warm.run(["-m", "panelstream", *words], env, cwd)
 
 
 def in_terminal(words: Sequence[str], **environ: str) -> str:
