@@ -18,6 +18,7 @@ from models.study import Study, Wave, Window, midnight
 
 DAY = "datetime64[D]"
 _ONE = np.timedelta64(1, "D")
+_NO_DAY = np.datetime64("NaT", "D")
 
 
 def plan(
@@ -208,8 +209,8 @@ def _with_window(rows: pd.DataFrame, study: Study, window: Window) -> pd.DataFra
     answered = rows["answered_on"].to_numpy(DAY)
     end = np.where(answered < end, answered, end).astype(DAY)
     none = np.isnat(start) | np.isnat(end)
-    start = np.where(none, np.datetime64("NaT"), np.minimum(start, end)).astype(DAY)
-    end = np.where(none, np.datetime64("NaT"), end).astype(DAY)
+    start = np.where(none, _NO_DAY, np.minimum(start, end)).astype(DAY)
+    end = np.where(none, _NO_DAY, end).astype(DAY)
     return rows.assign(start_on=start, end_on=end)
 
 
@@ -261,6 +262,6 @@ def _with_beginning(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     days = rows[["participant_id"]].assign(start=begins, end=end)
     pieces = _pieces(seen, days).drop_duplicates("row", keep=False)
     pieces = pieces[pieces["until_on"].to_numpy(DAY) == end[pieces["row"]]]
-    since = np.full(len(rows), np.datetime64("NaT")).astype(DAY)
+    since = np.full(len(rows), _NO_DAY).astype(DAY)
     since[pieces["row"]] = pieces["from_on"].to_numpy(DAY)
     return rows.assign(since_on=since)

@@ -35,7 +35,7 @@ def seen(*windows: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
             [
                 zero + np.timedelta64(round(one[side] * 24 * 60), "m")
                 if one[side] is not None
-                else np.datetime64("NaT")
+                else np.datetime64("NaT", "us")
                 for one in ends
             ],
             dtype="datetime64[us]",
