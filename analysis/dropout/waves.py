@@ -104,5 +104,5 @@ def _own_round(panel: pd.DataFrame, persons: Codes, rows: Codes) -> Mask:
     rounds = pd.factorize(panel["round"])[0]
     of_person = np.zeros(len(rows), dtype=np.intp)
     of_person[persons] = rounds
-    of_wave = np.where(rows >= 0, rounds[rows], -1).max(axis=0)
+    of_wave = np.where(rows >= 0, rounds[rows], -1).max(axis=0, initial=-1)
     return np.asarray(of_person[:, None] == of_wave)

@@ -218,6 +218,15 @@ def test_mistake_gets_one_line_and_its_exit_code(study, words, code, message):
     assert "Traceback" not in ran.shown
 
 
+def test_a_new_study_is_analysed(tmp_path):
+    """Nobody enrolled and nothing answered: a report that says so, and exit code 6."""
+    succeed("init", tmp_path / "new")
+    ran = panelstream("analyse", "--study", tmp_path / "new", "--out", tmp_path / "r")
+    assert ran.code == 6
+    assert "not fitted: no rows to analyse" in ran.out
+    assert (tmp_path / "r" / "public" / "report.html").exists()
+
+
 def test_mistake_in_the_study_file_has_its_line(study):
     """The line and the nearest right word."""
     path = study / "study.yaml"
