@@ -20,4 +20,5 @@ def make_demo(folder: Path) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the folder of a small demo: its warehouse and its results."""
     demo = make_once(tmp_path_factory, "finished", make_demo) / "demo"
-    return shutil.copytree(demo, tmp_path_factory.mktemp("docs") / "demo")
+    folder = tmp_path_factory.mktemp("docs") / "demo"
+    return shutil.copytree(demo, folder, symlinks=True)
