@@ -59,6 +59,21 @@ def test_forks_leave_the_parents_producer_alone(
     assert len(one.ids()) == 1 + 4 * 200 + 1
 
 
+def test_what_a_process_leaves_at_its_end_the_next_sends(
+    stream: Streams, tmp_path: Path
+) -> None:
+    """One that ends at its first event: sent at the exit, or from the spool later."""
+    made = stream()
+    where = settings(made, tmp_path)
+    with platform(tmp_path, where, 1) as first:
+        first.wait()
+    with platform(tmp_path, where, 40, "--pause", "0.1") as following:
+        following.wait()
+    values = [json.loads(record.value) for record in made.received(made.topic)]
+    arrived = sorted(event["id"] for events in values for event in events)
+    assert arrived == sorted([*first.ids(), *following.ids()])
+
+
 def test_killed_while_the_broker_comes_and_goes(
     stream: Streams, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from panelstream_emitter.reports import Reports
 from panelstream_emitter.sinks import (
     MAX_BATCH_BYTES,
+    Ending,
     Refused,
     Rejected,
     Sink,
@@ -99,6 +100,8 @@ class Delivery:
                 return
             except Unavailable as away:
                 self._reports.add("waiting", str(away), 0)
+                if self.stopping and isinstance(away, Ending):
+                    raise Stopped from None
                 self.pause(max(away.seconds, delay * random.uniform(0.5, 1.0)))
                 delay = min(2 * delay, _LONGEST_DELAY)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import re
 import socket
@@ -19,6 +20,7 @@ from kafka.errors import (
 from panelstream_emitter.sinks import (
     BATCH_TYPE,
     MAX_BATCH_BYTES,
+    Ending,
     Refused,
     Rejected,
     Unavailable,
@@ -90,13 +92,23 @@ class KafkaSink:
         if self._producer is None:
             # A producer that finds nobody leaves its sockets open.
             _find_one(self._options["bootstrap_servers"])
-            self._producer = KafkaProducer(**self._options)
+            self._producer = self._make()
         producer = self._producer
         futures = [
             producer.send(self._topic, value, headers=_HEADERS) for value in values
         ]
         for future in futures:
             future.get(timeout=_PATIENCE)
+
+    def _make(self) -> KafkaProducer:
+        """A producer, closed by us alone. Raises `Ending` where the process ends."""
+        try:
+            producer = KafkaProducer(**self._options)
+        except RuntimeError:  # Python 3.12 starts no thread while it ends
+            raise Ending("Kafka: the process ends") from None
+        # kafka-python would close it at the exit before our last events are sent.
+        atexit.unregister(producer._cleanup)
+        return producer
 
     def close(self) -> None:
         """Let the producer go; what it has not delivered stays in the spool."""

@@ -21,6 +21,10 @@ class Unavailable(Exception):
         self.seconds = seconds
 
 
+class Ending(Unavailable):
+    """The process ends, so that it can begin to send nothing: the next one sends it."""
+
+
 class Refused(Exception):
     """The batches will never be taken as they are; parts of them might be."""
 
