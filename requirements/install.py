@@ -181,7 +181,8 @@ def install(venv: Path, group: str) -> None:
     check_pip(" ".join(pip(venv, "--version")))
     pins = files(group)
     total = sum(f.read_text("utf-8").count("==") for f in pins)
-    say(f"installing {total} pinned packages into {venv} …")
+    names = ", ".join(path.stem for path in pins)
+    say(f"installing {total} pinned packages ({names}) into {venv} …")
     sources = [word for file in pins for word in ("-r", str(file))]
     quiet = ("--progress-bar", "off", "--retries", "2")
     begin, count = time.monotonic(), 0
