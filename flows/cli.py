@@ -152,6 +152,8 @@ def panelstream_command(
     [bold]panelstream demo[/bold]. What a command takes: [bold]panelstream COMMAND -h[/bold].
     """
     show.quiet = quiet
+    if quiet:
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
 
 
 @app.command()
@@ -782,7 +784,7 @@ def flows_run(
     from flows import prefect_server
     from flows.study import study_flow
 
-    prefect_server.check_home()
+    prefect_server.check()
     report, found = study_flow(study=str(study or "."), out=str(out))
     show.analysis(found, f"report: {report}")
     _require_numbers(found)
@@ -885,6 +887,9 @@ REFUSALS = frozenset(
 def _refusal(error: Exception) -> str:
     """The operating system's own reason with the place; empty where that is not it."""
     if not isinstance(error, OSError) or error.errno not in REFUSALS:
+        return ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if not (error.filename or full):
         return ""
     place = f"{error.filename}: " if error.filename else ""
     return f"{place}{error.strerror}; name another place, or make room there"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
 
 from models.errors import FileError, Unreachable
@@ -25,12 +26,29 @@ STOP_SECONDS = 30
 Say = Callable[[str], None]
 
 
-def check_home() -> None:
-    """Raise `FileError` where a server of our own could not keep its records."""
+def check() -> str | None:
+    """The API of the server that PREFECT_API_URL or a profile of Prefect names, if any.
+
+    Raises `Unreachable` where that does not answer, `FileError` where none is named and
+    one of our own could not keep its records.
+    """
     settings = get_current_settings()
-    home, remedy = settings.home, "name another folder in PREFECT_HOME"
-    if settings.api.url:
-        return
+    if settings.api.url is None:
+        _check_home(settings.home)
+        return None
+    # Prefect's own client knows its keys, certificates and headers.
+    with get_client(sync_client=True) as client:
+        problem = client.api_healthcheck()
+    if problem is not None:
+        raise Unreachable(
+            f"Prefect's server at {without_password(settings.api.url)} does not "
+            "answer; start it, or unset PREFECT_API_URL to have one started here"
+        )
+    return settings.api.url
+
+
+def _check_home(home: Path) -> None:
+    remedy = "name another folder in PREFECT_HOME"
     try:
         home.mkdir(parents=True, exist_ok=True)
         writable = os.access(home, os.W_OK)
@@ -44,20 +62,13 @@ def check_home() -> None:
 def connect(say: Say) -> Iterator[str]:
     """The address of a server's API, for as long as the block runs.
 
-    The server that PREFECT_API_URL or a profile of Prefect names; else one that runs
-    where Prefect's server usually does; else one that is started here, and stopped at
-    the end. Raises `Unreachable` where none of them answers.
+    The server that is named; else one that runs where Prefect's server usually does;
+    else one that is started here, and stopped at the end. Raises as `check` and `start`.
     """
-    settings = get_current_settings()
-    if settings.api.url:
-        if not answers(settings.api.url):
-            raise Unreachable(
-                f"Prefect's server at {without_password(settings.api.url)} does not "
-                "answer; start it, or unset PREFECT_API_URL to have one started here"
-            )
-        yield settings.api.url
+    if named := check():
+        yield named
         return
-    check_home()
+    settings = get_current_settings()
     host, port = settings.server.api.host, settings.server.api.port
     api = f"http://{host}:{port}/api"
     if answers(api):
@@ -120,7 +131,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def answers(api: str) -> bool:
-    """Whether a Prefect server says that it is healthy."""
+    """Whether a Prefect server on this machine says that it is healthy."""
     try:
         with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=10) as reply:
             return json.load(reply) is True

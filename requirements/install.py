@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from venv import EnvBuilder
 
@@ -27,12 +28,17 @@ from requirements.environments import (
     SYSTEMS_IN_WORDS,
 )
 
-WRONG_MACHINE, NO_INDEX = 3, 5
-"""Exit codes, as those of the command: what somebody has to mend; who cannot be reached."""
+WRONG_MACHINE, NO_INDEX, INTERRUPTED = 3, 5, 130
+"""Exit codes, as those of the command: what is to be mended; who cannot be reached."""
 
 TAKE_AS_IT_IS = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
 
 CAUSES = (
+    (
+        r"DO NOT MATCH THE HASHES",
+        WRONG_MACHINE,
+        "the index sent a file that is not the pinned one; a mirror or a proxy changes it",
+    ),
     (
         r"Read-only file system|Permission denied",
         WRONG_MACHINE,
@@ -49,11 +55,6 @@ CAUSES = (
         NO_INDEX,
         "the package index cannot be reached; check the network and the proxy, "
         "or name a mirror in PIP_INDEX_URL",
-    ),
-    (
-        r"DO NOT MATCH THE HASHES",
-        WRONG_MACHINE,
-        "the index sent a file that is not the pinned one; a mirror or a proxy changes it",
     ),
     (
         r"No matching distribution found for (\S+)",
@@ -119,8 +120,9 @@ def explain(log: str, venv: Path) -> InstallationError:
         match = re.search(pattern, log)
         if match:
             return InstallationError(code, remedy.format(*match.groups(), venv=venv))
-    lines = [line for line in log.splitlines() if line.startswith("ERROR")]
-    reason = lines[-1] if lines else "pip ended without a word"
+    lines = [line for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    reason = (errors or lines or ["pip ended without a word"])[-1]
     return InstallationError(1, f"{reason} (all of it: {venv / 'pip.log'})")
 
 
@@ -129,13 +131,28 @@ def files(group: str) -> list[Path]:
     return [FOLDER / f"{name}.txt" for name in GROUPS[: GROUPS.index(group) + 1]]
 
 
+def count_pins(file: Path) -> int:
+    """How many versions a file pins; of some packages two, for different Pythons."""
+    return len(re.findall(r"^[a-z0-9].*?==", file.read_text("utf-8"), re.MULTILINE))
+
+
 def digest(group: str) -> str:
-    """What tells whether an environment was installed from these files."""
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files(group))).hexdigest()
+    """What tells whether this Python installed an environment from these files."""
+    python = ".".join(map(str, sys.version_info[:2])).encode()
+    content = [python, *(file.read_bytes() for file in files(group))]
+    return hashlib.sha256(b"\n".join(content)).hexdigest()
 
 
 def outdated(venv: Path) -> bool:
-    """Whether an environment was installed from other pins than those of today."""
+    """Whether a folder is an environment to be made anew.
+
+    It is where it is half made, or made from other pins, by another Python, or by a
+    Makefile of earlier days. Never one that is no environment at all.
+    """
+    if not (venv / "pyvenv.cfg").exists():
+        return False
+    if (venv / ".ready").exists() or not (venv / "bin" / "pip").exists():
+        return True
     marks = {group: _mark(venv, group) for group in GROUPS}
     return any(m.exists() and m.read_text() != digest(g) for g, m in marks.items())
 
@@ -172,7 +189,8 @@ def pip(venv: Path, *words: str) -> Iterator[str]:
         yield line
     if process.wait():
         log = "".join(lines)
-        (venv / "pip.log").write_text(log)
+        with suppress(OSError):
+            (venv / "pip.log").write_text(log)
         raise explain(log, venv)
 
 
@@ -180,7 +198,7 @@ def install(venv: Path, group: str) -> None:
     """Install a group's pins and panelstream itself, and have pip check the whole."""
     check_pip(" ".join(pip(venv, "--version")))
     pins = files(group)
-    total = sum(f.read_text("utf-8").count("==") for f in pins)
+    total = sum(count_pins(file) for file in pins)
     names = ", ".join(path.stem for path in pins)
     say(f"installing {total} pinned packages ({names}) into {venv} …")
     sources = [word for file in pins for word in ("-r", str(file))]
@@ -219,6 +237,11 @@ def main(venv: Path, group: str) -> int:
     except InstallationError as error:
         say(str(error))
         return error.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except subprocess.CalledProcessError as error:
+        say(str(explain((error.output or b"").decode(errors="replace"), venv)))
+        return WRONG_MACHINE
     except OSError as error:
         say(
             f"{venv} cannot be made: {error.strerror}; "

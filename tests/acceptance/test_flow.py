@@ -80,7 +80,9 @@ def test_mistake_inside_the_flow_is_one_line(
     extra.write_text("platform_id,submitted_at,unheard_of\n")
     words = ("flows", "run", "study", "--study", study, "--out", tmp_path / "r")
     ran = panelstream(*words, PREFECT_API_URL=server)
+    quiet = panelstream("--quiet", *words, PREFECT_API_URL=server)
     extra.unlink()
-    assert ran.code == 3
+    assert ran.code == quiet.code == 3
     assert "wave3_extra.csv:column 3: this header is not mapped" in ran.err
     assert "Traceback" not in ran.shown
+    assert "Beginning flow run" not in quiet.shown

@@ -107,7 +107,7 @@ class KafkaSink:
         except RuntimeError:  # Python 3.12 starts no thread while it ends
             raise Ending("Kafka: the process ends") from None
         # kafka-python would close it at the exit before our last events are sent.
-        atexit.unregister(producer._cleanup)
+        atexit.unregister(getattr(producer, "_cleanup", None))
         return producer
 
     def close(self) -> None:

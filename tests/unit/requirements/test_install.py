@@ -88,7 +88,13 @@ def test_an_old_pip_is_told() -> None:
             3,
             "not the pinned one",
         ),
+        (
+            "NewConnectionError\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES",
+            3,
+            "pinned",
+        ),
         ("WARNING: x\nERROR: something else\n", 1, "ERROR: something else"),
+        ("a 1.0 requires b, which is not installed.\n", 1, "a 1.0 requires b"),
     ],
 )
 def test_a_failure_is_one_line(log: str, code: int, remedy: str) -> None:
@@ -131,11 +137,18 @@ def test_a_place_that_cannot_be_written() -> None:
     assert "make VENV=" in done.stderr
 
 
-def test_other_pins_make_the_environment_anew(tmp_path: Path) -> None:
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """What an environment looks like from outside."""
+    folder = tmp_path / "venv"
+    (folder / "bin").mkdir(parents=True)
+    for name in ("pyvenv.cfg", "bin/python", "bin/pip"):
+        (folder / name).touch()
+    return folder
+
+
+def test_other_pins_make_the_environment_anew(venv: Path) -> None:
     """What was installed from other files is known by what it left; nothing mixes."""
-    venv = tmp_path / "venv"
-    (venv / "bin").mkdir(parents=True)
-    (venv / "bin" / "python").touch()
     assert not install.outdated(venv)
     (venv / "build.installed").write_text(install.digest("build"))
     (venv / "dev.installed").write_text(install.digest("dev"))
@@ -145,3 +158,28 @@ def test_other_pins_make_the_environment_anew(tmp_path: Path) -> None:
     install.make_environment(venv)
     assert not list(venv.glob("*.installed"))
     assert (venv / "bin" / "pip").exists()
+
+
+def test_another_python_is_another_environment(
+    venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages of one Python are never taken for those of another."""
+    (venv / "build.installed").write_text(install.digest("build"))
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    assert install.outdated(venv)
+
+
+def test_a_half_made_environment_is_made_anew(venv: Path) -> None:
+    """Broken off before pip was there, or made by an earlier Makefile."""
+    (venv / "bin" / "pip").unlink()
+    assert install.outdated(venv)
+    (venv / "bin" / "pip").touch()
+    (venv / ".ready").touch()
+    assert install.outdated(venv)
+
+
+def test_a_folder_that_is_no_environment_is_never_removed(venv: Path) -> None:
+    """Whatever VENV names: only what `venv` made is taken for an environment."""
+    (venv / "bin" / "pip").unlink()
+    (venv / "pyvenv.cfg").unlink()
+    assert not install.outdated(venv)
