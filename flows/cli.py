@@ -62,7 +62,7 @@ class _Panels(TyperGroup):
         super().__init__(**settings)
         panels = {name: panel for panel, names in PANELS.items() for name in names}
         for name, command in self.commands.items():
-            command.rich_help_panel = panels[name]  # type: ignore[attr-defined]
+            command.rich_help_panel = panels[name]  # type: ignore[attr-defined]  # Typer's
         self.commands = {name: self.commands[name] for name in panels}
 
 

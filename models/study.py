@@ -313,7 +313,7 @@ def _cron(line: Any) -> Any:
         from croniter import croniter
 
         with suppress(ValueError):  # what all its errors are
-            croniter(line, datetime(2000, 1, 1)).get_next()  # noqa: DTZ001
+            croniter(line, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
             return line
     raise ValueError(
         "not a cron line; write minute, hour, day, month, weekday, "
