@@ -212,7 +212,7 @@ def test_the_same_seed_gives_the_same_numbers(few_draws):
         one = specify("fixed_effects", **how)
         first, again = fit(one, panel), fit(one, panel.sample(frac=1, random_state=1))
         other = fit(replace(one, specification="other"), panel)
-        assert first == again
+        assert repr(first) == repr(again)  # by text: a NaN is not itself
         assert first.terms[0].std_error != other.terms[0].std_error
 
 
@@ -358,7 +358,7 @@ def test_delta_moves_what_was_imputed():
     steps = np.diff([*estimates[:2], found.terms[0].estimate, *estimates[2:]])
     assert steps == pytest.approx([steps[0]] * 4, rel=1e-6)
     assert found.terms == plain.terms
-    assert found.tests[0] == plain.tests[0]
+    assert repr(found.tests[0]) == repr(plain.tests[0])
 
 
 @pytest.mark.parametrize(
