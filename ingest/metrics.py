@@ -25,7 +25,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """The figures of one worker, under the names that `docs/streaming.md` lists."""
+    """The figures of one worker, under the names that `docs/how-to/streaming.md` lists."""
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()

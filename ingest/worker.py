@@ -3,7 +3,7 @@
 Its service owns the consumer: it gathers records by bytes and by age, sends them
 down the one path, and commits an offset only when every event before it is stored or
 a dead letter. Faust gives the process, its signals and its pages; its own streams are
-not used, as they acknowledge what was not stored (`docs/streaming.md` says why).
+not used, as they acknowledge what was not stored (`docs/how-to/streaming.md` says why).
 """
 
 import asyncio

@@ -17,7 +17,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The figures of one collector, under the names that `docs/collector.md` lists."""
+    """The figures of one collector, under the names that `docs/how-to/collector.md` lists."""
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()

@@ -70,8 +70,8 @@ def test_reasons_and_limits() -> None:
 
 
 def test_statuses_are_on_the_page() -> None:
-    """docs/collector.md lists what the document lists."""
-    text = documents.read("docs/collector.md")
+    """docs/how-to/collector.md lists what the document lists."""
+    text = documents.read("docs/how-to/collector.md")
     listed = documents.documented(text, "Answers")
     assert listed == [*sorted(POST["responses"].keys() | {"404"})]
 

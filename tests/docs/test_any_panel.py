@@ -1,4 +1,4 @@
-"""docs/any-panel.md is executed: its plan is fitted to a public panel."""
+"""docs/how-to/any-panel.md is executed: its plan is fitted to a public panel."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from models import study
 from tests.docs import documents, shapes, shells
 from tests.docs.test_tutorial import printed, shown
 
-PAGE = "docs/any-panel.md"
+PAGE = "docs/how-to/any-panel.md"
 TEXT = documents.read(PAGE)
 
 

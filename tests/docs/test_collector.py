@@ -1,11 +1,11 @@
-"""docs/collector.md: metrics, limits and media types are those of the code."""
+"""docs/how-to/collector.md: metrics, limits and media types are those of the code."""
 
 from ingest.collector import messages
 from ingest.collector.metrics import Metrics
 from models.collector import Limits
 from tests.docs import documents
 
-TEXT = documents.read("docs/collector.md")
+TEXT = documents.read("docs/how-to/collector.md")
 
 
 def test_every_metric_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""docs/commands.md names every command, argument, option and example."""
+"""docs/reference/commands.md names every command, argument, option and example."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from models import errors
 from models.errors import PanelstreamError
 from tests.docs import documents
 
-TEXT = documents.read("docs/commands.md")
+TEXT = documents.read("docs/reference/commands.md")
 Command = TyperCommand | TyperGroup
 
 

@@ -1,4 +1,4 @@
-"""docs/dropout.md names what the code writes, and the numbers it was made with."""
+"""docs/explanation/dropout.md names what the code writes, and the numbers it was made with."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from analysis.estimates import fit
 from tests.docs import documents
 from tests.lib.planted import Truth, plant, specify
 
-TEXT = documents.read("docs/dropout.md")
+TEXT = documents.read("docs/explanation/dropout.md")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""docs/emitting.md: its blocks send to a real collector; its tables are the code's."""
+"""docs/how-to/emitting.md: its blocks send to a real collector; its tables are the code's."""
 
 import inspect
 import json
@@ -19,7 +19,7 @@ from tests.docs import documents
 from tests.lib import collecting, parts, studies
 from tests.lib.collecting import Running
 
-TEXT = documents.read("docs/emitting.md")
+TEXT = documents.read("docs/how-to/emitting.md")
 PYTHON = [one.text for one in documents.blocks(TEXT, "python")]
 FIRST, DJANGO, FASTAPI, HEARTBEATS, TESTING, BACK_FILL = PYTHON
 LANGUAGES = {"javascript": ["node", "-e"], "ruby": ["ruby", "-e"]}

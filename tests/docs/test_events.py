@@ -1,4 +1,4 @@
-"""docs/events.md: reasons, catalogue keys and types are those of the code."""
+"""docs/reference/events.md: reasons, catalogue keys and types are those of the code."""
 
 import json
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from models.events import Event, Position, Reason
 from models.yaml_files import Frozen
 from tests.docs import documents, shapes
 
-PAGE = "docs/events.md"
+PAGE = "docs/reference/events.md"
 TEXT = documents.read(PAGE)
 SHAPES = {
     "Catalogue": Catalogue,

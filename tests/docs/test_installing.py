@@ -1,4 +1,4 @@
-"""docs/installing.md names the files of pins, make's variables, and what stops it."""
+"""docs/how-to/installing.md names the files of pins, make's variables, and what stops it."""
 
 import re
 
@@ -6,7 +6,7 @@ from requirements import environments, install
 from requirements.environments import FOLDER, OLDEST_PIP, PYTHONS
 from tests.docs import documents
 
-TEXT = documents.read("docs/installing.md")
+TEXT = documents.read("docs/how-to/installing.md")
 MAKEFILE = documents.read("Makefile")
 
 

@@ -1,4 +1,4 @@
-"""docs/instruments.md: shipped instruments, keys and examples are those of the code."""
+"""docs/reference/instruments.md: shipped instruments, keys and examples are those of the code."""
 
 from pathlib import Path
 from typing import get_args
@@ -10,7 +10,7 @@ from models.instruments import SHIPPED, Band, Instrument, Item, MissingRule, Sca
 from models.yaml_files import Frozen
 from tests.docs import documents, shapes
 
-PAGE = "docs/instruments.md"
+PAGE = "docs/reference/instruments.md"
 TEXT = documents.read(PAGE)
 SHAPES = {
     "The instrument file": Instrument,

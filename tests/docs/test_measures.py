@@ -1,4 +1,4 @@
-"""docs/measures.md: windows, measures and columns are those of a real panel."""
+"""docs/reference/measures.md: windows, measures and columns are those of a real panel."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from models.measures import definitions
 from models.study import Measure, StudyFolder, WindowKind, load
 from tests.docs import documents
 
-TEXT = documents.read("docs/measures.md")
+TEXT = documents.read("docs/reference/measures.md")
 
 
 def columns(study: StudyFolder) -> set[str]:

@@ -9,7 +9,7 @@ from tests.docs import documents
 
 PAGES = list(documents.pages())
 IDS = [str(page.relative_to(documents.ROOT)) for page in PAGES]
-RECIPES = documents.read("docs/where-new-code-goes.md")
+RECIPES = documents.read("docs/how-to/where-new-code-goes.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -1,4 +1,4 @@
-"""docs/querying.md says what the engine says, and its examples run."""
+"""docs/reference/querying.md says what the engine says, and its examples run."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs import documents, shells
 
-PAGE = "docs/querying.md"
+PAGE = "docs/reference/querying.md"
 RELATIONS = (
     "platform_events",
     "reaction_events",

@@ -1,4 +1,4 @@
-"""docs/results.md says what the results folder of a real run holds."""
+"""docs/reference/results.md says what the results folder of a real run holds."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from analysis.reliability import COLUMNS as RELIABILITY_COLUMNS
 from models.study import Disclosure
 from tests.docs import documents
 
-TEXT = documents.read("docs/results.md")
+TEXT = documents.read("docs/reference/results.md")
 
 
 def test_columns_are_documented_in_order() -> None:

@@ -1,4 +1,4 @@
-"""docs/roster-and-waves.md: its commands run as shown, its columns are those of the code."""
+"""docs/how-to/roster-and-waves.md: its commands run as shown, its columns are those of the code."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -9,7 +9,7 @@ from ingest.roster import COLUMNS
 from tests.docs import documents, shells
 from tests.docs.test_tutorial import printed, shown
 
-PAGE = "docs/roster-and-waves.md"
+PAGE = "docs/how-to/roster-and-waves.md"
 TEXT = documents.read(PAGE)
 
 

@@ -1,4 +1,4 @@
-"""docs/schema.md names every table with the engine and the sort key that it has."""
+"""docs/explanation/schema.md names every table with the engine and the sort key that it has."""
 
 from pathlib import Path
 
@@ -24,6 +24,6 @@ def test_tables_are_those_of_the_engine(finished: Path) -> None:
 
 def documented() -> list[tuple[str, ...]]:
     """Name, engine and sort key of each row of the page's first table."""
-    lines = documents.read("docs/schema.md").split("\n## ")[0].splitlines()
+    lines = documents.read("docs/explanation/schema.md").split("\n## ")[0].splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
     return sorted((name.strip("`"), engine, key) for name, engine, key, _ in rows)

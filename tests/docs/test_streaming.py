@@ -1,11 +1,11 @@
-"""docs/streaming.md: metrics, headers and settings are those of the code."""
+"""docs/how-to/streaming.md: metrics, headers and settings are those of the code."""
 
 from ingest import records
 from ingest.metrics import Metrics
 from models import kafka
 from tests.docs import documents
 
-TEXT = documents.read("docs/streaming.md")
+TEXT = documents.read("docs/how-to/streaming.md")
 
 
 def test_every_metric_is_documented() -> None:

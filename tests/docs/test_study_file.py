@@ -1,4 +1,4 @@
-"""docs/study-file.md names every key of study.yaml, and its examples load."""
+"""docs/reference/study-file.md names every key of study.yaml, and its examples load."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from models.study import Study
 from models.yaml_files import Frozen
 from tests.docs import documents, shapes
 
-PAGE = "docs/study-file.md"
+PAGE = "docs/reference/study-file.md"
 SHAPES = {
     "The study": Study,
     "Consent": study.Consent,

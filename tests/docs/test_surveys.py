@@ -1,4 +1,4 @@
-"""docs/surveys.md: its commands run as shown, its keys and formats are those of the code."""
+"""docs/how-to/surveys.md: its commands run as shown, its keys and formats are those of the code."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from models.yaml_files import Frozen
 from tests.docs import documents, shapes, shells
 from tests.docs.test_tutorial import printed, shown
 
-PAGE = "docs/surveys.md"
+PAGE = "docs/how-to/surveys.md"
 TEXT = documents.read(PAGE)
 SHAPES = {
     "The mapping of an export": mappings.SurveyMapping,

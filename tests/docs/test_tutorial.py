@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.docs import documents, shells
 
-PAGE = "docs/tutorial.md"
+PAGE = "docs/tutorials/from-files-to-a-report.md"
 
 
 def shown(page: str) -> Iterator[tuple[str, list[str]]]:

@@ -1,9 +1,9 @@
-"""docs/validity.md shows what the script of its numbers measures."""
+"""docs/explanation/validity.md shows what the script of its numbers measures."""
 
 from tests.docs import documents
 from tests.long.validity import CANDIDATES, SEEDS, TROUBLES, limits
 
-TEXT = documents.read("docs/validity.md")
+TEXT = documents.read("docs/explanation/validity.md")
 
 
 def cells(heading):

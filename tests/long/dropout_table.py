@@ -2,7 +2,7 @@
 
     python -m tests.long.dropout_table
 
-prints the table of docs/dropout.md.
+prints the table of docs/explanation/dropout.md.
 """
 
 from dataclasses import replace
@@ -70,7 +70,7 @@ def _term(specification, component, panel):
 
 
 def table(found: pd.DataFrame, seeds: int = SEEDS) -> str:
-    """The rows as docs/dropout.md shows them."""
+    """The rows as docs/explanation/dropout.md shows them."""
     rows = ["| estimator | remedy | bias | coverage |", "|---|---|---|---|"]
     rows += [
         f"| `{row.estimator}` ({row.component}) | {row.remedy} | {row.bias:+.3f} ± "

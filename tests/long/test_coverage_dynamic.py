@@ -80,7 +80,7 @@ def test_gee_covers(kind, component, planted):
 
 @pytest.mark.long
 def test_three_waves_are_few():
-    """What docs/results.md says: some fits are improper, intervals a little narrow."""
+    """What docs/reference/results.md says: some fits are improper, intervals a little narrow."""
     truth = Truth(
         waves=3,
         within=-0.5,

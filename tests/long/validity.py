@@ -2,7 +2,7 @@
 
     python -m tests.long.validity
 
-prints the table of docs/validity.md. A new estimator is a row of `CANDIDATES`, a new
+prints the table of docs/explanation/validity.md. A new estimator is a row of `CANDIDATES`, a new
 trouble one of `TROUBLES`; where both go together well, a pair of `HOLDS`.
 """
 

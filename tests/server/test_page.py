@@ -1,4 +1,4 @@
-"""docs/warehouse.md says what is so."""
+"""docs/how-to/warehouse.md says what is so."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from tests.docs import documents
 from tests.lib import serving
 from tests.lib.command import succeed
 
-TEXT = documents.read("docs/warehouse.md")
+TEXT = documents.read("docs/how-to/warehouse.md")
 
 
 def test_the_keys_of_the_endpoint_file() -> None:
