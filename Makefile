@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test coverage test-long test-faults check fix pins wheel bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
+.PHONY: help demo example kafka test coverage test-long test-faults check docs fix pins wheel bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,6 +13,8 @@ OUT ?= demo
 # Nothing here talks to anybody but the package index.
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+# Ours is MkDocs 1: the theme's notice would be a line in every build.
+export NO_MKDOCS_2_WARNING := 1
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -54,13 +56,18 @@ test-long: $(READY)  ## coverage of planted effects over 200 seeds, long propert
 test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events
 	$(RUN)/python -m tests.faults
 
-check: $(READY)  ## pins, style, types, layers, SQL; changes nothing
+check: $(READY)  ## pins, style, types, layers, SQL, links of the docs; changes nothing
 	$(RUN)/python -m requirements.check
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/sqlfmt --check --quiet models/sql
+	$(RUN)/mkdocs build --quiet
+
+docs: $(READY)  ## the documentation as a site: build/docs/index.html, without a network
+	$(RUN)/mkdocs build
+	@echo "open build/docs/index.html in a browser"
 
 fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""docs/reference/measures.md: windows, measures and columns are those of a real panel."""
+"""The pages on measured use and the panel: windows, measures and columns are those of a real panel."""
 
 import re
 from pathlib import Path
@@ -14,6 +14,7 @@ from models.study import Measure, StudyFolder, WindowKind, load
 from tests.docs import documents
 
 TEXT = documents.read("docs/reference/measures.md")
+CONCEPTS = documents.read("docs/explanation/measured-use.md")
 
 
 def columns(study: StudyFolder) -> set[str]:
@@ -36,7 +37,7 @@ def columns(study: StudyFolder) -> set[str]:
 
 def test_every_window_and_measure_is_documented() -> None:
     """The words are those that a study file may use."""
-    assert documents.documented(TEXT, "Windows") == list(get_args(WindowKind))
+    assert documents.documented(CONCEPTS, "Windows") == list(get_args(WindowKind))
     assert documents.documented(TEXT, "Measures") == list(get_args(Measure))
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
@@ -11,10 +12,12 @@ from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from analysis.inference import STD_ERROR_TYPE
 from analysis.judgement import VERDICTS
 from analysis.reliability import COLUMNS as RELIABILITY_COLUMNS
-from models.study import Disclosure
+from models.study import Disclosure, Estimator
 from tests.docs import documents
 
 TEXT = documents.read("docs/reference/results.md")
+STUDY_FILE = documents.read("docs/reference/study-file.md")
+ESTIMATION = documents.read("docs/explanation/estimation.md")
 
 
 def test_columns_are_documented_in_order() -> None:
@@ -25,11 +28,23 @@ def test_columns_are_documented_in_order() -> None:
     assert f"`{STD_ERROR_TYPE}`" in documents.section(TEXT, "estimates.csv")
 
 
+def test_every_estimator_is_documented() -> None:
+    """The estimators that a plan may name, in the table of estimators and in the row of the key."""
+    estimators = list(get_args(Estimator))
+    documented = documents.documented(ESTIMATION, "Estimators and standard errors")
+    assert sorted(documented) == sorted(estimators)
+    section = documents.section(STUDY_FILE, "A specification")
+    [row] = re.findall(r"^\| `estimator` \|.*", section, re.MULTILINE)
+    assert sorted(set(re.findall(r"`(\w+)`", row)) - {"estimator"}) == sorted(
+        estimators
+    )
+
+
 def test_verdicts_are_those_of_the_code() -> None:
     """The table of verdicts is the one by which they are given."""
     rows = re.findall(
         r"^\| (yes|no) \| (yes|no) \| (.+) \|$",
-        documents.section(TEXT, "Verdicts"),
+        documents.section(ESTIMATION, "Verdicts"),
         re.MULTILINE,
     )
     said = {(a == "yes", b == "yes"): verdict for a, b, verdict in rows}

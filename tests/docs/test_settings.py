@@ -1,4 +1,4 @@
-"""deploy/: every setting is documented, and the example of `.env` is taken."""
+"""Every setting is documented, and the example of `.env` is taken."""
 
 import re
 
@@ -11,7 +11,7 @@ SETTINGS = {f"{PREFIX}{name}" for name in NAMES}
 
 def test_every_setting_is_documented() -> None:
     """The table of settings holds those that are read, and no others."""
-    text = documents.read("deploy/README.md")
+    text = documents.read("docs/reference/settings.md")
     assert set(documents.documented(text, "Settings")) == SETTINGS
 
 
