@@ -62,7 +62,7 @@ check: $(READY)  ## pins, style, types, layers, SQL, links of the docs; changes 
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/sqlfmt --check --quiet models/sql
+	$(RUN)/sqlfmt --check --quiet models/warehouse/sql
 	$(RUN)/mkdocs build --quiet
 
 docs: $(READY)  ## the documentation as a site: build/docs/index.html, without a network
@@ -72,7 +72,7 @@ docs: $(READY)  ## the documentation as a site: build/docs/index.html, without a
 fix: $(READY)  ## mend what can be mended
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
-	$(RUN)/sqlfmt --quiet models/sql
+	$(RUN)/sqlfmt --quiet models/warehouse/sql
 
 UPGRADE ?=
 pins:  ## make requirements/ anew; UPGRADE=all, or UPGRADE="name name", takes newer versions

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.estimators import ESTIMATORS
 from bench.fitting import PARTICIPANTS, WAVES
 from bench.peers import Pair, compare, once, show
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 
 OURS = "bench.fit_with_panelstream"
 ALONE = ("gee", "gmm", "ri_clpm")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from bench.measuring import measured
-from flows import panels
-from flows.workspace import open_workspace
+from panelstream.flows import panels
+from panelstream.flows.workspace import open_workspace
 
 if __name__ == "__main__":
     with open_workspace(Path(sys.argv[1])) as workspace, measured():

@@ -19,9 +19,9 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import kafka
-from flows import initialise
-from ingest import broker
-from ingest.collector import tokens
+from panelstream.flows import new_study
+from panelstream.ingest.collector import tokens
+from panelstream.ingest.kafka import clients
 
 SIZES = (1, 10, 100, 1_000)
 CONNECTIONS, SECONDS = 16, 5.0
@@ -32,17 +32,17 @@ _console = Console(highlight=False, soft_wrap=True)
 def measure(folder: Path) -> None:
     """Print a line for each size."""
     study = folder / "study"
-    initialise.make(study)
+    new_study.make(study)
     token = tokens.add(study / "collector.tokens", "u2plus", "2027-01-01")[1]
     port = kafka.free_port()
     with kafka.running(folder / "kafka") as address:
         settings = {"KAFKA": address, "KAFKA_TOPIC": "collected"}
-        broker.create_topics(kafka.settings(address, "collected"))
+        clients.create_topics(kafka.settings(address, "collected"))
         mine = {**settings, "STUDY": str(study), "COLLECTOR_RATE": "1000000000"}
         own = {"COLLECTOR_ADDRESS": f"127.0.0.1:{port}", **mine}
-        through_kafka = _rates(["flows.cli", "collector"], own, port, token)
+        through_kafka = _rates(["panelstream.flows.cli", "collector"], own, port, token)
     del own["KAFKA"], own["KAFKA_TOPIC"]
-    into_warehouse = _rates(["flows.cli", "collector"], own, port, token)
+    into_warehouse = _rates(["panelstream.flows.cli", "collector"], own, port, token)
     nothing = _rates(["bench.answer_empty", str(port)], {}, port, token)
     for size in SIZES:
         rate, other, bare = (

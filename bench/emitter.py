@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench import kafka
 from bench.peers import compare, once, show
-from ingest import broker
+from panelstream.ingest.kafka import clients
 
 CALLS, EVENTS, KILLS = 30_000, 100_000, 20
 NOBODY = "http://127.0.0.1:9"
@@ -26,7 +26,7 @@ def measure(folder: Path) -> None:
     _measure_import()
     _measure_loss(folder)
     with kafka.running(folder / "kafka") as address:
-        broker.create_topics(kafka.settings(address, "emitter"))
+        clients.create_topics(kafka.settings(address, "emitter"))
         up = {"kafka": address, "topic": "emitter"}
         for mode in ("durable", "fast"):
             _measure_cost(folder, {**up, "mode": mode}, "broker up")

@@ -10,11 +10,11 @@ import numpy as np
 
 from bench.exposure_log import dsn, our_cells, windows
 from bench.measuring import measured
-from flows import derived
-from flows.counting import count_use
-from flows.projections import NEVER, Basis, Build
-from models import store, study
-from models.study import Window
+from panelstream.models.study.load import load_study
+from panelstream.models.study.study import Window
+from panelstream.models.warehouse import projection_rows, store
+from panelstream.models.warehouse.exposure_counts import count_use
+from panelstream.models.warehouse.projections import NEVER, Basis, Build
 
 if __name__ == "__main__":
     folder, kind, waves = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -22,11 +22,11 @@ if __name__ == "__main__":
     warehouse = store.connect(dsn(folder))
     as_of = warehouse.newest()
     build = Build("exposure_windows", f"{kind} {waves}", Basis("", "", as_of), NEVER)
-    [planned] = derived.window_chunks({window: rows})
-    asked = study.load(folder).study
+    [planned] = projection_rows.window_chunks({window: rows})
+    asked = load_study(folder).study
     with measured():
         warehouse.derive(build.projection, planned.rows(build))
-        name = derived.panel_name(build, window)
+        name = projection_rows.panel_name(build, window)
         use = count_use(warehouse, asked, name, rows, as_of)
     np.savez(our_cells(folder), events=use.counts, days=use.days)
     warehouse.close()

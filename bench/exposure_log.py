@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import clickhouse_connect
 import numpy as np
@@ -23,9 +24,15 @@ from clickhouse_connect.driver.client import Client
 from numpy.random import Generator, default_rng
 
 from bench.log import KINDS, SHARES
-from models import store, study
-from models.study import StudyFolder, midnight
-from models.templates import WAVE_EVERY_DAYS, WAVE_OPEN_DAYS, study_text
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.load import STUDY_FILE, load_study
+from panelstream.models.study.study import midnight
+from panelstream.models.study.template import (
+    WAVE_EVERY_DAYS,
+    WAVE_OPEN_DAYS,
+    study_text,
+)
+from panelstream.models.warehouse import store
 
 PEOPLE, SILENT, WAVES = 24_000, 1_200, 8
 FIRST_ON = date(2025, 1, 6)
@@ -69,13 +76,13 @@ def write(folder: Path, events: int) -> None:
     """Write the study folder with its warehouse, and the Parquet files."""
     folder.mkdir(parents=True, exist_ok=True)
     text = study_text("bench", WAVES, FIRST_ON)
-    (folder / study.FILE).write_text(text, encoding="utf-8")
+    (folder / STUDY_FILE).write_text(text, encoding="utf-8")
     store.connect(dsn(folder)).migrate()
     client = clickhouse_connect.get_client(dsn=dsn(folder))
     ids = people()
     _write_acts(client, folder / EVENTS, ids, events)
     client.insert_arrow("events", _study_events(ids))
-    client.insert_arrow("responses", _answers(study.load(folder), ids))
+    client.insert_arrow("responses", _answers(load_study(folder), ids))
     client.command("optimize table events final")
     client.command(_LEDGER)
     client.command(_SETTLED)
@@ -186,7 +193,7 @@ def _piece(who: np.ndarray, rng: Generator) -> Piece:
 def _began() -> int:
     """The study's midnight at which the log begins."""
     first = FIRST_ON - timedelta(days=WAVE_EVERY_DAYS)
-    return _micros(midnight(first, study.ZoneInfo("Asia/Tokyo")))
+    return _micros(midnight(first, ZoneInfo("Asia/Tokyo")))
 
 
 def _micros(instant: datetime) -> int:

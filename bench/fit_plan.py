@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from analysis.estimates import fit_all
 from bench.fitting import FUNCTIONS, OUTCOMES, PLAIN, asked
 from bench.measuring import measured
+from panelstream.analysis.estimation.estimates import fit_all
 
 
 def main(path: str) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.design import build
-from analysis.estimators.within_between import decompose
-from analysis.inference import identify
 from bench.fitting import asked
 from bench.measuring import tell
+from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.estimators.within_between import decompose
+from panelstream.analysis.estimation.inference import identify
 
 REPEATS = 2
 SCRIPT = Path(__file__).with_name("fit_with_lme4.R")

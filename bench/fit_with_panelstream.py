@@ -8,8 +8,8 @@ import sys
 
 import pandas as pd
 
-from analysis.estimates import fit
 from bench.fitting import asked, measure
+from panelstream.analysis.estimation.estimates import fit
 
 
 def main(path: str, words: str, mode: str) -> None:

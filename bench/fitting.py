@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.specifications import Specification
 from bench.measuring import measured, tell
-from models import simulation
-from models.simulation import Simulation
-from models.study import Window
+from panelstream.analysis.plan.specifications import Specification
+from panelstream.models import simulation
+from panelstream.models.simulation import Simulation
+from panelstream.models.study.study import Window
 
 PARTICIPANTS, WAVES = 24_000, 8
 FUNCTIONS = ("sign_in", "reaction", "story", "cycle", "funcan", "column")

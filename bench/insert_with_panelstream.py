@@ -5,10 +5,11 @@ import tempfile
 from pathlib import Path
 
 from bench.measuring import measured
-from ingest import files
-from ingest.pipeline import Pipeline
-from ingest.pseudonymise import Pseudonyms
-from models import catalogue, store
+from panelstream.ingest.events import files
+from panelstream.ingest.events.pipeline import Pipeline
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.models.events import catalogue
+from panelstream.models.warehouse import store
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from ingest import broker
-from models.kafka import KafkaSettings
-from models.settings import Values
+from panelstream.ingest.kafka import clients
+from panelstream.models.settings.environment import Values
+from panelstream.models.settings.kafka import KafkaSettings
 
 SCRIPT = Path(__file__).parent.parent / "deploy" / "kafka" / "kafka"
 _AT_ONCE = 1_000
@@ -44,12 +44,12 @@ def settings(address: str, topic: str, group: str = "bench") -> KafkaSettings:
 
 def fill(kafka: KafkaSettings, log: Path, a_record: int) -> None:
     """Send the lines of a file, `a_record` of them in each record."""
-    broker.create_topics(kafka)
+    clients.create_topics(kafka)
     asyncio.run(_fill(kafka, log, a_record))
 
 
 async def _fill(kafka: KafkaSettings, log: Path, a_record: int) -> None:
-    producer = broker.producer(kafka)
+    producer = clients.producer(kafka)
     await producer.start()
     try:
         values = _values(log, a_record)

@@ -19,7 +19,7 @@ from numpy.random import default_rng
 from rich.console import Console
 
 from bench import exposure_log
-from models import store
+from panelstream.models.warehouse import store
 
 EVENTS, RUNS, PARTS = 10_000_000, 5, 8
 BATCHES = (1_000, 10_000, 100_000, 1_000_000)

@@ -126,5 +126,5 @@ def _process(
 def _command(
     *words: str | Path, env: dict[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "flows.cli", *map(str, words)]
+    command = [sys.executable, "-m", "panelstream.flows.cli", *map(str, words)]
     return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)

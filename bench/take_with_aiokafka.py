@@ -21,10 +21,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from bench import kafka
 from bench.insert_with_clickhouse import TABLE
 from bench.taking import Taking
-from ingest import broker, records
-from ingest.pipeline import Pipeline
-from ingest.pseudonymise import Pseudonyms
-from models import catalogue, store
+from panelstream.ingest.events.pipeline import Pipeline
+from panelstream.ingest.kafka import clients, records
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.models.events import catalogue
+from panelstream.models.warehouse import store
 
 BYTES = 4 << 20
 """As many as a worker takes before it writes."""
@@ -88,7 +89,7 @@ def _unchecked(dsn: str) -> Iterator[Sink]:
 
 
 async def _take(address: str, topic: str, write: Sink, taking: Taking) -> None:
-    consumer = broker.consumer(kafka.settings(address, topic, uuid4().hex))
+    consumer = clients.consumer(kafka.settings(address, topic, uuid4().hex))
     await consumer.start()
     try:
         done = False

@@ -12,13 +12,14 @@ from uuid import uuid4
 
 from bench import kafka
 from bench.taking import Taking
-from ingest import worker
-from ingest.pipeline import Pipeline, Prepared
-from ingest.pseudonymise import Pseudonyms
-from models import catalogue, store
-from models.kafka import WorkerSettings
-from models.settings import Values
-from models.store import Batch
+from panelstream.ingest.events.pipeline import Pipeline, Prepared
+from panelstream.ingest.kafka import worker
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.models.events import catalogue
+from panelstream.models.settings.environment import Values
+from panelstream.models.settings.kafka import WorkerSettings
+from panelstream.models.warehouse import store
+from panelstream.models.warehouse.store import Batch
 
 
 class Counted(Pipeline):

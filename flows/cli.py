@@ -15,8 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 import panelstream
-from flows.display import Display
-from models.errors import (
+from panelstream.flows.display import Display
+from panelstream.models.errors import (
     FileError,
     Incomplete,
     InputRejected,
@@ -25,7 +25,7 @@ from models.errors import (
 )
 
 if TYPE_CHECKING:
-    from analysis.estimates import Results
+    from panelstream.analysis.estimation.estimates import Results
 
 TRACEBACK = "PANELSTREAM_TRACEBACK"
 
@@ -170,7 +170,7 @@ def demo(
 
     Example: [bold]panelstream demo --participants 500 --out demo[/bold]
     """
-    from flows import demonstration
+    from panelstream.flows.demo import demonstration
 
     if through not in ("files", "kafka"):
         raise UsageError(f"--through {through}: may be files or kafka")
@@ -192,9 +192,9 @@ def init(folder: Annotated[Path, typer.Argument(help="New study folder.")]) -> N
     In an existing one, add what it lacks; nothing is overwritten.
     Example: [bold]panelstream init study1[/bold]
     """
-    from flows import initialise
+    from panelstream.flows import new_study
 
-    made = initialise.make(folder)
+    made = new_study.make(folder)
     show.say(f"{folder}: made {', '.join(made) or 'nothing, all was there'}")
     show.say(
         f"next: edit {folder / 'study.yaml'}, then 'panelstream check --study {folder}'"
@@ -207,9 +207,9 @@ def check(study: StudyOption = None) -> None:
 
     Example: [bold]panelstream check --study study1[/bold]
     """
-    from flows import initialise
+    from panelstream.flows import new_study
 
-    for line in initialise.check(study):
+    for line in new_study.check(study):
         show.say(line)
 
 
@@ -227,9 +227,9 @@ def ingest(
 
     Example: [bold]panelstream ingest events.ndjson.gz[/bold]   [bold]cat x.ndjson | panelstream ingest -[/bold]
     """
-    from flows import imports, inspection
-    from flows.workspace import open_workspace
-    from ingest import files
+    from panelstream.flows import imports, inspection
+    from panelstream.flows.workspace import open_workspace
+    from panelstream.ingest.events import files
 
     sources = files.find(paths)
     with open_workspace(study) as workspace:
@@ -252,8 +252,8 @@ def roster(
 
     Example: [bold]panelstream roster roster.csv[/bold]
     """
-    from flows import imports
-    from flows.workspace import open_workspace
+    from panelstream.flows import imports
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         people = imports.import_roster(workspace, file)
@@ -287,8 +287,8 @@ def responses(
     `panelstream responses map FILE` drafts the mapping that an export needs.
     Example: [bold]panelstream responses wave1.csv --wave 1 --dry-run[/bold]
     """
-    from flows import imports
-    from flows.workspace import open_workspace
+    from panelstream.flows import imports
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         held = imports.import_responses(
@@ -307,8 +307,8 @@ def responses_retract(
     A wrong --wave needs no more than importing the file again under the right one.
     Example: [bold]panelstream responses retract 20270201T093000123456[/bold]
     """
-    from flows import imports
-    from flows.workspace import open_workspace
+    from panelstream.flows import imports
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         answers = imports.retract(workspace, import_id)
@@ -324,7 +324,7 @@ def responses_map(
 
     Example: [bold]panelstream responses map wave1.csv > mapping.yaml[/bold]
     """
-    from flows import imports
+    from panelstream.flows import imports
 
     show.text(imports.draft_mapping(file, study))
 
@@ -335,8 +335,8 @@ def status(study: StudyOption = None, as_json: JsonOption = False) -> None:
 
     Example: [bold]panelstream status[/bold]
     """
-    from flows import status as standing
-    from flows.workspace import open_workspace
+    from panelstream.flows import status as standing
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace, show.working("Counting people"):
         found = standing.read(workspace)
@@ -353,8 +353,8 @@ def due(
 
     Example: [bold]panelstream due --wave 2 --ids members.csv[/bold]
     """
-    from flows import status as standing
-    from flows.workspace import open_workspace
+    from panelstream.flows import status as standing
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         waiting = standing.due(workspace, wave, ids)
@@ -379,16 +379,17 @@ def panel(
 
     Example: [bold]panelstream panel --out panel.dta --codebook codebook.csv[/bold]
     """
-    from flows import formats, panels, results
-    from flows.workspace import open_workspace
+    from panelstream.analysis.panel import export_formats
+    from panelstream.flows import panels, results
+    from panelstream.flows.workspace import open_workspace
 
-    _ending("--out", out, formats.WRITERS)
+    _ending("--out", out, export_formats.WRITERS)
     _ending("--codebook", codebook, [".csv"])
     with open_workspace(study) as workspace, show.working("Counting use"):
         folder = workspace.folder
         built = panels.build(workspace, _instant(as_of), show.note)
         frame = built.by_window[folder.study.exposure.window]
-        formats.write(formats.describe(folder, frame, built.as_of), out)
+        export_formats.write(export_formats.describe(folder, frame, built.as_of), out)
         if codebook:
             results.write_codebook(folder, frame, codebook)
     show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")
@@ -423,8 +424,8 @@ def analyse(
             raise UsageError("--as-of is of the warehouse; --panel needs none")
         _analyse_given(panel, person, wave, study, out)
         return
-    from flows import panels, results
-    from flows.workspace import open_workspace
+    from panelstream.flows import panels, results
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         with show.working("Counting use"):
@@ -448,11 +449,11 @@ def report(
 
     Example: [bold]panelstream report results[/bold]
     """
-    from flows import results
-    from models.settings import Settings
-    from models.study import load
+    from panelstream.flows import results
+    from panelstream.models.settings.environment import Settings
+    from panelstream.models.study.load import load_study
 
-    loaded = load(Settings.from_environ(os.environ, study).study)
+    loaded = load_study(Settings.from_environ(os.environ, study).study)
     show.say(str(results.write_report(loaded, folder)))
 
 
@@ -466,7 +467,7 @@ def query(
 
     Example: [bold]panelstream query "SELECT function, count() FROM platform_events GROUP BY function"[/bold]
     """
-    from flows.workspace import open_workspace
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         rows = workspace.store.select(sql)
@@ -499,14 +500,14 @@ def warehouse(
 
     Example: [bold]panelstream warehouse --study study1[/bold]
     """
-    from flows.server import process
-    from flows.server.admission import Limits
-    from models.settings import Settings
+    from panelstream.chdb_server.admission import Limits
+    from panelstream.flows.services import warehouse_service
+    from panelstream.models.settings.environment import Settings
 
     settings = Settings.from_environ(os.environ, study)
     limits = Limits(max_memory << 30, 1 << 30, max_body << 20, max_seconds)
     asked = settings.warehouse_port if port is None else port
-    process.serve(settings.study, settings.warehouse, asked, limits, show.say)
+    warehouse_service.serve(settings.study, settings.warehouse, asked, limits, show.say)
 
 
 @app.command()
@@ -515,7 +516,7 @@ def migrate(study: StudyOption = None) -> None:
 
     Example: [bold]panelstream migrate --study study1[/bold]
     """
-    from flows.workspace import open_workspace
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         applied = workspace.migrated
@@ -535,8 +536,8 @@ def rebuild(
     Broken off, it goes on where it stood.
     Example: [bold]panelstream rebuild --projection fact_exposure[/bold]
     """
-    from flows import rebuild as rebuilding
-    from flows.workspace import open_workspace
+    from panelstream.flows import rebuild as rebuilding
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace, show.steps("Rebuilding") as progress:
         built = rebuilding.rebuild(workspace, projection, progress, show.note)
@@ -555,7 +556,7 @@ def simulate(
 
     Example: [bold]panelstream simulate --out simulated --seed 7[/bold]
     """
-    from flows import demonstration
+    from panelstream.flows.demo import demonstration
 
     with show.working("Simulating"):
         demonstration.simulate_files(out, participants, waves, seed)
@@ -576,9 +577,9 @@ def worker(
 
     Example: [bold]panelstream worker --study study1[/bold]
     """
-    from flows import streaming
+    from panelstream.flows.services import worker_service
 
-    streaming.work(study, limit)
+    worker_service.work(study, limit)
 
 
 @app.command()
@@ -587,9 +588,9 @@ def collector(study: StudyOption = None) -> None:
 
     Example: [bold]panelstream collector --study study1[/bold]
     """
-    from flows import collecting
+    from panelstream.flows.services import collector_service
 
-    collecting.collect(study, show.say)
+    collector_service.collect(study, show.say)
 
 
 @tokens_app.command("add")
@@ -601,9 +602,9 @@ def tokens_add(
 
     Example: [bold]panelstream tokens add u2plus.web[/bold]
     """
-    from flows import collecting
+    from panelstream.flows.services import collector_service
 
-    made, secret = collecting.add_token(study, source)
+    made, secret = collector_service.add_token(study, source)
     show.note(f"token {made.token} for {made.source}; it is not shown again:")
     show.say(secret)
 
@@ -614,9 +615,9 @@ def tokens_list(study: StudyOption = None, as_json: JsonOption = False) -> None:
 
     Example: [bold]panelstream tokens list[/bold]
     """
-    from flows import collecting
+    from panelstream.flows.services import collector_service
 
-    show.tokens(collecting.list_tokens(study), as_json=as_json)
+    show.tokens(collector_service.list_tokens(study), as_json=as_json)
 
 
 @tokens_app.command("revoke")
@@ -628,9 +629,9 @@ def tokens_revoke(
 
     Example: [bold]panelstream tokens revoke 3f9a01c2[/bold]
     """
-    from flows import collecting
+    from panelstream.flows.services import collector_service
 
-    gone = collecting.revoke_token(study, token)
+    gone = collector_service.revoke_token(study, token)
     show.say(f"token {gone.token} for {gone.source} opens nothing any more")
 
 
@@ -640,10 +641,10 @@ def topics_create(study: StudyOption = None) -> None:
 
     Example: [bold]panelstream topics create[/bold]
     """
-    from flows import streaming
-    from ingest import broker
+    from panelstream.flows.services import worker_service
+    from panelstream.ingest.kafka import clients
 
-    made = broker.create_topics(streaming.read_settings(study).kafka)
+    made = clients.create_topics(worker_service.read_settings(study).kafka)
     show.say(f"made {', '.join(made) or 'nothing, both were there'}")
 
 
@@ -653,10 +654,10 @@ def topics_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
 
     Example: [bold]panelstream topics show[/bold]
     """
-    from flows import streaming
-    from ingest import broker
+    from panelstream.flows.services import worker_service
+    from panelstream.ingest.kafka import clients
 
-    topics = broker.describe_topics(streaming.read_settings(study).kafka)
+    topics = clients.describe_topics(worker_service.read_settings(study).kafka)
     show.topics(topics, as_json=as_json)
 
 
@@ -668,9 +669,9 @@ def dead_letters_list(
 
     Example: [bold]panelstream dead-letters list --reason unknown_type[/bold]
     """
-    from flows import streaming
+    from panelstream.flows.services import worker_service
 
-    show.letters(streaming.dead_letters(study, reason), as_json=as_json)
+    show.letters(worker_service.list_dead_letters(study, reason), as_json=as_json)
 
 
 @letters_app.command("replay")
@@ -680,10 +681,10 @@ def dead_letters_replay(study: StudyOption = None, reason: ReasonOption = "") ->
     They are read from their file, or from Kafka.
     Example: [bold]panelstream dead-letters replay --reason unknown_type[/bold]
     """
-    from flows import streaming
+    from panelstream.flows.services import worker_service
 
     with show.working("Sending again"):
-        done = streaming.replay(study, reason)
+        done = worker_service.replay(study, reason)
     show.say(
         f"resolved {done.resolved:,}, rejected as before {done.rejected:,}, "
         f"payload not found {done.missing:,}"
@@ -696,9 +697,9 @@ def catalogue_check(study: StudyOption = None) -> None:
 
     Example: [bold]panelstream catalogue check[/bold]
     """
-    from flows import initialise
+    from panelstream.flows import new_study
 
-    for line in initialise.describe_catalogue(study):
+    for line in new_study.describe_catalogue(study):
         show.say(line)
 
 
@@ -709,8 +710,8 @@ def plan_lock(study: StudyOption = None) -> None:
     Locked again after a change, it is a new version; the earlier ones are kept.
     Example: [bold]panelstream plan lock[/bold]
     """
-    from flows import plan
-    from flows.workspace import open_workspace
+    from panelstream.flows import plan
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         standing = plan.freeze(workspace)
@@ -723,8 +724,8 @@ def plan_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
 
     Example: [bold]panelstream plan show[/bold]
     """
-    from flows import plan
-    from flows.workspace import open_workspace
+    from panelstream.flows import plan
+    from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         standing = plan.read(workspace)
@@ -737,9 +738,9 @@ def catalogue_schema(out: OutOption, study: StudyOption = None) -> None:
 
     Example: [bold]panelstream catalogue schema --out contract[/bold]
     """
-    from flows import contracts
+    from panelstream.flows import event_schema
 
-    for path in contracts.write_schema(study, out):
+    for path in event_schema.write_schema(study, out):
         show.say(str(path))
 
 
@@ -757,12 +758,12 @@ def events_check(
 
     Example: [bold]panelstream events check events.ndjson[/bold]
     """
-    from flows import contracts
-    from ingest import files
+    from panelstream.flows import event_schema
+    from panelstream.ingest.events import files
 
     sources = files.find(paths)
     with show.reading() as progress:
-        found = contracts.check_events(study, sources, progress)
+        found = event_schema.check_events(study, sources, progress)
         counts = show.checking(found, as_json=as_json)
     if strict and counts.rejected:
         raise InputRejected(f"{counts.rejected} events would be rejected")
@@ -781,8 +782,8 @@ def flows_run(
     """
     if name != "study":
         raise UsageError(f"no flow '{name}'; known: study")
-    from flows import prefect_server
-    from flows.study import study_flow
+    from panelstream.flows.scheduled import prefect_server
+    from panelstream.flows.scheduled.full_run import study_flow
 
     prefect_server.check()
     report, found = study_flow(study=str(study or "."), out=str(out))
@@ -807,7 +808,7 @@ def flows_serve(
     machine, else one that is started here and stopped at the end.
     Example: [bold]panelstream flows serve study1[/bold]
     """
-    from flows import schedule
+    from panelstream.flows.scheduled import schedule
 
     schedule.serve(study, out, show.note)
 
@@ -834,14 +835,14 @@ def _analyse_given(
     path: Path, person: str, wave: str, study: Path | None, out: Path
 ) -> None:
     """Fit the plan to a panel from elsewhere."""
-    from flows import given_panel
-    from flows.given_panel import Given
-    from models.settings import Settings
+    from panelstream.flows import external_panel
+    from panelstream.flows.external_panel import Given
+    from panelstream.models.settings.environment import Settings
 
     folder = Settings.from_environ(os.environ, study).study
     with show.steps("Fitting") as progress:
-        analysis = given_panel.analyse(folder, Given(path, person, wave), progress)
-    written = given_panel.write(analysis, out)
+        analysis = external_panel.analyse(folder, Given(path, person, wave), progress)
+    written = external_panel.write(analysis, out)
     show.say("a panel from elsewhere has no lock: nothing is confirmatory")
     show.analysis(analysis.results, f"results: {written}")
     _require_numbers(analysis.results)

@@ -24,18 +24,18 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from analysis.estimates import Results
-    from analysis.lock import Standing
-    from analysis.participation import Participation
-    from flows.comparison import Summary
-    from flows.imports import WaveImport
-    from flows.inspection import ArrivalReport
-    from flows.status import Status
-    from ingest.broker import Topic
-    from ingest.collector.tokens import Token
-    from ingest.files import Source
-    from ingest.importers.survey import Understood
-    from models.events import Counts, Rejection
+    from panelstream.analysis.estimation.estimates import Results
+    from panelstream.analysis.panel.participation import Participation
+    from panelstream.analysis.verdicts.preregistration import Standing
+    from panelstream.flows.demo.recovery import Summary
+    from panelstream.flows.imports import WaveImport
+    from panelstream.flows.inspection import ArrivalReport
+    from panelstream.flows.status import Status
+    from panelstream.ingest.collector.tokens import Token
+    from panelstream.ingest.events.files import Source
+    from panelstream.ingest.kafka.clients import Topic
+    from panelstream.ingest.surveys.formats.importer import Understood
+    from panelstream.models.events.event import Counts, Rejection
 
 SHOWN = 20
 """Rows of a list that are shown; the rest are counted."""
@@ -168,7 +168,7 @@ class Display:
 
     def checking(self, parts: Iterable["Counts"], as_json: bool) -> "Counts":
         """What would become of events: each rejection as it is found, then the sum."""
-        from models.events import Counts
+        from panelstream.models.events.event import Counts
 
         counts = Counts()
         for part in parts:

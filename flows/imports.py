@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from flows import panels
-from flows.workspace import Workspace
-from ingest import drafts, exports, files, responses, revisions, roster
-from ingest.files import Source
-from ingest.importers import mapping as mappings
-from ingest.importers.redcap import DICTIONARY
-from ingest.responses import Imported
-from ingest.revisions import Revision
-from models import windows
-from models.consent import QUESTION
-from models.errors import InputRejected, UsageError
-from models.events import Counts
-from models.settings import Settings
-from models.store import EVERYTHING
-from models.study import load
+from panelstream.flows import panels
+from panelstream.flows.workspace import Workspace
+from panelstream.ingest import roster
+from panelstream.ingest.events import files
+from panelstream.ingest.events.files import Source
+from panelstream.ingest.surveys import mapping as mappings
+from panelstream.ingest.surveys import mapping_draft, read_export, responses, revisions
+from panelstream.ingest.surveys.formats.redcap import DICTIONARY
+from panelstream.ingest.surveys.responses import Imported
+from panelstream.ingest.surveys.revisions import Revision
+from panelstream.models.errors import InputRejected, UsageError
+from panelstream.models.events.event import Counts
+from panelstream.models.settings.environment import Settings
+from panelstream.models.study import windows
+from panelstream.models.study.consent import QUESTION
+from panelstream.models.study.load import load_study
+from panelstream.models.warehouse.store import EVERYTHING
 
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
@@ -221,8 +223,8 @@ def _judged(
 
 def draft_mapping(path: Path, study: Path | None) -> str:
     """A mapping file for an export, for a person to complete; stores nothing."""
-    loaded = load(Settings.from_environ(os.environ, study).study)
-    return drafts.draft(path, exports.items_of(loaded.instruments))
+    loaded = load_study(Settings.from_environ(os.environ, study).study)
+    return mapping_draft.draft(path, read_export.items_of(loaded.instruments))
 
 
 def wave_files(folder: Path) -> list[WaveFile]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flows.workspace import Workspace
-from models.events import Counts
+from panelstream.flows.workspace import Workspace
+from panelstream.models.events.event import Counts
 
 
 @dataclass(frozen=True)

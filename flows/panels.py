@@ -8,20 +8,20 @@ from time import sleep
 
 import pandas as pd
 
-from analysis import answers, panel
-from analysis.panel import Use
-from flows import derived, projections
-from flows.counting import count_use
-from flows.measures import Windows
-from flows.projections import Basis, Chunk
-from flows.source import code_hash
-from flows.workspace import Workspace
-from models import consent, coverage, windows
-from models.consent import Consents, Statements
-from models.coverage import Coverage
-from models.errors import UsageError
-from models.store import SETTLING, Store
-from models.study import Study, Window
+from panelstream.analysis.panel import answers, person_waves
+from panelstream.flows.code_hash import code_hash
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import UsageError
+from panelstream.models.study import consent, coverage, windows
+from panelstream.models.study.consent import Consents, Statements
+from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.study import Study, Window
+from panelstream.models.study.use import MeasuredUse
+from panelstream.models.warehouse import projection_rows, projections
+from panelstream.models.warehouse.exposure_counts import count_use
+from panelstream.models.warehouse.exposure_measures import Windows
+from panelstream.models.warehouse.projections import Basis, Chunk
+from panelstream.models.warehouse.store import SETTLING, Store
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2149, 1, 1, tzinfo=UTC)
@@ -99,9 +99,11 @@ class Snapshot:
         """What a projection is derived from here, chunk by chunk."""
         study = self._workspace.folder.study
         derive: Mapping[str, Callable[[], Iterator[Chunk]]] = {
-            projections.WINDOWS: lambda: derived.window_chunks(self.planned),
-            projections.COVERAGE: lambda: derived.coverage_chunks(self.coverage),
-            projections.FACTS: lambda: derived.fact_chunks(
+            projections.WINDOWS: lambda: projection_rows.window_chunks(self.planned),
+            projections.COVERAGE: lambda: projection_rows.coverage_chunks(
+                self.coverage
+            ),
+            projections.FACTS: lambda: projection_rows.fact_chunks(
                 study, self.planned, self.coverage, self.panel
             ),
         }
@@ -115,8 +117,8 @@ class Snapshot:
             self.basis,
             self.chunks(projections.WINDOWS),
         )
-        name, rows = derived.panel_name(written, window), self.planned[window]
-        return panel.build(
+        name, rows = projection_rows.panel_name(written, window), self.planned[window]
+        return person_waves.build(
             folder,
             rows,
             self._use(name, rows),
@@ -125,7 +127,7 @@ class Snapshot:
             self.as_of,
         )
 
-    def _use(self, name: str, rows: pd.DataFrame) -> Use:
+    def _use(self, name: str, rows: pd.DataFrame) -> MeasuredUse:
         """Use in the windows that are called `name`: counted, less what was taken back."""
         folder, store = self._workspace.folder, self._workspace.store
         counted = count_use(store, folder.study, name, rows, self.as_of)

@@ -2,17 +2,17 @@
 
 import json
 
-from analysis import lock
-from analysis.lock import Lock, Standing
-from flows.workspace import Workspace
-from models.errors import FileError
-from models.store import Store
-from models.study import FILE
+from panelstream.analysis.verdicts import preregistration
+from panelstream.analysis.verdicts.preregistration import Lock, Standing
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import FileError
+from panelstream.models.study.load import STUDY_FILE
+from panelstream.models.warehouse.store import Store
 
 
 def read(workspace: Workspace) -> Standing:
     """The study's plan beside everything that was locked."""
-    return lock.stand(workspace.folder, read_locks(workspace.store))
+    return preregistration.stand(workspace.folder, read_locks(workspace.store))
 
 
 def read_locks(store: Store) -> list[Lock]:
@@ -32,10 +32,10 @@ def freeze(workspace: Workspace) -> Standing:
     standing = read(workspace)
     if standing.locked:
         return standing
-    frozen = lock.freeze(folder)
+    frozen = preregistration.freeze(folder)
     if not frozen:
         raise FileError(
-            folder.path / FILE, "", "the plan has nothing confirmatory to lock"
+            folder.path / STUDY_FILE, "", "the plan has nothing confirmatory to lock"
         )
     [held] = store.query("responses_held").to_pylist()
     store.keep_study(folder.version, folder.text)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from flows import projections
-from flows.panels import Snapshot, settled
-from flows.projections import Basis, Build
-from flows.source import code_hash
-from flows.workspace import Workspace
-from models.errors import UsageError
+from panelstream.flows.code_hash import code_hash
+from panelstream.flows.panels import Snapshot, settled
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import UsageError
+from panelstream.models.warehouse import projections
+from panelstream.models.warehouse.projections import Basis, Build
 
 
 def rebuild(

@@ -12,17 +12,21 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import codebook, estimates, judgement, reliability, report
-from analysis.dropout import attrition
-from analysis.estimates import Results
-from analysis.lock import Standing, mark
-from analysis.specifications import expand
-from flows import formats, plan
-from flows.panels import Panels, read_answers, read_people
-from flows.source import code_hash
-from flows.workspace import Workspace
-from models.errors import FileError
-from models.study import Planned, Study, StudyFolder, Window
+from panelstream.analysis.estimation import estimates
+from panelstream.analysis.estimation.dropout import attrition
+from panelstream.analysis.estimation.estimates import Results
+from panelstream.analysis.panel import codebook, export_formats, reliability
+from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.report import page
+from panelstream.analysis.verdicts import verdicts
+from panelstream.analysis.verdicts.preregistration import Standing, mark
+from panelstream.flows import plan
+from panelstream.flows.code_hash import code_hash
+from panelstream.flows.panels import Panels, read_answers, read_people
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import FileError
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Planned, Study, Window
 
 PRIVATE, PUBLIC = "private", "public"
 PINNED = (
@@ -86,10 +90,10 @@ def judge(fitted: Results, study: Planned, absent: int = 0) -> Results:
 
     `absent` counts locked coefficients that are planned no more.
     """
-    judged = judgement.judge(fitted.estimates, study, absent)
-    tests = [fitted.tests, judgement.leads(fitted.estimates)]
+    judged = verdicts.judge(fitted.estimates, study, absent)
+    tests = [fitted.tests, verdicts.leads(fitted.estimates)]
     return Results(
-        judgement.explain(judged, study, absent),
+        verdicts.explain(judged, study, absent),
         pd.concat([one for one in tests if len(one)] or tests[:1], ignore_index=True),
     )
 
@@ -165,7 +169,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     manifest = json.loads((private / "manifest.json").read_text(encoding="utf-8"))
     if manifest["study_version"] != folder.version:
         raise FileError(out, "", "made with another study file; analyse again")
-    made = report.render(
+    made = page.render(
         folder,
         {
             window: pd.read_parquet(private / _panel_file(folder.study, window))
@@ -181,7 +185,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     _remove(tables.glob("*.csv"))
     for table in made.tables:
         write_csv(table.frame, tables / f"{table.name}.csv")
-    path = public / "report.html"
+    path = public / "page.html"
     path.write_text(made.html, encoding="utf-8")
     return path
 
@@ -213,7 +217,7 @@ def write_codebook(folder: StudyFolder, panel: pd.DataFrame, path: Path) -> None
 
 
 def _parquet(folder: StudyFolder, panel: pd.DataFrame, as_of: datetime) -> bytes:
-    return formats.parquet(formats.describe(folder, panel, as_of))
+    return export_formats.parquet(export_formats.describe(folder, panel, as_of))
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -9,18 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import participation
-from analysis.answers import sheets
-from analysis.participation import Known, Participation
-from flows import panels
-from flows.panels import People
-from flows.workspace import Workspace
-from ingest.importers import tables
-from models import consent, windows
-from models.consent import Statements
-from models.errors import FileError, UsageError
-from models.store import EVERYTHING
-from models.study import Study
+from panelstream.analysis.panel import participation
+from panelstream.analysis.panel.answers import sheets
+from panelstream.analysis.panel.participation import Known, Participation
+from panelstream.flows import panels
+from panelstream.flows.panels import People
+from panelstream.flows.workspace import Workspace
+from panelstream.ingest.surveys.file_types import export_file
+from panelstream.models.errors import FileError, UsageError
+from panelstream.models.study import consent, windows
+from panelstream.models.study.consent import Statements
+from panelstream.models.study.study import Study
+from panelstream.models.warehouse.store import EVERYTHING
 
 Import = Mapping[str, Any]
 
@@ -159,8 +159,8 @@ def _complete(raw: pd.DataFrame) -> set[str]:
 
 def _platform_ids(path: Path) -> list[str]:
     """The ids in a CSV file with a column `platform_id`."""
-    export = tables.read(path)
-    place = tables.column_of(export, "platform_id", "people")
+    export = export_file.read(path)
+    place = export_file.column_of(export, "platform_id", "people")
     ids = [record[place].strip() for _, record in export.rows()]
     if not all(ids):
         raise FileError(path, "column platform_id", "a row has no id")

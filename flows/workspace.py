@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.pipeline import Pipeline
-from ingest.pseudonymise import Pseudonyms, read_keys
-from models import endpoint, store, study, views
-from models.settings import Settings
-from models.store import Clock, Store, utc_now
-from models.study import StudyFolder
+from panelstream.ingest.events.pipeline import Pipeline
+from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
+from panelstream.models.settings.environment import Settings
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.load import load_study
+from panelstream.models.timestamps import Clock, utc_now
+from panelstream.models.warehouse import endpoint, store, views
+from panelstream.models.warehouse.store import Store
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def open_workspace(
     cannot be opened.
     """
     settings = Settings.from_environ(os.environ, path)
-    folder = study.load(settings.study)
+    folder = load_study(settings.study)
     address = endpoint.address(settings.study, settings.warehouse)
     warehouse = store.connect(
         address, clock, setting=settings.warehouse_setting, cluster=settings.cluster

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.errors import FileError
+from panelstream.models.errors import FileError
 
 SEPARATOR = b"\x1f"
 _CACHED = 1_000_000

@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from ingest.decode import EARLIEST, FUTURE_TOLERANCE
-from ingest.importers import tables
-from ingest.importers.tables import Export
-from ingest.pseudonymise import Pseudonyms
-from models.catalogue import Catalogue
-from models.errors import FileError
-from models.store import EVERYTHING, Store
-from models.study import midnight
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.ingest.surveys.file_types import export_file
+from panelstream.ingest.surveys.file_types.export_file import Export
+from panelstream.models.errors import FileError
+from panelstream.models.events.catalogue import Catalogue
+from panelstream.models.study.study import midnight
+from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE
+from panelstream.models.warehouse.store import EVERYTHING, Store
 
 CONSENT = ("consented_at", "consent_version", "consent_scopes")
 COLUMNS = (
@@ -125,8 +125,8 @@ def read(path: Path, rules: Rules) -> Roster:
     Raises `FileError` with the row and column of everything that is wrong, and never
     with what stands there.
     """
-    export = tables.read(path)
-    tables.column_of(export, "platform_id", "the roster")
+    export = export_file.read(path)
+    export_file.column_of(export, "platform_id", "the roster")
     for place, header in enumerate(export.header):
         if header not in COLUMNS:
             problem = f"not a column of a roster; known: {', '.join(COLUMNS)}"

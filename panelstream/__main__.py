@@ -1,5 +1,5 @@
 """`python -m panelstream`: the command, where it is not on the path."""
 
-from flows.cli import main
+from panelstream.flows.cli import main
 
 main()

@@ -8,18 +8,24 @@ opens a warehouse by its DSN (a command, `open_workspace`) gets the same one wit
 for `store` or `warehouse` may open another.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.workspace import Workspace
-from models import catalogue, views
-from models import store as stores
-from models.store import Store
+from panelstream.flows.workspace import Workspace
+from panelstream.models.events import catalogue
+from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse import views
+from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
+
+ROOT = Path(__file__).parents[1]
+# What tests start in processes of their own is this checkout, never an installed copy.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "ingest/emitter")])
 
 LONGEST = (
     "properties/test_replay.py",

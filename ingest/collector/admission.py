@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from ingest.collector.problems import Problem, later
-from ingest.collector.tokens import Tokens
-from models.collector import Limits
-from models.errors import FileError
+from panelstream.ingest.collector.problems import Problem, later
+from panelstream.ingest.collector.tokens import Tokens
+from panelstream.models.errors import FileError
+from panelstream.models.settings.collector import Limits
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="panelstream"'}
 

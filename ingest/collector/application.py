@@ -20,18 +20,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ingest.collector import admission, bodies, checks, messages
-from ingest.collector.admission import Held, Memory, Rates
-from ingest.collector.checks import Checked
-from ingest.collector.guard import Guard
-from ingest.collector.messages import Mode
-from ingest.collector.metrics import Metrics
-from ingest.collector.problems import Problem
-from ingest.collector.sinks import ORIGIN, Sink, Written
-from ingest.collector.tokens import Tokens
-from models.catalogue import Catalogue
-from models.collector import Limits
-from models.events import Counts, Rejection
+from panelstream.ingest.collector import admission, bodies, checks, messages
+from panelstream.ingest.collector.admission import Held, Memory, Rates
+from panelstream.ingest.collector.checks import Checked
+from panelstream.ingest.collector.guard import Guard
+from panelstream.ingest.collector.messages import Mode
+from panelstream.ingest.collector.metrics import Metrics
+from panelstream.ingest.collector.problems import Problem
+from panelstream.ingest.collector.sinks import ORIGIN, Sink, Written
+from panelstream.ingest.collector.tokens import Tokens
+from panelstream.models.events.catalogue import Catalogue
+from panelstream.models.events.event import Counts, Rejection
+from panelstream.models.settings.collector import Limits
 
 DESCRIPTION = Path(__file__).parent / "openapi.json"
 REQUEST_ID = "X-Request-ID"

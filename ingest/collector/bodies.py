@@ -5,9 +5,9 @@ import zlib
 import anyio
 from starlette.requests import Request
 
-from ingest.collector.admission import Held
-from ingest.collector.problems import Problem
-from models.collector import Limits
+from panelstream.ingest.collector.admission import Held
+from panelstream.ingest.collector.problems import Problem
+from panelstream.models.settings.collector import Limits
 
 _GZIP = 31
 """zlib's word for gzip with its header and checksum, nothing else."""

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import msgspec
 
-from ingest.decode import ATTRIBUTES, Decoder, present
-from ingest.pipeline import RawEvents
-from models.catalogue import Catalogue
-from models.events import Position, Rejection
+from panelstream.ingest.events.pipeline import RawEvents
+from panelstream.ingest.events.strict_decoder import ATTRIBUTES, Decoder, present
+from panelstream.models.events.catalogue import Catalogue
+from panelstream.models.events.event import Position, Rejection
 
 
 @dataclass(frozen=True)

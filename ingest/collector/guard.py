@@ -3,13 +3,13 @@
 import asyncio
 import logging
 
-from ingest.collector.admission import Held
-from ingest.collector.checks import Checked
-from ingest.collector.metrics import Metrics
-from ingest.collector.problems import Problem, later
-from ingest.collector.sinks import Away, Sink, Written
-from models.collector import Limits
-from models.errors import Unreachable
+from panelstream.ingest.collector.admission import Held
+from panelstream.ingest.collector.checks import Checked
+from panelstream.ingest.collector.metrics import Metrics
+from panelstream.ingest.collector.problems import Problem, later
+from panelstream.ingest.collector.sinks import Away, Sink, Written
+from panelstream.models.errors import Unreachable
+from panelstream.models.settings.collector import Limits
 
 _PROBE_SECONDS = 1.0
 

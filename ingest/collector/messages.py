@@ -12,12 +12,12 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from starlette.requests import Request
 
-from ingest import records
-from ingest.collector.problems import Problem
-from ingest.decode import UNREADABLE
-from ingest.pipeline import RawEvents
-from ingest.records import Headers
-from models.events import Position
+from panelstream.ingest.collector.problems import Problem
+from panelstream.ingest.events.pipeline import RawEvents
+from panelstream.ingest.events.strict_decoder import UNREADABLE
+from panelstream.ingest.kafka import records
+from panelstream.ingest.kafka.records import Headers
+from panelstream.models.events.event import Position
 
 Mode = Literal["structured", "batch", "lines", "binary"]
 

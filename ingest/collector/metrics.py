@@ -9,7 +9,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from models.events import Counts
+from panelstream.models.events.event import Counts
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 

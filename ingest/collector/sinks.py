@@ -12,13 +12,14 @@ from typing import Protocol, TypeVar
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from ingest import broker, pipeline
-from ingest.collector.checks import Checked
-from ingest.pipeline import Pipeline, Prepared
-from ingest.sending import BATCH_EVENTS, HEADERS
-from models.errors import Unreachable
-from models.events import Rejection
-from models.kafka import KafkaSettings
+from panelstream.ingest.collector.checks import Checked
+from panelstream.ingest.events import pipeline
+from panelstream.ingest.events.pipeline import Pipeline, Prepared
+from panelstream.ingest.kafka import clients
+from panelstream.ingest.kafka.send_files import BATCH_EVENTS, HEADERS
+from panelstream.models.errors import Unreachable
+from panelstream.models.events.event import Rejection
+from panelstream.models.settings.kafka import KafkaSettings
 
 ORIGIN = "collector"
 """What arrivals by HTTP are counted under."""
@@ -72,12 +73,12 @@ class KafkaSink:
 
     async def start(self) -> None:
         """Connect a producer. Raises `Unreachable`."""
-        self._producer = broker.producer(self._kafka)
+        self._producer = clients.producer(self._kafka)
         try:
             await self._producer.start()
-        except broker.ERRORS as error:
+        except clients.ERRORS as error:
             await self._let_go()
-            raise broker.unreachable(self._kafka, error) from None
+            raise clients.unreachable(self._kafka, error) from None
 
     async def write(self, checked: Checked) -> Written:
         """Return once every replica in sync has every event.

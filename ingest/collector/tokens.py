@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from models.errors import FileError, UsageError
+from panelstream.models.errors import FileError, UsageError
 
 _PREFIX = "ps"
 

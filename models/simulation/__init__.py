@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.simulation import events, forms, responses, scores, use
-from models.simulation.arrays import Flags, Whole
-from models.simulation.timeline import Timeline
-from models.simulation.use import Use
-from models.simulation.world import FUNCTIONS, PHQ9, SCORES
-from models.study import FILE
-from models.templates import study_text
+from panelstream.models.simulation import events, forms, responses, scores, use
+from panelstream.models.simulation.arrays import Flags, Whole
+from panelstream.models.simulation.timeline import Timeline
+from panelstream.models.simulation.use import Use
+from panelstream.models.simulation.world import FUNCTIONS, PHQ9, SCORES
+from panelstream.models.study.load import STUDY_FILE
+from panelstream.models.study.template import study_text
 
 __all__ = ["Simulation", "simulate", "simulate_panel", "truth"]
 
@@ -138,7 +138,7 @@ def _subjects(people: int, rng: np.random.Generator) -> list[str]:
 
 def _write_study(plan: Simulation, out: Path) -> None:
     text = study_text(STUDY, plan.waves, plan.first_opens_on)
-    (out / FILE).write_text(text, encoding="utf-8")
+    (out / STUDY_FILE).write_text(text, encoding="utf-8")
 
 
 def _write_wave(

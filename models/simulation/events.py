@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.simulation.arrays import Flags, Whole
-from models.simulation.timeline import Timeline
-from models.simulation.use import Use
-from models.simulation.world import (
+from panelstream.models.simulation.arrays import Flags, Whole
+from panelstream.models.simulation.timeline import Timeline
+from panelstream.models.simulation.use import Use
+from panelstream.models.simulation.world import (
     FUNCTIONS,
     HABITS,
     HEARTBEAT,

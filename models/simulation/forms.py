@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from models.instruments import Instrument, Item
-from models.simulation.world import shipped
+from panelstream.models.instruments.instrument import Instrument, Item
+from panelstream.models.simulation.world import shipped
 
 INSTRUMENTS = ("phq9", "pdd", "ghsq", "function_use", "demographics")
 CODED_FROM_1, SINGLE = "pdd", "demographics"

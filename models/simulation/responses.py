@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulation import scores
-from models.simulation.arrays import Whole
-from models.simulation.events import DAY, time_of_day
-from models.simulation.timeline import Timeline
-from models.simulation.use import Use
-from models.simulation.world import DAYS_A_YEAR, FUNCTIONS, SCORES, shipped
-from models.templates import WAVE_OPEN_DAYS
+from panelstream.models.simulation import scores
+from panelstream.models.simulation.arrays import Whole
+from panelstream.models.simulation.events import DAY, time_of_day
+from panelstream.models.simulation.timeline import Timeline
+from panelstream.models.simulation.use import Use
+from panelstream.models.simulation.world import DAYS_A_YEAR, FUNCTIONS, SCORES, shipped
+from panelstream.models.study.template import WAVE_OPEN_DAYS
 
 Answers = dict[str, NDArray[Any]]
 """By item code, one answer a response, in the same order."""

@@ -13,9 +13,9 @@ confounds nothing.
 
 import numpy as np
 
-from models.simulation.arrays import Flags, Floats, Whole
-from models.simulation.use import Use
-from models.simulation.world import PHQ9, SCORES, Score
+from panelstream.models.simulation.arrays import Flags, Floats, Whole
+from panelstream.models.simulation.use import Use
+from panelstream.models.simulation.world import PHQ9, SCORES, Score
 
 _EDGE = 0.005
 """Nearest to an end of the scale, as a share of it, that an expectation may come."""

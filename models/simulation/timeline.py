@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from models.simulation.arrays import Whole
-from models.templates import WAVE_EVERY_DAYS, WAVE_OPEN_DAYS
+from panelstream.models.simulation.arrays import Whole
+from panelstream.models.study.template import WAVE_EVERY_DAYS, WAVE_OPEN_DAYS
 
 FIRST_WINDOW_DAYS = 91
 

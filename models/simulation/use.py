@@ -12,9 +12,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from models.simulation.arrays import Flags, Floats
-from models.simulation.timeline import Timeline
-from models.simulation.world import DAYS_A_YEAR, FUNCTIONS, HABITS, JOINT
+from panelstream.models.simulation.arrays import Flags, Floats
+from panelstream.models.simulation.timeline import Timeline
+from panelstream.models.simulation.world import DAYS_A_YEAR, FUNCTIONS, HABITS, JOINT
 
 _TOGETHER = 0.36
 """Share of the variance of people's habits that the joint functions have in common."""

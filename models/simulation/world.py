@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from models import instruments
-from models.instruments import Instrument, Item, Scale
-from models.simulation.arrays import Floats
+from panelstream.models.instruments.instrument import (
+    Instrument,
+    Item,
+    Scale,
+    find_instrument,
+)
+from panelstream.models.simulation.arrays import Floats
 
 DAYS_A_YEAR = ((0, 0), (0.5, 3.5), (3.5, 25), (25, 97), (97, 239), (239, 310))
 """Bounds of the active days a year behind the answers never … almost every day."""
@@ -157,7 +161,7 @@ class Score:
 @cache
 def shipped(name: str) -> Instrument:
     """The shipped instrument `name`."""
-    return instruments.find(name, Path()).value
+    return find_instrument(name, Path()).value
 
 
 PHQ9 = Score(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest.importers import tables
+from panelstream.ingest.surveys.file_types import export_file
 from tests.lib.command import succeed
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ KEPT = "instruments: [phq9, pdd, ghsq, ahsq, function_use, demographics]"
 DRIVER = """
 import sys
 from pathlib import Path
-from flows.cli import app
+from panelstream.flows.cli import app
 from flows.workspace import open_workspace
 from models.errors import PanelstreamError
 study, *exports = sys.argv[1:]
@@ -60,7 +60,7 @@ def personal(case):
     mapped = yaml.safe_load(mapping.read_text("utf-8")) if mapping.exists() else {}
     who = mapped.get("person", "platform_id")
     hidden = {*said.get("dropped", ()), *said.get("ignored", ()), who}
-    table = tables.read(export_of(case))
+    table = export_file.read(export_of(case))
     labelled = [list(table.header), *table.records[:2]]
     places = {row.index(name) for row in labelled for name in hidden if name in row}
     cells = {r[i].strip() for r in table.records for i in places if r}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows import imports
+from panelstream.flows import imports
 from tests.lib import warm
 from tests.lib.command import panelstream, succeed
 from tests.lib.shared import copy_simulated_study
@@ -304,7 +304,7 @@ def test_as_of_the_past_stays(study, tmp_path):
 def test_help_is_immediate_in_what_it_imports():
     """Help imports none of the heavy libraries, which is what makes it quick."""
     code = (
-        "import sys, flows.cli; heavy = {'pandas', 'pyarrow', 'prefect', 'chdb', "
+        "import sys, panelstream.flows.cli; heavy = {'pandas', 'pyarrow', 'prefect', 'chdb', "
         "'clickhouse_connect', 'matplotlib', 'statsmodels'} & set(sys.modules); "
         "sys.exit(', '.join(heavy) or 0)"
     )

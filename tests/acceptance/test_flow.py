@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows import prefect_server
+from panelstream.flows.scheduled import prefect_server
 from tests.lib import streams
 from tests.lib.command import Ran, panelstream
 from tests.lib.prefect_api import ask

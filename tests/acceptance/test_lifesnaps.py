@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ingest.pseudonymise import Pseudonyms, read_keys
+from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
 from tests.lib.command import succeed
 
 HERE = Path(__file__).parent / "lifesnaps"

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows import prefect_server, schedule
-from flows.schedule import next_run
+from panelstream.flows.scheduled import prefect_server, schedule
+from panelstream.flows.scheduled.schedule import next_run
 from tests.lib import streams
 from tests.lib.command import panelstream
 from tests.lib.prefect_api import ask
@@ -52,7 +52,14 @@ def serving(study: Path, log: Path, port: int) -> Iterator["subprocess.Popen[byt
     """`panelstream flows serve` in a process of its own, killed at the end if it lives."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "flows", "serve", str(study)],
+            [
+                sys.executable,
+                "-m",
+                "panelstream.flows.cli",
+                "flows",
+                "serve",
+                str(study),
+            ],
             env=environment(log.parent / "prefect", port),
             cwd=study.parent,
             stdout=output,
@@ -184,10 +191,10 @@ def test_when_a_line_comes_next(line: str, zone: str, now: str, expected: str) -
 
 def test_a_study_is_told_apart_on_a_shared_server(study: Path, tmp_path: Path) -> None:
     """The deployment has the study's name and version, and paths that need no folder."""
-    from models import study as studies
+    from panelstream.models.study.load import load_study
 
-    made = schedule.deployment(studies.load(study), tmp_path / "out")
+    made = schedule.deployment(load_study(study), tmp_path / "out")
     assert made.name == "u2plus-panel"
     assert made.tags == ["panelstream", "u2plus-panel"]
-    assert made.entrypoint == "flows.study.study_flow"
+    assert made.entrypoint == "panelstream.flows.scheduled.full_run.study_flow"
     assert made.parameters == {"study": str(study), "out": str(tmp_path / "out")}

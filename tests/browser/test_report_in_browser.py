@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analysis import report
+from panelstream.analysis.report import page
 from tests.lib import panels
 from tests.lib.parts import require
 
@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 FRAME = """<!DOCTYPE html><body style="margin:0">
-<iframe id="page" src="report.html" style="width:{width}px;height:900px;border:0">
+<iframe id="page" src="page.html" style="width:{width}px;height:900px;border:0">
 </iframe><pre id="measured"></pre>
 <script>
 addEventListener("load", () => {{
@@ -57,7 +57,7 @@ def measure(
     chromium = require("chromium")
     folder = tmp_path_factory.mktemp("browser")
     inputs = request.param(folder)
-    made = report.render(
+    made = page.render(
         inputs.folder,
         inputs.panels,
         inputs.estimates,
@@ -65,7 +65,7 @@ def measure(
         inputs.reliability,
         inputs.manifest,
     )
-    (folder / "report.html").write_text(made.html, encoding="utf-8")
+    (folder / "page.html").write_text(made.html, encoding="utf-8")
 
     def measured(width: int) -> dict[str, Any]:
         page = folder / f"frame_{width}.html"

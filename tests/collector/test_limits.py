@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import uvicorn
 
-from ingest.collector import connections, tokens
-from ingest.collector.application import Collector
-from ingest.collector.checks import Checked
-from ingest.collector.sinks import Away, Written
-from ingest.collector.tokens import Tokens
-from models import catalogue
-from models.collector import Limits
-from models.store import utc_now
+from panelstream.ingest.collector import connections, tokens
+from panelstream.ingest.collector.application import Collector
+from panelstream.ingest.collector.checks import Checked
+from panelstream.ingest.collector.sinks import Away, Written
+from panelstream.ingest.collector.tokens import Tokens
+from panelstream.models.events import catalogue
+from panelstream.models.settings.collector import Limits
+from panelstream.models.timestamps import utc_now
 from tests.lib.collecting import Running, batch
 from tests.lib.streams import PATIENCE, free_port, until
 

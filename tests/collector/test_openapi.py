@@ -8,12 +8,12 @@ from typing import Any, get_args
 from openapi_spec_validator import validate
 from starlette.routing import Route
 
-from ingest.collector.application import DESCRIPTION, Collector
-from ingest.collector.tokens import Tokens
-from models import catalogue
-from models.collector import Limits
-from models.events import Reason
-from models.store import utc_now
+from panelstream.ingest.collector.application import DESCRIPTION, Collector
+from panelstream.ingest.collector.tokens import Tokens
+from panelstream.models.events import catalogue
+from panelstream.models.events.event import Reason
+from panelstream.models.settings.collector import Limits
+from panelstream.models.timestamps import utc_now
 from tests.collector.test_limits import HandSink
 from tests.docs import documents
 from tests.lib import parts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.collector import Limits
+from panelstream.models.settings.collector import Limits
 from tests.lib import collecting
 from tests.lib.collecting import LINES, SINGLE, Running, batch, event
 

@@ -2,7 +2,7 @@
 
 import re
 
-from models.yaml_files import Frozen
+from panelstream.models.config_file import Frozen
 from tests.docs import documents
 
 _ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \|", re.MULTILINE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models import study
+from panelstream.models.study.study import PanelStudy
 from tests.docs import documents, shapes, shells
 from tests.docs.test_tutorial import printed, shown
 
@@ -16,7 +16,7 @@ TEXT = documents.read(PAGE)
 def test_every_key_is_documented() -> None:
     """The keys are those of the shape."""
     found = shapes.documented_keys(PAGE, "Its study file")
-    assert found == shapes.keys(study.PanelStudy)
+    assert found == shapes.keys(PanelStudy)
 
 
 def test_the_example_runs_and_prints_what_it_shows(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """docs/how-to/collector.md: metrics, limits and media types are those of the code."""
 
-from ingest.collector import messages
-from ingest.collector.metrics import Metrics
-from models.collector import Limits
+from panelstream.ingest.collector import messages
+from panelstream.ingest.collector.metrics import Metrics
+from panelstream.models.settings.collector import Limits
 from tests.docs import documents
 
 TEXT = documents.read("docs/how-to/collector.md")

@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from flows.cli import IMPORT, app
-from models import errors
-from models.errors import PanelstreamError
+from panelstream.flows.cli import IMPORT, app
+from panelstream.models import errors
+from panelstream.models.errors import PanelstreamError
 from tests.docs import documents
 
 TEXT = documents.read("docs/reference/commands.md")

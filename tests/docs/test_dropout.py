@@ -2,8 +2,13 @@
 
 import pytest
 
-from analysis.dropout import attrition, bootstrap, delta, imputation
-from analysis.estimates import fit
+from panelstream.analysis.estimation.dropout import (
+    attrition,
+    bootstrap,
+    delta,
+    imputation,
+)
+from panelstream.analysis.estimation.estimates import fit
 from tests.docs import documents
 from tests.lib.planted import Truth, plant, specify
 

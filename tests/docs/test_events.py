@@ -7,11 +7,20 @@ from typing import get_args
 
 import pytest
 
-from ingest.decode import MAX_EVENT_BYTES, MAX_ID_LENGTH, Decoder
-from models import catalogue
-from models.catalogue import Catalogue, EventType, EventView, FieldRule
-from models.events import Event, Position, Reason
-from models.yaml_files import Frozen
+from panelstream.ingest.events.strict_decoder import (
+    MAX_EVENT_BYTES,
+    MAX_ID_LENGTH,
+    Decoder,
+)
+from panelstream.models.config_file import Frozen
+from panelstream.models.events import catalogue
+from panelstream.models.events.catalogue import (
+    Catalogue,
+    EventType,
+    EventView,
+    FieldRule,
+)
+from panelstream.models.events.event import Event, Position, Reason
 from tests.docs import documents, shapes
 
 PAGE = "docs/reference/events.md"

@@ -1,16 +1,22 @@
-"""docs/reference/instruments.md: shipped instruments, keys and examples are those of the code."""
+"""docs/reference/instrument.md: shipped instruments, keys and examples are those of the code."""
 
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from models import instruments
-from models.instruments import SHIPPED, Band, Instrument, Item, MissingRule, Scale
-from models.yaml_files import Frozen
+from panelstream.models.config_file import Frozen
+from panelstream.models.instruments.instrument import (
+    SHIPPED,
+    Band,
+    Instrument,
+    Item,
+    MissingRule,
+    Scale,
+)
 from tests.docs import documents, shapes
 
-PAGE = "docs/reference/instruments.md"
+PAGE = "docs/reference/instrument.md"
 TEXT = documents.read(PAGE)
 SHAPES = {
     "The instrument file": Instrument,
@@ -42,7 +48,7 @@ def test_every_shipped_instrument_is_documented() -> None:
     said = {name.strip("`"): scores for name, scores, _ in cells}
     assert said.keys() == {file.stem for file in SHIPPED.glob("*.yaml")}
     for name, scores in said.items():
-        columns = instruments.find(name, Path()).value.score_columns
+        columns = instrument.find(name, Path()).value.score_columns
         assert scores == (", ".join(f"`{one}`" for one in columns) or "none")
 
 
@@ -51,4 +57,4 @@ def test_examples_load(tmp_path: Path) -> None:
     for number, text in enumerate(EXAMPLES):
         path = tmp_path / f"{number}.yaml"
         path.write_text(text, encoding="utf-8")
-        assert instruments.find(path.name, tmp_path).value.score_columns
+        assert instrument.find(path.name, tmp_path).value.score_columns

@@ -6,11 +6,13 @@ from typing import get_args
 
 import pandas as pd
 
-from analysis.careless import balanced
-from analysis.panel import FREQUENCY_LIMITS
-from flows import formats
-from models.measures import definitions
-from models.study import Measure, StudyFolder, WindowKind, load
+from panelstream.analysis.panel import export_formats
+from panelstream.analysis.panel.careless_responding import balanced
+from panelstream.analysis.panel.person_waves import FREQUENCY_LIMITS
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.load import load_study
+from panelstream.models.study.measures import definitions
+from panelstream.models.study.study import Measure, WindowKind
 from tests.docs import documents
 
 TEXT = documents.read("docs/reference/measures.md")
@@ -62,7 +64,7 @@ def test_frequency_limits_are_those_of_the_code() -> None:
 
 def test_formats_and_codebook_are_those_of_the_code(finished: Path) -> None:
     """Every ending that can be written, and every column of a codebook, in order."""
-    assert documents.documented(TEXT, "Formats") == list(formats.WRITERS)
+    assert documents.documented(TEXT, "Formats") == list(export_formats.WRITERS)
     book = pd.read_csv(finished / "results/private/codebook.csv")
     assert documents.documented(TEXT, "Codebook") == list(book)
 
@@ -70,4 +72,4 @@ def test_formats_and_codebook_are_those_of_the_code(finished: Path) -> None:
 def test_columns_are_those_of_a_panel(finished: Path) -> None:
     """The demo's panel has every documented column and no other."""
     panel = pd.read_parquet(finished / "results/private/panel.parquet")
-    assert columns(load(finished)) == set(panel)
+    assert columns(load_study(finished)) == set(panel)

@@ -7,12 +7,12 @@ from typing import get_args
 
 import pandas as pd
 
-from analysis.disclosure import REDACTED
-from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
-from analysis.inference import STD_ERROR_TYPE
-from analysis.judgement import VERDICTS
-from analysis.reliability import COLUMNS as RELIABILITY_COLUMNS
-from models.study import Disclosure, Estimator
+from panelstream.analysis.report.disclosure import REDACTED
+from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from panelstream.analysis.estimation.inference import STD_ERROR_TYPE
+from panelstream.analysis.verdicts.verdicts import VERDICTS
+from panelstream.analysis.panel.reliability import COLUMNS as RELIABILITY_COLUMNS
+from panelstream.models.study.study import Disclosure, Estimator
 from tests.docs import documents
 
 TEXT = documents.read("docs/reference/results.md")

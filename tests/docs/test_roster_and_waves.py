@@ -3,9 +3,9 @@
 from dataclasses import fields
 from pathlib import Path
 
-from analysis.participation import Participation
-from flows.display import COUNTS
-from ingest.roster import COLUMNS
+from panelstream.analysis.panel.participation import Participation
+from panelstream.flows.display import COUNTS
+from panelstream.ingest.roster import COLUMNS
 from tests.docs import documents, shells
 from tests.docs.test_tutorial import printed, shown
 

@@ -2,7 +2,7 @@
 
 import re
 
-from models.settings import NAMES, PREFIX, read_env
+from panelstream.models.settings.environment import NAMES, PREFIX, read_env
 from tests.docs import documents
 
 EXAMPLE = documents.ROOT / "deploy/.env.example"

@@ -1,8 +1,8 @@
 """docs/how-to/streaming.md: metrics, headers and settings are those of the code."""
 
-from ingest import records
-from ingest.metrics import Metrics
-from models import kafka
+from panelstream.ingest.kafka import records
+from panelstream.ingest.kafka.metrics import Metrics
+from panelstream.models.settings import kafka
 from tests.docs import documents
 
 TEXT = documents.read("docs/how-to/streaming.md")

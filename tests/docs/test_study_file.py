@@ -5,25 +5,41 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models import study
-from models.instruments import SHIPPED
-from models.study import Study
-from models.yaml_files import Frozen
+from panelstream.models.config_file import Frozen
+from panelstream.models.instruments.instrument import SHIPPED
+from panelstream.models.study import study
+from panelstream.models.study.load import load_study
+from panelstream.models.study.study import (
+    Consent,
+    Covariates,
+    Disclosure,
+    Exposure,
+    Outage,
+    PanelStudy,
+    Plan,
+    Planned,
+    PlannedSpecification,
+    Renewal,
+    Schedule,
+    Study,
+    Wave,
+    Window,
+)
 from tests.docs import documents, shapes
 
 PAGE = "docs/reference/study-file.md"
 SHAPES = {
     "The study": Study,
-    "Consent": study.Consent,
-    "A renewal": study.Renewal,
-    "Waves": study.Wave,
-    "Exposure": study.Exposure,
-    "Outages": study.Outage,
-    "Covariates": study.Covariates,
-    "The plan": study.Plan,
-    "A specification": study.PlannedSpecification,
-    "The schedule": study.Schedule,
-    "Disclosure": study.Disclosure,
+    "Consent": Consent,
+    "A renewal": Renewal,
+    "Waves": Wave,
+    "Exposure": Exposure,
+    "Outages": Outage,
+    "Covariates": Covariates,
+    "The plan": Plan,
+    "A specification": PlannedSpecification,
+    "The schedule": Schedule,
+    "Disclosure": Disclosure,
 }
 LEAST = """
 study: example
@@ -53,7 +69,7 @@ def test_every_shape_has_a_section() -> None:
         and issubclass(one, Frozen)
         and one.__module__ == study.__name__
     }
-    elsewhere = {study.Window, study.Planned, study.PanelStudy}
+    elsewhere = {Window, Planned, PanelStudy}
     assert parts - elsewhere == set(SHAPES.values())
 
 
@@ -67,4 +83,4 @@ def test_examples_load(example: str, tmp_path: Path) -> None:
     own.mkdir()
     phq9 = (SHIPPED / "phq9.yaml").read_text(encoding="utf-8")
     (own / "our_own.yaml").write_text(phq9.replace("phq9", "own"), encoding="utf-8")
-    assert study.load(tmp_path).study.study == given["study"]
+    assert load_study(tmp_path).study.study == given["study"]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.exports import FORMATS
-from ingest.importers import mapping as mappings
-from models import instruments
-from models.yaml_files import Frozen
+from panelstream.ingest.surveys import mapping as mappings
+from panelstream.ingest.surveys.read_export import FORMATS
+from panelstream.models.config_file import Frozen
+from panelstream.models.instruments.instrument import find_instrument
 from tests.docs import documents, shapes, shells
 from tests.docs.test_tutorial import printed, shown
 
@@ -38,7 +38,7 @@ def test_mapping_loads(tmp_path: Path) -> None:
     [block] = documents.blocks(TEXT, "yaml")
     path = tmp_path / "mapping.yaml"
     path.write_text(block.text, encoding="utf-8")
-    known = [instruments.find(name, tmp_path).value for name in ("phq9", "pdd")]
+    known = [find_instrument(name, tmp_path).value for name in ("phq9", "pdd")]
     assert mappings.read(path, known).coding == {"pdd": "1-6"}
 
 

@@ -12,7 +12,7 @@ import pytest
 from panelstream_emitter.schemas import Schemas
 from panelstream_emitter.trouble import InvalidEvent, Misconfigured
 
-from flows import cli
+from panelstream.flows import cli
 from tests.lib import studies
 from tests.lib.emitting import ROOT
 

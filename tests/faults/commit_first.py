@@ -3,9 +3,9 @@
 It is here to show that the ledger can tell.
 """
 
-from flows import cli
-from ingest import worker
-from ingest.worker import Gathered, Writer
+from panelstream.flows import cli
+from panelstream.ingest.kafka import worker
+from panelstream.ingest.kafka.worker import Gathered, Writer
 
 
 class CommitFirst(Writer):

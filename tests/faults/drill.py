@@ -15,9 +15,9 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.structs import TopicPartition
 
-from ingest import broker as kafka_clients
-from ingest import records
-from models.errors import PanelstreamError
+from panelstream.ingest.kafka import clients as kafka_clients
+from panelstream.ingest.kafka import records
+from panelstream.models.errors import PanelstreamError
 from tests.faults import schedule, traffic
 from tests.faults.ledger import (
     Found,
@@ -207,7 +207,7 @@ def run(
     least: int,
     rate: float,
     seed: int = 1,
-    command: Sequence[str] = ("-m", "flows.cli"),
+    command: Sequence[str] = ("-m", "panelstream.flows.cli"),
     say: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Send at least `least` events, `rate` a second, while the faults come one by one."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models import endpoint
-from models import store as stores
-from models.store import Store
+from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.store import Store
 from tests.faults.proxy import Mode, Proxy
 from tests.lib import warm
 from tests.lib.streams import ROOT, Kafka, Worker, free_port
@@ -155,7 +155,7 @@ class Workers:
 
     study: Path
     env: dict[str, str]
-    command: Sequence[str] = ("-m", "flows.cli")
+    command: Sequence[str] = ("-m", "panelstream.flows.cli")
     running: dict[int, Worker] = field(default_factory=dict)
     ended: list[int] = field(default_factory=list)
     stopped_badly: list[int] = field(default_factory=list)
@@ -259,7 +259,7 @@ def _spawn(
     study: Path,
     env: dict[str, str],
     out: Any,
-    command: Sequence[str] = ("-m", "flows.cli"),
+    command: Sequence[str] = ("-m", "panelstream.flows.cli"),
 ) -> Process:
     line = [*command, *words, "--study", str(study)]
     return warm.start(line, env, ROOT, out, out)

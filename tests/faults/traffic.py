@@ -18,8 +18,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from ingest import broker, records
-from models.kafka import KafkaSettings
+from panelstream.ingest.kafka import clients, records
+from panelstream.models.settings.kafka import KafkaSettings
 from tests.faults.ledger import Fate, Identity, Ledger, Letter
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)
@@ -258,7 +258,7 @@ class Sender:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            made = self._producer = broker.producer(self.kafka)
+            made = self._producer = clients.producer(self.kafka)
             self._starting = asyncio.ensure_future(made.start())
         producer = self._producer
         with contextlib.suppress(Exception):

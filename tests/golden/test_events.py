@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.pipeline import RawEvents, decode
-from models import catalogue, instruments
-from models.catalogue import Questionnaires
+from panelstream.ingest.events.pipeline import RawEvents, decode
+from panelstream.models.events import catalogue
+from panelstream.models.events.catalogue import Questionnaires
+from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent / "events"
 RECEIVED_AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -20,7 +21,7 @@ PLAIN = (HERE / "raw" / "reaction.json").read_bytes()
 @pytest.fixture(scope="module")
 def u2plus():
     """The shipped catalogue, in a study of two waves that asks PHQ-9."""
-    asked = {"phq9": instruments.find("phq9", HERE).value}
+    asked = {"phq9": find_instrument("phq9", HERE).value}
     questionnaires = Questionnaires((1, 2), asked)
     return catalogue.find("u2plus", HERE).asking(questionnaires)
 

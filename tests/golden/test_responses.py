@@ -14,21 +14,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from ingest import exports, responses
-from ingest.importers import mapping as mappings
-from ingest.pseudonymise import Pseudonyms
-from models import instruments
-from models.errors import FileError
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.ingest.surveys import mapping as mappings
+from panelstream.ingest.surveys import read_export, responses
+from panelstream.models.errors import FileError
+from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent / "responses"
 CASES = sorted(str(one.parent.relative_to(HERE)) for one in HERE.rglob("expected.csv"))
 PEOPLE = Pseudonyms((b"k" * 32,), "u2plus")
 ZONE = ZoneInfo("Asia/Tokyo")
 INSTRUMENTS = [
-    instruments.find(name, HERE).value
+    find_instrument(name, HERE).value
     for name in ("phq9", "pdd", "ghsq", "ahsq", "function_use", "demographics")
 ]
-ITEMS = exports.items_of(INSTRUMENTS)
+ITEMS = read_export.items_of(INSTRUMENTS)
 KNOWN = responses.known(INSTRUMENTS, PEOPLE, ZONE)
 WAVE = 1
 
@@ -55,7 +55,7 @@ def export_of(folder):
 def read(path, links=None):
     """What an export holds at the border to storage."""
     mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
-    return exports.read(path, WAVE, ITEMS, mapping, ZONE, links is not None)
+    return read_export.read(path, WAVE, ITEMS, mapping, ZONE, links is not None)
 
 
 def whole(path, links=None):
@@ -103,7 +103,7 @@ def test_export_gives_the_expected_answers(case):
 def test_every_format_and_kind_of_file_has_a_case():
     """Each importer and each container stands here with a file of its own."""
     said = [read(export_of(HERE / case), {}).understood for case in CASES]
-    assert {one.format for one in said} == set(exports.FORMATS)
+    assert {one.format for one in said} == set(read_export.FORMATS)
     assert {"UTF-8", "Windows Japanese", "UTF-16", "XLSX", "SPSS", "Stata"} <= {
         one.encoding for one in said
     }

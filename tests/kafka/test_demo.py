@@ -12,7 +12,14 @@ def test_same_bytes(kafka: Kafka, tmp_path: Path) -> None:
     env = {**os.environ, "PANELSTREAM_KAFKA": kafka.address}
     for through in ("files", "kafka"):
         size = ["--participants", "60", "--waves", "3", "--through", through]
-        line = ["-m", "flows.cli", "demo", *size, "--out", tmp_path / through]
+        line = [
+            "-m",
+            "panelstream.flows.cli",
+            "demo",
+            *size,
+            "--out",
+            tmp_path / through,
+        ]
         done = warm.run(line, env, ROOT, fresh=through == "files")
         assert done.returncode == 0, done.stderr
     for name in ("panel.parquet", "estimates.csv"):

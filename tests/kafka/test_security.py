@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
-from ingest import broker
+from panelstream.ingest.kafka import clients
 from tests.kafka.test_worker import array, events
 from tests.lib import parts, streams, studies
 from tests.lib.certificates import Authority
@@ -81,7 +81,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 def _properties(authority: Authority, ports: dict[str, int]) -> str:
     certificate, key = authority.issue("broker")
-    keystore = authority.folder / "broker.keystore.pem"
+    keystore = authority.folder / "clients.keystore.pem"
     keystore.write_text(key.read_text() + certificate.read_text())
     return EXTRA.format(
         listeners=",".join(f"{way}://127.0.0.1:{ports[way]}" for way in ports),
@@ -97,7 +97,7 @@ def _add_user(stream: Stream) -> None:
     user = UserScramCredentialUpsertion(
         USER, ScramMechanism.SCRAM_SHA_512, PASSWORD, iterations=4096
     )
-    with broker.admin(stream.settings) as client:
+    with clients.admin(stream.settings) as client:
         client.alter_user_scram_credentials([user])
 
 

@@ -112,7 +112,7 @@ def command(
     words: Sequence[str], env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     """A command to its end."""
-    return warm.run(["-m", "flows.cli", *words], env, ROOT, 2 * PATIENCE)
+    return warm.run(["-m", "panelstream.flows.cli", *words], env, ROOT, 2 * PATIENCE)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def collector(
     log = study.parent / f"collector{port}.log"
     address = {"PANELSTREAM_COLLECTOR_ADDRESS": f"127.0.0.1:{port}"}
     with log.open("wb") as out:
-        line = ["-m", "flows.cli", "collector", "--study", str(study)]
+        line = ["-m", "panelstream.flows.cli", "collector", "--study", str(study)]
         process = warm.start(line, {**env, **address}, ROOT, out, out)
     running = Running(process, port, token, log)
     try:

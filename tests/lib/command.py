@@ -27,7 +27,7 @@ def panelstream(*words, cwd=None, stdin=b"", fresh=False, **environ):
     """
     rest = {k: v for k, v in os.environ.items() if not k.startswith("PANELSTREAM_")}
     env = {**rest, "PYTHONPATH": str(warm.ROOT), "COLUMNS": "200", **environ}
-    line = ["-m", "flows.cli", *words]
+    line = ["-m", "panelstream.flows.cli", *words]
     done = warm.run(line, env, cwd, stdin=stdin, fresh=fresh)
     return Ran(done.returncode, done.stdout, done.stderr)
 

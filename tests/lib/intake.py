@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingest import pipeline, records
-from ingest.decode import Decoder
-from ingest.pipeline import Pipeline, RawEvents
-from models.catalogue import Catalogue
-from models.events import Event, Position, Rejection
-from models.store import Store
+from panelstream.ingest.events import pipeline
+from panelstream.ingest.events.pipeline import Pipeline, RawEvents
+from panelstream.ingest.events.strict_decoder import Decoder
+from panelstream.ingest.kafka import records
+from panelstream.models.events.catalogue import Catalogue
+from panelstream.models.events.event import Event, Position, Rejection
+from panelstream.models.warehouse.store import Store
 
 CANARY = "canary-7f3a"
 """A value that is planted in events, and must be quoted nowhere."""

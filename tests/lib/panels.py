@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
-from analysis.reliability import COLUMNS as RELIABILITY_COLUMNS
-from models import study
-from models.study import StudyFolder, Window
+from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from panelstream.analysis.panel.reliability import COLUMNS as RELIABILITY_COLUMNS
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.load import load_study
+from panelstream.models.study.study import Window
 
 STUDY = """
 study: u2plus-panel
@@ -119,7 +120,7 @@ class Inputs:
 def u2plus(path: Path) -> Inputs:
     """Four waves of 240 people on six functions, with a confirmatory plan."""
     (path / "study.yaml").write_text(STUDY, encoding="utf-8")
-    folder = study.load(path)
+    folder = load_study(path)
     rng = np.random.default_rng(20270111)
     return Inputs(
         folder=folder,
@@ -139,7 +140,7 @@ def forum(path: Path) -> Inputs:
         "mood.yaml": SMALL_INSTRUMENT,
     }.items():
         (path / name).write_text(text, encoding="utf-8")
-    folder = study.load(path)
+    folder = load_study(path)
     rows = [
         estimate(
             specification="together",

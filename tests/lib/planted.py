@@ -19,8 +19,8 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
-from analysis.specifications import Specification
-from models.study import Window
+from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.study.study import Window
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]

@@ -13,8 +13,8 @@ from typing import Any
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
-from models import endpoint
-from models.endpoint import Endpoint
+from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse.endpoint import Endpoint
 from tests.lib import warm
 from tests.lib.warm import Process
 
@@ -88,7 +88,14 @@ def start(folder: Path, *options: str, fresh: bool = False) -> Process:
     """Start the process without waiting for it; `fresh`: one that imports everything."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PANELSTREAM_")}
     env = {**kept, "PYTHONPATH": str(ROOT)}
-    words = ("-m", "flows.cli", "warehouse", "--study", str(folder), *options)
+    words = (
+        "-m",
+        "panelstream.flows.cli",
+        "warehouse",
+        "--study",
+        str(folder),
+        *options,
+    )
     return warm.start(words, env, folder, fresh=fresh)
 
 

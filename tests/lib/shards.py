@@ -13,10 +13,11 @@ from typing import Any
 import clickhouse_connect
 import pyarrow as pa
 
-from models import cluster as clusters
-from models import store as stores
-from models.cluster import Cluster
-from models.store import Clock, Store
+from panelstream.models.timestamps import Clock
+from panelstream.models.warehouse import cluster as clusters
+from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.cluster import Cluster
+from panelstream.models.warehouse.store import Store
 
 SHARDS = ("shard0", "shard1")
 WHOLE, STAGE = "panel", "stage"

@@ -23,11 +23,11 @@ from typing import Any
 from aiokafka.record.util import calc_crc32c
 from kafka.structs import TopicPartition
 
-from ingest import broker
-from models import store as stores
-from models.kafka import KafkaSettings
-from models.settings import Values
-from models.store import Store
+from panelstream.ingest.kafka import clients
+from panelstream.models.settings.environment import Values
+from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.store import Store
 from tests.lib import warm
 from tests.lib.warm import Process
 
@@ -107,7 +107,7 @@ class Stream:
 
     def delete_before(self, offset: int) -> None:
         """Delete the first records of partition 0, as retention does."""
-        with broker.admin(self.settings) as client:
+        with clients.admin(self.settings) as client:
             client.delete_records({TopicPartition(self.topic, 0): offset})
 
     def received(self, topic: str) -> list[Any]:
@@ -147,7 +147,7 @@ class Stream:
 
     def caught_up(self) -> bool:
         """Whether everything sent is committed."""
-        return broker.lag(self.settings) == 0
+        return clients.lag(self.settings) == 0
 
     def drain(self, *words: str) -> "Worker":
         """Run a worker until everything is committed, then stop it."""
@@ -218,7 +218,7 @@ def free_port() -> int:
 
 
 def _command(*words: str) -> list[str]:
-    return ["-m", "flows.cli", *words]
+    return ["-m", "panelstream.flows.cli", *words]
 
 
 def until(check: Callable[[], Any], worker: Worker | None = None) -> None:
@@ -268,7 +268,7 @@ def _batches(content: bytes) -> Iterator[int]:
 async def _send(
     settings: KafkaSettings, values: Sequence[Value], headers: Headers
 ) -> None:
-    producer = broker.producer(settings)
+    producer = clients.producer(settings)
     await producer.start()
     try:
         for value in values:
@@ -280,7 +280,7 @@ async def _send(
 
 
 async def _send_batch(settings: KafkaSettings, values: Sequence[bytes]) -> None:
-    producer = broker.producer(settings)
+    producer = clients.producer(settings)
     await producer.start()
     try:
         batch = producer.create_batch()

@@ -16,13 +16,14 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from flows.workspace import Workspace
-from ingest import pseudonymise
-from ingest.pipeline import RawEvents
-from ingest.responses import ANSWERS
-from models import study
-from models.events import Counts
-from models.store import Clock, Store
+from panelstream.flows.workspace import Workspace
+from panelstream.ingest import pseudonymise
+from panelstream.ingest.events.pipeline import RawEvents
+from panelstream.ingest.surveys.responses import ANSWERS
+from panelstream.models.events.event import Counts
+from panelstream.models.study.load import load_study
+from panelstream.models.timestamps import Clock
+from panelstream.models.warehouse.store import Store
 
 ABOUT = {"origin": "test.csv", "format": "plain", "wave": 1}
 """What the ledger of imports says of answers that a test stores."""
@@ -124,7 +125,7 @@ def write(folder: Path, content: Mapping[str, Any]) -> Path:
 
 def open_in(folder: Path, store: Store, clock: Clock) -> Workspace:
     """A workspace of a study folder, on a store that is open already."""
-    return Workspace(study.load(folder), store, folder / "pseudonym.key", clock)
+    return Workspace(load_study(folder), store, folder / "pseudonym.key", clock)
 
 
 def empty(store: Store) -> Store:

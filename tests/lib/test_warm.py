@@ -79,7 +79,7 @@ def test_how_a_process_ends(code: str, env: dict[str, str], tmp_path: Path) -> N
 def test_commands(words: Sequence[str], env: dict[str, str], tmp_path: Path) -> None:
     """Output, errors and exit code of good commands and bad ones are the same."""
     study = studies.write(tmp_path / "study", studies.BASE)
-    fresh, forked = both(["-m", "flows.cli", *words], env, study)
+    fresh, forked = both(["-m", "panelstream.flows.cli", *words], env, study)
     assert (forked.returncode, forked.stdout, forked.stderr) == (
         fresh.returncode,
         fresh.stdout,

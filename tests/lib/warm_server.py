@@ -31,33 +31,33 @@ from pathlib import Path
 from tests.lib.warm import NUMBER
 
 PRELOADED = (
-    "flows",
+    "panelstream.flows",
     "clickhouse_connect.driver.httpclient",
     "clickhouse_connect.driver.ctypes",
     "faust",
     "fastapi",
-    "ingest.broker",
-    "ingest.collector.application",
-    "ingest.letters",
-    "ingest.worker",
-    "flows.collecting",
-    "flows.contracts",
-    "flows.demonstration",
-    "flows.display",
-    "flows.given_panel",
-    "flows.imports",
-    "flows.initialise",
-    "flows.inspection",
-    "flows.panels",
-    "flows.plan",
-    "flows.rebuild",
-    "flows.results",
-    "flows.status",
-    "flows.streaming",
+    "panelstream.ingest.kafka.clients",
+    "panelstream.ingest.collector.application",
+    "panelstream.ingest.dead_letters",
+    "panelstream.ingest.kafka.worker",
+    "panelstream.flows.services.collector_service",
+    "panelstream.flows.event_schema",
+    "panelstream.flows.demo.demonstration",
+    "panelstream.flows.display",
+    "panelstream.flows.external_panel",
+    "panelstream.flows.imports",
+    "panelstream.flows.new_study",
+    "panelstream.flows.inspection",
+    "panelstream.flows.panels",
+    "panelstream.flows.plan",
+    "panelstream.flows.rebuild",
+    "panelstream.flows.results",
+    "panelstream.flows.status",
+    "panelstream.flows.services.worker_service",
     "typer.rich_utils",
     "uvicorn",
 )
-"""Not `flows.cli`: that runs anew in each child, as it does in a fresh process."""
+"""Not `panelstream.flows.cli`: that runs anew in each child, as it does in a fresh process."""
 
 LONGEST = 1 << 20
 """Bytes of a request."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.workspace import Workspace
-from ingest.pipeline import RawEvents
-from models.store import Clock, Store
+from panelstream.flows.workspace import Workspace
+from panelstream.ingest.events.pipeline import RawEvents
+from panelstream.models.timestamps import Clock
+from panelstream.models.warehouse.store import Store
 
 SECONDS = 300.0
 Event = Mapping[str, Any]

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.dropout import bootstrap
-from analysis.estimates import fit
+from panelstream.analysis.estimation.dropout import bootstrap
+from panelstream.analysis.estimation.estimates import fit
 from tests.lib.planted import Truth, plant, specify
 
 SEEDS = 200

@@ -18,8 +18,8 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["ingest", "models"]):
-    from models import catalogue
-    from models import store as stores
+    from panelstream.models.events import catalogue
+    from panelstream.models.warehouse import store as stores
     from tests.lib import intake, studies
     from tests.lib.intake import CANARY, Record
 

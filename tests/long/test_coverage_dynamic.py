@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import binom
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 from tests.lib.planted import Truth, plant, reply, specify
 
 SEEDS = 200

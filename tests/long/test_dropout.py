@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binom
 
-from analysis.dropout import bootstrap
+from panelstream.analysis.estimation.dropout import bootstrap
 from tests.long.dropout_table import SEEDS, measure
 
 REPAIRED = {

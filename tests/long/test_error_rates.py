@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from analysis.estimates import fit_all
-from analysis.judgement import FEEDBACK, judge
-from models.study import Planned, Window
+from panelstream.analysis.estimation.estimates import fit_all
+from panelstream.analysis.verdicts.verdicts import FEEDBACK, judge
+from panelstream.models.study.study import Planned, Window
 from tests.lib import planted
 from tests.lib.planted import Truth
 

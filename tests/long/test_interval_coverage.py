@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from analysis.estimates import fit_all
-from analysis.specifications import expand
-from models import simulation, study
-from models.simulation import Simulation
-from models.templates import study_text
+from panelstream.analysis.estimation.estimates import fit_all
+from panelstream.analysis.plan.specifications import expand
+from panelstream.models import simulation
+from panelstream.models.simulation import Simulation
+from panelstream.models.study.load import load_study
+from panelstream.models.study.template import study_text
 
 SEEDS = 200
 PEOPLE, WAVES = 1500, 6
@@ -23,7 +24,7 @@ are a little small (intervals hold the truth 93 to 94 times in a hundred)."""
 def test_intervals_of_planted_within_effects_cover(tmp_path):
     """Over 200 seeds each within effect is covered within binomial limits of 95 %."""
     (tmp_path / "study.yaml").write_text(study_text("s", WAVES, date(2024, 1, 8)))
-    planned = study.load(Path(tmp_path)).study
+    planned = load_study(Path(tmp_path)).study
     specifications = [one for one in expand(planned) if one.confirmatory]
     truth = simulation.truth().query("component == 'within'")
     held: Counter[tuple[str, str]] = Counter()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.stats import binom
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 from tests.lib.planted import Truth, plant, specify
 
 SEEDS = 200

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.columns import ColumnDecoder
-from ingest.pipeline import RawEvents, decode
-from models import catalogue
+from panelstream.ingest.events.column_decoder import ColumnDecoder
+from panelstream.ingest.events.pipeline import RawEvents, decode
+from panelstream.models.events import catalogue
 from tests.lib import intake
 from tests.lib.intake import CANARY
 

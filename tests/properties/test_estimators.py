@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.estimates import fit
-from analysis.estimators import ESTIMATORS
+from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
 TRUTH = Truth(persons=60, waves=5, leaving=0.05, missed=0.1)

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from flows import imports
-from flows.workspace import Workspace
-from models.store import EVERYTHING
+from panelstream.flows import imports
+from panelstream.flows.workspace import Workspace
+from panelstream.models.warehouse.store import EVERYTHING
 from tests.lib import studies
 from tests.lib.studies import HandClock
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.workspace import Workspace
-from ingest import records
-from models.store import Store
+from panelstream.flows.workspace import Workspace
+from panelstream.ingest.kafka import records
+from panelstream.models.warehouse.store import Store
 from tests.lib import intake, studies
 from tests.lib.intake import CANARY, Record
 

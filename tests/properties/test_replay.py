@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from flows import formats, panels
-from flows.rebuild import rebuild
-from flows.workspace import Workspace
-from models import catalogue
-from models import store as stores
-from models.events import Counts
-from models.measures import known
-from models.store import Store
-from models.study import Window
+from panelstream.analysis.panel import export_formats
+from panelstream.flows import panels
+from panelstream.flows.rebuild import rebuild
+from panelstream.flows.workspace import Workspace
+from panelstream.models.events import catalogue
+from panelstream.models.events.event import Counts
+from panelstream.models.study.measures import known
+from panelstream.models.study.study import Window
+from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.oracle import Oracle
 from tests.lib.studies import Answer, Arrival, HandClock
@@ -372,7 +373,9 @@ def panel_as_of(workspace: Workspace, number: int) -> bytes:
 
 def as_parquet(workspace: Workspace, panel: pd.DataFrame) -> bytes:
     """The panel's bytes, which do not tell the as-of."""
-    return formats.parquet(formats.describe(workspace.folder, panel, studies.START))
+    return export_formats.parquet(
+        export_formats.describe(workspace.folder, panel, studies.START)
+    )
 
 
 def window_of(workspace: Workspace) -> Window:

@@ -10,13 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from analysis.scoring import score
-from models import instruments
-from models.instruments import Instrument, Item, Scale
+from panelstream.analysis.panel.scoring import score
+from panelstream.models.instruments.instrument import (
+    Instrument,
+    Item,
+    Scale,
+    find_instrument,
+)
 
 EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
 SCORED = {
-    name: instruments.find(name, Path()).value
+    name: find_instrument(name, Path()).value
     for name in ("phq9", "phq8", "pdd", "ghsq", "ahsq")
 }
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.workspace import Workspace
-from models.store import Store
+from panelstream.flows.workspace import Workspace
+from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
 from tests.lib.writers import Writer

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.design import WEIGHT
-from analysis.estimators.fits import Fit
-from analysis.specifications import Specification
-from models.study import Window
+from panelstream.analysis.estimation.design import WEIGHT
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.study.study import Window
 
 HERE = Path(__file__).parent
 VARIANTS = ("dropout", "two_waves", "missing_wave", "balanced", "constant")

@@ -6,8 +6,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from flows.server import encodings
-from models.endpoint import Endpoint
+from panelstream.chdb_server import encodings
+from panelstream.models.warehouse.endpoint import Endpoint
 from tests.docs import documents
 from tests.lib import serving
 from tests.lib.command import succeed

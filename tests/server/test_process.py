@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from models import endpoint
-from models.endpoint import State
+from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse.endpoint import State
 from tests.lib import serving
 from tests.lib.command import panelstream, succeed
 
@@ -250,7 +250,7 @@ def test_only_the_server_loads_the_engine_itself() -> None:
     """A command that finds an endpoint does without the embedded engine."""
     code = (
         "import sys; import models.store, models.endpoint, flows.workspace\n"
-        "sys.exit('models.engine' in sys.modules)"
+        "sys.exit('panelstream.chdb_server.engine' in sys.modules)"
     )
     environ = {**os.environ, "PYTHONPATH": str(serving.ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environ).returncode == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.server import statements
+from panelstream.chdb_server import statements
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.dropout.attrition import by_wave, models
+from panelstream.analysis.estimation.dropout.attrition import by_wave, models
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high"]
 PANEL = pd.read_csv(Path(__file__).parents[1] / "dropout.csv")

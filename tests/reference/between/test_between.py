@@ -1,6 +1,6 @@
 """The between regression against R's plm and sandwich."""
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 
 
 def test_terms_equal_r(variants, variant, specify, expected, equal):

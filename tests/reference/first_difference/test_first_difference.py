@@ -2,9 +2,9 @@
 
 import pytest
 
-from analysis.design import build
-from analysis.diagnostics import serial_correlation
-from analysis.estimates import fit
+from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.diagnostics import serial_correlation
+from panelstream.analysis.estimation.estimates import fit
 
 
 def test_terms_equal_r(variants, variant, specify, expected, equal):

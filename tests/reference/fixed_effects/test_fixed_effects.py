@@ -1,7 +1,7 @@
 """Fixed effects against R's plm."""
 
-from analysis.estimates import fit
-from analysis.estimators import fixed_effects
+from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.estimators import fixed_effects
 
 TWO_WAY = ("participant", "wave")
 

@@ -6,7 +6,7 @@ none in the middle.
 
 import pytest
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 
 MODELS = {
     "binary": ("formal", [1, 2, 3, 4, 5]),

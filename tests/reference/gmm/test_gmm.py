@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 
 WAVES = {
     "twoways": (1, 5),

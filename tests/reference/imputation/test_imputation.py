@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.dropout.pooling import pool
-from analysis.inference import refer
+from panelstream.analysis.estimation.dropout.pooling import pool
+from panelstream.analysis.estimation.inference import refer
 
 EACH = pd.read_csv(Path(__file__).with_name("each.csv"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 
 
 def test_terms_equal_r(variants, variant, specify, expected, equal):

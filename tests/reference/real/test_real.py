@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.estimates import fit
-from models.measures import AS_IS
+from panelstream.analysis.estimation.estimates import fit
+from panelstream.models.study.measures import AS_IS
 
 HERE = Path(__file__).parent
 ASKED = {

@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.reliability import measure
-from analysis.scoring import score
-from models import instruments
+from panelstream.analysis.panel.reliability import measure
+from panelstream.analysis.panel.scoring import score
+from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent
 KEYS = ["score", "wave", "statistic", "item"]
-INSTRUMENTS = [instruments.find(name, HERE).value for name in ("phq9", "pdd", "ghsq")]
+INSTRUMENTS = [find_instrument(name, HERE).value for name in ("phq9", "pdd", "ghsq")]
 NUMERICAL = {"omega": 1e-7}
 """Relative agreement of what is found by iteration: lavaan stops there."""
 

@@ -9,7 +9,7 @@ from math import isnan
 import pandas as pd
 import pytest
 
-from analysis.estimates import fit
+from panelstream.analysis.estimation.estimates import fit
 
 MODELS = {"lag1": ("lag 1", 5), "same": ("same", 5), "three_waves": ("lag 1", 3)}
 TESTS = {

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.dropout import bootstrap, logit
-from analysis.dropout.history import look_back
-from analysis.dropout.waves import arrange
-from analysis.dropout.weights import attrition, participation
-from analysis.estimates import fit
+from panelstream.analysis.estimation.dropout import bootstrap, logit
+from panelstream.analysis.estimation.dropout.history import look_back
+from panelstream.analysis.estimation.dropout.waves import arrange
+from panelstream.analysis.estimation.dropout.weights import attrition, participation
+from panelstream.analysis.estimation.estimates import fit
 
 HERE = Path(__file__).parents[1]
 EFFECTS = {"pooled": ("wave",), "fixed_effects": ("participant", "wave")}

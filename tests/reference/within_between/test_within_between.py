@@ -7,10 +7,13 @@ agree to seven digits, the others to rounding.
 import numpy as np
 import pytest
 
-from analysis.design import build
-from analysis.estimators import within_between
-from analysis.estimators.within_between import decompose, random_intercept
-from analysis.inference import with_intercept
+from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.estimators import within_between
+from panelstream.analysis.estimation.estimators.within_between import (
+    decompose,
+    random_intercept,
+)
+from panelstream.analysis.estimation.inference import with_intercept
 
 MODELS = [
     "dropout",

@@ -20,10 +20,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from flows import imports, panels
-from flows.workspace import Workspace
-from models import consent
-from models.store import EVERYTHING
+from panelstream.flows import imports, panels
+from panelstream.flows.workspace import Workspace
+from panelstream.models.study import consent
+from panelstream.models.warehouse.store import EVERYTHING
 from tests.lib import ascii_table, studies
 from tests.lib.oracle import Oracle
 from tests.lib.studies import Arrival

@@ -30,10 +30,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.panel import frequency
-from flows import panels
-from models import study as study_files
-from models.store import Store
+from panelstream.analysis.panel.person_waves import frequency
+from panelstream.flows import panels
+from panelstream.models.study.load import load_study
+from panelstream.models.warehouse.store import Store
 from tests.lib import ascii_table, oracle, studies
 from tests.lib.oracle import Oracle
 from tests.lib.studies import Answer, Arrival, HandClock
@@ -111,7 +111,7 @@ def test_studies_of_the_tables_are_valid(tmp_path: Path) -> None:
     """Every file's study would pass `panelstream check`."""
     for name in FILES:
         folder = studies.write(tmp_path / name, read(name).study)
-        assert study_files.load(folder).study.study == "tiny"
+        assert load_study(folder).study.study == "tiny"
 
 
 def test_limits_of_frequency() -> None:

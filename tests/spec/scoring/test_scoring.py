@@ -5,10 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import careless
-from analysis.scoring import score
-from models import instruments
-from models.instruments import Instrument
+from panelstream.analysis.panel import careless_responding
+from panelstream.analysis.panel.scoring import score
+from panelstream.models.instruments.instrument import Instrument, find_instrument
 from tests.lib import ascii_table
 
 HERE = Path(__file__).parent
@@ -43,7 +42,7 @@ scales:
 
 def shipped(name: str) -> Instrument:
     """A shipped instrument."""
-    return instruments.find(name, HERE).value
+    return find_instrument(name, HERE).value
 
 
 def table(name: str) -> pd.DataFrame:
@@ -124,7 +123,7 @@ def test_all_rules_together(tmp_path: Path) -> None:
     """Reversal where codes begin at one, limits of a count, and what does not apply."""
     (tmp_path / "mood.yaml").write_text(MOOD, encoding="utf-8")
     rows = table("from_one_to_five")
-    scored = score(instruments.find("mood.yaml", tmp_path).value, rows)
+    scored = score(find_instrument("mood.yaml", tmp_path).value, rows)
     scales = {f"mood_{scale}": rows[scale] for scale in ("mean", "high", "top")}
     never = pd.Series(0.0, rows.index)
     same(
@@ -136,7 +135,7 @@ def test_all_rules_together(tmp_path: Path) -> None:
 def test_delivered_scores(tmp_path: Path) -> None:
     """A delivered score is neither computed nor prorated."""
     (tmp_path / "stai.yaml").write_text(STRESS, encoding="utf-8")
-    stai, rows = instruments.find("stai.yaml", tmp_path).value, table("delivered")
+    stai, rows = find_instrument("stai.yaml", tmp_path).value, table("delivered")
     scored = score(stai, rows.add_prefix("stai_"))
     same(
         scored,
@@ -151,7 +150,7 @@ def test_delivered_scores(tmp_path: Path) -> None:
 def test_signs_of_careless_answering() -> None:
     """Straight lines and contradictions are flagged where enough was answered."""
     rows = table("careless")
-    found = careless.flags([shipped("pdd")], answers("pdd", rows))
+    found = careless_responding.flags([shipped("pdd")], answers("pdd", rows))
     flags = ("straightlined", "inconsistent")
     same(found, {f"pdd_total_{flag}": rows[flag] for flag in flags})
 
@@ -161,13 +160,13 @@ def test_too_fast() -> None:
     rows = table("too_fast").rename(columns={"seconds": "form_seconds"})
     given = rows.rename(columns={str(n): f"phq9_{n}" for n in range(1, 5)})
     known = [shipped(name) for name in ("phq9", "demographics", "form")]
-    same(careless.flags(known, given), {"too_fast": rows["too_fast"]})
+    same(careless_responding.flags(known, given), {"too_fast": rows["too_fast"]})
 
 
 def test_only_contradictions_can_be_seen() -> None:
     """Nine zeros in a PHQ-9 are an answer: no item is reversed, nothing is flagged."""
     zeros = pd.DataFrame(0.0, index=[0], columns=shipped("phq9").codes)
-    assert careless.flags([shipped("phq9")], zeros).columns.empty
+    assert careless_responding.flags([shipped("phq9")], zeros).columns.empty
 
 
 @pytest.mark.parametrize(

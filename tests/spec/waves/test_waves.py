@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from flows import imports, status
-from flows.workspace import Workspace
+from panelstream.flows import imports, status
+from panelstream.flows.workspace import Workspace
 from tests.lib import ascii_table, studies
 from tests.lib.oracle import Oracle
 from tests.lib.studies import Answer, Arrival, HandClock

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows import panels
-from flows.workspace import Workspace
-from models.errors import UsageError
+from panelstream.flows import panels
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import UsageError
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock
 from tests.lib.writers import Writer

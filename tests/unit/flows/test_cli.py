@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import panelstream
-from flows import cli
+from panelstream.flows import cli
 from tests.lib import warm
 
 ROOT = Path(__file__).parents[3]
@@ -93,7 +93,7 @@ def test_completion_of_the_shell() -> None:
         [
             sys.executable,
             "-c",
-            "from flows.cli import app; app(prog_name='panelstream')",
+            "from panelstream.flows.cli import app; app(prog_name='panelstream')",
         ],
         env={
             **os.environ,
@@ -134,7 +134,7 @@ def test_quiet(tmp_path: Path) -> None:
 
 def test_quiet_drops_notes(capsys: pytest.CaptureFixture[str]) -> None:
     """What goes on is not told; what came of it, and what went wrong, is."""
-    from flows.display import Display
+    from panelstream.flows.display import Display
 
     show = Display()
     show.quiet = True

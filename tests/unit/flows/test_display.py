@@ -2,11 +2,11 @@
 
 import pytest
 
-from flows.display import Display
-from flows.imports import WaveImport
-from ingest.importers.survey import Understood
-from ingest.responses import ANSWERS, Imported
-from ingest.revisions import Revision
+from panelstream.flows.display import Display
+from panelstream.flows.imports import WaveImport
+from panelstream.ingest.surveys.formats.importer import Understood
+from panelstream.ingest.surveys.responses import ANSWERS, Imported
+from panelstream.ingest.surveys.revisions import Revision
 
 
 def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from analysis import lock
-from analysis.lock import Deviation
-from analysis.specifications import expand
-from flows import plan
-from flows.workspace import Workspace
-from models.errors import FileError
+from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.verdicts import preregistration
+from panelstream.analysis.verdicts.preregistration import Deviation
+from panelstream.flows import plan
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import FileError
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock
 
@@ -70,7 +70,11 @@ def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     assert standing.confirmatory == ("main", "side")
     assert (standing.deviations, standing.absent) == ((), 0)
     [held] = standing.locks
-    assert held.hash == standing.hash == lock.hash_of(lock.freeze(made.folder))
+    assert (
+        held.hash
+        == standing.hash
+        == preregistration.hash_of(preregistration.freeze(made.folder))
+    )
     assert held.locked_at == clock.now
     assert held.study_version == made.folder.version
     clock.now += timedelta(days=1)
@@ -203,7 +207,7 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
         "plan.confirmatory.new: - → planned",
     ]
     assert standing.absent == 2
-    marked = lock.mark(expand(made.folder.study), standing)
+    marked = preregistration.mark(expand(made.folder.study), standing)
     assert [(one.specification, one.confirmatory) for one in marked] == [
         ("main", True),
         ("new", False),

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flows import panels, projections
-from flows.projections import Basis, Build
-from flows.rebuild import rebuild
-from flows.workspace import Workspace
-from models.errors import PanelstreamError, UsageError
-from models.store import Store
+from panelstream.flows import panels
+from panelstream.flows.rebuild import rebuild
+from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import PanelstreamError, UsageError
+from panelstream.models.warehouse import projections
+from panelstream.models.warehouse.projections import Basis, Build
+from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock
 

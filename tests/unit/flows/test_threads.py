@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 SAY = (
-    "import flows.cli, os, sys;"
+    "import panelstream.flows.cli, os, sys;"
     "print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
 )
 

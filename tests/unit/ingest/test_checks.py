@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ingest import records
-from ingest.collector import checks
-from ingest.decode import Decoder
-from models import catalogue
-from models.events import Event, Position
+from panelstream.ingest.collector import checks
+from panelstream.ingest.events.strict_decoder import Decoder
+from panelstream.ingest.kafka import records
+from panelstream.models.events import catalogue
+from panelstream.models.events.event import Event, Position
 
 NOW = datetime(2027, 6, 1, tzinfo=UTC)
 U2PLUS = catalogue.find("u2plus", Path())

@@ -5,8 +5,8 @@ import hmac
 
 import pytest
 
-from ingest.pseudonymise import Pseudonyms, read_keys, write_key
-from models.errors import FileError
+from panelstream.ingest.pseudonymise import Pseudonyms, read_keys, write_key
+from panelstream.models.errors import FileError
 
 KEY, LATER = b"k" * 32, b"l" * 32
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from flows import imports
-from flows.workspace import Workspace
-from ingest import roster
-from ingest.roster import Consent, Rules
-from models.errors import FileError
-from models.store import EVERYTHING
+from panelstream.flows import imports
+from panelstream.flows.workspace import Workspace
+from panelstream.ingest import roster
+from panelstream.ingest.roster import Consent, Rules
+from panelstream.models.errors import FileError
+from panelstream.models.warehouse.store import EVERYTHING
 from tests.lib.studies import HandClock
 
 Make = Callable[..., Workspace]

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ingest import drafts, exports
-from ingest.importers import mapping as mappings
-from ingest.importers.mapping import SurveyMapping
-from models import study
-from models.simulation import Simulation, simulate, simulate_panel, truth
-from models.study import StudyFolder
-from models.templates import study_text
+from panelstream.ingest.surveys import mapping as mappings
+from panelstream.ingest.surveys import mapping_draft, read_export
+from panelstream.ingest.surveys.mapping import SurveyMapping
+from panelstream.models.simulation import Simulation, simulate, simulate_panel, truth
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.load import STUDY_FILE, load_study
+from panelstream.models.study.study import midnight
+from panelstream.models.study.template import study_text
 
 SMALL = Simulation(participants=60, waves=3, seed=7)
 JOINT = ["reaction", "story", "cycle", "funcan", "column"]
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def loaded(folder: Path) -> StudyFolder:
     """Its study file, with catalogue and instruments."""
-    return study.load(folder)
+    return load_study(folder)
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +108,14 @@ def test_nobody_or_never(participants: int, waves: int) -> None:
 def test_smallest_study(tmp_path: Path) -> None:
     """One person and one wave make a study that loads."""
     simulate(Simulation(participants=1, waves=1), tmp_path)
-    assert len(study.load(tmp_path).study.waves) == 1
+    assert len(load_study(tmp_path).study.waves) == 1
 
 
 def test_study_text_loads_with_any_name_and_start(tmp_path: Path) -> None:
     """The template's waves are 13 weeks apart, each open for 21 days."""
     text = study_text("mine", 8, date(2027, 1, 11))
-    (tmp_path / study.FILE).write_text(text, encoding="utf-8")
-    one = study.load(tmp_path).study
+    (tmp_path / STUDY_FILE).write_text(text, encoding="utf-8")
+    one = load_study(tmp_path).study
     assert one.study == "mine"
     assert [wave.wave for wave in one.waves] == list(range(1, 9))
     assert one.waves[1].opens_on == date(2027, 4, 12)
@@ -172,9 +173,9 @@ def test_heartbeats_cover_the_study(
     )
     bounds = [datetime.fromisoformat(spans[0][0]), datetime.fromisoformat(spans[-1][1])]
     assert all(a[1] == b[0] for a, b in pairwise(spans))
-    assert bounds[0] == study.midnight(first, loaded.study.zone)
+    assert bounds[0] == midnight(first, loaded.study.zone)
     end = waves[-1].closes_on + timedelta(days=1)
-    assert bounds[1] == study.midnight(end, loaded.study.zone)
+    assert bounds[1] == midnight(end, loaded.study.zone)
 
 
 def test_exposures_are_those_of_the_log(
@@ -231,17 +232,17 @@ def test_forms_say_the_same_as_the_plain_files(
     folder: Path, loaded: StudyFolder, tmp_path: Path
 ) -> None:
     """Imported with the drafted mapping, completed by hand, they give the same rows."""
-    items = exports.items_of(loaded.instruments)
+    items = read_export.items_of(loaded.instruments)
     known = (1, items, SurveyMapping(), loaded.study.zone)
-    plain = exports.read(folder / "responses" / "wave1.csv", *known)
+    plain = read_export.read(folder / "responses" / "wave1.csv", *known)
     form = folder / "forms" / "wave1.csv"
-    text = drafts.draft(form, items)
+    text = mapping_draft.draft(form, items)
     assert "pdd: 0-5" in text
     text = text.replace("person:  #", "person: U2plusのユーザーID  #")
     text = text.replace("  U2plusのユーザーID:\n", "")
     (tmp_path / "mapping.yaml").write_text(f"{text}coding: {{pdd: 1-6}}\n", "utf-8")
     mapping = mappings.read(tmp_path / "mapping.yaml", loaded.instruments)
-    read = exports.read(form, 1, items, mapping, loaded.study.zone)
+    read = read_export.read(form, 1, items, mapping, loaded.study.zone)
     assert read.understood.dropped == ("メールアドレス",)
     assert [vars(one) | {"finished": None} for one in read.rows] == [
         vars(one) for one in plain.rows

@@ -1,0 +1,1 @@
+"""From panel and specifications to estimates."""

@@ -1,0 +1,269 @@
+"""From a specification and a panel to the numbers that an estimator needs.
+
+A lag or a lead is looked up by person and wave number, never by row: where that
+wave is not there, the value is unknown. A lead stands beside the exposure of the
+outcome's own wave, which enters as a varying covariate: exposures resemble
+themselves over time, and without it the lead would speak for it (Wooldridge
+2010, Econometric Analysis of Cross Section and Panel Data, section 10.7.1).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from panelstream.analysis.plan.specifications import Specification
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+Role = Literal["exposure", "varying", "fixed", "wave"]
+
+WEIGHT = "weight"
+"""The panel's column of weights, for a specification that asks for them."""
+
+
+class NotEstimable(Exception):
+    """The panel cannot answer the specification; the message says why, for a note."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A regressor: its name, what it is, and the function it measures if any."""
+
+    name: str
+    role: Role
+    exposure: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The analysed rows, sorted by person and wave.
+
+    `outcome` (n,); `regressors` (n, k), without an intercept, described by
+    `columns` (k): exposures as transformed, varying and fixed covariates, wave
+    dummies. `persons` and `waves` (n,) count from 0 without gaps; `persons`
+    never decreases; `wave_numbers` (n,) are the panel's. `weights` (n,) are 1
+    unless the specification asks for some. `rows` (n,) are positions in the panel.
+    `incomplete` and `singletons` are numbers of rows left out.
+    """
+
+    outcome: Vector
+    regressors: Matrix
+    columns: tuple[Column, ...]
+    persons: Codes
+    waves: Codes
+    wave_numbers: Vector
+    weights: Vector
+    rows: Codes
+    incomplete: int
+    singletons: int
+
+    @property
+    def exposures(self) -> tuple[Column, ...]:
+        """The columns of the exposures, which stand before all others."""
+        return tuple(one for one in self.columns if one.role == "exposure")
+
+    @property
+    def n_obs(self) -> int:
+        """Analysed rows."""
+        return len(self.outcome)
+
+    @property
+    def n_participants(self) -> int:
+        """Persons with an analysed row."""
+        return int(self.persons[-1]) + 1
+
+    @property
+    def n_waves(self) -> int:
+        """Waves with an analysed row."""
+        return int(self.waves.max()) + 1
+
+    @property
+    def note(self) -> str:
+        """What was left out, in words; empty if nothing was."""
+        parts = (
+            ("rows with missing values left out", self.incomplete),
+            ("singleton rows left out", self.singletons),
+        )
+        return "; ".join(f"{words}: {count}" for words, count in parts if count)
+
+
+def build(specification: Specification, panel: pd.DataFrame) -> Design:
+    """The design of complete cases; singletons go if persons are absorbed.
+
+    Raises `NotEstimable` if a column is absent, if fewer than two persons
+    remain, or if the outcome does not vary.
+    """
+    require_columns(specification, panel)
+    persons, waves = _codes(panel["participant_id"]), _codes(panel["wave"])
+    complete = np.flatnonzero(_complete(specification, panel))
+    ordered = complete[np.lexsort((waves[complete], persons[complete]))]
+    rows = _without_singletons(ordered, persons, waves, specification.effects)
+    _require_persons(persons[rows])
+    outcome = numbers(panel[specification.outcome])[rows]
+    if np.ptp(outcome) == 0:
+        raise NotEstimable("the outcome has the same value in every row")
+    named = list(_regressors(specification, panel, rows))
+    return Design(
+        outcome=outcome,
+        regressors=np.column_stack([values for _, values in named]),
+        columns=tuple(column for column, _ in named),
+        persons=_consecutive(persons[rows]),
+        waves=_consecutive(waves[rows]),
+        wave_numbers=numbers(panel["wave"])[rows],
+        weights=_weights(specification, panel)[rows],
+        rows=rows,
+        incomplete=len(panel) - len(complete),
+        singletons=len(complete) - len(rows),
+    )
+
+
+def term_name(specification: Specification, column: str) -> str:
+    """The term of an exposure's panel column, such as `lag1(log1p(story_count))`."""
+    name = f"log1p({column})" if specification.transform == "log1p" else column
+    if not specification.shift:
+        return name
+    return f"{specification.timing.replace(' ', '')}({name})"
+
+
+def shifted(values: Vector, panel: pd.DataFrame, waves: int) -> Vector:
+    """The value (n,) of the same person `waves` later, NaN where there is none.
+
+    `values` (n,) go with the rows of `panel`, one for each person and wave.
+    """
+    if not waves:
+        return values
+    rows = pd.MultiIndex.from_frame(panel[["participant_id", "wave"]])
+    wanted = pd.MultiIndex.from_arrays(
+        [panel["participant_id"], panel["wave"] + waves], names=rows.names
+    )
+    places = rows.get_indexer(wanted)
+    return np.where(places >= 0, values[places], np.nan)
+
+
+def transformed(specification: Specification, values: "pd.Series[Any]") -> Vector:
+    """An exposure's column (n,) as it enters."""
+    known = numbers(values)
+    return np.log1p(known) if specification.transform == "log1p" else known
+
+
+def numbers(values: "pd.Series[Any]") -> Vector:
+    """A column of the panel (n,), NaN where it is null."""
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def require_columns(specification: Specification, panel: pd.DataFrame) -> None:
+    """Raise `NotEstimable` if a column that the specification names is not there."""
+    wanted = (
+        specification.outcome,
+        *specification.columns,
+        *specification.varying,
+        *specification.fixed,
+    )
+    for name in wanted:
+        if name not in panel:
+            raise NotEstimable(f"the panel has no column {name}")
+
+
+def _require_persons(persons: Codes) -> None:
+    if len(persons) == 0:
+        raise NotEstimable("no rows to analyse")
+    if persons[0] == persons[-1]:
+        raise NotEstimable("rows of one person only")
+
+
+def _complete(specification: Specification, panel: pd.DataFrame) -> Mask:
+    """Rows in which everything that enters is known and finite."""
+    known = np.ones(len(panel), dtype=np.bool_)
+    for name in specification.fixed:
+        known &= panel[name].notna().to_numpy()
+    for name in (specification.outcome, *specification.varying):
+        known &= np.isfinite(numbers(panel[name]))
+    for _, values in _exposures(specification, panel):
+        known &= np.isfinite(values)
+    return known & np.isfinite(_weights(specification, panel))
+
+
+def _without_singletons(
+    rows: Codes, persons: Codes, waves: Codes, effects: tuple[str, ...]
+) -> Codes:
+    """`rows` without persons, then waves, that have one row, until none is left."""
+    if "participant" not in effects:
+        return rows
+    while True:
+        kept = rows[_repeated(persons[rows])]
+        if "wave" in effects:
+            kept = kept[_repeated(waves[kept])]
+        if len(kept) == len(rows):
+            return rows
+        rows = kept
+
+
+def _repeated(codes: Codes) -> Mask:
+    return np.asarray(np.bincount(codes)[codes] > 1)
+
+
+def _regressors(
+    specification: Specification, panel: pd.DataFrame, rows: Codes
+) -> Iterator[tuple[Column, Vector]]:
+    for column, values in _exposures(specification, panel):
+        yield column, values[rows]
+    analysed = panel.iloc[rows]
+    for name in specification.varying:
+        yield Column(name, "varying"), numbers(analysed[name])
+    for name in specification.fixed:
+        yield from _fixed(analysed[name])
+    if "wave" in specification.effects:
+        yield from _dummies(analysed["wave"], "wave")
+
+
+def _exposures(
+    specification: Specification, panel: pd.DataFrame
+) -> Iterator[tuple[Column, Vector]]:
+    """Every row's exposures; after leads, those of the outcome's own wave."""
+    pairs = list(zip(specification.exposures, specification.columns, strict=True))
+    for exposure, name in pairs:
+        values = transformed(specification, panel[name])
+        column = Column(term_name(specification, name), "exposure", exposure)
+        yield column, shifted(values, panel, specification.shift)
+    if specification.shift > 0:
+        same = replace(specification, timing="same")
+        for _, name in pairs:
+            yield (
+                Column(term_name(same, name), "varying"),
+                transformed(same, panel[name]),
+            )
+
+
+def _weights(specification: Specification, panel: pd.DataFrame) -> Vector:
+    if specification.weights == "none":
+        return np.ones(len(panel))
+    return numbers(panel[WEIGHT])
+
+
+def _fixed(values: "pd.Series[Any]") -> Iterator[tuple[Column, Vector]]:
+    if is_numeric_dtype(values):
+        yield Column(str(values.name), "fixed"), numbers(values)
+    else:
+        yield from _dummies(values.astype(str), "fixed")
+
+
+def _dummies(values: "pd.Series[Any]", role: Role) -> Iterator[tuple[Column, Vector]]:
+    """One indicator a level; the first level in order is the reference."""
+    for level in sorted(values.unique())[1:]:
+        name = f"{values.name}[{level}]"
+        yield Column(name, role), (values == level).to_numpy(dtype=np.float64)
+
+
+def _codes(values: "pd.Series[Any]") -> Codes:
+    return pd.factorize(values, sort=True)[0]
+
+
+def _consecutive(codes: Codes) -> Codes:
+    return np.unique(codes, return_inverse=True)[1]

@@ -1,0 +1,137 @@
+"""Who is lost, and what was seen of them before: a table and a model.
+
+The model is a logit of answering a wave, given the wave, fixed covariates, the outcome
+of the wave before, exposures and varying covariates (see `history`), among those who
+answered every wave so far. Errors are clustered by person with the factor
+G/(G-1) * (N-1)/(N-K), and t has G-1 degrees of freedom.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from panelstream.analysis.estimation.design import (
+    Codes,
+    Matrix,
+    NotEstimable,
+    Vector,
+    require_columns,
+)
+from panelstream.analysis.estimation.dropout import logit
+from panelstream.analysis.estimation.dropout.history import History, look_back
+from panelstream.analysis.estimation.dropout.waves import Waves, arrange
+from panelstream.analysis.estimation.inference import person_sums, refer, small_sample
+from panelstream.analysis.plan.specifications import Specification
+
+COLUMNS = ("outcome", "wave", "expected", "answered", "missed", "left")
+MODEL_COLUMNS = (
+    "specification",
+    "outcome",
+    "term",
+    "estimate",
+    "std_error",
+    "statistic",
+    "df",
+    "p_value",
+    "ci_low",
+    "ci_high",
+    "mean_answered",
+    "mean_lost",
+    "n_obs",
+    "n_participants",
+    "note",
+)
+
+
+def by_wave(panel: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
+    """`COLUMNS`: how many were expected to have each outcome in each of its waves.
+
+    Who did not answer has `missed` the wave if they answer a later one, else `left`,
+    be it before they ever answered.
+    """
+    rows = [
+        {"outcome": name, **row}
+        for name in outcomes
+        if name in panel
+        for row in _counted(arrange(panel, name))
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+
+
+def models(
+    specifications: Sequence[Specification],
+    panels: Mapping[Any, pd.DataFrame],
+) -> pd.DataFrame:
+    """`MODEL_COLUMNS`: the model of answering for each specification's outcome.
+
+    Each is fitted to the panel of its window. One without numbers has a row with a
+    note.
+    """
+    rows = [row for one in specifications for row in _rows(one, panels[one.window])]
+    return pd.DataFrame(rows, columns=pd.Index(MODEL_COLUMNS))
+
+
+def _counted(waves: Waves) -> Iterator[dict[str, int]]:
+    later = np.logical_or.accumulate(waves.answered[:, ::-1], axis=1)[:, ::-1]
+    without = waves.expected & ~waves.answered
+    for place, wave in enumerate(waves.numbers):
+        yield {
+            "wave": int(wave),
+            "expected": int(waves.expected[:, place].sum()),
+            "answered": int(waves.answered[:, place].sum()),
+            "missed": int((without & later)[:, place].sum()),
+            "left": int((without & ~later)[:, place].sum()),
+        }
+
+
+def _rows(
+    specification: Specification, panel: pd.DataFrame
+) -> Iterator[dict[str, Any]]:
+    which = {
+        "specification": specification.specification,
+        "outcome": specification.outcome,
+    }
+    try:
+        require_columns(specification, panel)
+        waves = arrange(panel, specification.outcome)
+        for row in _terms(look_back(specification, panel, waves)):
+            yield which | row
+    except (NotEstimable, np.linalg.LinAlgError) as problem:
+        yield which | {"term": "", "note": f"not fitted: {problem}"}
+
+
+def _terms(history: History) -> Iterator[dict[str, Any]]:
+    """Raises `NotEstimable` if nobody is lost, or it is certain who is."""
+    if not len(history.answered):
+        raise NotEstimable("nobody drops out")
+    fitted = logit.fit(history.answered, history.columns)
+    logits = history.columns @ fitted.coefficients
+    logit.require_overlap(logits, "answering")
+    persons = np.unique(history.persons, return_inverse=True)[1]
+    errors = _std_errors(history, persons, fitted.unscaled, expit(logits))
+    count = int(persons[-1]) + 1
+    for j in range(1, len(history.names)):
+        values = history.columns[:, j]
+        yield {
+            "term": history.names[j],
+            **asdict(refer(float(fitted.coefficients[j]), float(errors[j]), count - 1)),
+            "mean_answered": float(values[history.answered].mean()),
+            "mean_lost": float(values[~history.answered].mean()),
+            "n_obs": len(values),
+            "n_participants": count,
+            "note": "",
+        }
+
+
+def _std_errors(
+    history: History, persons: Codes, unscaled: Matrix, chance: Vector
+) -> Vector:
+    scores = history.columns * (history.answered - chance)[:, None]
+    influences = person_sums(scores, persons) @ unscaled
+    rows, terms = history.columns.shape
+    factor = small_sample(rows, terms, len(influences))
+    return np.asarray(np.sqrt(factor * np.einsum("ij,ij->j", influences, influences)))

@@ -1,0 +1,42 @@
+"""Least squares on persons' means: do people differ in both?
+
+One row a person, each with the same weight, however many waves stand behind the
+means (Wooldridge 2010, Econometric Analysis of Cross Section and Panel Data,
+section 10.2). Means are taken over the analysed rows. Waves enter as the share of a
+person's analysed rows in each wave, so that having answered late is not taken for
+being different; where all answered the same waves there is nothing to adjust.
+
+A person is a cluster of one row, so that the factor of the errors is G/(G-K):
+robust to unequal variances.
+"""
+
+import numpy as np
+import pandas as pd
+
+from panelstream.analysis.estimation.design import NotEstimable, build
+from panelstream.analysis.estimation.fit import (
+    Component,
+    Fit,
+    exposure_names,
+    regress,
+    summarise,
+    worst_inflation,
+)
+from panelstream.analysis.estimation.inference import centred, person_means
+from panelstream.analysis.plan.specifications import Specification
+
+
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+    """Regress the mean outcome on the means of the design's columns."""
+    design = build(specification, panel)
+    outcome = person_means(design.outcome[:, None], design.persons)
+    columns = person_means(design.regressors, design.persons)
+    if not centred(outcome).any():
+        raise NotEstimable("the outcome has the same mean for every person")
+    estimates, std_errors, found = regress(
+        outcome[:, 0], columns, np.arange(len(outcome))
+    )
+    entered = columns[design.persons]
+    component = Component("between", entered, estimates, std_errors)
+    inflation = worst_inflation(exposure_names(design), found)
+    return summarise(specification, design, [component], [inflation])

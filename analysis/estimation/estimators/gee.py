@@ -1,0 +1,137 @@
+"""Binary and count outcomes: marginal logit and log-linear regressions (GEE).
+
+Outcomes of 0 and 1 enter by logit, other whole numbers from 0 on by log with Poisson
+variance; coefficients are log odds and log rates, averaged over people. Every
+regressor that changes over time enters as the deviation from the person's mean
+over the analysed rows and as that mean, as in the within-between regression.
+
+The working correlation is independence (Liang & Zeger 1986, Biometrika 73(1)): the
+only one that stays right where regressors follow from earlier outcomes (Pepe &
+Anderson 1994, Commun. Stat. Simul. Comput. 23(4)). Errors are clustered by person
+with the factor of `analysis.inference`; t has persons - 1 degrees of freedom.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import nan
+
+import numpy as np
+import pandas as pd
+from statsmodels.genmod import families
+from statsmodels.genmod.generalized_estimating_equations import GEE
+
+from panelstream.analysis.estimation.design import (
+    Codes,
+    Matrix,
+    NotEstimable,
+    Vector,
+    build,
+)
+from panelstream.analysis.estimation.estimators.within_between import (
+    component_names,
+    decompose,
+    within_equals_between,
+)
+from panelstream.analysis.estimation.fit import (
+    Component,
+    Fit,
+    completed,
+    summarise,
+    worst_inflation,
+)
+from panelstream.analysis.estimation.inference import (
+    identify,
+    require_more_rows,
+    small_sample,
+    with_intercept,
+)
+from panelstream.analysis.plan.specifications import Specification
+
+ITERATIONS, TOLERANCE = 100, 1e-9
+# A fitted value this near to an end of what it can be is on the way to it.
+EDGE = 1e-8
+
+
+@dataclass(frozen=True)
+class Family:
+    """A distribution with its canonical link, and the `ends` that a mean can have."""
+
+    name: str
+    distribution: Callable[[], families.Family]
+    ends: tuple[float, float]
+
+
+LOGIT = Family("logit of an outcome of zero and one", families.Binomial, (0.0, 1.0))
+POISSON = Family("log of a count", families.Poisson, (0.0, np.inf))
+
+
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+    """Decompose the design and regress; the outcome's values choose the family."""
+    design = build(specification, panel)
+    family = family_of(design.outcome)
+    columns, offset = decompose(design)
+    found = identify(columns)
+    coefficients, covariance = regress(
+        family, design.outcome, with_intercept(columns[:, found.kept]), design.persons
+    )
+    estimates, std_errors = completed(coefficients[1:], covariance[1:, 1:], found)
+    components = [
+        Component("within", columns, estimates, std_errors),
+        Component(
+            "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
+        ),
+    ]
+    tests = [
+        within_equals_between(design, found, offset, coefficients, covariance),
+        worst_inflation(component_names(design, offset, columns.shape[1]), found),
+    ]
+    said = summarise(specification, design, components, tests)
+    return replace(
+        said,
+        # A log odds has no standard deviation of the outcome to be divided by.
+        terms=tuple(replace(term, standardized=nan) for term in said.terms),
+        note="; ".join(filter(None, (family.name, said.note))),
+    )
+
+
+def family_of(outcome: Vector) -> Family:
+    """By the values (n,); raises `NotEstimable` for what is neither kind."""
+    if np.isin(outcome, (0.0, 1.0)).all():
+        return LOGIT
+    if (outcome >= 0).all() and (outcome == np.round(outcome)).all():
+        return POISSON
+    raise NotEstimable("gee is for outcomes of zero and one, and for counts")
+
+
+def regress(
+    family: Family, outcome: Vector, columns: Matrix, persons: Codes
+) -> tuple[Vector, Matrix]:
+    """Coefficients (k,) and clustered covariance (k, k) of independent columns (n, k).
+
+    Raises `NotEstimable` if the terms separate the outcome's values, or the
+    equations are not solved.
+    """
+    rows, terms = columns.shape
+    require_more_rows(rows, terms)
+    scales = np.sqrt(np.square(columns).mean(axis=0))
+    model = GEE(outcome, columns / scales, persons, family=family.distribution())
+    # What does not converge is told by the result; the library warns besides.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        result = model.fit(maxiter=ITERATIONS, ctol=TOLERANCE)
+    _require_overlap(family, np.asarray(result.fittedvalues))
+    if not result.converged:
+        raise NotEstimable(
+            "no convergence: the terms may separate the outcome's values"
+        )
+    factor = small_sample(rows, terms, int(persons[-1]) + 1)
+    covariance = factor * np.asarray(result.cov_robust)
+    return np.asarray(result.params) / scales, covariance / np.outer(scales, scales)
+
+
+def _require_overlap(family: Family, mean: Vector) -> None:
+    """Nobody is certain to have, or not to have, what the outcome counts."""
+    low, high = family.ends
+    if not (mean.min() >= low + EDGE and mean.max() <= high - EDGE):
+        raise NotEstimable("separation: some terms' values go with one outcome only")

@@ -1,0 +1,330 @@
+"""Random-intercept cross-lagged panel model (Hamaker, Kuiper & Grasman 2015).
+
+One exposure and one outcome, each the sum of a wave's mean, a person's own level
+(random intercept) and a deviation from both; deviations follow from those of the
+wave before (Psychol. Methods 20(1)):
+
+    x[t] = a x[t-1] + reverse y[t-1] + u[t]
+    y[t] = within x[t-1] + c y[t-1] + v[t]
+
+Effects are the same at every wave; means, and variances and covariance of u and v,
+are each wave's own. Past exposure and outcome are predetermined: each may follow
+from the other. With the timing `same`, for windows that end before the outcome is
+measured, the outcome follows from x[t] instead, and u and v are uncorrelated.
+
+Fitted by maximum likelihood to every person of whom something is known, in an
+answered wave or not (`analysis.likelihood`). Errors are the sandwich that does
+without normality, one score a person and without a small-sample factor (lavaan's
+MLR); t has persons - 1 degrees of freedom.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype
+
+from panelstream.analysis.estimation.design import (
+    Codes,
+    NotEstimable,
+    Vector,
+    numbers,
+    term_name,
+    transformed,
+)
+from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
+    CrossLagged,
+    start,
+    structure,
+)
+from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
+from panelstream.analysis.estimation.full_information_ml import (
+    Array,
+    Linear,
+    Maximum,
+    Patterns,
+    group,
+    likelihood_ratio,
+    maximise,
+)
+from panelstream.analysis.estimation.inference import NEGLIGIBLE, Inference, infer
+from panelstream.analysis.plan.specifications import Specification
+
+STD_ERROR_TYPE = "robust_ml"
+FEWEST_WAVES = 3
+# Intervals between waves are equal if the longest is at most this many shortest.
+UNEVEN = 1.25
+COMPONENTS = ("within", "reverse")
+PATHS = ("autoregression_exposure", "autoregression_outcome", *COMPONENTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An exposure and the outcome: `values` (G, T, 2), NaN where unknown."""
+
+    exposure: str
+    term: str
+    reverse: str
+    waves: Codes
+    values: Array
+
+    @property
+    def persons(self) -> int:
+        """Persons of whom something is known."""
+        return len(self.values)
+
+    @property
+    def scales(self) -> Vector:
+        """Standard deviations (2,) over all that is known."""
+        return np.asarray(np.nanstd(self.values, axis=(0, 1), ddof=1))
+
+    @property
+    def changes(self) -> Array:
+        """Deviations (G, T, 2) from each person's mean of what is known."""
+        known = np.isfinite(self.values)
+        sums = np.where(known, self.values, 0.0).sum(axis=1, keepdims=True)
+        counts = np.maximum(known.sum(axis=1, keepdims=True), 1)
+        return np.asarray(self.values - sums / counts)
+
+
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+    """Fit the model to each exposure by itself; what fails for one stops no other."""
+    if specification.timing not in ("lag 1", "same"):
+        raise NotEstimable("ri_clpm knows the timings lag 1 and same")
+    if "wave" not in specification.effects:
+        raise NotEstimable("ri_clpm has a mean of each wave; it needs the effect wave")
+    terms: list[Term] = []
+    tests: list[Diagnostic] = []
+    pairs = []
+    for exposure, column in zip(
+        specification.exposures, specification.columns, strict=True
+    ):
+        try:
+            pair = _pair(specification, panel, exposure, column)
+            found, said = _fit_pair(specification, pair)
+            pairs.append(pair)
+        except (NotEstimable, np.linalg.LinAlgError) as problem:
+            found, said = _without_numbers(specification, exposure, column, problem), []
+        terms += found
+        tests += said
+    return _summary(specification, terms, tests, pairs)
+
+
+def _pair(
+    specification: Specification, panel: pd.DataFrame, exposure: str, column: str
+) -> Pair:
+    """What is known of exposure and outcome, by person and wave."""
+    for name in (column, specification.outcome):
+        if name not in panel:
+            raise NotEstimable(f"the panel has no column {name}")
+    used = transformed(specification, panel[column])
+    both = np.column_stack([used, numbers(panel[specification.outcome])])
+    both[~np.isfinite(both)] = np.nan
+    persons, _ = pd.factorize(panel["participant_id"], sort=True)
+    wave, waves = pd.factorize(panel["wave"], sort=True)
+    values = np.full((persons.max(initial=-1) + 1, len(waves), 2), np.nan)
+    values[persons, wave] = both
+    measured = np.isfinite(values).any(axis=0).prod(axis=1) > 0
+    values = values[:, measured]
+    values = values[np.isfinite(values).any(axis=(1, 2))]
+    term, reverse = _names(specification, column)
+    pair = Pair(exposure, term, reverse, np.asarray(waves)[measured], values)
+    _require_waves(pair)
+    _require_even_waves(specification, panel, pair.waves)
+    _require_change(pair)
+    return pair
+
+
+def _names(specification: Specification, column: str) -> tuple[str, str]:
+    """The terms that lead to the outcome and to the exposure."""
+    return term_name(specification, column), f"lag1({specification.outcome})"
+
+
+def _require_waves(pair: Pair) -> None:
+    if len(pair.waves) < FEWEST_WAVES:
+        raise NotEstimable("exposure and outcome are known in fewer than three waves")
+
+
+def _require_change(pair: Pair) -> None:
+    """Everything varies in every wave, and within someone."""
+    for side, name in enumerate(("the exposure", "the outcome")):
+        noise = NEGLIGIBLE * np.nanmax(np.abs(pair.values[:, :, side]))
+        spread = np.nanstd(pair.values[:, :, side], axis=0)
+        for wave, value in zip(pair.waves, spread, strict=True):
+            if value <= noise:
+                raise NotEstimable(f"{name} has the same value for all in wave {wave}")
+        if np.nanmax(np.abs(pair.changes[:, :, side])) <= noise:
+            raise NotEstimable(f"{name} changes within no person")
+
+
+def _require_even_waves(
+    specification: Specification, panel: pd.DataFrame, waves: Codes
+) -> None:
+    """Refuse unequal intervals: one wave's effect would mean different times."""
+    if specification.spacing == "any":
+        return
+    remedy = "spacing: any takes waves as they come"
+    if np.diff(waves).max() > 1:
+        raise NotEstimable(f"wave numbers have gaps; {remedy}")
+    days = list(_intervals(panel, waves))
+    if days and max(days) > UNEVEN * min(days):
+        apart = f"waves are {min(days):.0f} to {max(days):.0f} days apart"
+        raise NotEstimable(f"{apart}; {remedy}")
+
+
+def _intervals(panel: pd.DataFrame, waves: Codes) -> Iterator[float]:
+    """Median days from each wave's answers to the same persons' next ones."""
+    if "responded_at" not in panel or not is_datetime64_any_dtype(
+        panel["responded_at"]
+    ):
+        return
+    at = panel.pivot(index="participant_id", columns="wave", values="responded_at")
+    for earlier, later in pairwise(waves):
+        days = (at[later] - at[earlier]).dt.total_seconds().median() / 86_400
+        if np.isfinite(days):
+            yield float(days)
+
+
+def _fit_pair(
+    specification: Specification, pair: Pair
+) -> tuple[list[Term], list[Diagnostic]]:
+    persons, waves = pair.persons, len(pair.waves)
+    model = structure(waves, specification.timing)
+    scaled = (pair.values / pair.scales).reshape(persons, 2 * waves)
+    patterns = group(scaled)
+    means, parameters = start(scaled, model)
+    if persons <= (count := len(means) + len(parameters)):
+        raise NotEstimable(f"{persons} persons are too few for {count} parameters")
+    found = maximise(patterns, model, means, parameters)
+    said = _paths(pair, found)
+    note = _propriety(found, model)
+    terms = [
+        Term(
+            pair.exposure,
+            name,
+            component,
+            **asdict(said[component]),
+            standardized=said[component].estimate * _spread(pair, side),
+            note=note,
+        )
+        for side, (component, name) in enumerate(
+            zip(COMPONENTS, (pair.term, pair.reverse), strict=True)
+        )
+    ]
+    return terms, [*_carried(said, pair), *_fit_tests(patterns, found, pair)]
+
+
+def _paths(pair: Pair, found: Maximum) -> dict[str, Inference]:
+    """The four effects in the units of exposure and outcome."""
+    exposure, outcome = pair.scales
+    units = np.array([1, 1, outcome / exposure, exposure / outcome])
+    errors = np.sqrt(np.diag(found.covariance))
+    return {
+        path: infer(
+            float(found.parameters[j] * units[j]),
+            float(errors[j] * units[j]),
+            pair.persons,
+        )
+        for j, path in enumerate(PATHS)
+    }
+
+
+def _propriety(found: Maximum, model: CrossLagged) -> str:
+    """A word of warning where a variance came out below 0."""
+    between = np.tensordot(found.parameters[4:7], model.intercepts, axes=1)[:2, :2]
+    residual = np.tensordot(found.parameters[7:], model.residuals, axes=1)
+    smallest = min(np.linalg.eigvalsh(each)[0] for each in (between, residual))
+    return "improper: a variance is estimated below 0" if smallest < 0 else ""
+
+
+def _spread(pair: Pair, side: int) -> float:
+    """Deviations' spread of what leads, over the spread of what follows."""
+    leading = float(np.nanstd(pair.changes[:, :, side], ddof=1))
+    return leading / float(pair.scales[1 - side])
+
+
+def _carried(said: dict[str, Inference], pair: Pair) -> Iterator[Diagnostic]:
+    """How far deviations carry over to the next wave."""
+    for path in PATHS[:2]:
+        error = f"std_error {said[path].std_error:.4g}"
+        yield Diagnostic(path, said[path].estimate, note=f"{pair.term}; {error}")
+
+
+def _fit_tests(patterns: Patterns, found: Maximum, pair: Pair) -> Iterator[Diagnostic]:
+    """Whether fewer parameters say as much as all covariances would."""
+    try:
+        free = _unstructured(patterns, found)
+        square, df, p = likelihood_ratio(free, found)
+        apart, apart_df, _ = likelihood_ratio(free, _independent(patterns))
+    except (NotEstimable, np.linalg.LinAlgError) as problem:
+        yield Diagnostic("model_fit", note=f"not estimable: {problem}")
+        return
+    beyond = max(square - df, 0.0)
+    worst = max(beyond, apart - apart_df)
+    yield Diagnostic("model_fit", square, df, p, f"scaled chi-square; {pair.term}")
+    yield Diagnostic("cfi", 1 - beyond / worst if worst else 1.0, note=pair.term)
+    rmsea = np.sqrt(beyond / (df * pair.persons))
+    yield Diagnostic("rmsea", float(rmsea), note=pair.term)
+
+
+def _unstructured(patterns: Patterns, found: Maximum) -> Maximum:
+    """All means, variances and covariances free."""
+    size = len(found.means)
+    rows, columns = np.triu_indices(size)
+    basis = np.zeros((len(rows), size, size))
+    basis[np.arange(len(rows)), rows, columns] = 1.0
+    basis[np.arange(len(rows)), columns, rows] = 1.0
+    variances = (rows == columns) * _variances(patterns)[rows]
+    return maximise(patterns, Linear(basis), found.means, variances)
+
+
+def _independent(patterns: Patterns) -> Maximum:
+    """All covariances 0."""
+    variances = _variances(patterns)
+    size = len(variances)
+    basis = np.zeros((size, size, size))
+    basis[(np.arange(size),) * 3] = 1.0
+    means = (patterns.counts @ patterns.means) / (patterns.counts @ patterns.known)
+    return maximise(patterns, Linear(basis), means, variances)
+
+
+def _variances(patterns: Patterns) -> Vector:
+    """Of what is known of each column (k,)."""
+    filled = np.where(patterns.known[patterns.members] > 0, patterns.values, np.nan)
+    return np.asarray(np.nanvar(filled, axis=0))
+
+
+def _without_numbers(
+    specification: Specification, exposure: str, column: str, problem: Exception
+) -> list[Term]:
+    names = zip(COMPONENTS, _names(specification, column), strict=True)
+    return [
+        Term(exposure, name, component, note=f"not estimable: {problem}")
+        for component, name in names
+    ]
+
+
+def _summary(
+    specification: Specification,
+    terms: list[Term],
+    tests: list[Diagnostic],
+    pairs: list[Pair],
+) -> Fit:
+    known = [np.isfinite(pair.values).any(axis=2).sum() for pair in pairs]
+    parts = (
+        ("past exposure and outcome predetermined", bool(pairs)),
+        ("exposures fitted one by one", len(terms) > len(COMPONENTS)),
+        ("covariates left out", bool(specification.fixed or specification.varying)),
+    )
+    return Fit(
+        specification=specification,
+        terms=tuple(terms),
+        tests=tuple(tests),
+        n_obs=int(max(known, default=0)),
+        n_participants=max((pair.persons for pair in pairs), default=0),
+        n_waves=max((len(pair.waves) for pair in pairs), default=0),
+        note="; ".join(words for words, said in parts if said),
+        std_error_type=STD_ERROR_TYPE,
+    )

@@ -1,0 +1,294 @@
+"""Within-between regression: person deviations and person means, random intercept.
+
+Every regressor that changes over time (exposures, varying covariates, wave
+dummies) enters twice: as the deviation from the person's mean over the analysed
+rows and as that mean; fixed covariates enter as they are (Mundlak 1978,
+Econometrica 46(1); Bell, Fairbrother & Jones 2019, Qual. Quant. 53). Deviations
+are orthogonal to everything constant within persons, so the within coefficients
+are those of fixed effects, on unbalanced panels too.
+
+The ratio of the intercept's variance to the residual's maximises the restricted
+likelihood, profiled over everything else (Harville 1977, JASA 72).
+"""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from panelstream.analysis.estimation.design import (
+    Codes,
+    Design,
+    Matrix,
+    NotEstimable,
+    Vector,
+    build,
+)
+from panelstream.analysis.estimation.fit import (
+    Component,
+    Diagnostic,
+    Fit,
+    completed,
+    intraclass_correlation,
+    summarise,
+    worst_inflation,
+)
+from panelstream.analysis.estimation.inference import (
+    Identification,
+    deviations,
+    identify,
+    least_squares,
+    person_means,
+    person_sums,
+    require_more_rows,
+    root,
+    wald,
+    with_intercept,
+)
+from panelstream.analysis.plan.specifications import Specification
+
+# Shares of the intercept in the unexplained variance between which a maximum is
+# looked for: a restricted likelihood can have more than one.
+SHARES = np.append(np.arange(40) / 40, 1 - 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomIntercept:
+    """Coefficients (k,) and two covariances of them (k, k).
+
+    `covariance` is clustered by person, `model_covariance` trusts the model.
+    `variance_ratio` is the intercept's variance over `residual_variance`; `slope`
+    is what is left of the deviance's derivative by its logarithm.
+    """
+
+    coefficients: Vector
+    covariance: Matrix
+    model_covariance: Matrix
+    residual_variance: float
+    variance_ratio: float
+    slope: float
+
+    @property
+    def share(self) -> float:
+        """The intercept's share of the unexplained variance."""
+        return self.variance_ratio / (1 + self.variance_ratio)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Cross products of k columns and the outcome after them, over `rows` rows.
+
+    `within` (k+1, k+1) of deviations from person means; `between` (S, k+1, k+1)
+    of the means of the `persons` (S,) whose weights add up to `sizes` (S,).
+    """
+
+    sizes: Vector
+    persons: Vector
+    within: Matrix
+    between: Matrix
+    rows: int
+
+    @property
+    def left_over(self) -> int:
+        """Rows less columns."""
+        return self.rows - (len(self.within) - 1)
+
+    def cross(self, weights: Vector) -> Matrix:
+        """`within` and `between` together, persons of a size weighted (S,)."""
+        return self.within + np.tensordot(weights, self.between, axes=1)
+
+
+def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+    """Decompose the design and regress; errors are clustered by person."""
+    design = build(specification, panel)
+    if not deviations(design.outcome[:, None], design.persons, design.weights).any():
+        raise NotEstimable("the outcome changes within no person")
+    columns, offset = decompose(design)
+    found = identify(columns)
+    fitted = random_intercept(
+        design.outcome,
+        with_intercept(columns[:, found.kept]),
+        design.persons,
+        design.weights,
+    )
+    estimates, std_errors = completed(
+        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    )
+    components = [
+        Component("within", columns, estimates, std_errors),
+        Component(
+            "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
+        ),
+    ]
+    names = component_names(design, offset, columns.shape[1])
+    tests = [
+        within_equals_between(
+            design, found, offset, fitted.coefficients, fitted.covariance
+        ),
+        intraclass_correlation(fitted.share),
+        *_model_errors(names, found, fitted),
+        _convergence(fitted),
+        worst_inflation(names, found),
+    ]
+    return summarise(specification, design, components, tests)
+
+
+def decompose(design: Design) -> tuple[Matrix, int]:
+    """Deviations, then means, of columns that change over time, then the others.
+
+    With c changing columns of k the result is (n, k + c); the mean of the column
+    at j stands at j + c, and c is returned too.
+    """
+    changing = np.array([one.role != "fixed" for one in design.columns])
+    varying = design.regressors[:, changing]
+    means = person_means(varying, design.persons, design.weights)[design.persons]
+    within = deviations(varying, design.persons, design.weights)
+    columns = np.column_stack([within, means, design.regressors[:, ~changing]])
+    return columns, varying.shape[1]
+
+
+def random_intercept(
+    outcome: Vector, columns: Matrix, persons: Codes, weights: Vector
+) -> RandomIntercept:
+    """Regress (n,) on independent columns (n, k), the intercept among them.
+
+    A row's residual variance is inverse to its weight (n,). The outcome must
+    change within some person. Raises `NotEstimable` if too few rows are left.
+    """
+    require_more_rows(*columns.shape)
+    sizes = person_sums(weights[:, None], persons)[:, 0]
+    values, scale = np.column_stack([columns, outcome]), root(weights)
+    within = deviations(values, persons, weights) * scale
+    means = person_means(values, persons, weights)
+    moments = _moments(within, means, sizes, len(outcome))
+    ratio = variance_ratio(moments)
+    shrunk = means / np.sqrt(1 + sizes * ratio)[:, None]
+    weighted = within + shrunk[persons] * scale
+    fitted = least_squares(weighted[:, -1], weighted[:, :-1], persons)
+    return RandomIntercept(
+        coefficients=fitted.coefficients,
+        covariance=fitted.covariance,
+        model_covariance=fitted.unscaled * fitted.residual_variance,
+        residual_variance=fitted.residual_variance,
+        variance_ratio=ratio,
+        slope=deviance_slope(ratio, moments) * ratio,
+    )
+
+
+def variance_ratio(moments: Moments) -> float:
+    """The ratio that maximises the restricted likelihood; 0 at the boundary."""
+    ratios = SHARES / (1 - SHARES)
+    slopes = [deviance_slope(ratio, moments) for ratio in ratios]
+    minima = [
+        float(brentq(deviance_slope, ratios[i], ratios[i + 1], (moments,), xtol=1e-14))
+        for i in range(len(ratios) - 1)
+        if slopes[i] < 0 <= slopes[i + 1]
+    ]
+    candidates = (float(ratios[0]), *minima, float(ratios[-1]))
+    return min(candidates, key=lambda ratio: restricted_deviance(ratio, moments))
+
+
+def restricted_deviance(ratio: float, moments: Moments) -> float:
+    """-2 log restricted likelihood at a variance ratio, up to a constant.
+
+    With V = I + ratio * J per person: log|V| + log|X'V^-1X| + (N-K) log r'V^-1r,
+    where r'V^-1r is |C|/|X'V^-1X| for C = [X y]'V^-1[X y].
+    """
+    growth = 1 + moments.sizes * ratio
+    cross = moments.cross(moments.sizes / growth)
+    with_outcome = float(np.linalg.slogdet(cross)[1])
+    without = float(np.linalg.slogdet(cross[:-1, :-1])[1])
+    volume = float(moments.persons @ np.log(growth))
+    return volume + without + moments.left_over * (with_outcome - without)
+
+
+def deviance_slope(ratio: float, moments: Moments) -> float:
+    """The derivative of `restricted_deviance` by the ratio."""
+    weights = moments.sizes / (1 + moments.sizes * ratio)
+    cross = moments.cross(weights)
+    change = -np.tensordot(np.square(weights), moments.between, axes=1)
+    with_outcome = _trace(cross, change)
+    without = _trace(cross[:-1, :-1], change[:-1, :-1])
+    volume = float(moments.persons @ weights)
+    return volume + without + moments.left_over * (with_outcome - without)
+
+
+def _trace(matrix: Matrix, change: Matrix) -> float:
+    """The derivative of log|matrix| when it moves by `change`."""
+    return float(np.trace(np.linalg.solve(matrix, change)))
+
+
+def _moments(within: Matrix, means: Matrix, sizes: Vector, rows: int) -> Moments:
+    """Cross products of columns brought to one scale, which moves no maximum."""
+    distinct, starts = np.unique(np.sort(sizes), return_index=True)
+    groups = np.split(means[np.argsort(sizes, kind="stable")], starts[1:])
+    between = np.stack([group.T @ group for group in groups])
+    products = within.T @ within
+    total = products + np.tensordot(distinct, between, axes=1)
+    scale = 1 / np.sqrt(np.outer(np.diag(total), np.diag(total)))
+    persons = np.array([len(group) for group in groups], dtype=np.float64)
+    return Moments(distinct, persons, products * scale, between * scale, rows)
+
+
+def within_equals_between(
+    design: Design,
+    found: Identification,
+    offset: int,
+    coefficients: Vector,
+    covariance: Matrix,
+) -> Diagnostic:
+    """That both components of all exposures are equal (Mundlak's test).
+
+    `coefficients` (k + 1,) are the intercept's and those of the kept columns.
+    """
+    test = "within_equals_between"
+    both = [
+        j
+        for j in range(len(design.exposures))
+        if found.estimable[j] and found.estimable[j + offset]
+    ]
+    if not both:
+        return Diagnostic(test, note="not estimable: no exposure has both components")
+    place = np.cumsum(found.kept)
+    contrasts = np.zeros((len(both), len(coefficients)))
+    for row, j in enumerate(both):
+        contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
+    result = wald(
+        contrasts @ coefficients,
+        contrasts @ covariance @ contrasts.T,
+        design.n_participants,
+    )
+    names = ", ".join(design.columns[j].name for j in both)
+    note = f"F({result.count}, {result.df}) for {names}"
+    return Diagnostic(test, result.statistic, result.count, result.p_value, note)
+
+
+def _model_errors(
+    names: list[str], found: Identification, fitted: RandomIntercept
+) -> list[Diagnostic]:
+    """Standard errors that trust the model, to be held beside the clustered ones."""
+    errors = np.full(len(found.kept), nan)
+    errors[found.kept] = np.sqrt(np.diag(fitted.model_covariance))[1:]
+    return [
+        Diagnostic("model_std_error", float(errors[j]), note=name)
+        for j, name in enumerate(names)
+        if name and found.estimable[j]
+    ]
+
+
+def _convergence(fitted: RandomIntercept) -> Diagnostic:
+    """How level the restricted likelihood is where its maximum was found."""
+    inside = "at a maximum of the restricted likelihood"
+    note = inside if fitted.variance_ratio else "the maximum is at the boundary"
+    return Diagnostic("convergence", abs(fitted.slope), note=note)
+
+
+def component_names(design: Design, offset: int, size: int) -> list[str]:
+    """Names of the exposures' components among `size` columns."""
+    names = [""] * size
+    for j, column in enumerate(design.exposures):
+        names[j] = f"{column.name} (within)"
+        names[j + offset] = f"{column.name} (between)"
+    return names

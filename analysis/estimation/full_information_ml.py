@@ -1,0 +1,325 @@
+"""Maximum likelihood of a normal distribution when some values are missing.
+
+Every person contributes the density of what is known of that person (full
+information), which is right where what is missing depends on nothing but what
+is known (Rubin 1976, Biometrika 63(3)). Means are free; a structure says how the
+covariances hang on parameters. Persons with the same pattern of known values are
+one term of the likelihood, so that its cost does not grow with their number.
+
+A matrix of a pattern has 0 in the rows and columns of what is unknown.
+"""
+
+from dataclasses import dataclass
+from math import log, pi
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from panelstream.analysis.estimation.design import Codes, Matrix, NotEstimable, Vector
+from panelstream.analysis.estimation.inference import positive_definite
+
+Array = npt.NDArray[np.float64]
+
+ITERATIONS = 500
+HALVINGS = 40
+# A step is measured by its gain as a quadratic function foresees it: the square of
+# its length in standard errors. After a gain below this, one Newton step is left,
+# which doubles the digits.
+GAIN = 1e-10
+# A gain in the likelihood below this part of it is rounding.
+ROUNDING = 1e-12
+CHUNK = 4096
+
+
+class Structure(Protocol):
+    """Covariances (k, k) as a function of parameters (q,)."""
+
+    def covariance(self, parameters: Vector) -> Matrix:
+        """The covariances (k, k)."""
+
+    def slopes(self, parameters: Vector) -> Array:
+        """Their derivatives (q, k, k)."""
+
+    def curvature(self, parameters: Vector, slope: Matrix) -> Matrix:
+        """Second derivatives (q, q) of the covariances, summed with `slope` (k, k)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Covariances that are sums of `basis` (q, k, k)."""
+
+    basis: Array
+
+    def covariance(self, parameters: Vector) -> Matrix:
+        """The sum of the basis, each times its parameter."""
+        return np.asarray(np.tensordot(parameters, self.basis, axes=1))
+
+    def slopes(self, parameters: Vector) -> Array:
+        """The basis."""
+        return self.basis
+
+    def curvature(self, parameters: Vector, slope: Matrix) -> Matrix:
+        """None."""
+        return np.zeros((len(self.basis), len(self.basis)))
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """Persons (n, k) by their pattern of known values.
+
+    `values` (n, k) are 0 where unknown, `members` (n,) say which of P patterns.
+    `known` (P, k) is 1 or 0; `counts` (P,) persons have `means` (P, k) and
+    mean products of deviations from them `scatters` (P, k, k).
+    """
+
+    values: Matrix
+    members: Codes
+    known: Matrix
+    counts: Vector
+    means: Matrix
+    scatters: Array
+
+    @property
+    def both(self) -> Array:
+        """1 where both of a pair are known (P, k, k)."""
+        return self.known[:, :, None] * self.known[:, None, :]
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where the likelihood is largest: means (k,), then parameters (q,).
+
+    `information` (k+q, k+q) is the observed one, `products` the sum over persons of
+    the products of their scores.
+    """
+
+    means: Vector
+    parameters: Vector
+    log_likelihood: float
+    information: Matrix
+    products: Matrix
+
+    @property
+    def covariance(self) -> Matrix:
+        """Robust covariance of the parameters (q, q): the sandwich (White 1982)."""
+        inverse = np.linalg.inv(self.information)
+        k = len(self.means)
+        return np.asarray((inverse @ self.products @ inverse)[k:, k:])
+
+    @property
+    def inflation(self) -> float:
+        """The trace of the products over the information; q + k if all is normal."""
+        return float(np.trace(np.linalg.solve(self.information, self.products)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """The likelihood at some means and parameters, and what its derivatives need.
+
+    `weights` (P, k, k) are inverse covariances, `distances` (P, k) means less the
+    model's, `fitted` (P, k, k) the weights around the mean squared distances.
+    """
+
+    means: Vector
+    parameters: Vector
+    slopes: Matrix
+    log_likelihood: float
+    weights: Array
+    distances: Matrix
+    fitted: Array
+
+
+def group(values: Matrix) -> Patterns:
+    """Group persons (n, k), NaN where unknown; each must have something known."""
+    known, members = np.unique(np.isfinite(values), axis=0, return_inverse=True)
+    members = members.reshape(-1)
+    filled = np.nan_to_num(values, nan=0.0)
+    order = np.argsort(members, kind="stable")
+    starts = np.flatnonzero(np.diff(members[order], prepend=-1))
+    counts = np.bincount(members).astype(np.float64)
+    means = np.add.reduceat(filled[order], starts) / counts[:, None]
+    scatters = np.stack(
+        [_products(part) for part in np.split(filled[order], starts[1:])]
+    )
+    mask = known.astype(np.float64)
+    return Patterns(filled, members, mask, counts, means, scatters)
+
+
+def maximise(
+    patterns: Patterns, structure: Structure, means: Vector, parameters: Vector
+) -> Maximum:
+    """Climb from `means` (k,) and `parameters` (q,) by Newton's method.
+
+    Where the likelihood curves the wrong way, by Fisher's scoring. Raises
+    `NotEstimable` if no maximum is reached, or if it is flat there.
+    """
+    point = _at(patterns, structure, means, parameters)
+    if point is None:
+        raise NotEstimable("the likelihood has no value to start from")
+    for _ in range(ITERATIONS):
+        gradient = _gradient(patterns, point)
+        observed = _information(patterns, structure, point)
+        curved = positive_definite(observed)
+        metric = observed if curved else _expected(patterns, point)
+        if not curved and not positive_definite(metric):
+            raise NotEstimable("the likelihood is flat: the model is not identified")
+        step: Vector = np.asarray(np.linalg.solve(metric, gradient))
+        if curved and gradient @ step < GAIN:
+            return _finish(patterns, structure, point, step)
+        point = _climb(patterns, structure, point, step)
+    raise NotEstimable("the likelihood has no maximum that could be reached")
+
+
+def likelihood_ratio(free: Maximum, restricted: Maximum) -> tuple[float, int, float]:
+    """Scaled chi-square of `restricted` within `free`, its df and p.
+
+    Divided by how much the scores vary beyond normality (Yuan & Bentler 2000,
+    Sociol. Methodol. 30, as in Mplus): inflations' difference over df.
+    """
+    df = len(free.parameters) - len(restricted.parameters)
+    scale = (free.inflation - restricted.inflation) / df
+    if scale <= 0:
+        raise NotEstimable("the test of fit has no positive scale")
+    statistic = 2 * (free.log_likelihood - restricted.log_likelihood) / scale
+    return statistic, df, float(stats.chi2.sf(statistic, df))
+
+
+def _products(rows: Matrix) -> Matrix:
+    centred = rows - rows.mean(axis=0)
+    return np.asarray(centred.T @ centred / len(rows))
+
+
+def _at(
+    patterns: Patterns, structure: Structure, means: Vector, parameters: Vector
+) -> _Point | None:
+    """None where the covariances of some pattern are not positive definite."""
+    both, size = patterns.both, len(means)
+    padded = np.where(both > 0, structure.covariance(parameters), np.eye(size))
+    try:
+        triangles = np.linalg.cholesky(padded)
+    except np.linalg.LinAlgError:
+        return None
+    diagonals = np.einsum("paa->pa", triangles)
+    weights = np.linalg.inv(padded) * both
+    distances = (patterns.means - means) * patterns.known
+    squares = patterns.scatters + distances[:, :, None] * distances[:, None, :]
+    each = (
+        patterns.known.sum(axis=1) * log(2 * pi)
+        + 2 * np.log(diagonals).sum(axis=1)
+        + np.einsum("pab,pab->p", weights, squares)
+    )
+    return _Point(
+        means=means,
+        parameters=parameters,
+        slopes=structure.slopes(parameters).reshape(len(parameters), size * size),
+        log_likelihood=-float(patterns.counts @ each) / 2,
+        weights=weights,
+        distances=distances,
+        fitted=weights @ squares @ weights,
+    )
+
+
+def _gradient(patterns: Patterns, point: _Point) -> Vector:
+    by_mean = np.einsum(
+        "p,pab,pb->a", patterns.counts, point.weights, point.distances, optimize=True
+    )
+    by_covariance = _slope(patterns, point)
+    return np.concatenate([by_mean, point.slopes @ by_covariance.reshape(-1)])
+
+
+def _slope(patterns: Patterns, point: _Point) -> Matrix:
+    """The derivative of the likelihood by the covariances (k, k)."""
+    return np.asarray(
+        np.tensordot(patterns.counts, point.fitted - point.weights, axes=1) / 2
+    )
+
+
+def _information(patterns: Patterns, structure: Structure, point: _Point) -> Matrix:
+    """Less the second derivatives of the likelihood (k+q, k+q)."""
+    pulls = np.einsum("pab,pb->pa", point.weights, point.distances)
+    crossed = np.einsum(
+        "p,pab,pc->abc", patterns.counts, point.weights, pulls, optimize=True
+    )
+    mixed = crossed.reshape(len(point.means), -1) @ point.slopes.T
+    curvature = structure.curvature(point.parameters, _slope(patterns, point))
+    second = _quadratic(patterns, point, 2 * point.fitted - point.weights) - curvature
+    return _joined(patterns, point, mixed, second)
+
+
+def _expected(patterns: Patterns, point: _Point) -> Matrix:
+    """What the information is on average, if the model holds."""
+    mixed = np.zeros((len(point.means), len(point.parameters)))
+    return _joined(patterns, point, mixed, _quadratic(patterns, point, point.weights))
+
+
+def _joined(patterns: Patterns, point: _Point, mixed: Matrix, second: Matrix) -> Matrix:
+    first = np.tensordot(patterns.counts, point.weights, axes=1)
+    return np.block([[first, mixed], [mixed.T, (second + second.T) / 2]])
+
+
+def _quadratic(patterns: Patterns, point: _Point, left: Array) -> Matrix:
+    """Half the sums of tr(left S_r W S_s) over persons (q, q), for slopes S."""
+    count, size = len(left), left.shape[1]
+    weighted = (left * patterns.counts[:, None, None]).reshape(count, -1)
+    products = weighted.T @ point.weights.reshape(count, -1)
+    paired = products.reshape(size, size, size, size).transpose(1, 2, 3, 0)
+    # tr(left S W S') = sum of left[a,b] S[b,c] W[c,d] S'[d,a]
+    return np.asarray(
+        point.slopes @ paired.reshape(size**2, size**2) @ point.slopes.T / 2
+    )
+
+
+def _climb(
+    patterns: Patterns, structure: Structure, point: _Point, step: Vector
+) -> _Point:
+    """The step, halved until it does not lead down."""
+    floor = point.log_likelihood - ROUNDING * abs(point.log_likelihood)
+    for halving in range(HALVINGS):
+        moved = _moved(patterns, structure, point, step / 2**halving)
+        if moved is not None and moved.log_likelihood >= floor:
+            return moved
+    raise NotEstimable("the likelihood has no maximum that could be reached")
+
+
+def _moved(
+    patterns: Patterns, structure: Structure, point: _Point, step: Vector
+) -> _Point | None:
+    size = len(point.means)
+    return _at(
+        patterns, structure, point.means + step[:size], point.parameters + step[size:]
+    )
+
+
+def _finish(
+    patterns: Patterns, structure: Structure, point: _Point, step: Vector
+) -> Maximum:
+    last = _moved(patterns, structure, point, step) or point
+    information = _information(patterns, structure, last)
+    return Maximum(
+        means=last.means,
+        parameters=last.parameters,
+        log_likelihood=last.log_likelihood,
+        information=information,
+        products=_score_products(patterns, last),
+    )
+
+
+def _score_products(patterns: Patterns, point: _Point) -> Matrix:
+    """The sum over persons of the products of their scores (k+q, k+q)."""
+    total = np.zeros((len(point.means) + len(point.parameters),) * 2)
+    for start in range(0, len(patterns.members), CHUNK):
+        scores = _scores(patterns, point, slice(start, start + CHUNK))
+        total += scores.T @ scores
+    return total
+
+
+def _scores(patterns: Patterns, point: _Point, persons: slice) -> Matrix:
+    """The derivatives of some persons' own likelihoods (m, k+q)."""
+    members = patterns.members[persons]
+    deviations = patterns.values[persons] - point.means
+    pulls = np.einsum("nab,nb->na", point.weights[members], deviations)
+    squares = pulls[:, :, None] * pulls[:, None, :] - point.weights[members]
+    by_covariance = squares.reshape(len(members), -1) @ point.slopes.T / 2
+    return np.hstack([pulls, by_covariance])

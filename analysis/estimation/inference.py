@@ -1,0 +1,272 @@
+"""Least squares with person-clustered errors: arrays in, small values out.
+
+Standard errors are clustered by person and carry the factor
+G/(G-1) * (N-1)/(N-K), where G counts persons, N rows and K coefficients with the
+intercept; absorbed person effects do not count in K, as persons are nested in
+their own clusters (Cameron & Miller 2015, J. Hum. Resour. 50(2), sections II.B
+and III.B). Statistics are referred to t with G-1 degrees of freedom.
+
+Person codes are sorted and count from 0, as in a `Design`. Weights multiply squared
+residuals; weighted least squares is least squares on rows times `root(weights)`.
+"""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from scipy import stats
+from scipy.linalg import qr, solve_triangular
+from scipy.sparse import csr_array
+
+from panelstream.analysis.estimation.design import (
+    Codes,
+    Mask,
+    Matrix,
+    NotEstimable,
+    Vector,
+)
+
+STD_ERROR_TYPE = "cluster_person_cr1"
+CONFIDENCE = 0.95
+
+# Relative to the size of what it is computed from, a spread, a residual or an
+# eigenvalue below this is rounding noise.
+NEGLIGIBLE = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Identification:
+    """Which columns (k,) can be told apart, and how well.
+
+    `kept` marks a largest independent set of columns. `estimable` marks those
+    that are in every such set: no combination of other columns equals them.
+    `inflation` is 1/(1-R2) of a kept column on an intercept and the other kept
+    ones; NaN for the rest.
+    """
+
+    kept: Mask
+    estimable: Mask
+    inflation: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class LeastSquares:
+    """Coefficients (k,), their person-clustered covariance (k, k), and the rest.
+
+    `unscaled` (k, k) is the inverse cross product of the columns; times
+    `residual_variance` (N-K in the denominator) it is the classical covariance.
+    """
+
+    coefficients: Vector
+    covariance: Matrix
+    unscaled: Matrix
+    residual_variance: float
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What is said of one coefficient; `df` are those of t."""
+
+    estimate: float
+    std_error: float
+    statistic: float
+    df: float
+    p_value: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True)
+class Wald:
+    """F of `count` restrictions, with `count` and `df` degrees of freedom."""
+
+    statistic: float
+    count: int
+    df: int
+    p_value: float
+
+
+def person_sizes(persons: Codes) -> Vector:
+    """Rows of each person (G,), for codes (n,)."""
+    return np.bincount(persons).astype(np.float64)
+
+
+def person_sums(values: Matrix, persons: Codes) -> Matrix:
+    """Sums over each person's rows: (n, k) and codes (n,) to (G, k)."""
+    n = len(persons)
+    bounds = np.append(np.flatnonzero(np.diff(persons, prepend=-1)), n)
+    # A sparse product adds a person's rows several times as fast as reduceat.
+    return np.asarray(csr_array((np.ones(n), np.arange(n), bounds)) @ values)
+
+
+def person_means(
+    values: Matrix, persons: Codes, weights: Vector | None = None
+) -> Matrix:
+    """Means over each person's rows: (n, k), codes and weights (n,) to (G, k)."""
+    if weights is None:
+        return person_sums(values, persons) / person_sizes(persons)[:, None]
+    sizes = person_sums(weights[:, None], persons)
+    return person_sums(values * weights[:, None], persons) / sizes
+
+
+def deviations(values: Matrix, persons: Codes, weights: Vector | None = None) -> Matrix:
+    """Each value (n, k) less its person's mean; exactly 0 where nobody changes."""
+    means = person_means(values, persons, weights)[persons]
+    return _without_noise(values - means, values)
+
+
+def root(weights: Vector) -> Matrix:
+    """What weighted rows are multiplied by: (n,) to (n, 1)."""
+    return np.sqrt(weights)[:, None]
+
+
+def centred(values: Matrix) -> Matrix:
+    """Each value (n, k) less its column's mean; exactly 0 for a constant column."""
+    return _without_noise(values - values.mean(axis=0), values)
+
+
+def with_intercept(columns: Matrix) -> Matrix:
+    """Columns (n, k) after a column of ones: (n, k + 1)."""
+    return np.column_stack([np.ones(len(columns)), columns])
+
+
+def identify(columns: Matrix) -> Identification:
+    """Find which of the columns (n, k), beside an intercept, can be told apart."""
+    values = centred(columns)
+    lengths = np.sqrt(_squares(values))
+    varying = np.flatnonzero(lengths)
+    scale = np.outer(lengths[varying], lengths[varying])
+    products = values.T @ values
+    correlations = products[np.ix_(varying, varying)] / scale
+    kept, estimable = independent(correlations)
+    inverse = np.linalg.inv(correlations[np.ix_(kept, kept)])
+    found = Identification(
+        kept=np.zeros(len(lengths), dtype=np.bool_),
+        estimable=np.zeros(len(lengths), dtype=np.bool_),
+        inflation=np.full(len(lengths), nan),
+    )
+    found.kept[varying[kept]] = True
+    found.estimable[varying[estimable]] = True
+    found.inflation[varying[kept]] = np.diag(inverse)
+    return found
+
+
+def least_squares(
+    outcome: Vector, columns: Matrix, persons: Codes, absorbed: int = 0
+) -> LeastSquares:
+    """Regress (n,) on independent columns (n, k), clustered by persons (n,).
+
+    K is the number of columns, the intercept among them, and of those `absorbed`
+    before that count too. Raises `NotEstimable` if no rows are left over, or
+    nothing remains unexplained.
+    """
+    (rows, terms), counted = columns.shape, columns.shape[1] + absorbed
+    require_more_rows(rows, counted)
+    values = np.column_stack([columns, outcome])
+    triangle = np.asarray(np.linalg.qr(values, mode="r"))
+    inverse = solve_triangular(triangle[:terms, :terms], np.eye(terms))
+    coefficients = inverse @ triangle[:terms, terms]
+    residuals = outcome - columns @ coefficients
+    require_residuals(residuals, outcome)
+    unscaled = inverse @ inverse.T
+    influences = person_sums(columns * residuals[:, None], persons) @ unscaled
+    factor = small_sample(rows, counted, len(influences))
+    return LeastSquares(
+        coefficients=coefficients,
+        covariance=factor * influences.T @ influences,
+        unscaled=unscaled,
+        residual_variance=float(residuals @ residuals) / (rows - counted),
+    )
+
+
+def small_sample(rows: int, terms: int, persons: int) -> float:
+    """The factor G/(G-1) * (N-1)/(N-K) of a clustered covariance."""
+    return persons / (persons - 1) * (rows - 1) / (rows - terms)
+
+
+def require_more_rows(rows: int, terms: int) -> None:
+    """Raise `NotEstimable` unless residual degrees of freedom are left."""
+    if rows <= terms:
+        raise NotEstimable(f"{rows} rows are too few for {terms} coefficients")
+
+
+def require_residuals(residuals: Vector, outcome: Vector) -> None:
+    """Raise `NotEstimable` if the outcome (n,) is explained without residuals."""
+    if np.linalg.norm(residuals) <= NEGLIGIBLE * np.linalg.norm(outcome):
+        raise NotEstimable("the terms explain the outcome without residuals")
+
+
+def infer(estimate: float, std_error: float, persons: int) -> Inference:
+    """Two-sided p-value and 95 % limits from t with `persons` - 1 df."""
+    return refer(estimate, std_error, float(persons - 1))
+
+
+def refer(estimate: float, std_error: float, df: float) -> Inference:
+    """Two-sided p-value and 95 % limits from t with `df` degrees of freedom."""
+    statistic = estimate / std_error
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * std_error
+    return Inference(
+        estimate=estimate,
+        std_error=std_error,
+        statistic=statistic,
+        df=df,
+        p_value=float(2 * stats.t.sf(abs(statistic), df)),
+        ci_low=estimate - reach,
+        ci_high=estimate + reach,
+    )
+
+
+def wald(differences: Vector, covariance: Matrix, persons: int) -> Wald:
+    """Test that `differences` (q,) are 0, given their covariance (q, q).
+
+    The chi-square over q is referred to F with q and `persons` - 1 degrees of
+    freedom, so that q = 1 repeats the t test. Raises `NotEstimable` if the
+    covariance is singular (too few persons for q).
+    """
+    count, df = len(differences), persons - 1
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    scale = 1 / np.where(errors > 0, errors, 1.0)
+    unit, ratios = covariance * np.outer(scale, scale), differences * scale
+    if np.linalg.matrix_rank(unit, tol=NEGLIGIBLE, hermitian=True) < count:
+        raise NotEstimable("too few persons to test the terms jointly")
+    statistic = float(ratios @ np.linalg.solve(unit, ratios)) / count
+    return Wald(statistic, count, df, float(stats.f.sf(statistic, count, df)))
+
+
+def within_share(columns: Matrix, persons: Codes) -> Vector:
+    """The share (k,) of each column's variance within persons; NaN if constant."""
+    within, total = _squares(deviations(columns, persons)), _squares(centred(columns))
+    return np.asarray(within / np.where(total > 0, total, nan))
+
+
+def positive_definite(matrix: Matrix) -> bool:
+    """Whether a symmetric matrix (k, k) is, whatever the units of its rows."""
+    diagonal = np.diag(matrix)
+    if not np.isfinite(matrix).all() or diagonal.min(initial=1.0) <= 0:
+        return False
+    scale = 1 / np.sqrt(diagonal)
+    values = np.linalg.eigvalsh(matrix * np.outer(scale, scale))
+    return bool(values.min(initial=1.0) > NEGLIGIBLE)
+
+
+def independent(correlations: Matrix) -> tuple[Codes, Codes]:
+    """Positions of kept and of estimable columns, from correlations (k, k)."""
+    values, vectors = np.linalg.eigh(correlations)
+    null = vectors[:, values <= NEGLIGIBLE]
+    order = qr(correlations, mode="r", pivoting=True)[1]
+    kept = np.sort(order[: len(values) - null.shape[1]])
+    # A null vector's rounding error is of the order of an eigenvalue's root.
+    involved = np.abs(null).max(axis=1, initial=0.0) >= np.sqrt(NEGLIGIBLE)
+    return kept, kept[~involved[kept]]
+
+
+def _without_noise(differences: Matrix, values: Matrix) -> Matrix:
+    """`differences`, changed to 0 in columns that are only rounding errors."""
+    noise = _squares(differences) <= NEGLIGIBLE**2 * _squares(values)
+    differences[:, noise] = 0.0
+    return differences
+
+
+def _squares(values: Matrix) -> Vector:
+    """Sums of squares (k,) of columns (n, k), without a copy of them."""
+    return np.asarray(np.einsum("ij,ij->j", values, values))

@@ -1,0 +1,181 @@
+"""What one person alone does to a regression: exact, without fitting it again.
+
+Leaving out all rows of a person changes the coefficients by
+-(X'X - X_g'X_g)^-1 X_g'e_g (Preisser & Qaqish 1996, Biometrika 83(3), for identity
+links), also where persons are absorbed: nobody's mean moves when another leaves. The
+clustered covariance without the person follows from sums over all persons of
+products of scores and cross products, so that nothing is done for each pair.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve_triangular
+
+from panelstream.analysis.estimation.design import Codes, Matrix, Vector
+from panelstream.analysis.estimation.inference import (
+    person_sizes,
+    person_sums,
+    small_sample,
+)
+
+Cube = npt.NDArray[np.float64]
+
+# The share of all information on something that a person may hold without being the
+# only one who tells of it.
+SOLE = 1 - 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Independent `columns` (n, k), on which `outcome` (n,) is regressed.
+
+    `absorbed` coefficients count in K beside those of the columns.
+    """
+
+    outcome: Vector
+    columns: Matrix
+    persons: Codes
+    absorbed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Without:
+    """One coefficient and its error without each person in turn (G,).
+
+    NaN where only that person tells of it, or too little is left to judge by.
+    """
+
+    estimates: Vector
+    std_errors: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Persons' scores (G, k) and cross products (G, k, k) on orthonormal columns.
+
+    `changes` (G, k) of the coefficients and `inverses` (G, k, k) of what remains of
+    the cross product, when each person leaves. `packed` (G, p) are the products'
+    upper triangles; the rest are sums over persons of squares of scores, of scores
+    times packed, and of squares of packed.
+    """
+
+    scores: Matrix
+    products: Cube
+    changes: Matrix
+    inverses: Cube
+    packed: Matrix
+    squared: Matrix
+    crossed: Matrix
+    moved: Matrix
+
+
+def without_each(regression: Regression, wanted: int) -> list[Without]:
+    """The first `wanted` coefficients, without each person in turn."""
+    triangle = np.linalg.qr(regression.columns, mode="r")
+    inverse = solve_triangular(triangle, np.eye(len(triangle)))
+    orthonormal = regression.columns @ inverse
+    coefficients = orthonormal.T @ regression.outcome
+    residuals = regression.outcome - orthonormal @ coefficients
+    parts = _parts(orthonormal, residuals, regression.persons)
+    factors = _factors(regression)
+    return [
+        _without(parts, inverse[j], float(inverse[j] @ coefficients), factors)
+        for j in range(wanted)
+    ]
+
+
+def _parts(orthonormal: Matrix, residuals: Vector, persons: Codes) -> Parts:
+    scores = person_sums(orthonormal * residuals[:, None], persons)
+    products = np.stack(
+        [person_sums(orthonormal * one[:, None], persons) for one in orthonormal.T],
+        axis=1,
+    )
+    inverses = _inverses(products)
+    a, b = np.triu_indices(products.shape[1])
+    packed = products[:, a, b]
+    return Parts(
+        scores=scores,
+        products=products,
+        changes=-_applied(inverses, scores),
+        inverses=inverses,
+        packed=packed,
+        squared=scores.T @ scores,
+        crossed=scores.T @ packed,
+        moved=packed.T @ packed,
+    )
+
+
+def _applied(matrices: Cube, vectors: Matrix) -> Matrix:
+    """Each matrix (G, k, k) times its vector (G, k)."""
+    return np.asarray((matrices @ vectors[:, :, None])[:, :, 0])
+
+
+def _inverses(products: Cube) -> Cube:
+    """Of the identity less each person's `products`; generalized where singular."""
+    remaining = np.eye(products.shape[1]) - products
+    # The trace bounds the largest share of information from above.
+    risky = np.flatnonzero(np.trace(products, axis1=1, axis2=2) >= SOLE)
+    pseudo = np.linalg.pinv(remaining[risky], rcond=1 - SOLE, hermitian=True)
+    remaining[risky] = np.eye(products.shape[1])
+    inverses = np.asarray(np.linalg.inv(remaining), dtype=np.float64)
+    inverses[risky] = pseudo
+    return inverses
+
+
+def _without(
+    parts: Parts, direction: Vector, estimate: float, factors: Vector
+) -> Without:
+    """The coefficient that is `direction` (k,) times the orthonormal ones."""
+    leverage = parts.inverses @ direction
+    told = _applied(parts.products, leverage)
+    lost = np.abs(leverage - told - direction).max(axis=1)
+    estimates = estimate + parts.changes @ direction
+    estimates[lost > np.sqrt(1 - SOLE) * np.abs(direction).max()] = np.nan
+    variances = _variances(parts, leverage) * factors
+    return Without(estimates, np.sqrt(np.where(np.isnan(estimates), np.nan, variances)))
+
+
+def _variances(parts: Parts, leverage: Matrix) -> Vector:
+    """Sums over the others of squared influences, when each person leaves (G,).
+
+    With z a row of `leverage` and d one of the changes, the influence of person h
+    without g is z's_h - z'A_h d: its square is summed over all h at once, and that
+    of g itself taken off.
+    """
+    pairs = _pairs(leverage, parts.changes)
+    summed = (
+        _rowwise(leverage @ parts.squared, leverage)
+        - 2 * _rowwise(leverage @ parts.crossed, pairs)
+        + _rowwise(pairs @ parts.moved, pairs)
+    )
+    own = _rowwise(leverage, parts.scores) - _rowwise(parts.packed, pairs)
+    return np.asarray(np.maximum(summed - np.square(own), 0.0))
+
+
+def _pairs(left: Matrix, right: Matrix) -> Matrix:
+    """What packed symmetric matrices are multiplied by to be between (G, k) and (G, k)."""
+    a, b = np.triu_indices(left.shape[1])
+    pairs = left[:, a] * right[:, b]
+    pairs += left[:, b] * right[:, a]
+    pairs[:, a == b] /= 2
+    return pairs
+
+
+def _rowwise(left: Matrix, right: Matrix) -> Vector:
+    return np.asarray(np.einsum("ga,ga->g", left, right))
+
+
+def _factors(regression: Regression) -> Vector:
+    """The small-sample factor without each person (G,); NaN where too little is left."""
+    sizes, place = np.unique(person_sizes(regression.persons), return_inverse=True)
+    (rows, terms), persons = regression.columns.shape, int(regression.persons[-1]) + 1
+    counted = terms + regression.absorbed
+    factors = [
+        small_sample(rows - int(one), counted, persons - 1)
+        if persons > 2 and rows - one > counted
+        else np.nan
+        for one in sizes
+    ]
+    return np.array(factors)[place]

@@ -1,0 +1,273 @@
+"""The panel: one row per enrolled, consented participant and wave, answered or not."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from panelstream.analysis.panel import careless_responding
+from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.plan.specifications import previous
+from panelstream.models.instruments.instrument import Instrument, self_reports
+from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.measures import Column
+from panelstream.models.study.study import Study
+from panelstream.models.study.use import MeasuredUse, Numbers
+from panelstream.models.study.windows import days_to_instants
+
+KEYS = ["participant_id", "wave"]
+YEAR_DAYS = 365.25
+FREQUENCY_LIMITS = (3.5, 25.0, 97.0, 239.0)
+"""Active days a year below which use is 1 once a year, 2 once a month, 3 once a
+week, 4 a few times a week; from the last on 5 almost every day. 0 is never."""
+
+_NOTHING = 0.5e-6 / 86_400
+"""Days: half of the shortest time that can be missing, and more than any rounding."""
+
+
+def build(
+    folder: StudyFolder,
+    rows: pd.DataFrame,
+    use: MeasuredUse,
+    coverage: Mapping[str, Coverage],
+    answers: pd.DataFrame,
+    as_of: datetime,
+) -> pd.DataFrame:
+    """Join planned rows, counted use and scores.
+
+    `rows`: as `models.windows.plan` returns them; `use` in the same order.
+    `answers`: as `analysis.answers.one_a_wave` returns them. `as_of`: when all this
+    was known; until a wave has closed, nobody has failed to answer it.
+    Rows come out by participant_id and wave.
+    """
+    study = folder.study
+    panel = _frame(rows, study, as_of)
+    seen = _instants(rows, study, "seen_from", "seen_until")
+    whole = _whole(rows)
+    panel["observed_days"] = _observed_days(study, coverage, seen)
+    for index, name in enumerate(study.exposure.functions):
+        measures = measure(
+            use.counts[:, index], use.days[:, index], coverage[name], seen, whole
+        )
+        for suffix, values in measures.items():
+            panel[f"{name}_{suffix}"] = values
+    for column in folder.measures:
+        cover = [coverage[name] for name in column.functions]
+        panel[column.name] = further(
+            column, use.further[column.name], cover, rows, study
+        )
+    answered = panel[[*KEYS, "responded_at"]].merge(
+        answers, on=[*KEYS, "responded_at"], how="left"
+    )
+    panel = _with_scores(panel, folder.instruments, answered)
+    panel = _with_previous(panel, lagged(study))
+    return _with_fixed(panel, folder, answered)
+
+
+def lagged(study: Study) -> list[str]:
+    """The columns that also stand in the row of the next wave, as `<column>_previous`.
+
+    The default measure of every function, the outcomes and the planned covariates.
+    """
+    use = [f"{name}_days_per_week" for name in study.exposure.functions]
+    names = [*use, *study.outcomes, *study.covariates.previous_wave]
+    return list(dict.fromkeys(names))
+
+
+def measure(
+    counts: Numbers,
+    days: Numbers,
+    coverage: Coverage,
+    seen: tuple[np.ndarray, np.ndarray],
+    whole: npt.NDArray[np.bool_],
+) -> dict[str, Numbers]:
+    """The measures of one function's use, NaN where the log does not cover the window.
+
+    `seen`: instants (rows,) at which the observable windows start and end. `whole`:
+    whether that is all of the window; where consent hides a part of it, how often
+    something was done in the window is not known, only how often a week. Counts
+    over a window with excused gaps are prorated to the whole of it. The frequency
+    codes are the survey's six answers, from active days a year of observed time.
+    """
+    observed, scale = _observed(coverage, seen)
+    scale = np.where(whole, scale, np.nan)
+    return {
+        "count": counts * scale,
+        "days": days * scale,
+        "days_per_week": days / observed * 7,
+        "frequency": frequency(days / observed * YEAR_DAYS),
+    }
+
+
+def further(
+    column: Column,
+    counted: Numbers,
+    coverage: Sequence[Coverage],
+    rows: pd.DataFrame,
+    study: Study,
+) -> Numbers:
+    """A further measure, NaN where consent or the log does not cover all of the window.
+
+    Use to date must be covered from where it begins. What is not prorated is not known
+    either where a gap in the log is excused. `coverage`: that of each function counted.
+    """
+    to_date = column.definition.to_date
+    since, start = ("since_on", "since_on") if to_date else ("start_on", "seen_from")
+    whole = (rows[since] == rows[start]) & (rows["end_on"] == rows["seen_until"])
+    seen = _instants(rows, study, start, "seen_until")
+    scales = np.array([_observed(one, seen)[1] for one in coverage]).max(axis=0)
+    known = whole.to_numpy() & (column.definition.prorated | (scales == 1))
+    return np.where(known, counted * scales, np.nan)
+
+
+def _observed(
+    coverage: Coverage, seen: tuple[np.ndarray, np.ndarray]
+) -> tuple[Numbers, Numbers]:
+    """Observed days of each window, and what scales a count over them to the window.
+
+    NaN where the log neither covers the window nor is excused.
+    """
+    length = (seen[1] - seen[0]) / np.timedelta64(1, "D")
+    observed = coverage.observed.days_within(*seen)
+    excused = coverage.excused.days_within(*seen)
+    known = (observed > 0) & (length - observed - excused < _NOTHING)
+    observed = np.where(known, observed, np.nan)
+    return observed, np.where(length - observed < _NOTHING, 1.0, length / observed)
+
+
+def frequency(days_a_year: Numbers) -> Numbers:
+    """The survey's six answers (0 to 5) for active days a year; NaN stays NaN."""
+    codes = 1.0 + np.digitize(days_a_year, FREQUENCY_LIMITS)
+    codes = np.where(days_a_year == 0, 0.0, codes)
+    return np.where(np.isnan(days_a_year), np.nan, codes)
+
+
+def _frame(rows: pd.DataFrame, study: Study, as_of: datetime) -> pd.DataFrame:
+    start, end = _instants(rows, study, "start_on", "end_on")
+    return pd.DataFrame(
+        {
+            "participant_id": rows["participant_id"],
+            "wave": rows["wave"].astype("int64"),
+            "wave_index": rows["wave_index"].astype("int64"),
+            "round": rows["round"].astype("int64"),
+            "responded_at": rows["responded_at"],
+            "timing": rows["timing"].replace("", None),
+            **_attrition(rows, study, as_of),
+            "window_start": pd.Series(start).dt.tz_localize("UTC"),
+            "window_end": pd.Series(end).dt.tz_localize("UTC"),
+            "window_days": (end - start) / np.timedelta64(1, "D"),
+        }
+    )
+
+
+def _instants(
+    rows: pd.DataFrame, study: Study, start: str, end: str
+) -> tuple[np.ndarray, np.ndarray]:
+    zone = study.zone
+    return days_to_instants(rows[start], zone), days_to_instants(rows[end], zone)
+
+
+def _whole(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether consent lets all of the window be seen."""
+    start = rows["start_on"] == rows["seen_from"]
+    return (start & (rows["end_on"] == rows["seen_until"])).to_numpy()
+
+
+def _attrition(
+    rows: pd.DataFrame, study: Study, as_of: datetime
+) -> dict[str, pd.Series]:
+    """Who answered, who answers the next wave, who never again in the round.
+
+    The last two look ahead: they tell of those who leave, and select nobody.
+    """
+    answered = rows["responded_at"].notna()
+    over, next_over, all_over = (
+        rows["withdrawn"] | _over(rows[f"{which}closes_before"], study, as_of)
+        for which in ("", "next_", "round_")
+    )
+    person = rows.groupby(["participant_id", "round"]).ngroup()
+    again = answered[::-1].astype(int).groupby(person).cummax().eq(1).sort_index()
+    now = _flag(answered, answered | over)
+    after = _beside(rows.assign(answered=now), ["answered"], 1)["answered"]
+    return {
+        "answered": now,
+        # Who was away for all of the next wave has no row in it.
+        "answered_next": after.mask(after.isna() & next_over, 0).where(
+            rows["next_closes_before"].notna()
+        ),
+        "dropped_out": _flag(~again, again | all_over),
+    }
+
+
+def _flag(yes: pd.Series, known: pd.Series) -> pd.Series:
+    """1 yes, 0 no, null: not known."""
+    return yes.astype("Int8").where(known)
+
+
+def _over(ends: pd.Series, study: Study, as_of: datetime) -> npt.NDArray[np.bool_]:
+    """Whether what ends at the beginning of these days was over at `as_of`."""
+    at = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None))
+    over: npt.NDArray[np.bool_] = days_to_instants(ends, study.zone) <= at
+    return over
+
+
+def _observed_days(
+    study: Study, coverage: Mapping[str, Coverage], seen: tuple[np.ndarray, np.ndarray]
+) -> Numbers:
+    """Days of the window for which at least one function's log is whole."""
+    each = [coverage[name].observed for name in study.exposure.functions]
+    together = each[0]
+    for one in each[1:]:
+        together = together.plus(one)
+    return together.days_within(*seen)
+
+
+def _with_scores(
+    panel: pd.DataFrame, instruments: Sequence[Instrument], answered: pd.DataFrame
+) -> pd.DataFrame:
+    there = panel["responded_at"].notna()
+    for instrument in instruments:
+        panel = panel.join(score(instrument, answered).astype(float).where(there))
+        for function, code in self_reports(instrument).items():
+            panel[f"{function}_self_report"] = _numbers(answered, code)
+    return panel.join(careless_responding.flags(instruments, answered).where(there))
+
+
+def _with_previous(panel: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    before = _beside(panel, names, -1)
+    return panel.join(before.rename(columns={name: previous(name) for name in names}))
+
+
+def _beside(rows: pd.DataFrame, names: Sequence[str], step: int) -> pd.DataFrame:
+    """Columns of the same person `step` waves on in the round; null without a row.
+
+    By the wave's position and never by the row above or below.
+    """
+    keys = ["participant_id", "round", "wave_index"]
+    other = rows[[*keys, *names]].assign(wave_index=rows["wave_index"] - step)
+    return rows[keys].merge(other, on=keys, how="left")[[*names]]
+
+
+def _with_fixed(
+    panel: pd.DataFrame, folder: StudyFolder, answered: pd.DataFrame
+) -> pd.DataFrame:
+    """Fixed covariates: the first answer that a person gave, on all rows."""
+    items = folder.study.covariates.fixed
+    worded = {i.code for one in folder.instruments for i in one.items if i.choices}
+    first = answered.groupby("participant_id")[
+        [i for i in items if i in answered]
+    ].first()
+    for name in items:
+        given = first[name] if name in first else pd.Series(dtype=float)
+        values = panel["participant_id"].map(given)
+        panel[name] = values.astype("str" if name in worded else float)
+    return panel
+
+
+def _numbers(answers: pd.DataFrame, code: str) -> pd.Series:
+    if code not in answers:
+        return pd.Series(np.nan, index=answers.index)
+    return answers[code].astype(float)

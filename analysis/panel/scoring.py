@@ -1,0 +1,86 @@
+"""Scores from answers: reversal, the four methods, and the rule for missing items."""
+
+import pandas as pd
+
+from panelstream.models.instruments.instrument import Instrument, Scale
+
+
+def score(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFrame:
+    """Score every scale of every response.
+
+    `answers`: one row per response, one column per item code (or score column of a
+    delivered scale), coded numbers, NaN where missing. Returns, on the same index,
+    `<instrument>_<scale>`, `<instrument>_<scale>_missing` (items missing) and
+    `<instrument>_<scale>_prorated` (1 where the score stands in for some of them).
+
+    A prorated sum or count is the mean of the answered items times the number of
+    items, kept unrounded. A scale with fewer answers than its rule asks for is NaN;
+    but one `any` answer that is reached settles it, whatever is missing. An item
+    that does not apply is not missing: a mean is of the items that do apply (of as
+    many as the rule asks for), and to count it is not to have been reached.
+    """
+    columns: dict[str, pd.Series] = {}
+    for scale in instrument.scales:
+        name = instrument.column(scale)
+        counted, missing = _counted(instrument, scale, answers)
+        value = _combine(scale, counted)
+        prorated = value.notna() & (missing > 0) & (scale.method != "any")
+        columns |= {
+            name: value,
+            f"{name}_missing": missing,
+            f"{name}_prorated": prorated.astype("Int8"),
+        }
+    return pd.DataFrame(columns, index=answers.index)
+
+
+def item_values(
+    instrument: Instrument, scale: Scale, answers: pd.DataFrame
+) -> pd.DataFrame:
+    """The items of a scale as they count towards it, a column an item.
+
+    Reversed ones are turned; NaN where missing or not applicable.
+    """
+    given = _given(instrument, scale, answers)
+    values = given.mask(_not_applicable(instrument, scale, given))
+    for item in instrument.items_of(scale):
+        if item.reversed:
+            values[item.code] = sum(item.range) - values[item.code]
+    return values
+
+
+def _given(instrument: Instrument, scale: Scale, answers: pd.DataFrame) -> pd.DataFrame:
+    codes = list(scale.items) or [instrument.column(scale)]
+    return answers.reindex(columns=codes).astype(float)
+
+
+def _not_applicable(
+    instrument: Instrument, scale: Scale, given: pd.DataFrame
+) -> pd.DataFrame:
+    codes = {item.code: item.not_applicable for item in instrument.items_of(scale)}
+    return pd.DataFrame({name: given[name] == codes.get(str(name)) for name in given})
+
+
+def _counted(
+    instrument: Instrument, scale: Scale, answers: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Items as the method combines them, and how many are missing."""
+    given = _given(instrument, scale, answers)
+    values = item_values(instrument, scale, answers)
+    if scale.method in ("count", "any"):
+        reached = (values >= scale.at_least).astype(float)
+        values = reached.where(given.notna())
+    return values, given.isna().sum(axis=1)
+
+
+def _combine(scale: Scale, values: pd.DataFrame) -> pd.Series:
+    items, answered = values.shape[1], values.notna().sum(axis=1)
+    enough = answered >= items - scale.missing.allowed
+    match scale.method:
+        case "any":
+            reached = values.max(axis=1)
+            return reached.where(enough | (reached == 1))
+        case "mean":
+            combined = values.sum(axis=1) / answered
+        case "sum" | "count":
+            combined = values.sum(axis=1) * (items / answered)
+    return combined.where(enough)

@@ -1,0 +1,184 @@
+"""From the study's plan to specifications: a pure expansion into frozen values."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from panelstream.models.study import measures
+from panelstream.models.study.study import (
+    Effect,
+    Estimator,
+    Missing,
+    Planned,
+    PlannedSpecification,
+    Preset,
+    Transform,
+    Weights,
+    Window,
+)
+
+_ONE_WAY: tuple[Effect, ...] = ("wave",)
+_TWO_WAY: tuple[Effect, ...] = ("participant", "wave")
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "pooled": {"estimator": "pooled", "effects": _ONE_WAY},
+    "fixed_effects": {"estimator": "fixed_effects", "effects": _TWO_WAY},
+    "first_difference": {"estimator": "first_difference", "effects": _ONE_WAY},
+    "lagged": {"timing": "lag 1"},
+    "lead": {"timing": "lead 1"},
+    "gee": {"estimator": "gee", "effects": _ONE_WAY},
+    "gmm": {"estimator": "gmm", "effects": _ONE_WAY},
+    "ri_clpm": {"estimator": "ri_clpm", "effects": _ONE_WAY, "timing": "lag 1"},
+    "weighted": {
+        "estimator": "fixed_effects",
+        "effects": _TWO_WAY,
+        "weights": "attrition",
+    },
+    "imputed": {"missing": "imputed"},
+    "delta": {"missing": "delta"},
+}
+"""What each sensitivity preset changes in a confirmatory specification."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One regression to fit: an outcome on some exposures, and how.
+
+    `exposures` are functions (or values of a field, or the measure itself where it is
+    of the person); `columns` are their columns of the panel that was built with
+    `window`; None is the window of a panel from elsewhere. `fixed` are covariates that
+    do not change within a person, `varying` those that do (scores of the wave before,
+    or of the same). `timing` says of which wave the exposures are: the outcome's
+    (`same`), `lag k` before it or `lead k` after.
+    """
+
+    specification: str
+    estimator: Estimator
+    outcome: str
+    exposures: tuple[str, ...]
+    measure: str
+    transform: Transform
+    effects: tuple[Effect, ...]
+    fixed: tuple[str, ...]
+    varying: tuple[str, ...]
+    window: Window | None
+    confirmatory: bool
+    timing: str = "same"
+    weights: Weights = "none"
+    missing: Missing = "complete"
+    spacing: Literal["equal", "any"] = "equal"
+    study: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The panel's columns of the exposures, in the same order."""
+        return tuple(
+            measures.column_name(name, self.measure) for name in self.exposures
+        )
+
+    @property
+    def shift(self) -> int:
+        """Waves from the outcome's to the exposures': -k for a lag, k for a lead."""
+        if self.timing == "same":
+            return 0
+        direction, waves = self.timing.split()
+        return int(waves) if direction == "lead" else -int(waves)
+
+    @property
+    def seed(self) -> int:
+        """Where its random numbers begin: the same for the same study and names."""
+        names = (self.study, self.specification, self.outcome, *self.exposures)
+        return int.from_bytes(hashlib.sha256("\x1f".join(names).encode()).digest()[:8])
+
+
+def expand(study: Planned) -> list[Specification]:
+    """Every specification of the plan, in the plan's order; sensitivity last.
+
+    A sensitivity preset repeats each confirmatory specification with one thing
+    changed; its name is `<specification>.<preset>` and it is exploratory.
+    """
+    confirmatory = [
+        one
+        for planned in study.plan.confirmatory
+        for one in _each(planned, study, True)
+    ]
+    exploratory = [
+        one
+        for planned in study.plan.exploratory
+        for one in _each(planned, study, False)
+    ]
+    return [
+        *confirmatory,
+        *_sensitivity(confirmatory, study.plan.sensitivity),
+        *exploratory,
+    ]
+
+
+def previous(score: str) -> str:
+    """The panel's column of a score one wave before."""
+    return f"{score}_previous"
+
+
+def _each(
+    planned: PlannedSpecification, study: Planned, confirmatory: bool
+) -> Iterator[Specification]:
+    jointly = [planned.exposures] if planned.exposures else []
+    if measures.of(planned.measure) == "person":
+        jointly = [(planned.measure,)]
+    for outcome in planned.outcomes:
+        for exposures in (*jointly, *((one,) for one in planned.exposures_each)):
+            yield Specification(
+                specification=planned.specification,
+                estimator=planned.estimator,
+                outcome=outcome,
+                exposures=exposures,
+                measure=planned.measure,
+                transform=planned.transform,
+                effects=_effects(planned),
+                fixed=study.covariates.fixed if "fixed" in planned.covariates else (),
+                varying=_varying(planned, study, outcome),
+                window=planned.window or study.own_window,
+                confirmatory=confirmatory,
+                timing=_timing(planned),
+                weights=planned.weights,
+                missing=planned.missing,
+                spacing=planned.spacing,
+                study=study.study,
+            )
+
+
+def _effects(planned: PlannedSpecification) -> tuple[Effect, ...]:
+    if planned.effects is not None:
+        return planned.effects
+    return _TWO_WAY if planned.estimator == "fixed_effects" else _ONE_WAY
+
+
+def _timing(planned: PlannedSpecification) -> str:
+    """By default of the outcome's wave; a cross-lagged model is about lags."""
+    return planned.timing or ("lag 1" if planned.estimator == "ri_clpm" else "same")
+
+
+def _varying(
+    planned: PlannedSpecification, study: Planned, outcome: str
+) -> tuple[str, ...]:
+    """Scores of the wave before and of the same; never the outcome's own."""
+    known, kinds = study.covariates, planned.covariates
+    before = known.previous_wave if "previous_wave" in kinds else ()
+    beside = known.same_wave if "same_wave" in kinds else ()
+    return (
+        *(previous(score) for score in before if score != outcome),
+        *(score for score in beside if score != outcome),
+    )
+
+
+def _sensitivity(
+    confirmatory: Iterable[Specification], presets: Iterable[Preset]
+) -> Iterator[Specification]:
+    """Each confirmatory specification as each preset has it, where that is another."""
+    for preset in presets:
+        for one in confirmatory:
+            changed = replace(one, **PRESETS[preset])
+            if changed != one:
+                name = f"{one.specification}.{preset}"
+                yield replace(changed, specification=name, confirmatory=False)

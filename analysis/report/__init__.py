@@ -1,0 +1,1 @@
+"""Tables, figures and text of the report, and what may leave."""

@@ -1,0 +1,269 @@
+"""What the plan allows to be said of its confirmatory coefficients.
+
+The family is every within-person coefficient of every confirmatory
+specification, also one that could not be estimated: it counts as p = 1, so that
+no later failure makes the others look stronger. So does one that was locked and
+is planned no more. Two hypotheses are tested of each, and each of the two sets is
+adjusted by Holm's method (1979, Scand. J. Stat. 6): that the coefficient is 0,
+and that it lies outside the smallest effect of interest (two one-sided tests,
+Schuirmann 1987, J. Pharmacokinet. Biopharm. 15). At 5 %:
+
+| differs from 0? | smaller than the smallest effect? | verdict                   |
+| --------------- | --------------------------------- | ------------------------- |
+| yes             | no                                | associated                |
+| yes             | yes                               | associated but negligible |
+| no              | yes                               | negligible                |
+| no              | no                                | undecided                 |
+| no number       | no number                         | not estimated             |
+
+Beside Holm's stands the false discovery rate of Benjamini and Hochberg (1995, J.
+R. Stat. Soc. B 57), by which nothing is decided.
+
+The smallest effect is in points of the outcome for one active day a week more:
+it speaks about untransformed `days_per_week` only, or about one unit of a column
+of a panel that was given. Elsewhere the second answer is no.
+
+A confirmatory specification of the exposure of the same wave may have a
+counterpart in the plan's sensitivity checks, in which the next wave's exposure is
+asked too (`lead`). What comes after an outcome cannot have led to it: where a
+lead is not zero, the outcome moves use, or something else moves both, and the
+coefficients of that specification and outcome are not what they seem. By Holm's
+method over the leads of one specification and outcome, at 5 %, such a
+specification's verdicts are all *undecided: feedback or confounding*. Its family
+is its own leads, because it tests the assumption of one fit: a longer plan shall
+not make it blind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from math import ceil, floor, log10
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from panelstream.analysis.estimation.design import Mask, Vector
+from panelstream.analysis.estimation.fit import Diagnostic
+from panelstream.models.study.measures import AS_IS
+from panelstream.models.study.study import Planned
+
+ALPHA = 0.05
+VERDICTS = {
+    (True, False): "associated",
+    (True, True): "associated but negligible",
+    (False, True): "negligible",
+    (False, False): "undecided",
+}
+NOT_ESTIMATED = "not estimated"
+"""The verdict on a planned coefficient without a number: the data were not asked."""
+
+FEEDBACK = "undecided: feedback or confounding"
+"""The verdict on a specification whose lead is not zero."""
+
+LEAD = "lead"
+"""The preset, and the test, that asks the exposure of the next wave."""
+
+
+def judge(estimates: pd.DataFrame, study: Planned, absent: int = 0) -> pd.DataFrame:
+    """The estimates with all that rests on the whole family filled in.
+
+    `p_adjusted`, `p_bh`, `equivalence_adjusted` and `verdict` are for the family
+    only; `equivalence_p`, not adjusted, for every within row to which the smallest
+    effect applies. `absent` counts locked coefficients that are planned no more.
+    """
+    family = _family(estimates)
+    smallest = _smallest(estimates, study)
+    p_values = _numbers(estimates, "p_value")
+    adjusted = holm(p_values, family, absent)
+    equivalence = equivalence_p(
+        _numbers(estimates, "estimate"),
+        _numbers(estimates, "std_error"),
+        _numbers(estimates, "df"),
+        smallest,
+    )
+    equivalent = holm(equivalence, family & ~np.isnan(smallest), absent)
+    verdicts = np.array(_verdicts(adjusted, equivalent < ALPHA), dtype=object)
+    doubted = _doubted(estimates) & ~np.isnan(adjusted)
+    return estimates.assign(
+        p_adjusted=adjusted,
+        p_bh=benjamini_hochberg(p_values, family, absent),
+        equivalence_p=equivalence,
+        equivalence_adjusted=equivalent,
+        verdict=np.where(family, np.where(doubted, FEEDBACK, verdicts), ""),
+    )
+
+
+def explain(judged: pd.DataFrame, study: Planned, absent: int = 0) -> pd.DataFrame:
+    """The judged estimates, where undecided with the sample that would decide."""
+    needed = deciding_sample(
+        _numbers(judged, "std_error"),
+        _numbers(judged, "df"),
+        _smallest(judged, study),
+        int(_family(judged).sum()) + absent,
+    )
+    undecided = judged["verdict"] == VERDICTS[False, False]
+    rows = zip(judged["note"], undecided, needed, strict=True)
+    notes = [
+        "; ".join(filter(None, (note, _sample(sample) if asked else "")))
+        for note, asked, sample in rows
+    ]
+    return judged.assign(note=notes)
+
+
+def leads(estimates: pd.DataFrame) -> pd.DataFrame:
+    """A row of the tests for each lead of a confirmatory specification.
+
+    `specification` and `outcome` are those of the specification that it tests;
+    F of one restriction is the lead's t squared; p is not adjusted, the note is.
+    """
+    rows = [
+        {"specification": name, "outcome": outcome, **asdict(_lead(row, adjusted))}
+        for (name, outcome), found in _leads(estimates)
+        for row, adjusted in zip(
+            found.to_dict("records"), _adjusted(found), strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(_LEAD_COLUMNS))
+
+
+_LEAD_COLUMNS = ("specification", "outcome", *Diagnostic.__dataclass_fields__)
+
+
+def holm(p_values: Vector, family: Mask, absent: int = 0) -> Vector:
+    """Holm's adjusted p-values (n,) of the `family` (n,), NaN for all others.
+
+    A NaN in the family keeps its place in the count and stays NaN; so do `absent`
+    hypotheses that have no row.
+    """
+    p, members = _ordered(p_values, family)
+    open_yet = np.arange(len(p), 0, -1) + absent
+    steps = np.maximum.accumulate(p * open_yet)
+    return _spread(steps, members, p_values)
+
+
+def benjamini_hochberg(p_values: Vector, family: Mask, absent: int = 0) -> Vector:
+    """Adjusted p-values (n,) by the false discovery rate, with the places of `holm`."""
+    p, members = _ordered(p_values, family)
+    steps = p * (len(p) + absent) / np.arange(1, len(p) + 1)
+    smallest = np.minimum.accumulate(steps[::-1])[::-1]
+    return _spread(smallest, members, p_values)
+
+
+def equivalence_p(
+    estimates: Vector, std_errors: Vector, df: Vector, smallest: Vector
+) -> Vector:
+    """The larger p (n,) of the two one-sided t tests of |effect| >= smallest (n,)."""
+    above_low = stats.t.sf((estimates + smallest) / std_errors, df)
+    below_high = stats.t.cdf((estimates - smallest) / std_errors, df)
+    return np.asarray(np.maximum(above_low, below_high))
+
+
+def deciding_sample(
+    std_errors: Vector, df: Vector, smallest: Vector, family: int
+) -> Vector:
+    """Participants (n,) with whom a coefficient is decided whatever it is.
+
+    An interval that is shorter than the smallest effect d cannot hold both 0 and
+    d: either it excludes 0, or it lies inside the smallest effect. Errors shrink
+    with the root of the sample, so that with s, the error of G = `df` + 1 persons,
+    and an interval at 5 % over the `family` of m coefficients,
+
+        N = G (2 t(1 - 0.05 / 2m; G - 1) s / d)^2
+
+    as Bonferroni's level is the strictest that Holm's method comes to. NaN where
+    there is no error or no smallest effect.
+    """
+    reach = stats.t.ppf(1 - ALPHA / (2 * max(family, 1)), df) * std_errors
+    return np.asarray((df + 1) * np.square(2 * reach / smallest))
+
+
+def _sample(needed: float) -> str:
+    """In words, to two digits: it rests on one estimate of an error."""
+    if np.isnan(needed):
+        return ""
+    unit = 10 ** max(floor(log10(needed)) - 1, 0)
+    return f"{ceil(needed / unit) * unit:.0f} participants would decide"
+
+
+def _verdicts(adjusted: Vector, negligible: Mask) -> list[str]:
+    return [
+        NOT_ESTIMATED if np.isnan(p) else VERDICTS[bool(p < ALPHA), bool(small)]
+        for p, small in zip(adjusted, negligible, strict=True)
+    ]
+
+
+def _doubted(estimates: pd.DataFrame) -> Mask:
+    """Rows (n,) of confirmatory specifications of which a lead is not zero."""
+    doubted = {
+        which for which, found in _leads(estimates) if (_adjusted(found) < ALPHA).any()
+    }
+    pairs = zip(estimates["specification"], estimates["outcome"], strict=True)
+    named = np.array([pair in doubted for pair in pairs], dtype=np.bool_)
+    return named & (estimates["timing"] == "same").to_numpy(dtype=np.bool_)
+
+
+def _leads(estimates: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """Specification and outcome of the family, with the within rows of their leads."""
+    family = estimates[_family(estimates)]
+    asked = family.loc[family["timing"] == "same", ["specification", "outcome"]]
+    for name, outcome in asked.drop_duplicates().itertuples(index=False):
+        found = estimates[
+            (estimates["specification"] == f"{name}.{LEAD}")
+            & (estimates["outcome"] == outcome)
+            & _within(estimates)
+        ]
+        if len(found):
+            yield (name, outcome), found
+
+
+def _adjusted(leads_of_one: pd.DataFrame) -> Vector:
+    everyone = np.ones(len(leads_of_one), dtype=np.bool_)
+    return holm(_numbers(leads_of_one, "p_value"), everyone)
+
+
+def _lead(row: dict[Any, Any], adjusted: float) -> Diagnostic:
+    if np.isnan(adjusted):
+        return Diagnostic(LEAD, note=f"{row['term']}: no number, so nothing is tested")
+    said = "not zero" if adjusted < ALPHA else "nothing found"
+    note = f"F(1, {row['df']:.0f}) for {row['term']}: {said}"
+    return Diagnostic(LEAD, row["statistic"] ** 2, 1.0, row["p_value"], note)
+
+
+def _ordered(p_values: Vector, family: Mask) -> tuple[Vector, Any]:
+    """The family's p-values from the smallest, a NaN as 1, and their places."""
+    p = np.nan_to_num(p_values[family], nan=1.0)
+    order = np.argsort(p, kind="stable")
+    return p[order], np.flatnonzero(family)[order]
+
+
+def _spread(adjusted: Vector, members: Any, p_values: Vector) -> Vector:
+    """Adjusted p-values at the places of their members; NaN elsewhere."""
+    placed = np.full(len(p_values), np.nan)
+    placed[members] = np.minimum(adjusted, 1.0)
+    return np.where(np.isnan(p_values), np.nan, placed)
+
+
+def _family(estimates: pd.DataFrame) -> Mask:
+    planned = estimates["confirmatory"].to_numpy(dtype=np.bool_)
+    return np.asarray(_within(estimates) & planned)
+
+
+def _within(estimates: pd.DataFrame) -> Mask:
+    return (estimates["component"] == "within").to_numpy(dtype=np.bool_)
+
+
+def _smallest(estimates: pd.DataFrame, study: Planned) -> Vector:
+    """The smallest effect of each row (n,); NaN where it says nothing."""
+    known = {name: study.smallest(name) for name in estimates["outcome"].unique()}
+    values = estimates["outcome"].map(known).to_numpy(dtype=np.float64)
+    unit = estimates["measure"].isin(["days_per_week", AS_IS]) & (
+        estimates["transform"] == "none"
+    )
+    # Log odds and log rates are not points of the outcome.
+    points = estimates["estimator"] != "gee"
+    return np.where(_within(estimates) & unit & points, values, np.nan)
+
+
+def _numbers(estimates: pd.DataFrame, column: str) -> Vector:
+    return estimates[column].to_numpy(dtype=np.float64)

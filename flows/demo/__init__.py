@@ -1,0 +1,1 @@
+"""The demonstration: a simulated study through the whole path."""

@@ -1,0 +1,69 @@
+"""For a platform's engineers: what may be sent, and what of a file would not be taken."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from panelstream.ingest.events import files
+from panelstream.ingest.events.files import Source
+from panelstream.ingest.events.pipeline import Decoded
+from panelstream.models.events import schema
+from panelstream.models.events.event import Counts
+from panelstream.models.settings.environment import Settings, Values
+from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.study.load import load_study
+from panelstream.models.timestamps import utc_now
+
+
+def write_schema(path: Path | None, out: Path) -> Sequence[Path]:
+    """Write the JSON Schema of every event, together and each alone, and AsyncAPI."""
+    settings = Settings.from_environ(os.environ, path)
+    catalogue = load_study(settings.study).catalogue
+    topic = KafkaSettings.from_values(Values.read(os.environ, settings.study)).topic
+    documents: dict[str, Any] = {
+        "events.schema.json": schema.events(catalogue),
+        "asyncapi.json": schema.asyncapi(catalogue, topic),
+        **{
+            f"{name}.json": {
+                "$schema": schema.DIALECT,
+                **schema.event(catalogue, name),
+            }
+            for name in catalogue.types
+        },
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        (out / name).write_text(text, encoding="utf-8")
+    return [out / name for name in documents]
+
+
+def check_events(
+    path: Path | None,
+    sources: Sequence[Source],
+    progress: Callable[[Source, int], None] = lambda *_: None,
+) -> Iterator[Counts]:
+    """What an ingest would take of event files, part by part with all its rejections.
+
+    Stores nothing and needs no key. Nobody is refused, as only the warehouse knows who
+    withdrew.
+    """
+    catalogue = load_study(Settings.from_environ(os.environ, path).study).catalogue
+    now = utc_now()
+    for source in sources:
+        for one in files.check(source, catalogue, now, partial(progress, source)):
+            yield _counts(one)
+
+
+def _counts(decoded: Decoded) -> Counts:
+    rejections = decoded.rejections
+    return Counts(
+        accepted=decoded.events.num_rows,
+        rejected=len(rejections),
+        reasons=dict(Counter(one.reason for one in rejections)),
+        rejections=tuple(rejections),
+    )

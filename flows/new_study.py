@@ -1,0 +1,75 @@
+"""New study folders, and checks that store nothing."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from panelstream.flows import imports
+from panelstream.ingest.pseudonymise import read_keys, write_key
+from panelstream.ingest.surveys import mapping as mappings
+from panelstream.models.settings.environment import Settings
+from panelstream.models.study.consent import QUESTION
+from panelstream.models.study.load import STUDY_FILE, load_study
+from panelstream.models.study.template import study_text
+
+KEY = "pseudonym.key"
+IGNORED = "pseudonym.key\ncollector.tokens\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n.env\n"
+"""What a study's folder must never put into version control."""
+
+_WAVES = 4
+_WEEK = timedelta(days=7)
+
+
+def make(folder: Path) -> list[str]:
+    """Make a study folder, or add what an existing one lacks; returns what was made."""
+    for name in (imports.EVENTS, imports.RESPONSES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    monday = next_monday(datetime.now(UTC))
+    texts = {
+        STUDY_FILE: study_text(_slug(folder.resolve().name), _WAVES, monday.date()),
+        ".gitignore": IGNORED,
+    }
+    missing = [name for name in (*texts, KEY) if not (folder / name).exists()]
+    for name in missing:
+        if name == KEY:
+            write_key(folder / KEY)
+        else:
+            (folder / name).write_text(texts[name], encoding="utf-8")
+    return missing
+
+
+def check(study: Path | None) -> Iterator[str]:
+    """Read all that a study is made of; yields what was understood, line by line."""
+    settings = Settings.from_environ(os.environ, study)
+    loaded = load_study(settings.study)
+    waves = loaded.study.waves
+    yield f"{settings.study / STUDY_FILE}: {loaded.study.study}, waves {waves[0].wave} to {waves[-1].wave}"
+    yield f"catalogue {loaded.catalogue.catalogue}: {len(loaded.catalogue.types)} types of event"
+    for one in loaded.instruments:
+        yield f"instrument {one.instrument}: {', '.join(one.score_columns) or 'no scores'}"
+    mapping = settings.study / imports.RESPONSES / imports.MAPPING
+    if mapping.exists():
+        yield f"mapping: {len(mappings.read(mapping, [*loaded.instruments, QUESTION]).columns)} headers"
+    served = loaded.study
+    yield f"schedule: flow study at '{served.schedule.study}' ({served.timezone})"
+    read_keys(settings.pseudonym_key_file)
+    yield "pseudonym key: readable by you alone"
+
+
+def describe_catalogue(study: Path | None) -> Iterator[str]:
+    """One line a type of event: its function and its fields."""
+    loaded = load_study(Settings.from_environ(os.environ, study).study)
+    for name, one in loaded.catalogue.types.items():
+        fields = ", ".join(f"{field} ({rule.kind})" for field, rule in one.data.items())
+        yield f"{name}  function: {one.function or '-'}  data: {fields or '-'}"
+
+
+def next_monday(now: datetime) -> datetime:
+    """The Monday after this one: a day on which a first wave may well open."""
+    return now - timedelta(days=now.weekday()) + _WEEK
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return kept.strip("-") or "study"

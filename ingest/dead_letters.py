@@ -1,0 +1,237 @@
+"""Dead letters sent down the path again, from where their payload still lies.
+
+Those of files are read from the file at its place, those of Kafka from the topic of
+dead letters, or where that has no copy, at their offset once more. What is taken in, refused, or rejected for another reason than before is
+marked as resolved; what is rejected as before changes nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
+
+from panelstream.ingest.events import files
+from panelstream.ingest.events.files import STDIN, Source
+from panelstream.ingest.events.pipeline import Pipeline, RawEvents
+from panelstream.ingest.kafka import clients, records
+from panelstream.ingest.kafka.records import Headers
+from panelstream.models.errors import FileError
+from panelstream.models.events.event import Position, Rejection
+from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.warehouse.store import Store
+
+_AT_ONCE = 10_000
+_FETCH_MS = 500
+_PATIENCE_MS = 10_000
+_KEY = ("reason", "field", "origin", "line", "batch_index")
+
+Letter = Mapping[str, Any]
+"""A row of the query `open_dead_letters`."""
+
+Payload = tuple[bytes, Headers]
+"""The original bytes of an event and the headers of its record."""
+
+
+@dataclass
+class Found:
+    """What lies at the positions of dead letters, as far as it is still there."""
+
+    payloads: dict[Position, Payload] = field(default_factory=dict)
+    unreadable: set[Position] = field(default_factory=set)
+
+    def __contains__(self, place: Position) -> bool:
+        return place in self.payloads or place in self.unreadable
+
+    def raw_events(self, places: Iterable[Position], path: str) -> RawEvents:
+        """Some of it as events that arrive again, each at its old position."""
+        wanted = list(places)
+        lost = [
+            Rejection("unreadable_record", "", place)
+            for place in wanted
+            if place in self.unreadable
+        ]
+        raw = records.placed(
+            "replay",
+            (
+                (place, *self.payloads[place])
+                for place in wanted
+                if place in self.payloads
+            ),
+        )
+        return replace(raw, path=path, rejections=[*raw.rejections, *lost])
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of dead letters: taken in (or refused), still rejected, not found."""
+
+    resolved: int = 0
+    rejected: int = 0
+    missing: int = 0
+
+    def __add__(self, other: "Replayed") -> "Replayed":
+        return Replayed(
+            self.resolved + other.resolved,
+            self.rejected + other.rejected,
+            self.missing + other.missing,
+        )
+
+
+def open_letters(store: Store, reason: str = "") -> list[dict[str, Any]]:
+    """Dead letters that are not resolved, by place; an empty reason means all."""
+    rows: list[dict[str, Any]] = store.query(
+        "open_dead_letters", reason=reason
+    ).to_pylist()
+    return rows
+
+
+def replay(
+    store: Store, pipeline: Pipeline, kafka: KafkaSettings, reason: str = ""
+) -> Replayed:
+    """Send open dead letters down the path again; a second time changes nothing.
+
+    Raises `Unreachable` if some lie in Kafka and it cannot be reached.
+    """
+    done = Replayed()
+    letters = sorted(open_letters(store, reason), key=lambda one: str(one["path"]))
+    for path, group in groupby(letters, key=lambda one: str(one["path"])):
+        wanted = list(group)
+        found = _find(path, {_position(one) for one in wanted}, kafka)
+        there = [one for one in wanted if _position(one) in found]
+        done += Replayed(missing=len(wanted) - len(there))
+        for start in range(0, len(there), _AT_ONCE):
+            part = there[start : start + _AT_ONCE]
+            done += _send(store, pipeline, part, found, path)
+    return done
+
+
+def _send(
+    store: Store,
+    pipeline: Pipeline,
+    letters: Sequence[Letter],
+    found: Found,
+    path: str,
+) -> Replayed:
+    places = dict.fromkeys(map(_position, letters))
+    prepared = pipeline.prepare(found.raw_events(places, path))
+    known = {_rejection(one) for one in letters}
+    again = known.intersection(prepared.batch.rejections)
+    changed = prepared.without(again)
+    if changed.batch.counts.received:
+        again |= known.intersection(pipeline.append(changed).rejections)
+    resolved = [one for one in letters if _rejection(one) not in again]
+    if resolved:
+        store.resolve([{name: one[name] for name in _KEY} for one in resolved])
+    return Replayed(len(resolved), len(letters) - len(resolved))
+
+
+def _find(path: str, places: set[Position], kafka: KafkaSettings) -> Found:
+    if path:
+        return Found(dict(_in_file(path, places)))
+    if not any(place.origin.endswith("]") for place in places):
+        return Found()
+    clients.describe_topics(kafka)
+    try:
+        return asyncio.run(_in_kafka(kafka, places))
+    except clients.ERRORS as error:
+        raise clients.unreachable(kafka, error) from None
+
+
+def _in_file(path: str, places: set[Position]) -> Iterator[tuple[Position, Payload]]:
+    if path == STDIN or not Path(path).is_file():
+        return
+    by_line: dict[int, list[Position]] = {}
+    for place in places:
+        by_line.setdefault(place.line, []).append(place)
+    try:
+        for number, line in files.lines(Source(path, path, 0), by_line.keys()):
+            for place in by_line[number]:
+                element = records.element(line, place.index)
+                if element is not None:
+                    yield place, (element, ())
+    except FileError:
+        return  # what it still held was found
+
+
+async def _in_kafka(kafka: KafkaSettings, places: set[Position]) -> Found:
+    async with _reader(kafka, kafka.dead_topic) as consumer:
+        found = Found(await _copies(consumer, places))
+    uncopied = places - found.payloads.keys()
+    if uncopied:
+        async with _reader(kafka, kafka.topic) as consumer:
+            await _look_again(consumer, uncopied, found)
+    return found
+
+
+@asynccontextmanager
+async def _reader(kafka: KafkaSettings, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = clients.reader(kafka, topic)
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _copies(
+    consumer: AIOKafkaConsumer, places: set[Position]
+) -> dict[Position, Payload]:
+    """What was copied to the topic of dead letters."""
+    found: dict[Position, Payload] = {}
+    ends = await consumer.end_offsets(consumer.assignment())
+    while any([await consumer.position(one) < end for one, end in ends.items()]):
+        for got in (await consumer.getmany(timeout_ms=_FETCH_MS)).values():
+            for record in got:
+                place = records.buried_at(record.headers)
+                if place in places and record.value is not None:
+                    found[place] = record.value, records.foreign(record.headers)
+    return found
+
+
+async def _look_again(
+    consumer: AIOKafkaConsumer, places: Iterable[Position], found: Found
+) -> None:
+    """Read records where they were: they had no value, or none that could be copied."""
+    ends = await consumer.end_offsets(consumer.assignment())
+    partitions = {records.origin(one.topic, one.partition): one for one in ends}
+    for place in places:
+        partition = partitions.get(place.origin)
+        if partition is None or place.line >= ends[partition]:
+            continue
+        try:
+            record = await _record_at(consumer, partition, place.line)
+        except Exception as error:
+            if not clients.is_undecodable(error):
+                raise
+            found.unreadable.add(place)
+            continue
+        if record.offset == place.line:
+            value = records.element(record.value or b"", place.index)
+            if value is not None:
+                found.payloads[place] = value, records.foreign(record.headers)
+
+
+async def _record_at(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int
+) -> ConsumerRecord[bytes, bytes]:
+    """The record at an offset, or the next one if it is there no more."""
+    consumer.seek(partition, offset)
+    got = await consumer.getmany(partition, timeout_ms=_PATIENCE_MS, max_records=1)
+    if not got:
+        raise KafkaTimeoutError
+    [record] = got[partition]
+    return record
+
+
+def _position(letter: Letter) -> Position:
+    return Position(letter["origin"], letter["line"], letter["batch_index"])
+
+
+def _rejection(letter: Letter) -> Rejection:
+    return Rejection(letter["reason"], letter["field"], _position(letter))

@@ -1,0 +1,1 @@
+"""From bytes of events to rows."""

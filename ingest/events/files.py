@@ -1,0 +1,209 @@
+"""NDJSON files and standard input, plain, gzip or zstd, in bounded memory."""
+
+import gzip
+import sys
+import zlib
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+import zstandard
+
+from panelstream.ingest.events.pipeline import Decoded, Pipeline, RawEvents, decode
+from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
+from panelstream.models.errors import FileError
+from panelstream.models.events.catalogue import Catalogue
+from panelstream.models.events.event import Counts
+
+BATCH_BYTES = 32 << 20
+"""About 150,000 events: large enough for the engine, small enough for memory."""
+
+STDIN = "-"
+_BLOCK_BYTES = 4 << 20
+_ZSTD_BYTES = 1 << 10
+"""Compressed bytes taken at once: a few of them may stand for 128 KB of content."""
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_BOM = b"\xef\xbb\xbf"
+"""No JSON starts with it, but some editors put it first."""
+_OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
+"""Stands in for a line beyond all bounds, so that it is rejected as too large."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of events and its size in bytes as it lies there (0: not known)."""
+
+    path: str
+    name: str
+    size: int
+
+    @property
+    def place(self) -> str:
+        """Where the file can be found again, whatever the current folder; or `-`."""
+        return self.path if self.path == STDIN else str(Path(self.path).resolve())
+
+
+def find(paths: list[str]) -> list[Source]:
+    """The files to read, folders searched for event files, in order of name.
+
+    Raises `FileError` for a path that does not exist.
+    """
+    return [source for path in paths for source in _sources(path)]
+
+
+def ingest(
+    source: Source, pipeline: Pipeline, progress: Progress = lambda _: None
+) -> Counts:
+    """Send one file through the pipeline; `progress` is told the bytes read so far.
+
+    Raises `FileError` where the file cannot be read or ends early; what was stored
+    until then stays, and reading the file again is harmless.
+    """
+    counts = Counts()
+    with closing(_open(source)) as file:
+        cut = batches(source.name, _blocks(source.name, file), BATCH_BYTES)
+        raws = (replace(raw, path=source.place) for raw in cut)
+        for arrived in pipeline.process_all(raws):
+            counts += arrived
+            progress(file.tell() if source.size else 0)
+    return counts
+
+
+def check(
+    source: Source,
+    catalogue: Catalogue,
+    received_at: datetime,
+    progress: Progress = lambda _: None,
+) -> Iterator[Decoded]:
+    """What would be taken of one file, and what rejected, chunk by chunk.
+
+    Raises `FileError` where the file cannot be read or ends early.
+    """
+    with closing(_open(source)) as file:
+        for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
+            yield decode(raw, catalogue, received_at)
+            progress(file.tell() if source.size else 0)
+
+
+def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:
+    """Cut a stream of bytes into batches of whole lines of about `size` bytes."""
+    line, rest = 1, b""
+    for some in _gathered(blocks, size):
+        whole, newline, rest = _cut([rest, *some])
+        if newline:
+            yield RawEvents(name, line, _without_bom(whole, line))
+            line += whole.count(b"\n") + 1
+        elif len(rest) > size + MAX_EVENT_BYTES:
+            rest = _OVERLONG
+    if rest:
+        yield RawEvents(name, line, _without_bom(rest, line))
+
+
+def lines(
+    source: Source, wanted: Container[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their 1-based number, or only those `wanted`.
+
+    Raises `FileError` where the file cannot be read or ends early.
+    """
+    with closing(_open(source)) as file:
+        for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
+            for number, line in enumerate(raw.payload.split(b"\n"), raw.first_line):
+                if wanted is None or number in wanted:
+                    yield number, line
+
+
+def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    """Blocks until they hold at least `size` bytes together; the last may hold less."""
+    gathered: list[bytes] = []
+    for block in blocks:
+        gathered.append(block)
+        if sum(map(len, gathered)) >= size:
+            yield gathered
+            gathered = []
+    yield gathered
+
+
+def _cut(pieces: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
+    """The whole lines, the last line's end, and what follows it; copied once."""
+    *before, last = pieces
+    whole, newline, rest = last.rpartition(b"\n")
+    if newline:
+        return b"".join([*before, whole]), newline, rest
+    return b"".join(pieces).rpartition(b"\n")
+
+
+def _without_bom(text: bytes, line: int) -> bytes:
+    return text.removeprefix(_BOM) if line == 1 else text
+
+
+def _blocks(name: str, file: BinaryIO) -> Iterator[bytes]:
+    """The content, decompressed by what it is: exports are often renamed."""
+    start = cast(BufferedReader, file).peek(4)[:4]
+    try:
+        if start.startswith(_GZIP):
+            yield from _read(cast(IO[bytes], gzip.GzipFile(fileobj=file)))
+        elif start == _ZSTD:
+            yield from _zstd_frames(file)
+        else:
+            yield from _read(file)
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        problem = "the compressed file is damaged or ends early; copy it again"
+        raise FileError(name, "", problem) from None
+    except OSError as error:
+        raise FileError(name, "", f"cannot be read: {error.strerror}") from None
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+
+
+def _zstd_frames(file: BinaryIO) -> Iterator[bytes]:
+    """Frame by frame: the library's reader takes a truncated file for a whole one."""
+    frame, block = None, b""
+    while block := block or file.read(_ZSTD_BYTES):
+        frame = frame or zstandard.ZstdDecompressor().decompressobj()
+        yield frame.decompress(block)
+        block = frame.unused_data
+        frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError
+
+
+def _sources(path: str) -> list[Source]:
+    if path == STDIN:
+        return [Source(STDIN, "stdin", 0)]
+    place = Path(path)
+    if place.is_dir():
+        return [_source(one) for one in _event_files(place)]
+    if not place.exists():
+        raise FileError(path, "", "no such file")
+    return [_source(place)]
+
+
+def _source(path: Path) -> Source:
+    return Source(str(path), path.name, path.stat().st_size)
+
+
+def _event_files(folder: Path) -> list[Path]:
+    files = sorted(one for one in folder.iterdir() if ".ndjson" in one.suffixes)
+    if not files:
+        raise FileError(folder, "", "holds no .ndjson, .ndjson.gz or .ndjson.zst file")
+    return files
+
+
+def _open(source: Source) -> BinaryIO:
+    if source.path == STDIN:
+        return sys.stdin.buffer
+    try:
+        return Path(source.path).open("rb")
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise FileError(source.path, "", problem) from None

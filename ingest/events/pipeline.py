@@ -1,0 +1,370 @@
+"""The one path of events: decode, pseudonymise, refuse, append.
+
+Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
+"""
+
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from panelstream.ingest.events.column_decoder import ColumnDecoder, Lines
+from panelstream.ingest.events.strict_decoder import Decoder
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.models.events.catalogue import TAKING_PART, Catalogue
+from panelstream.models.events.event import (
+    DECODED,
+    NOBODY,
+    PSEUDONYMOUS,
+    SHOWN_REJECTIONS,
+    Counts,
+    Event,
+    Position,
+    Rejection,
+)
+from panelstream.models.study import consent
+from panelstream.models.study.consent import Gone, Statements
+from panelstream.models.warehouse.store import EVERYTHING, Batch, NotStorable, Store
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+UTC_ZONE = ZoneInfo("UTC")
+_CONSENT = {"study.consent_given", "study.consent_withdrawn"}
+_PREPARERS = 2
+_WORD = 63
+
+
+@dataclass(frozen=True)
+class RawEvents:
+    """Payloads as they arrived: one event, or one JSON array of events, a line.
+
+    `first_line` is the 1-based line number of the first payload in `origin`; lines
+    that come from several places have a `place` that tells where each was, by its
+    number from 0. `rejections`: what was found wrong before there were lines.
+    `path`: where a file lies, so that its dead letters can be read again.
+    """
+
+    origin: str
+    first_line: int
+    payload: bytes
+    place: Callable[[int], Position] | None = None
+    rejections: Sequence[Rejection] = ()
+    path: str = ""
+
+    def position(self, row: int) -> Position:
+        """Where a line was; rows count from 0."""
+        if self.place is not None:
+            return self.place(row)
+        return Position(self.origin, self.first_line + row)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Events ready to be written, and what they were made from."""
+
+    raw: RawEvents
+    batch: Batch
+
+    def without(self, rejections: Set[Rejection]) -> "Prepared":
+        """The same but for some rejections, which are on record already."""
+        batch = self.batch
+        fresh = [one for one in batch.rejections if one not in rejections]
+        return Prepared(
+            self.raw, _batch(self.raw, batch.events, fresh, batch.counts.refused)
+        )
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The outcome of decoding: accepted events (`DECODED`) and rejections."""
+
+    events: pa.Table
+    rejections: list[Rejection]
+
+
+class Pipeline:
+    """Takes raw events in. What is stored is settled later, before it is read."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pseudonyms: Pseudonyms,
+        store: Store,
+        clock: Callable[[], datetime],
+        zone: ZoneInfo = UTC_ZONE,
+    ) -> None:
+        self._catalogue, self._pseudonyms = catalogue, pseudonyms
+        self._store, self._clock, self._zone = store, clock, zone
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learn who withdrew since, or came back, from whatever source."""
+        self._gone = gone(self._store, self._zone)
+
+    def held(self) -> Mapping[str, int]:
+        """What the warehouse holds now, in events: `arrival_counts`."""
+        [counts] = self._store.query("arrival_counts", as_of=self._clock()).to_pylist()
+        return dict(counts)
+
+    def close(self) -> None:
+        """Give the warehouse free."""
+        self._store.close()
+
+    def process(self, raw: RawEvents) -> Counts:
+        """Take one batch; it is stored when this returns the counts on arrival."""
+        return self.append(self.prepare(raw)).counts
+
+    def process_all(self, raws: Iterable[RawEvents]) -> Iterator[Counts]:
+        """Take many batches: while one is written the next ones are prepared."""
+        with (
+            ThreadPoolExecutor(_PREPARERS) as preparers,
+            ThreadPoolExecutor(1) as writer,
+        ):
+            prepared = _ahead(preparers, self.prepare, raws, _PREPARERS)
+            for appended in _ahead(writer, self.append, prepared, 1):
+                yield appended.counts
+
+    def prepare(self, raw: RawEvents) -> Prepared:
+        """Everything short of writing: decode, pseudonymise, refuse, sort."""
+        received_at = self._clock()
+        decoded = decode(raw, self._catalogue, received_at)
+        known = pseudonymise(decoded.events, self._pseudonyms, received_at)
+        taken = _without_refused(known, self._gone)
+        refused = known.num_rows - taken.num_rows
+        rejections = [*raw.rejections, *decoded.rejections]
+        return Prepared(raw, _batch(raw, sort(taken), rejections, refused))
+
+    def append(self, prepared: Prepared) -> Batch:
+        """Write a batch; returns what was stored and what was rejected after all.
+
+        Where the engine refuses a row, the batch is halved until that row is alone;
+        it joins the rejected, and the others are stored.
+        """
+        return self._write(prepared, frozenset())
+
+    def _write(self, prepared: Prepared, known: Set[Position]) -> Batch:
+        """Write a batch; `known`: where rows are that were refused before."""
+        batch = prepared.batch
+        try:
+            self._store.append(batch)
+        except NotStorable:
+            if not batch.events.num_rows:
+                raise
+            return self._write_parts(prepared, known)
+        return batch
+
+    def _write_parts(self, prepared: Prepared, known: Set[Position]) -> Batch:
+        raw, batch = prepared.raw, prepared.batch
+        refused, rejections = batch.counts.refused, batch.rejections
+        middle = batch.events.num_rows // 2
+        if middle == 0:
+            alone = _not_storable(raw, batch.events, self._catalogue, known)
+            none = batch.events.slice(0, 0)
+            rest = _batch(raw, none, [*rejections, alone], refused)
+            return self._write(Prepared(raw, rest), known)
+        first = _batch(raw, batch.events.slice(0, middle), rejections, refused)
+        second = _batch(raw, batch.events.slice(middle), (), 0)
+        one = self._write(Prepared(raw, first), known)
+        known |= {rejection.position for rejection in one.rejections}
+        other = self._write(Prepared(raw, second), known)
+        events = pa.concat_tables([one.events, other.events])
+        return _batch(raw, events, [*one.rejections, *other.rejections], refused)
+
+
+def join(name: str, parts: Sequence[Prepared]) -> Prepared:
+    """Batches as one, to be written together; every line keeps its position."""
+    lengths = [one.raw.payload.count(b"\n") + 1 for one in parts]
+    starts = list(accumulate(lengths, initial=0))
+
+    def place(row: int) -> Position:
+        number = bisect_right(starts, row) - 1
+        return parts[number].raw.position(row - starts[number])
+
+    raw = RawEvents(name, 1, b"\n".join(one.raw.payload for one in parts), place)
+    events = sort(pa.concat_tables([one.batch.events for one in parts]))
+    rejections = [each for one in parts for each in one.batch.rejections]
+    refused = sum(one.batch.counts.refused for one in parts)
+    return Prepared(raw, _batch(raw, events, rejections, refused))
+
+
+def changes_consent(batch: Batch) -> bool:
+    """Whether somebody withdrew in it, or came back: a reason to `refresh`."""
+    return bool(_CONSENT & set(pc.unique(batch.events["event_type"]).to_pylist()))
+
+
+def _batch(
+    raw: RawEvents, events: pa.Table, rejections: Sequence[Rejection], refused: int
+) -> Batch:
+    counts = Counts(
+        accepted=events.num_rows,
+        refused=refused,
+        rejected=len(rejections),
+        reasons=dict(Counter(one.reason for one in rejections)),
+        rejections=tuple(rejections[:SHOWN_REJECTIONS]),
+    )
+    return Batch(raw.origin, events, rejections, counts, raw.path)
+
+
+def _not_storable(
+    raw: RawEvents, events: pa.Table, catalogue: Catalogue, known: Set[Position]
+) -> Rejection:
+    """The rejection of a single event: its place is found by decoding once more.
+
+    One that came twice has two places, of which one may be `known` already.
+    """
+    [row] = events.to_pylist()
+    columns = ("source", "id", "occurred_at", "data")
+    decoder = Decoder(catalogue, row["received_at"])
+    for number, line in enumerate(raw.payload.split(b"\n")):
+        position = raw.position(number)
+        for index, outcome in enumerate(decoder.decode(line, position)):
+            place = _within(position, line, index)
+            if (
+                isinstance(outcome, Event)
+                and place not in known
+                and all(getattr(outcome, name) == row[name] for name in columns)
+            ):
+                return Rejection("not_storable", "", place)
+    return Rejection("not_storable", "", raw.position(0))
+
+
+def _within(position: Position, line: bytes, index: int) -> Position:
+    batch = position.index is None and line.lstrip()[:1] == b"["
+    return Position(position.origin, position.line, index) if batch else position
+
+
+def _ahead(
+    executor: Executor,
+    work: Callable[[Given], Made],
+    inputs: Iterable[Given],
+    depth: int,
+) -> Iterator[Made]:
+    """Results in the order of the inputs, with at most `depth` under way beyond the next."""
+    under_way: deque[Future[Made]] = deque()
+    for one in inputs:
+        under_way.append(executor.submit(work, one))
+        if len(under_way) > depth:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def decode(raw: RawEvents, catalogue: Catalogue, received_at: datetime) -> Decoded:
+    """Decode a batch: by columns where rows are unremarkable, else one by one."""
+    columns = ColumnDecoder(catalogue, received_at).decode(raw.payload)
+    decoder = Decoder(catalogue, received_at)
+    outcomes = list(
+        _one_by_one(raw, columns.left, decoder) if columns.left.size else ()
+    )
+    events = [one for one in outcomes if isinstance(one, Event)]
+    return Decoded(
+        pa.concat_tables([columns.events, _table(events)]),
+        [one for one in outcomes if isinstance(one, Rejection)],
+    )
+
+
+def _one_by_one(
+    raw: RawEvents, rows: np.ndarray, decoder: Decoder
+) -> Iterator[Event | Rejection]:
+    lines = Lines.of(raw.payload)
+    for row in rows.tolist():
+        line = lines.line(row)
+        if line.strip():
+            yield from decoder.decode(line, raw.position(row))
+
+
+def pseudonymise(
+    events: pa.Table, pseudonyms: Pseudonyms, received_at: datetime
+) -> pa.Table:
+    """Replace subjects by participant ids; stamps when we first saw the events."""
+    encoded = events["subject"].combine_chunks().dictionary_encode()
+    subjects = encoded.dictionary.to_pylist()
+    ids = [pseudonyms.of(subject) if subject else NOBODY for subject in subjects]
+    participants = pa.array(ids, PSEUDONYMOUS.field("participant_id").type).take(
+        encoded.indices
+    )
+    place = events.schema.get_field_index("subject")
+    known = events.set_column(place, "participant_id", participants)
+    stamp = pa.repeat(pa.scalar(received_at, pa.timestamp("us", "UTC")), known.num_rows)
+    return known.append_column("received_at", stamp)
+
+
+def sort(events: pa.Table) -> pa.Table:
+    """Order rows as the table is sorted: sorting inside an insert costs far more."""
+    people = _ranks(events["participant_id"])
+    functions = _ranks(events["function"])
+    times = np.asarray(events["occurred_at"], "int64")
+    since = times.min(initial=times.max(initial=0))
+    return events.take(_order(people, functions, times - since))
+
+
+def _order(*keys: np.ndarray) -> np.ndarray:
+    """The order by whole numbers of 0 or more, the first key first."""
+    bits = [int(key.max(initial=0)).bit_length() for key in keys]
+    if sum(bits) > _WORD:
+        return np.lexsort(keys[::-1])
+    word = keys[0]
+    for key, width in zip(keys[1:], bits[1:], strict=True):
+        word = word << width | key
+    # As one number rows are sorted twice as fast; stable, so that of an event sent
+    # twice in a batch the same one stays however it came.
+    return np.argsort(word, kind="stable")
+
+
+def _ranks(column: pa.ChunkedArray) -> np.ndarray:
+    encoded = column.combine_chunks().dictionary_encode()
+    rank = np.empty(len(encoded.dictionary), np.int64)
+    rank[np.asarray(pc.sort_indices(encoded.dictionary))] = np.arange(len(rank))
+    return np.asarray(rank[np.asarray(encoded.indices)])
+
+
+def _table(events: list[Event]) -> pa.Table:
+    columns = zip(*events, strict=True) if events else [[] for _ in DECODED]
+    arrays = [pa.array(list(c), f.type) for c, f in zip(columns, DECODED, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=DECODED)
+
+
+def gone(
+    store: Store, zone: ZoneInfo, now: Statements | None = None
+) -> Mapping[bytes, Gone]:
+    """When nothing of somebody is taken, of all who ever withdrew from collection.
+
+    `now`: what people say in what has just arrived and is not stored yet.
+    """
+    rows = store.query("consents", as_of=EVERYTHING).to_pylist()
+    said, more = consent.by_participant(rows), now or {}
+    spans = {
+        bytes.fromhex(who): consent.gone([*said[who], *more.get(who, ())], zone)
+        for who in said
+    }
+    return {who: one for who, one in spans.items() if one}
+
+
+def _without_refused(events: pa.Table, gone: Mapping[bytes, Gone]) -> pa.Table:
+    """Take nothing that somebody did between withdrawing and agreeing again.
+
+    What says who takes part is always taken, or nobody could come back.
+    """
+    people = pa.array(list(gone), PSEUDONYMOUS.field("participant_id").type)
+    suspects = np.flatnonzero(pc.is_in(events["participant_id"], people))
+    refused = [
+        row
+        for row, event in zip(suspects, events.take(suspects).to_pylist(), strict=True)
+        if event["event_type"] not in TAKING_PART
+        and consent.is_gone(gone[event["participant_id"]], event["occurred_at"])
+    ]
+    return (
+        events.take(np.delete(np.arange(events.num_rows), refused))
+        if refused
+        else events
+    )

@@ -1,0 +1,200 @@
+"""One payload of CloudEvents to an event or a rejection, strictly and one by one.
+
+This is what the rules are; `ingest.columns` is the fast road for whole chunks
+of unremarkable events, and gives way to this one wherever it is in doubt.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from panelstream.models.events.catalogue import RESPONSE, Catalogue, EventType
+from panelstream.models.events.event import Event, Position, Reason, Rejection
+from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE, parse_instant
+
+MAX_EVENT_BYTES = 65_536
+"""The size up to which CloudEvents consumers should take an event (section 'Size Limits')."""
+MAX_ID_LENGTH = 256
+ATTRIBUTES = (
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "time",
+    "subject",
+    "datacontenttype",
+    "schemaversion",
+    "senttime",
+    "data",
+)
+"""What of an event is read; other attributes are allowed and not stored."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes that are not JSON can raise."""
+
+_JSON_CONTENT = re.compile(r"application/([a-z0-9.+-]+\+)?json(;.*)?", re.IGNORECASE)
+
+
+class _Invalid(Exception):
+    def __init__(self, reason: Reason, field: str = "") -> None:
+        self.reason, self.field = reason, field
+
+
+class Decoder:
+    """Decodes payloads against a catalogue, as seen at `received_at` (UTC)."""
+
+    def __init__(self, catalogue: Catalogue, received_at: datetime) -> None:
+        self.catalogue = catalogue
+        self.latest = received_at + FUTURE_TOLERANCE
+
+    def decode(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
+        """Yield one outcome for an event, or one for each event of a JSON array.
+
+        What already has an index in a batch is one event.
+        """
+        if position.index is None and payload.lstrip()[:1] == b"[":
+            yield from self._decode_batch(payload, position)
+        else:
+            yield self._decode_one(payload, position)
+
+    def _decode_batch(
+        self, payload: bytes, position: Position
+    ) -> Iterator[Event | Rejection]:
+        try:
+            parts = msgspec.json.decode(payload, type=list[msgspec.Raw])
+        except UNREADABLE:
+            yield Rejection("not_json", "", position)
+            return
+        for index, part in enumerate(parts):
+            place = Position(position.origin, position.line, index)
+            yield self._decode_one(bytes(part), place)
+
+    def _decode_one(self, payload: bytes, position: Position) -> Event | Rejection:
+        try:
+            if len(payload) > MAX_EVENT_BYTES:
+                raise _Invalid("too_large")
+            return self._event(_attributes(payload))
+        except _Invalid as invalid:
+            return Rejection(invalid.reason, invalid.field, position)
+
+    def _event(self, attributes: Mapping[str, Any]) -> Event:
+        if attributes.get("specversion") != "1.0":
+            raise _Invalid("not_cloudevent", "specversion")
+        identity, source = _identity(attributes), _text(attributes, "source")
+        name = _text(attributes, "type")
+        if source not in self.catalogue.accepted_sources:
+            raise _Invalid("invalid_data", "source")
+        rule = self.catalogue.types.get(name)
+        if rule is None:
+            raise _Invalid("unknown_type", "type")
+        return Event(
+            source=source,
+            id=identity,
+            event_type=name,
+            function=rule.function or "",
+            subject=_subject(attributes, rule),
+            schema_version=_version(attributes, rule),
+            occurred_at=self._occurred_at(attributes),
+            sent_at=_instant(attributes, "senttime"),
+            data=canonical(self._data(attributes, rule)),
+        )
+
+    def _data(self, attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
+        data = _data(attributes, rule)
+        if attributes["type"] == RESPONSE:
+            try:
+                data["answers"] = self.catalogue.questionnaires.coded(data)
+            except ValueError as wrong:
+                raise _Invalid("invalid_data", f"data.{wrong}") from None
+        return data
+
+    def _occurred_at(self, attributes: Mapping[str, Any]) -> datetime:
+        occurred_at = _instant(attributes, "time")
+        if occurred_at is None or occurred_at < EARLIEST:
+            raise _Invalid("time_unparsable", "time")
+        if occurred_at > self.latest:
+            raise _Invalid("time_in_future", "time")
+        return occurred_at
+
+
+def canonical(data: Mapping[str, Any]) -> str:
+    """The one way to write an event's data, so that equal content is equal text."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+
+def _attributes(payload: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(payload)
+    except UNREADABLE:
+        raise _Invalid("not_json") from None
+    if not isinstance(value, dict):
+        raise _Invalid("not_cloudevent")
+    return present(value)
+
+
+def present(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is null, as that counts as absent."""
+    return {key: one for key, one in value.items() if one is not None}
+
+
+def _text(attributes: Mapping[str, Any], name: str) -> str:
+    value = attributes.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
+        raise _Invalid("not_cloudevent", name)
+    return value
+
+
+def _identity(attributes: Mapping[str, Any]) -> str:
+    """Ids are stored as they are sent, so one that holds an address is not taken."""
+    identity = _text(attributes, "id")
+    if "@" in identity:
+        raise _Invalid("invalid_data", "id")
+    return identity
+
+
+def _subject(attributes: Mapping[str, Any], rule: EventType) -> str:
+    subject = attributes.get("subject", "")
+    if not rule.subject:
+        return ""
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_ID_LENGTH:
+        raise _Invalid("missing_subject", "subject")
+    return subject
+
+
+def _version(attributes: Mapping[str, Any], rule: EventType) -> int:
+    version = attributes.get("schemaversion", 1)
+    if isinstance(version, bool) or version not in rule.versions:
+        raise _Invalid("unsupported_version", "schemaversion")
+    return int(version)
+
+
+def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
+    value = attributes.get(name)
+    if value is None:
+        return None
+    instant = parse_instant(value) if isinstance(value, str) else None
+    if instant is None:
+        raise _Invalid("time_unparsable", name)
+    return instant
+
+
+def _data(attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
+    content = attributes.get("datacontenttype", "application/json")
+    if not isinstance(content, str) or not _JSON_CONTENT.fullmatch(content):
+        raise _Invalid("not_cloudevent", "datacontenttype")
+    data = attributes.get("data", {})
+    if not isinstance(data, dict):
+        raise _Invalid("invalid_data", "data")
+    data = present(data)
+    if not data.keys() <= rule.data.keys():
+        raise _Invalid("invalid_data", "data")
+    for name, field in rule.data.items():
+        if name in data:
+            if not field.accepts(data[name]):
+                raise _Invalid("invalid_data", f"data.{name}")
+        elif field.required:
+            raise _Invalid("invalid_data", f"data.{name}")
+    return data

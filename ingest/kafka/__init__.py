@@ -1,0 +1,1 @@
+"""From Kafka to the pipeline, and files to Kafka."""

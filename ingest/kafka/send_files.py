@@ -1,0 +1,57 @@
+"""Event files sent to Kafka: a hundred events a record, as platforms should send them."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from panelstream.ingest.events import files
+from panelstream.ingest.events.files import Source
+from panelstream.ingest.kafka import clients
+from panelstream.models.settings.kafka import KafkaSettings
+
+BATCH_EVENTS = 100
+"""Events a record: one costs Kafka and its clients as much as a hundred."""
+
+HEADERS = [("content-type", b"application/cloudevents-batch+json")]
+"""Of a record that holds several."""
+
+
+def send(
+    settings: KafkaSettings,
+    sources: Sequence[Source],
+    progress: Callable[[Source, int], None] = lambda *_: None,
+) -> int:
+    """Send the events of files to our topic; returns how many records were acknowledged.
+
+    Raises `Unreachable` where Kafka does not take them, `FileError` for a bad file.
+    """
+    try:
+        return asyncio.run(_send(settings, sources, progress))
+    except clients.ERRORS as error:
+        raise clients.unreachable(settings, error) from None
+
+
+async def _send(
+    settings: KafkaSettings,
+    sources: Sequence[Source],
+    progress: Callable[[Source, int], None],
+) -> int:
+    producer, sent = clients.producer(settings), 0
+    await producer.start()
+    try:
+        for source in sources:
+            for value in records(source):
+                await producer.send(settings.topic, value, headers=HEADERS)
+                sent += 1
+            await producer.flush()
+            progress(source, source.size)
+    finally:
+        await producer.stop()
+    return sent
+
+
+def records(source: Source) -> Iterator[bytes]:
+    """The lines of a file as JSON arrays of events."""
+    lines = (line for _, line in files.lines(source) if line.strip())
+    while some := list(islice(lines, BATCH_EVENTS)):
+        yield b"[" + b",".join(some) + b"]"

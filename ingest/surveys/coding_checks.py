@@ -1,0 +1,91 @@
+"""Whether the answers of an export speak against how an instrument is coded.
+
+A coding is declared in the mapping and never guessed. What is not declared is taken
+to be as the instrument's; these checks find where that cannot be, and say what to
+declare.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from panelstream.ingest.surveys.file_types.export_file import Export
+from panelstream.ingest.surveys.formats import importer
+from panelstream.ingest.surveys.formats.importer import Asked, SurveyRow
+from panelstream.models.errors import FileError
+from panelstream.models.instruments.instrument import Item
+
+_MOST_OPTIONS = 10
+_MANY = 50
+"""Among so many answers to an instrument, somebody gives the lowest one."""
+
+
+@dataclass(frozen=True)
+class _Likely:
+    """A coding that would explain what an item's own range does not."""
+
+    own: tuple[int, int]
+    other: tuple[int, int]
+
+
+def check(export: Export, asked: Asked, rows: Sequence[SurveyRow]) -> None:
+    """Raises `FileError` with what to declare, for the first instrument in doubt."""
+    names = {instrument.instrument for instrument, _ in asked.items.values()}
+    for name in sorted(names - {*asked.mapping.coding}):
+        for likely in (*_labelled(export, asked, name), *_observed(asked, name, rows)):
+            raise FileError(export.path, name, _problem(name, likely))
+
+
+def _problem(name: str, likely: _Likely) -> str:
+    (low, high), (first, last) = likely.own, likely.other
+    return (
+        f"answers to {name} do not go from {low} to {high}; declare how this export "
+        f"codes them, in the mapping, the low end first: coding: {{{name}: "
+        f"{first}-{last}}}, or {{{name}: {low}-{high}}} if the others are mistakes"
+    )
+
+
+def _labelled(export: Export, asked: Asked, name: str) -> Iterator[_Likely]:
+    """Codes with value labels in the export do not end where an item's range does."""
+    for header, labels in export.value_labels.items():
+        item = _item(asked, name, asked.mapping.columns.get(header, header))
+        codes = [int(one) for one in labels if one.isdigit()]
+        if item is not None:
+            codes = [one for one in codes if one != item.not_applicable]
+            if len(codes) > 1 and (min(codes), max(codes)) != item.range:
+                yield _Likely(item.range, (min(codes), max(codes)))
+
+
+def _observed(asked: Asked, name: str, rows: Sequence[SurveyRow]) -> Iterator[_Likely]:
+    """All answers would fit if the range were shifted, or nobody gave the lowest."""
+    for (low, high), answers in _by_range(asked, name, rows).items():
+        smallest, largest = min(answers), max(answers)
+        fits, many = largest - smallest <= high - low, len(answers) >= _MANY
+        if fits and largest > high:
+            yield _Likely((low, high), (low + largest - high, largest))
+        elif (fits and smallest < low) or (many and smallest > low):
+            yield _Likely((low, high), (smallest, smallest + high - low))
+
+
+def _by_range(
+    asked: Asked, name: str, rows: Sequence[SurveyRow]
+) -> dict[tuple[int, int], list[int]]:
+    """The numbers given to an instrument's items, by the range of the item."""
+    items = {code: _item(asked, name, code) for code in asked.items}
+    found: dict[tuple[int, int], list[int]] = {}
+    for row in rows:
+        for code, answer in row.answers.items():
+            item = items[code]
+            if item and answer.isdigit() and int(answer) != item.not_applicable:
+                found.setdefault(item.range, []).append(int(answer))
+    return found
+
+
+def _item(asked: Asked, name: str, code: str) -> Item | None:
+    """The item of a column, if it is one of the instrument whose numbers are options."""
+    if code not in asked.items or asked.items[code][0].instrument != name:
+        return None
+    item = importer.item_of(asked, code)
+    if item is None or not item.is_numeric:
+        return None
+    low, high = item.range
+    return item if high - low <= _MOST_OPTIONS else None

@@ -1,0 +1,190 @@
+"""A survey tool's file as a table of text: a header and records, whatever it was.
+
+CSV, XLSX, SPSS and Stata files all come out the same, so that an importer need not
+know how its export was saved. What a file is, its first bytes say: exports are
+often renamed, and some tools wrap a single file in a ZIP archive.
+"""
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from panelstream.ingest.surveys.file_types import delimited_text, spss_stata, xlsx
+from panelstream.models.errors import FileError
+
+_SPSS = (b"$FL2", b"$FL3")
+_STATA, _OLD_STATA = b"<stata_dta>", re.compile(rb"[\x69-\x73][\x01\x02]\x01")
+"""Before release 117 a release number, a byte order and a 1."""
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_ZIP = b"PK\x03\x04"
+_WORKBOOK = "[Content_Types].xml"
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file's header and records, as text; records begin at `first_row`.
+
+    A header that repeats is `title`, `title#2`, ... so that a mapping can tell them
+    apart; `numbers` are the file's own, 1-based, of the columns. `titles` are longer names of columns, `value_labels` what their codes are
+    called, by header and as far as the file says.
+    """
+
+    path: Path
+    header: Sequence[str]
+    records: Sequence[Sequence[str]]
+    numbers: Sequence[int]
+    first_row: int = 2
+    encoding: str = ""
+    sha256: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[int, Sequence[str]]]:
+        """The records that hold anything, with their 1-based row in the file."""
+        for number, record in enumerate(self.records, start=self.first_row):
+            if any(record):
+                yield number, record
+
+    def place(self, header: str) -> int | None:
+        """The place of a header, if the file has it."""
+        return list(self.header).index(header) if header in self.header else None
+
+    def column(self, place: int) -> str:
+        """Where a column stands, in the words of an error."""
+        return f"column {self.numbers[place]}"
+
+    def renamed(self, names: Mapping[str, str]) -> "Export":
+        """The same file under other headers, for those that `names` has."""
+        header = [names.get(one, one) for one in self.header]
+        return replace(
+            self,
+            header=header,
+            titles={names.get(k, k): v for k, v in self.titles.items()},
+            value_labels={names.get(k, k): v for k, v in self.value_labels.items()},
+        )
+
+    def without(self, headers: Collection[str]) -> "Export":
+        """The same file without some of its columns."""
+        kept = [i for i, one in enumerate(self.header) if one not in headers]
+        records = [
+            [record[i] for i in kept] if record else [] for record in self.records
+        ]
+        return replace(
+            self,
+            header=[self.header[i] for i in kept],
+            records=records,
+            numbers=[self.numbers[i] for i in kept],
+        )
+
+    def from_record(self, index: int) -> "Export":
+        """The same file with its first `index` records left out."""
+        return replace(
+            self, records=self.records[index:], first_row=self.first_row + index
+        )
+
+
+def read(path: Path) -> Export:
+    """Read a file: CSV (UTF-8 or Windows Japanese), XLSX, SPSS or Stata.
+
+    Raises `FileError` for a file that is missing, empty, uneven or of another kind.
+    """
+    content = _content(path)
+    kind, inner = _opened(path, content)
+    titles: Mapping[str, str] = {}
+    values: Mapping[str, Mapping[str, str]] = {}
+    match kind:
+        case "xlsx":
+            rows, encoding = xlsx.rows(path, inner), "XLSX"
+        case "spss" | "stata":
+            rows, titles, values = spss_stata.rows(path, kind, inner)
+            encoding = "SPSS" if kind == "spss" else "Stata"
+        case _:
+            rows, encoding = delimited_text.rows(path, inner)
+    header, records, numbers = _even(path, rows)
+    digest = hashlib.sha256(content).hexdigest()
+    return Export(path, header, records, numbers, 2, encoding, digest, titles, values)
+
+
+def column_of(export: Export, name: str, what: str) -> int:
+    """The place of a header; `what` it is for goes into the error."""
+    place = export.place(name)
+    if place is None:
+        # What stands there instead may be somebody's data, if the headers are missing.
+        problem = f"no column '{name}' for {what}; row 1 must hold the headers"
+        raise FileError(export.path, "row 1", problem)
+    return place
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(path, "", f"cannot be read: {error.strerror}") from None
+
+
+def _opened(path: Path, content: bytes) -> tuple[str, bytes]:
+    if content.startswith(_OLD_EXCEL):
+        raise FileError(path, "", "an old Excel file; save it as .xlsx or CSV")
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        if content.startswith(_ZIP):
+            problem = "a damaged or half-copied workbook or archive; save it again"
+            raise FileError(path, "", problem)
+        return _kind(content), content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        if _WORKBOOK in names:
+            return "xlsx", content
+        files = [n for n in names if not n.endswith("/") and "__MACOSX" not in n]
+        if len(files) != 1:
+            problem = (
+                f"an archive of {len(files)} files; unpack it and give one of them"
+            )
+            raise FileError(path, "", problem)
+        return _opened(path, archive.read(files[0]))
+
+
+def _kind(content: bytes) -> str:
+    if content.startswith(_SPSS):
+        return "spss"
+    stata = content.startswith(_STATA) or _OLD_STATA.match(content)
+    return "stata" if stata else "delimited"
+
+
+def _even(
+    path: Path, rows: Sequence[Sequence[str]]
+) -> tuple[Sequence[str], Sequence[Sequence[str]], Sequence[int]]:
+    """Header, records and numbers of columns; a column without header and content is none."""
+    if not rows:
+        raise FileError(path, "", "the file is empty")
+    header, *records = rows
+    for number, record in enumerate(records, start=2):
+        if record and len(record) != len(header):
+            problem = f"{len(record)} cells under {len(header)} headers; export the file again"
+            raise FileError(path, f"row {number}", problem)
+    kept = [
+        place
+        for place, title in enumerate(header)
+        if title.strip() or any(record[place].strip() for record in records if record)
+    ]
+    if not kept:
+        raise FileError(path, "", "the file is empty")
+    for place in kept:
+        if not header[place].strip():
+            problem = "answers without a header; row 1 must hold the headers"
+            raise FileError(path, f"column {place + 1}", problem)
+    cells = [[record[place] for place in kept] if record else [] for record in records]
+    names = _numbered([header[place] for place in kept])
+    return names, cells, [place + 1 for place in kept]
+
+
+def _numbered(header: Sequence[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    names = []
+    for title in (one.strip() for one in header):
+        seen[title] = seen.get(title, 0) + 1
+        names.append(title if seen[title] == 1 else f"{title}#{seen[title]}")
+    return names

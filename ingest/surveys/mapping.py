@@ -1,0 +1,163 @@
+"""What a coordinator says about an export: how its headers and labels relate to items."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from panelstream.models import config_file
+from panelstream.models.config_file import Document, Frozen
+from panelstream.models.events.catalogue import SLUG
+from panelstream.models.instruments.instrument import Instrument
+from panelstream.models.timestamps import known_zone
+
+Format = Literal["google_forms", "qualtrics", "redcap", "plain"]
+
+PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
+
+_CODING = re.compile(r"(\d+)-(\d+)")
+
+
+def _labels(value: Any) -> Any:
+    """YAML reads yes, no and numbers as values; in a survey they are labels."""
+    if isinstance(value, dict):
+        return {_text(label): _text(code) for label, code in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    words = {True: "yes", False: "no"}
+    return words[value] if isinstance(value, bool) else str(value)
+
+
+def _two_ends(text: str) -> str:
+    ends = _CODING.fullmatch(text)
+    if ends is None or ends[1] == ends[2]:
+        raise ValueError("write the codes of an item's low and high end, as 1-6")
+    return text
+
+
+Coding = Annotated[str, AfterValidator(_two_ends)]
+
+
+class Labels(Frozen):
+    """The codes behind the option labels of some items."""
+
+    items: tuple[str, ...]
+    codes: Annotated[dict[str, str], BeforeValidator(_labels)]
+
+
+class Checkboxes(Frozen):
+    """A question with several answers: options that were ticked are 1, others 0.
+
+    With a `column`, options are labels joined in its cells; without, each option is
+    a column of its own, with something in it where it was ticked.
+    """
+
+    column: str | None = None
+    options: Annotated[dict[str, str], BeforeValidator(_labels)] = Field(min_length=1)
+
+    @property
+    def headers(self) -> Sequence[str]:
+        """The columns of the question."""
+        return [self.column] if self.column else list(self.options)
+
+
+class ConsentItem(Frozen):
+    """What people agree to with the item `consent`."""
+
+    version: int = Field(ge=1, le=1000)
+    scopes: tuple[Annotated[str, Field(pattern=SLUG)], ...] = Field(min_length=1)
+
+
+class SurveyMapping(Frozen):
+    """How an export's headers and labels relate to the study's items."""
+
+    format: Format | None = None
+    person: str = PERSON
+    submitted_at: str | None = None
+    response_id: str | None = None
+    timezone: Annotated[str, AfterValidator(known_zone)] | None = None
+    times: str | None = None
+    coding: dict[str, Coding] = {}
+    columns: dict[str, str] = {}
+    labels: tuple[Labels, ...] = ()
+    checkboxes: tuple[Checkboxes, ...] = ()
+    consent: ConsentItem | None = None
+    events: dict[str, int | None] = {}
+    item: str = "item"
+    answer: str = "answer"
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """The same for mappings that say the same."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def headers(self) -> set[str]:
+        """Every header that the mapping names."""
+        named = {self.person, self.submitted_at, self.response_id, *self.ignore}
+        named |= set(self.columns)
+        named |= {header for box in self.checkboxes for header in box.headers}
+        return {one for one in named if one is not None}
+
+    def labels_of(self, code: str) -> Mapping[str, str] | None:
+        """The codes behind the labels of an item; None if it has none here."""
+        for group in self.labels:
+            if code in group.items:
+                return group.codes
+        return None
+
+
+def read(path: Path | None, instruments: Sequence[Instrument]) -> SurveyMapping:
+    """Read a mapping file; without one, headers are the codes themselves.
+
+    Raises `FileError` with line and remedy, also for a coding or label of something
+    that none of the instruments has.
+    """
+    if path is None:
+        return SurveyMapping()
+    document = config_file.read(path, SurveyMapping)
+    _check_names(document, instruments)
+    return document.value
+
+
+def _check_names(
+    document: Document[SurveyMapping], instruments: Sequence[Instrument]
+) -> None:
+    mapping = document.value
+    names = [one.instrument for one in instruments]
+    for name in mapping.coding:
+        if name not in names:
+            remedy = config_file.nearest(name, names)
+            raise document.error(["coding", name], f"no instrument '{name}'; {remedy}")
+    for one in instruments:
+        if one.instrument in mapping.coding:
+            _check_coding(document, one)
+    known = [item.code for one in instruments for item in one.items]
+    for at, group in enumerate(mapping.labels):
+        for code in group.items:
+            if code not in known:
+                problem = f"no item '{code}'; {config_file.nearest(code, known)}"
+                raise document.error(["labels", at, "items"], problem)
+
+
+def _check_coding(document: Document[SurveyMapping], instrument: Instrument) -> None:
+    """A coding may shift or turn the answers, not stretch them."""
+    text = document.value.coding[instrument.instrument]
+    first, last = ends(text)
+    for item in instrument.items:
+        if item.is_numeric and item.range[1] - item.range[0] != abs(last - first):
+            low, high = item.range
+            problem = f"{text} cannot be the coding of {item.code}, which goes from {low} to {high}"
+            raise document.error(["coding", instrument.instrument], problem)
+
+
+def ends(coding: str) -> tuple[int, int]:
+    """The codes of an item's low and high end."""
+    first, last = coding.split("-")
+    return int(first), int(last)

@@ -1,0 +1,1 @@
+"""Events of a platform: their catalogue, their fields, their schema."""

@@ -1,0 +1,278 @@
+"""What a platform may send: its event types, their closed fields, their functions.
+
+A catalogue is a YAML file. Fields are closed on purpose: a field that is not
+named here rejects its event, so free text can never enter the warehouse.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as defaulting
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from panelstream.models import config_file
+from panelstream.models.config_file import Document, Frozen, Location
+from panelstream.models.instruments.instrument import Instrument
+from panelstream.models.timestamps import parse_instant
+
+SHIPPED = Path(__file__).parent / "catalogues"
+STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
+ALL_EVENTS = "platform_events"
+"""The view of every event, from which a catalogue's views choose."""
+EVENT_COLUMNS = (
+    "participant_id",
+    "event_type",
+    "function",
+    "occurred_at",
+    "occurred_on",
+    "received_at",
+    "recorded_at",
+    "source",
+    "id",
+    "data",
+)
+"""Columns of that view; no field may be called like one."""
+TAKING_PART = (
+    "study.enrolled",
+    "study.invited",
+    "study.consent_given",
+    "study.consent_withdrawn",
+)
+"""What says who takes part: never refused, whoever withdrew before."""
+
+RESPONSE = "study.response_submitted"
+
+SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+_SLUG = re.compile(SLUG.strip("^$"))
+_SAFE = re.compile(r"[A-Za-z0-9_. +-]+")
+_COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+_VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
+
+
+class FieldRule(Frozen):
+    """What one field of an event's data may hold.
+
+    `slug` is a short lower-case name, never a sentence; `slugs` a list of them;
+    `answers` are coded answers by item, which the study's instruments check.
+    """
+
+    kind: Literal["one_of", "integer", "boolean", "slug", "slugs", "instant", "answers"]
+    choices: tuple[str, ...] = ()
+    low: int = -(2**53)
+    high: int = 2**53
+    required: bool = True
+    comment: str = ""
+    """What it says, with its unit; stands at the column of a view."""
+
+    @model_validator(mode="after")
+    def _choices_are_plain(self) -> "FieldRule":
+        if (self.kind == "one_of") != bool(self.choices):
+            raise ValueError("choices go with kind: one_of, and only with it")
+        if not all(_SAFE.fullmatch(choice) for choice in self.choices):
+            raise ValueError(
+                "choices are plain words: letters, digits, _ . + - and spaces"
+            )
+        return self
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a decoded JSON value fits."""
+        match self.kind:
+            case "one_of":
+                return value in self.choices if isinstance(value, str) else False
+            case "integer":
+                whole = isinstance(value, int) and not isinstance(value, bool)
+                return whole and self.low <= value <= self.high
+            case "boolean":
+                return isinstance(value, bool)
+            case "slug":
+                return _is_slug(value)
+            case "slugs":
+                return isinstance(value, list) and all(_is_slug(one) for one in value)
+            case "instant":
+                return isinstance(value, str) and parse_instant(value) is not None
+            case "answers":
+                return isinstance(value, dict) and bool(value)
+
+
+class EventType(Frozen):
+    """One kind of act: what it counts towards and which fields it carries."""
+
+    function: str | None = None
+    subject: bool = True
+    """False for what is about the log itself and names nobody, as a heartbeat."""
+    versions: tuple[int, ...] = (1,)
+    data: dict[str, FieldRule] = {}
+    withdraws: str | None = None
+    """The type whose latest act with the same field values it takes back."""
+
+
+class EventView(Frozen):
+    """A view that readers get: the events of some types, a column for each field."""
+
+    types: tuple[str, ...] = Field(min_length=1)
+    comment: str = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Questionnaires:
+    """What a study asks: its waves, and its instruments by name."""
+
+    waves: Sequence[int] = ()
+    instruments: Mapping[str, Instrument] = defaulting(default_factory=dict)
+
+    def coded(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """The answers of a response as coded text; null: asked, not answered.
+
+        The checks are those of an export. Raises `ValueError` with the name of the
+        field that is wrong.
+        """
+        if data["wave"] not in self.waves:
+            raise ValueError("wave")
+        if data["instrument"] not in self.instruments:
+            raise ValueError("instrument")
+        instrument = self.instruments[data["instrument"]]
+        coded = {code: _coded(answer) for code, answer in data["answers"].items()}
+        for code, answer in coded.items():
+            known = code in instrument.codes
+            if not known or (answer and not instrument.accepts(code, answer)):
+                raise ValueError("answers")
+        return coded
+
+
+def _coded(answer: Any) -> str:
+    if answer is None:
+        return ""
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+        raise ValueError("answers")
+    whole = isinstance(answer, float) and answer.is_integer()
+    return str(int(answer) if whole else answer).strip()
+
+
+class Catalogue(Frozen):
+    """The closed world of one platform's events."""
+
+    catalogue: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    namespace: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    """Under which the platform's user ids are pseudonymised; never change it."""
+    sources: tuple[str, ...] = Field(min_length=1)
+    functions: list[str]
+    labels: dict[str, dict[str, str]] = {}
+    types: dict[str, EventType]
+    views: dict[str, EventView] = {}
+    _questionnaires: Questionnaires = PrivateAttr(default=Questionnaires())
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Catalogue":
+        kinds: dict[str, str] = {}
+        for name, one in self.types.items():
+            if one.function is not None and one.function not in self.functions:
+                remedy = config_file.nearest(one.function, self.functions)
+                raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
+            for field, rule in one.data.items():
+                if rule.kind == "answers":
+                    raise ValueError(f"{name}: answers come as {RESPONSE} only")
+                if kinds.setdefault(field, rule.kind) != rule.kind:
+                    raise ValueError(
+                        f"{name}: '{field}' is of another kind elsewhere; rename it"
+                    )
+        return self
+
+    @property
+    def accepted_sources(self) -> frozenset[str]:
+        """Sources whose events are taken; any other is rejected, not guessed at."""
+        return frozenset(self.sources)
+
+    @cached_property
+    def field_kinds(self) -> Mapping[str, str]:
+        """The kind of every data field; a name has one kind in the whole catalogue."""
+        return {
+            f: rule.kind for one in self.types.values() for f, rule in one.data.items()
+        }
+
+    @property
+    def withdrawals(self) -> Mapping[str, str]:
+        """The types of act that take another back, each with the type it takes back."""
+        return {
+            name: one.withdraws for name, one in self.types.items() if one.withdraws
+        }
+
+    @property
+    def questionnaires(self) -> Questionnaires:
+        """What the study asks, whose answers may come as events."""
+        return self._questionnaires
+
+    def asking(self, questionnaires: Questionnaires) -> "Catalogue":
+        """The same catalogue, in a study that asks something."""
+        copy = self.model_copy()
+        copy._questionnaires = questionnaires
+        return copy
+
+    def label(self, function: str, language: str = "en") -> str:
+        """What readers call a function."""
+        return self.labels.get(function, {}).get(language, function)
+
+
+class _StudyEvents(Frozen):
+    types: dict[str, EventType]
+
+
+def find(name: str, folder: Path) -> Catalogue:
+    """Read the catalogue `name` (a path inside `folder`, or a shipped one).
+
+    The study's own event types (`study.*`) belong to every catalogue.
+    """
+    path = config_file.locate(name, folder, SHIPPED)
+    document = config_file.read(path, Catalogue)
+    _check_withdrawals(document)
+    _check_views(document)
+    catalogue = document.value
+    study = config_file.read(STUDY_EVENTS, _StudyEvents).value
+    return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
+
+
+def _check_withdrawals(document: Document[Catalogue]) -> None:
+    types = document.value.types
+    for name, taken in document.value.withdrawals.items():
+        place = ["types", name, "withdraws"]
+        _check_type(document, place, taken)
+        one, other = types[name], types[taken]
+        if _fields(one) != _fields(other) or not (one.subject and other.subject):
+            raise document.error(place, f"give {name} the fields of {taken}")
+        if one.function or other.withdraws:
+            raise document.error(
+                place, "what takes an act back is no act itself: give it no function"
+            )
+
+
+def _check_views(document: Document[Catalogue]) -> None:
+    types = document.value.types
+    for name, view in document.value.views.items():
+        place = ["views", name]
+        if not _VIEW.fullmatch(name) or name == ALL_EVENTS:
+            problem = f"call it <something>_events, and not {ALL_EVENTS}"
+            raise document.error(place, f"'{name}': {problem}")
+        for index, one in enumerate(view.types):
+            _check_type(document, [*place, "types", index], one)
+            for field in types[one].data:
+                if not _COLUMN.fullmatch(field) or field in EVENT_COLUMNS:
+                    problem = f"'{field}' of {one} cannot be a column; rename the field"
+                    raise document.error([*place, "types", index], problem)
+
+
+def _check_type(document: Document[Catalogue], place: Location, name: str) -> None:
+    known: Sequence[str] = list(document.value.types)
+    if name not in known:
+        problem = f"no type '{name}'; {config_file.nearest(name, known)}"
+        raise document.error(place, problem)
+
+
+def _fields(one: EventType) -> Mapping[str, str]:
+    return {name: rule.kind for name, rule in one.data.items()}
+
+
+def _is_slug(value: Any) -> bool:
+    return isinstance(value, str) and _SLUG.fullmatch(value) is not None

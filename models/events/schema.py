@@ -1,0 +1,191 @@
+"""What a platform may send, for its engineers' tools: JSON Schema and AsyncAPI.
+
+Every event that `ingest.decode` takes is valid by its schema. A schema cannot say all
+rules: that a time exists and is not in the future, and what a study's instruments ask.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from panelstream.models.events.catalogue import SLUG, Catalogue, EventType, FieldRule
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+ASYNCAPI = "3.0.0"
+LONGEST = 256
+"""Characters of an id, a subject, a type."""
+
+_INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+_NULL = {"type": "null"}
+"""An attribute or a field that is null counts as absent."""
+
+
+def event(catalogue: Catalogue, name: str) -> Schema:
+    """The JSON Schema (2020-12) of one type of event."""
+    rule = catalogue.types[name]
+    needed = ["specversion", "id", "source", "type", "time"]
+    properties: Schema = {
+        "specversion": {"const": "1.0"},
+        "id": {**_text(), "pattern": "^[^@]*$", "description": "Unique in its source"},
+        "source": {"enum": list(catalogue.sources)},
+        "type": {"const": name},
+        "time": {**_instant(), "description": "When the act took place"},
+        "subject": {},
+        "datacontenttype": _optional({"type": "string", "pattern": _json_content()}),
+        "schemaversion": {
+            "enum": [*rule.versions, *([None] if 1 in rule.versions else [])]
+        },
+        "senttime": _optional(_instant()),
+        "data": _data(rule),
+    }
+    if rule.subject:
+        needed.append("subject")
+        described = "The platform's user id; becomes a pseudonym at once"
+        properties["subject"] = {**_text(), "description": described}
+    if any(one.required for one in rule.data.values()):
+        needed.append("data")
+    return {
+        "title": name,
+        "description": _described(rule),
+        "type": "object",
+        "required": needed,
+        "properties": properties,
+    }
+
+
+def events(catalogue: Catalogue) -> Schema:
+    """The JSON Schema (2020-12) of every event; a type's own is under `$defs`."""
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:panelstream:catalogue:{catalogue.catalogue}",
+        "title": f"Events of {catalogue.catalogue}",
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": list(catalogue.types)}},
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in catalogue.types],
+        "$defs": {name: event(catalogue, name) for name in catalogue.types},
+    }
+
+
+def asyncapi(catalogue: Catalogue, topic: str) -> Schema:
+    """The AsyncAPI 3.0 document: the topic of Kafka, the path of HTTP, every message."""
+    names = {name: name.replace(".", "_") for name in catalogue.types}
+    refs = {
+        short: {"$ref": f"#/components/messages/{short}"} for short in names.values()
+    }
+    return {
+        "asyncapi": ASYNCAPI,
+        "info": {
+            "title": f"Events of {catalogue.catalogue}",
+            "version": "1",
+            "description": "Usage events that panelstream takes, as CloudEvents 1.0.",
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {
+            "kafka": {
+                "address": topic,
+                "description": "A record holds one event or a JSON array of events.",
+                "messages": refs,
+            },
+            "collector": {
+                "address": "/events",
+                "description": "One event, a JSON array of events, or NDJSON.",
+                "messages": refs,
+            },
+        },
+        "operations": {
+            "takeFromKafka": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/kafka"},
+            },
+            "takeByHttp": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/collector"},
+                "bindings": {"http": {"method": "POST"}},
+            },
+        },
+        "components": {
+            "messages": {
+                names[name]: _message(catalogue, name) for name in catalogue.types
+            }
+        },
+    }
+
+
+def _message(catalogue: Catalogue, name: str) -> Schema:
+    return {
+        "name": name,
+        "title": name,
+        "contentType": "application/cloudevents+json",
+        "payload": event(catalogue, name),
+    }
+
+
+def _described(rule: EventType) -> str:
+    if rule.withdraws:
+        return f"Takes back the latest {rule.withdraws} with the same data"
+    if rule.function:
+        return f"Counts towards {rule.function}"
+    return "Counts towards no function"
+
+
+def _data(rule: EventType) -> Schema:
+    """Closed: a field that is not named here rejects the event, unless it is null."""
+    needed = [name for name, one in rule.data.items() if one.required]
+    shape: Schema = {
+        "type": "object",
+        "required": needed,
+        "properties": {name: _field(one) for name, one in rule.data.items()},
+        "additionalProperties": _NULL,
+    }
+    return shape if needed else _optional(shape)
+
+
+def _field(rule: FieldRule) -> Schema:
+    shape = _kind(rule)
+    shape = shape if rule.required else _optional(shape)
+    return {**shape, "description": rule.comment} if rule.comment else shape
+
+
+def _kind(rule: FieldRule) -> Schema:
+    kinds: Mapping[str, Schema] = {
+        "one_of": {"type": "string", "enum": list(rule.choices)},
+        "integer": {"type": "integer", "minimum": rule.low, "maximum": rule.high},
+        "boolean": {"type": "boolean"},
+        "slug": _slug(),
+        "slugs": {"type": "array", "items": _slug()},
+        "instant": _instant(),
+        "answers": {"type": "object", "minProperties": 1},
+    }
+    return kinds[rule.kind]
+
+
+def _optional(shape: Schema) -> Schema:
+    """The same, or null."""
+    enum = {"enum": [*shape["enum"], None]} if "enum" in shape else {}
+    return {**shape, **enum, "type": [shape["type"], "null"]}
+
+
+def _text() -> Schema:
+    return {"type": "string", "minLength": 1, "maxLength": LONGEST}
+
+
+def _slug() -> Schema:
+    return {"type": "string", "pattern": SLUG}
+
+
+def _instant() -> Schema:
+    return {"type": "string", "format": "date-time", "pattern": _INSTANT}
+
+
+def _json_content() -> str:
+    """The media types of JSON, in whatever case; JSON Schema has no flags."""
+    word = {
+        one: "".join(f"[{c}{c.upper()}]" for c in one)
+        for one in ("application", "json")
+    }
+    return rf"^{word['application']}/([A-Za-z0-9.+-]+\+)?{word['json']}(;.*)?$"

@@ -1,0 +1,1 @@
+"""Instruments: items, scales, scoring rules."""

@@ -1,0 +1,1 @@
+"""The study: its file, windows, consent, coverage, measures."""

@@ -1,0 +1,280 @@
+"""Whether the parts of a study folder fit together: names that must exist, dates that must not overlap."""
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, get_args
+
+from panelstream.models import config_file
+from panelstream.models.config_file import Document, Location
+from panelstream.models.instruments.instrument import Instrument, self_reports
+from panelstream.models.study import measures
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import (
+    NEVER_CONFIRMATORY,
+    Measure,
+    PanelStudy,
+    Planned,
+    PlannedSpecification,
+    Study,
+)
+
+PANEL = (
+    "participant_id",
+    "wave",
+    "wave_index",
+    "round",
+    "responded_at",
+    "timing",
+    "answered",
+    "answered_next",
+    "dropped_out",
+    "window_start",
+    "window_end",
+    "window_days",
+    "observed_days",
+)
+"""Columns that the panel of every study has."""
+
+
+def check_study(document: Document[Study], loaded: StudyFolder) -> None:
+    """Check a study file against its catalogue and instruments.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    _check_codes(document, loaded.instruments)
+    _check_waves(document)
+    _check_measures(document, loaded)
+    _check_functions(document, loaded)
+    _check_columns(document, loaded)
+    _check_scores(document, loaded.outcomes)
+    _check_fixed_covariates(document, loaded)
+    _check_own_covariates(document, _parts(loaded.instruments))
+    _check_confirmatory(document)
+    _check_frame(document)
+
+
+def check_panel_study(document: Document[PanelStudy]) -> None:
+    """Check the study file of a panel from elsewhere.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    for location, planned in _planned(document.value):
+        for key in ("measure", "window"):
+            if key in planned.model_fields_set:
+                problem = "a panel's columns are taken as they are; remove it"
+                raise document.error([*location, key], problem)
+    _check_own_covariates(document, {})
+    _check_confirmatory(document)
+    _check_frame(document)
+
+
+def _check_codes(
+    document: Document[Study], instruments: tuple[Instrument, ...]
+) -> None:
+    """An item is found by its code alone, so no two instruments may share one."""
+    seen: dict[str, str] = dict.fromkeys(PANEL, "the panel's columns")
+    for index, one in enumerate(instruments):
+        for item in one.items:
+            if item.code in seen:
+                problem = f"item '{item.code}' is also one of {seen[item.code]}"
+                raise document.error(["instruments", index], f"{problem}; rename it")
+            seen[item.code] = one.instrument
+
+
+def _check_waves(document: Document[Study]) -> None:
+    waves = document.value.waves
+    for index, (earlier, later) in enumerate(pairwise(waves), start=1):
+        if later.wave <= earlier.wave:
+            raise document.error(
+                ["waves", index],
+                f"wave {later.wave} after {earlier.wave}: number them upwards",
+            )
+        if bool(later.opens_on) != bool(earlier.opens_on):
+            raise document.error(
+                ["waves", index], "calendar waves and enrolment waves do not mix"
+            )
+        if later.round < earlier.round:
+            raise document.error(["waves", index], "rounds must follow one another")
+        same = later.opens_on is not None or later.round == earlier.round
+        if same and later.span[0] < earlier.span[1]:
+            raise document.error(
+                ["waves", index],
+                f"wave {later.wave} opens before wave {earlier.wave} closes; move one of them",
+            )
+
+
+def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
+    exposure = document.value.exposure
+    known = measures.known(exposure.functions, folder.catalogue)
+    for index, name in enumerate(exposure.measures):
+        place: Location = ["exposure", "measures", index]
+        if name not in known:
+            problem = f"no measure '{name}'; {config_file.nearest(name, known)}"
+            raise document.error(place, problem)
+        if name in exposure.measures[:index]:
+            raise document.error(place, f"'{name}' stands twice")
+    for location, planned in _planned(document.value):
+        name, asked = planned.measure, [*get_args(Measure), *exposure.measures]
+        if name not in asked:
+            remedy = config_file.nearest(name, asked)
+            if name in known:
+                remedy = "ask for it under exposure: measures"
+            raise document.error(
+                [*location, "measure"], f"no measure '{name}'; {remedy}"
+            )
+
+
+def _check_columns(document: Document[Study], folder: StudyFolder) -> None:
+    for name, times in Counter(folder.use_columns).items():
+        if times > 1:
+            problem = f"'{name}' would stand twice; rename a value in the catalogue"
+            raise document.error(["exposure", "measures"], problem)
+    columns = [*PANEL, *folder.use_columns, *folder.answer_columns]
+    for name, times in Counter(columns).items():
+        if times > 1:
+            problem = (
+                f"column '{name}' would stand twice; rename an instrument or scale"
+            )
+            raise document.error(["instruments"], problem)
+
+
+def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
+    study, known = document.value, folder.catalogue.functions
+    places: list[tuple[Location, tuple[str, ...], list[str]]] = [
+        (["exposure", "functions"], study.exposure.functions, known)
+    ]
+    places += [
+        (["outages", i, "functions"], one.functions, known)
+        for i, one in enumerate(study.outages)
+    ]
+    for location, planned in _planned(study):
+        chosen = _measured(folder, planned.measure)
+        for key in ("exposures", "exposures_each"):
+            places.append(([*location, key], getattr(planned, key), chosen))
+    for i, one in enumerate(folder.instruments):
+        # A shipped one may ask about functions that this platform does not have.
+        own = study.instruments[i] != one.instrument
+        for name in self_reports(one) if own else ():
+            if name not in known:
+                problem = f"{one.instrument}: no function '{name}'"
+                remedy = config_file.nearest(name, known)
+                raise document.error(["instruments", i], f"{problem}; {remedy}")
+    for location, names, chosen in places:
+        for index, name in enumerate(names):
+            if name not in chosen:
+                problem = f"no function '{name}'; {config_file.nearest(name, chosen)}"
+                raise document.error([*location, index], problem)
+            if name in names[:index]:
+                raise document.error([*location, index], f"'{name}' stands twice")
+
+
+def _measured(folder: StudyFolder, measure: str) -> list[str]:
+    """What a measure can be an exposure of: functions, or the values of its field."""
+    if measures.of(measure) == "value":
+        return [one.name for one in folder.measures if one.measure == measure]
+    return list(folder.study.exposure.functions)
+
+
+def _check_scores(document: Document[Study], known: list[str]) -> None:
+    study = document.value
+    places: list[tuple[Location, tuple[str, ...]]] = [
+        (["outcomes"], study.outcomes),
+        (["covariates", "previous_wave"], study.covariates.previous_wave),
+        (["covariates", "same_wave"], study.covariates.same_wave),
+    ]
+    for at, planned in _planned(study):
+        places.append(([*at, "outcomes"], planned.outcomes))
+    effects = tuple(name for name in study.smallest_effect if name != "per")
+    places.extend((["smallest_effect", name], (name,)) for name in effects)
+    for location, names in places:
+        for index, name in enumerate(names):
+            if name not in known:
+                problem = f"no score '{name}'; {config_file.nearest(name, known)}"
+                raise document.error([*location, index], problem)
+
+
+def _check_fixed_covariates(document: Document[Study], folder: StudyFolder) -> None:
+    known = [item.code for one in folder.instruments for item in one.items]
+    columns = {*folder.use_columns, *folder.answer_columns}
+    columns |= {f"{name}_previous" for name in columns}
+    fixed = document.value.covariates.fixed
+    for index, name in enumerate(fixed):
+        place: Location = ["covariates", "fixed", index]
+        if name not in known:
+            problem = f"no item '{name}'; {config_file.nearest(name, known)}"
+            raise document.error(place, problem)
+        if name in columns:
+            problem = f"'{name}' is another column of the panel too; rename the item"
+            raise document.error(place, problem)
+        if name in fixed[:index]:
+            raise document.error(place, f"'{name}' stands twice")
+
+
+def _parts(instruments: tuple[Instrument, ...]) -> dict[str, tuple[str, ...]]:
+    """The items that each score is made of."""
+    return {
+        instrument.column(scale): scale.items
+        for instrument in instruments
+        for scale in instrument.scales
+    }
+
+
+def _check_own_covariates(
+    document: Document[Any], parts: Mapping[str, tuple[str, ...]]
+) -> None:
+    """An outcome is not its own covariate, neither whole nor in part."""
+    fixed = document.value.covariates.fixed
+    for _, planned in _planned(document.value):
+        for outcome in planned.outcomes if "fixed" in planned.covariates else ():
+            for index, name in enumerate(fixed):
+                if name in (outcome, *parts.get(outcome, ())):
+                    problem = f"'{name}' is of the outcome {outcome}, which is no covariate of itself"
+                    raise document.error(["covariates", "fixed", index], problem)
+
+
+def _check_confirmatory(document: Document[Any]) -> None:
+    names: set[str] = set()
+    for location, planned in _planned(document.value):
+        if planned.specification in names:
+            problem = (
+                f"specification '{planned.specification}' stands twice; rename one"
+            )
+            raise document.error([*location, "specification"], problem)
+        names.add(planned.specification)
+        if location[1] == "confirmatory":
+            _check_decisive(document, location, planned)
+
+
+def _check_frame(document: Document[Study] | Document[PanelStudy]) -> None:
+    """Use is looked at of people who never answered only where the file says so."""
+    for location, planned in _planned(document.value):
+        if planned.weights == "participation" and document.value.frame is None:
+            problem = "participation weights use telemetry of people who never answered"
+            remedy = "write 'frame: enrolled' in the study if that may be done"
+            raise document.error([*location, "weights"], f"{problem}; {remedy}")
+
+
+def _check_decisive(
+    document: Document[Any], location: Location, planned: PlannedSpecification
+) -> None:
+    """What may not stand in a confirmatory specification."""
+    if planned.estimator in NEVER_CONFIRMATORY:
+        problem = f"{planned.estimator} is never confirmatory; move it to exploratory"
+        raise document.error([*location, "estimator"], problem)
+    if "same_wave" in planned.covariates:
+        problem = "a covariate measured with the outcome is never confirmatory"
+        where: Location = [
+            *location,
+            "covariates",
+            planned.covariates.index("same_wave"),
+        ]
+        raise document.error(where, f"{problem}; use previous_wave")
+
+
+def _planned(study: Planned) -> list[tuple[Location, PlannedSpecification]]:
+    return [
+        (["plan", part, index], planned)
+        for part in ("confirmatory", "exploratory")
+        for index, planned in enumerate(getattr(study.plan, part))
+    ]

@@ -1,0 +1,61 @@
+"""A study with all it names: its catalogue, its instruments, the columns of its panel."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from panelstream.models.events.catalogue import Catalogue
+from panelstream.models.instruments.instrument import Instrument, self_reports
+from panelstream.models.study import measures
+from panelstream.models.study.measures import Column
+from panelstream.models.study.study import Measure, Study
+
+_OF_SCORES = ("", "_missing", "_prorated", "_straightlined", "_inconsistent")
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study with the catalogue and the instruments that it names."""
+
+    path: Path
+    study: Study
+    catalogue: Catalogue
+    instruments: tuple[Instrument, ...]
+    text: str
+
+    @property
+    def version(self) -> str:
+        """Hash of the study file, its catalogue and its instruments as used."""
+        named = [self.catalogue, *self.instruments]
+        texts = [self.text, *(one.model_dump_json() for one in named)]
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+    @property
+    def measures(self) -> list[Column]:
+        """The panel's columns of the further measures that the study asks for."""
+        exposure = self.study.exposure
+        return measures.columns(exposure.measures, exposure.functions, self.catalogue)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Every score column that the study's instruments yield."""
+        return [name for one in self.instruments for name in one.score_columns]
+
+    @property
+    def use_columns(self) -> list[str]:
+        """The panel's columns of measured use."""
+        functions = self.study.exposure.functions
+        usual = [f"{one}_{kind}" for one in functions for kind in get_args(Measure)]
+        return usual + [one.name for one in self.measures]
+
+    @property
+    def answer_columns(self) -> list[str]:
+        """Columns that the panel may have of scores, of their flags and of self-reports."""
+        scores = [f"{one}{what}" for one in self.outcomes for what in _OF_SCORES]
+        asked = [
+            f"{function}_self_report"
+            for one in self.instruments
+            for function in self_reports(one)
+        ]
+        return [*scores, *asked, "too_fast"]

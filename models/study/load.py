@@ -1,0 +1,73 @@
+"""Reading a study folder: the study file with all it names, checked as a whole."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from panelstream.models import config_file
+from panelstream.models.config_file import Document, Location, NotFound
+from panelstream.models.events import catalogue as catalogues
+from panelstream.models.events.catalogue import Questionnaires
+from panelstream.models.instruments.instrument import Instrument, find_instrument
+from panelstream.models.study.checks import check_panel_study, check_study
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.measures import AS_IS
+from panelstream.models.study.study import PanelStudy, Study
+
+STUDY_FILE = "study.yaml"
+
+
+def load_study(folder: Path) -> StudyFolder:
+    """Read `folder`/study.yaml with all it names, and check it as a whole.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    document = config_file.read(folder / STUDY_FILE, Study)
+    study = document.value
+    with _named(document, ["catalogue"]):
+        catalogue = catalogues.find(study.catalogue, folder)
+    instruments = tuple(_instruments(document, folder))
+    waves = tuple(wave.wave for wave in study.waves)
+    asked = {one.instrument: one for one in instruments}
+    catalogue = catalogue.asking(Questionnaires(waves, asked))
+    loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
+    check_study(document, loaded)
+    return loaded
+
+
+def load_panel_study(folder: Path) -> Document[PanelStudy]:
+    """Read `folder`/study.yaml as that of a panel from elsewhere.
+
+    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    """
+    document = config_file.read(folder / STUDY_FILE, PanelStudy)
+    check_panel_study(document)
+    return replace(document, value=_as_is(document.value))
+
+
+def _as_is(study: PanelStudy) -> PanelStudy:
+    """The study with no other measure of a column than the column."""
+    plan = study.plan
+    parts = {
+        part: tuple(
+            one.model_copy(update={"measure": AS_IS}) for one in getattr(plan, part)
+        )
+        for part in ("confirmatory", "exploratory")
+    }
+    return study.model_copy(update={"plan": plan.model_copy(update=parts)})
+
+
+def _instruments(document: Document[Study], folder: Path) -> Iterator[Instrument]:
+    for index, name in enumerate(document.value.instruments):
+        with _named(document, ["instruments", index]):
+            yield find_instrument(name, folder).value
+
+
+@contextmanager
+def _named(document: Document[Study], location: Location) -> Iterator[None]:
+    """A file that is not there is a mistake at the place that names it."""
+    try:
+        yield
+    except NotFound as missing:
+        raise document.error(location, missing.problem) from None

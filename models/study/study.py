@@ -1,0 +1,348 @@
+"""The study file: waves, instruments, consent, exposure, plan. Its keys and their types."""
+
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
+
+from panelstream.models.config_file import Frozen
+from panelstream.models.study import measures
+from panelstream.models.timestamps import known_zone
+
+WindowKind = Literal["between_waves", "between_responses", "lookback"]
+Measure = Literal["count", "days", "days_per_week", "frequency"]
+Transform = Literal["none", "log1p"]
+Estimator = Literal[
+    "pooled",
+    "between",
+    "random_effects",
+    "fixed_effects",
+    "first_difference",
+    "within_between",
+    "gee",
+    "gmm",
+    "ri_clpm",
+]
+Preset = Literal[
+    "pooled",
+    "fixed_effects",
+    "first_difference",
+    "lagged",
+    "lead",
+    "gee",
+    "gmm",
+    "ri_clpm",
+    "weighted",
+    "imputed",
+    "delta",
+]
+Effect = Literal["participant", "wave"]
+Weights = Literal["none", "attrition", "participation"]
+Missing = Literal["complete", "imputed", "delta"]
+CovariateKind = Literal["fixed", "previous_wave", "same_wave"]
+NEVER_CONFIRMATORY = ("gmm", "ri_clpm")
+"""Estimators that rest on too much to decide anything by themselves."""
+
+
+def _titles(value: Any) -> Any:
+    return {"en": value} if isinstance(value, str) else value
+
+
+Days = Annotated[int, Field(ge=1, le=3660)]
+"""A length of ten years at most: every day of it is held in memory."""
+Day = Annotated[date, Field(ge=date(1980, 1, 1), le=date(2129, 12, 31))]
+"""A day for which the engine's days reach ten years back and on."""
+
+
+class Window(Frozen):
+    """When use counts towards an answer: half-open, study-local midnights."""
+
+    kind: WindowKind
+    days: Days | None = None
+
+    @property
+    def name(self) -> str:
+        """`between_waves`, `between_responses` or `lookback_<days>`."""
+        return f"{self.kind}_{self.days}" if self.days else self.kind
+
+
+def _window(value: Any) -> Any:
+    if isinstance(value, dict) and list(value) == ["lookback"]:
+        return {"kind": "lookback", "days": value["lookback"]}
+    if value in ("between_waves", "between_responses"):
+        return {"kind": value}
+    if isinstance(value, Window):
+        return value
+    raise ValueError("write between_waves, between_responses or {lookback: days}")
+
+
+WindowField = Annotated[Window, BeforeValidator(_window)]
+
+
+def _effects(value: Any) -> Any:
+    return () if value == "none" else value
+
+
+def _timing(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"same|(lag|lead) [1-9]\d?", value):
+        return value
+    raise ValueError("write same, lag 1 (the wave before) or lead 1 (the next wave)")
+
+
+Timing = Annotated[str, BeforeValidator(_timing)]
+"""`same`, `lag k` or `lead k`: of which wave the exposure is, by wave number."""
+
+
+class Wave(Frozen):
+    """A measurement: calendar days (both included), or days from enrolment."""
+
+    wave: int = Field(ge=1)
+    opens_on: Day | None = None
+    closes_on: Day | None = None
+    opens_after_days: int | None = Field(default=None, ge=0, le=3660)
+    open_days: Days | None = None
+    round: int = Field(default=1, ge=1)
+    """People enrol in a round; they have no rows in the waves of another one."""
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> "Wave":
+        dates = (self.opens_on is not None) + (self.closes_on is not None)
+        days = (self.opens_after_days is not None) + (self.open_days is not None)
+        if (dates, days) not in ((2, 0), (0, 2)):
+            raise ValueError(
+                "give opens_on and closes_on, or opens_after_days and open_days"
+            )
+        if self.opens_on and self.closes_on and self.closes_on < self.opens_on:
+            raise ValueError("the wave closes before it opens")
+        return self
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First day and the day after the last, as ordinals or days from enrolment."""
+        if self.opens_on and self.closes_on:
+            return self.opens_on.toordinal(), self.closes_on.toordinal() + 1
+        return self._days_after, self._days_after + (self.open_days or 0)
+
+    @property
+    def _days_after(self) -> int:
+        return self.opens_after_days or 0
+
+
+def _since(value: Any) -> Any:
+    if value in ("retrospective", "consent") or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        problem = "write consent, retrospective, or a day like 2027-01-31"
+        raise ValueError(problem) from None
+
+
+Since = Annotated[Literal["retrospective", "consent"] | date, BeforeValidator(_since)]
+
+
+class Renewal(Frozen):
+    """A version of the consent that needs a new yes, from a study-local day on."""
+
+    version: int = Field(ge=2, le=1000)
+    from_on: date = Field(alias="from")
+
+
+class Consent(Frozen):
+    """Scopes a person must have agreed to before anything of theirs counts.
+
+    Use before the yes counts only for those who agreed to the scope `retrospective`,
+    and only if `telemetry_from` reaches back.
+    """
+
+    required: tuple[str, ...] = ("survey", "telemetry")
+    telemetry_from: Since = "consent"
+    renewals: tuple[Renewal, ...] = ()
+
+
+class Exposure(Frozen):
+    """The window and the functions whose measured use is the exposure."""
+
+    window: WindowField = Window(kind="between_waves")
+    first_window_days: Days | None = None
+    functions: tuple[str, ...] = Field(min_length=1)
+    measures: tuple[str, ...] = ()
+    """Further measures (`models.measures`) that the panel shall have."""
+
+
+class Outage(Frozen):
+    """A time in which some functions' events were not recorded."""
+
+    start: AwareDatetime = Field(alias="from")
+    end: AwareDatetime = Field(alias="to")
+    functions: tuple[str, ...] = Field(min_length=1)
+    handling: Literal["missing", "prorate"] = "missing"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Outage":
+        if self.end <= self.start:
+            raise ValueError("the outage ends before it begins")
+        return self
+
+
+class Covariates(Frozen):
+    """`fixed`: of a person's first answer; scores one wave before, and of the same."""
+
+    fixed: tuple[str, ...] = ()
+    previous_wave: tuple[str, ...] = ()
+    same_wave: tuple[str, ...] = ()
+    """Measured together with the outcome: for exploratory specifications only."""
+
+
+class PlannedSpecification(Frozen):
+    """One entry of the plan; expands to one specification an outcome (and exposure)."""
+
+    specification: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    estimator: Estimator
+    outcomes: tuple[str, ...] = Field(min_length=1)
+    exposures: tuple[str, ...] = ()
+    exposures_each: tuple[str, ...] = ()
+    measure: str = "days_per_week"
+    """A `Measure`, or a further one that the study asks for."""
+    transform: Transform = "none"
+    effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
+    timing: Timing | None = None
+    """None: `same`, or `lag 1` for the estimator ri_clpm."""
+    covariates: tuple[CovariateKind, ...] = ()
+    weights: Weights = "none"
+    missing: Missing = "complete"
+    spacing: Literal["equal", "any"] = "equal"
+    """`any`: waves that are not equally far apart are taken as if they were."""
+    window: WindowField | None = None
+
+    @model_validator(mode="after")
+    def _some_exposure(self) -> "PlannedSpecification":
+        if measures.of(self.measure) == "person":
+            if self.exposures or self.exposures_each:
+                raise ValueError(f"{self.measure} is of the person; give no exposures")
+        elif bool(self.exposures) == bool(self.exposures_each):
+            raise ValueError(
+                "give either exposures (jointly) or exposures_each (one by one)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_remedy(self) -> "PlannedSpecification":
+        if self.weights != "none" and self.missing != "complete":
+            raise ValueError("weights are for complete cases; give weights or missing")
+        return self
+
+
+class Plan(Frozen):
+    """What will be fitted; the confirmatory part was written before the data."""
+
+    confirmatory: tuple[PlannedSpecification, ...] = ()
+    adjust: Literal["holm"] = "holm"
+    sensitivity: tuple[Preset, ...] = ()
+    exploratory: tuple[PlannedSpecification, ...] = ()
+
+
+class Disclosure(Frozen):
+    """Counts of 1 to `suppress_below` - 1 are withheld, the others rounded."""
+
+    suppress_below: int = Field(default=8, ge=1)
+    round_to: int = Field(default=5, ge=1)
+
+
+def _cron(line: Any) -> Any:
+    """A cron line of five fields that comes at some time, as Prefect takes it."""
+    if isinstance(line, str) and re.fullmatch(
+        r"(?!.*\b[hr]\b)(\S+ +){4}\S+", line, re.I
+    ):
+        # What reads it is heavy, and only wanted where there is one.
+        from croniter import croniter
+
+        with suppress(ValueError):  # what all its errors are
+            croniter(line, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
+            return line
+    raise ValueError(
+        "not a cron line; write minute, hour, day, month, weekday, "
+        'for example "0 3 * * *" for 03:00 every night'
+    )
+
+
+class Schedule(Frozen):
+    """When flows run by themselves, in the study's time zone."""
+
+    study: Annotated[str, BeforeValidator(_cron)] = "0 3 * * *"
+
+
+class Planned(Frozen):
+    """What there is to say of any study that has a plan."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: Annotated[dict[str, str], BeforeValidator(_titles)]
+    covariates: Covariates = Covariates()
+    smallest_effect: dict[str, float | str] = {}
+    plan: Plan = Plan()
+    frame: Literal["enrolled"] | None = None
+    """Whose use may say who takes part: everybody with rows in the panel, or nobody's."""
+
+    @property
+    def own_window(self) -> Window | None:
+        """When use counts where a specification does not say; None if unknown."""
+        return None
+
+    def smallest(self, outcome: str) -> float | None:
+        """The smallest effect of interest, in points of the outcome."""
+        value = self.smallest_effect.get(outcome)
+        return float(value) if value is not None else None
+
+
+class PanelStudy(Planned):
+    """A study of a panel from elsewhere: what it names are the panel's columns."""
+
+
+class Study(Planned):
+    """A study, as its file says it."""
+
+    timezone: Annotated[str, AfterValidator(known_zone)]
+    catalogue: str = "u2plus"
+    enrolment: Literal["roster", "activity"] = "roster"
+    """`activity`: nobody kept a roster; a person enrols with the first event or answer."""
+    consent: Consent | Literal["external"] = Consent()
+    coverage: Literal["heartbeats", "assumed"] = "heartbeats"
+    waves: tuple[Wave, ...] = Field(min_length=1)
+    instruments: tuple[str, ...] = Field(min_length=1)
+    exposure: Exposure
+    outages: tuple[Outage, ...] = ()
+    outcomes: tuple[str, ...] = Field(min_length=1)
+    disclosure: Disclosure = Disclosure()
+    schedule: Schedule = Schedule()
+    retention: dict[Literal["months"], int] = {}
+
+    @property
+    def own_window(self) -> Window:
+        """The window of the study's own exposure."""
+        return self.exposure.window
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone whose midnights bound the study's days."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Every window some specification needs, the study's own first."""
+        planned = (*self.plan.confirmatory, *self.plan.exploratory)
+        wanted = [self.exposure.window, *(p.window for p in planned if p.window)]
+        return tuple(dict.fromkeys(wanted))
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which a study-local day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,51 @@
+"""Instants: as RFC 3339 writes them, what may be one, and clocks."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Nothing happened before."""
+FUTURE_TOLERANCE = timedelta(hours=24)
+"""How far a sender's clock may be ahead of ours."""
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)"
+)
+
+
+def parse_instant(text: str) -> datetime | None:
+    """The instant in UTC, cut to microseconds; None for anything else."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, fraction, offset = match.groups()
+    micros = (fraction or "0")[:6].ljust(6, "0")
+    try:
+        local = datetime.fromisoformat(f"{day}T{clock}.{micros}{offset.upper()}")
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+class Clock(Protocol):
+    """Tells the time (UTC, aware)."""
+
+    def __call__(self) -> datetime: ...
+
+
+def utc_now() -> datetime:
+    """The clock of this machine."""
+    return datetime.now(UTC)
+
+
+def known_zone(name: str) -> str:
+    """The name, if it is of a time zone; else `ValueError`."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(
+            f"'{name}' is not a time zone; write one like Asia/Tokyo"
+        ) from None
+    return name

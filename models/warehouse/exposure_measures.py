@@ -1,0 +1,148 @@
+"""Further measures of use, and what withdrawals take off: SQL over planned windows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from panelstream.models.study.use import MeasuredUse
+from panelstream.models.study import measures
+from panelstream.models.study.measures import Column
+from panelstream.models.warehouse.store import Store
+from panelstream.models.study.study import Study
+from panelstream.models.study.folder import StudyFolder
+
+Numbers = npt.NDArray[np.float64]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVENTS_AT_ONCE = 10_000_000
+"""The engine holds up to 100 bytes for each; so one query stays near 1 GB."""
+_NO_TYPE = [""]
+"""The engine wants one type at least; no event has this one."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one panel, as they are called in `exposure_windows`.
+
+    `rows`: as `models.windows.plan` returns them; what is counted comes in their order.
+    """
+
+    store: Store
+    folder: StudyFolder
+    panel: str
+    rows: pd.DataFrame
+    as_of: datetime
+
+    def standing(self, use: MeasuredUse) -> MeasuredUse:
+        """`use` without the acts that were taken back before each window ended."""
+        if self.rows.empty or not self._withdrawals:
+            return use
+        found = self._query("queries/taken_back")
+        keys = list(self.folder.study.exposure.functions)
+        return MeasuredUse(
+            use.counts - np.nan_to_num(self._aligned(found, "acts", keys)),
+            use.days - np.nan_to_num(self._aligned(found, "days", keys)),
+        )
+
+    def further(self) -> Mapping[str, Numbers]:
+        """Each column of a further measure that the study asks for, as counted."""
+        asked = self.folder.measures
+        if self.rows.empty:
+            return {one.name: np.empty(0) for one in asked}
+        counted: dict[str, Numbers] = {}
+        for measure in self.folder.study.exposure.measures:
+            columns = [one for one in asked if one.measure == measure]
+            counted |= self._counted(measure, columns)
+        return counted
+
+    def _counted(self, measure: str, columns: list[Column]) -> dict[str, Numbers]:
+        found = self._query(
+            f"measures/{columns[0].definition.name}",
+            field=measures.field(measure) or "",
+            types=[one.event_type for one in columns],
+            words=[one.value for one in columns],
+            columns=[one.name for one in columns],
+        )
+        values = self._aligned(found, "value", [one.key for one in columns])
+        return {one.name: values[:, at] for at, one in enumerate(columns)}
+
+    def _query(self, name: str, **more: Any) -> pd.DataFrame:
+        study = self.folder.study
+        withdrawals = self._withdrawals
+        parts = [
+            self.store.query_over_relations(
+                name,
+                panel=self.panel,
+                people_from=people[0],
+                people_until=people[-1],
+                as_of=self.as_of,
+                zone=study.timezone,
+                functions=list(study.exposure.functions),
+                withdrawing=list(withdrawals) or _NO_TYPE,
+                withdrawn=list(withdrawals.values()) or _NO_TYPE,
+                withdrawn_functions=self._withdrawn_functions,
+                **lost(study),
+                **more,
+            )
+            for people in self._portions
+        ]
+        frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+        return frame
+
+    @cached_property
+    def _portions(self) -> list[npt.NDArray[np.object_]]:
+        """Everybody in order, so many at a time that memory does not grow with the log."""
+        people = np.unique(self.rows["participant_id"].to_numpy(object))
+        [log] = self.store.query("events_stored").to_pylist()
+        number = min(len(people), 1 + log["stored"] // _EVENTS_AT_ONCE)
+        return np.array_split(people, number)
+
+    def _aligned(self, found: pd.DataFrame, column: str, keys: list[str]) -> Numbers:
+        """Values (rows, keys); NaN where a row has no window."""
+        found = found if "key" in found else found.assign(key="")
+        wide = found.pivot(index=["participant", "wave"], columns="key", values=column)
+        rows = pd.MultiIndex.from_frame(self.rows[["participant_id", "wave"]])
+        aligned: Numbers = wide.reindex(index=rows, columns=keys).to_numpy(float)
+        return aligned
+
+    @cached_property
+    def _withdrawals(self) -> Mapping[str, str]:
+        """The types that take back acts of the study's functions, and those types."""
+        catalogue = self.folder.catalogue
+        functions = self.folder.study.exposure.functions
+        return {
+            taking: taken
+            for taking, taken in catalogue.withdrawals.items()
+            if catalogue.types[taken].function in functions
+        }
+
+    @property
+    def _withdrawn_functions(self) -> list[str]:
+        types = self.folder.catalogue.types
+        return sorted({types[one].function or "" for one in self._withdrawals.values()})
+
+
+def lost(study: Study) -> Mapping[str, list[Any]]:
+    """What was recorded in outages that are prorated, for queries that leave it out."""
+    outages = [
+        (name, _micros(one.start), _micros(one.end))
+        for one in study.outages
+        if one.handling == "prorate"
+        for name in one.functions
+    ]
+    return {
+        "lost": [name for name, _, _ in outages],
+        "lost_from": [start for _, start, _ in outages],
+        "lost_to": [end for _, _, end in outages],
+    }
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,168 @@
+"""What is derived and kept for readers, by chunks: windows, coverage, measured use."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from panelstream.models.warehouse.projections import Build, Chunk
+from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.study import Study, Window
+from panelstream.models.study.windows import DAY, days_to_instants
+
+_INSTANT = pa.timestamp("us", "UTC")
+_MEASURES = {
+    "event_count": "count",
+    "active_days": "days",
+    "days_per_week": "days_per_week",
+    "frequency": "frequency",
+}
+"""Columns of `fact_exposure`, and what the panel calls them after `<function>_`."""
+
+
+def window_chunks(planned: Mapping[Window, pd.DataFrame]) -> Iterator[Chunk]:
+    """The observable windows, as `models.windows.plan` returns them; one chunk each."""
+    for window, rows in planned.items():
+        yield Chunk(window.name, partial(_windows, window, rows))
+
+
+def coverage_chunks(coverage: Mapping[str, Coverage]) -> Iterator[Chunk]:
+    """The times for which the log of each function is whole; one chunk each."""
+    for function, one in coverage.items():
+        yield Chunk(function, partial(_intervals, function, one))
+
+
+def fact_chunks(
+    study: Study,
+    planned: Mapping[Window, pd.DataFrame],
+    coverage: Mapping[str, Coverage],
+    panel: Callable[[Window], pd.DataFrame],
+) -> Iterator[Chunk]:
+    """Measured use by function; one chunk a window and wave.
+
+    `panel` builds the panel of a window, whose rows are those of `planned`; it is
+    asked only for windows of which a chunk is missing.
+    """
+    for window, rows in planned.items():
+        made = cache(partial(_facts, study, rows, coverage, partial(panel, window)))
+        for wave in study.waves:
+            facts = partial(_wave, made, window, wave.wave)
+            yield Chunk(f"{window.name} {wave.wave}", facts)
+
+
+def panel_name(build: Build, window: Window) -> str:
+    """What `exposure_windows` calls the windows of a build and a kind."""
+    return f"{build.name} {window.name}"
+
+
+def observable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The planned rows that have a window."""
+    return rows.dropna(subset=["seen_from", "seen_until"])
+
+
+def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
+    rows = observable(rows)
+    since = rows["since_on"].fillna(rows["seen_until"])
+    return pa.table(
+        {
+            "panel": pa.repeat(panel_name(build, window), len(rows)),
+            "participant_id": _participants(rows),
+            "wave": pa.array(rows["wave"], pa.uint16()),
+            "start_on": _days(rows["seen_from"]),
+            "end_on": _days(rows["seen_until"]),
+            "since_on": _days(since),
+        }
+    )
+
+
+def _intervals(function: str, coverage: Coverage, build: Build) -> pa.Table:
+    whole = coverage.observed
+    return _with_build(
+        {
+            "function": pa.repeat(function, len(whole.starts)),
+            "covered_from": _instants(whole.starts),
+            "covered_until": _instants(whole.ends),
+        },
+        build,
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Rows of a panel, and what was measured: arrays (rows, functions) by column."""
+
+    rows: pd.DataFrame
+    functions: Sequence[str]
+    measured: Mapping[str, np.ndarray]
+
+
+def _facts(
+    study: Study,
+    rows: pd.DataFrame,
+    coverage: Mapping[str, Coverage],
+    panel: Callable[[], pd.DataFrame],
+) -> _Facts:
+    made, functions = panel(), sorted(study.exposure.functions)
+    seen = [
+        days_to_instants(rows[one], study.zone) for one in ("seen_from", "seen_until")
+    ]
+    observed = [coverage[name].observed.days_within(*seen) for name in functions]
+    measured = {
+        column: made[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
+        for column, suffix in _MEASURES.items()
+    }
+    keys = made[["participant_id", "wave", "window_start", "window_end"]]
+    return _Facts(keys, functions, {"observed_days": np.stack(observed, 1), **measured})
+
+
+def _wave(
+    made: Callable[[], _Facts], window: Window, wave: int, build: Build
+) -> pa.Table:
+    """The facts of a wave, in the order in which their table is sorted."""
+    facts = made()
+    chosen = (facts.rows["wave"] == wave).to_numpy()
+    rows, width = facts.rows[chosen], len(facts.functions)
+    measured = {name: values[chosen].ravel() for name, values in facts.measured.items()}
+    each = np.repeat(np.arange(len(rows)), width)
+    return _with_build(
+        {
+            "window": pa.repeat(window.name, len(each)),
+            "participant_id": _participants(rows).take(each),
+            "wave": pa.repeat(pa.scalar(wave, pa.uint16()), len(each)),
+            "function": pa.array(list(facts.functions) * len(rows), pa.string()),
+            "window_start": _instants(rows["window_start"]).take(each),
+            "window_end": _instants(rows["window_end"]).take(each),
+            **{name: pa.array(v, from_pandas=True) for name, v in measured.items()},
+        },
+        build,
+    )
+
+
+def _with_build(columns: Mapping[str, pa.Array], build: Build) -> pa.Table:
+    rows, basis = pa.table(dict(columns)), build.basis
+    same = {
+        "build": pa.scalar(build.name),
+        "study_version": pa.scalar(basis.study_version),
+        "as_of": pa.scalar(basis.as_of, _INSTANT),
+    }
+    for name, value in same.items():
+        rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
+    return rows
+
+
+def _participants(rows: pd.DataFrame) -> pa.Array:
+    places, people = pd.factorize(rows["participant_id"])
+    identities = pa.array([bytes.fromhex(one) for one in people], pa.binary(16))
+    return identities.take(pa.array(places))
+
+
+def _days(values: pd.Series) -> pa.Array:
+    return pa.array(values.to_numpy(DAY), pa.date32())
+
+
+def _instants(values: pd.Series | np.ndarray) -> pa.Array:
+    plain = pd.Series(pd.to_datetime(values, utc=True)).dt.as_unit("us")
+    return pa.Array.from_pandas(plain, type=_INSTANT)

@@ -1,0 +1,207 @@
+"""Builds of what is derived and kept for readers: begun, written by chunks, finished.
+
+Rows carry the name of their build, and readers see one finished build only: a new one
+disturbs nobody until it is complete, and one that was broken off goes on after its
+last chunk. Writing a chunk twice changes nothing.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from panelstream.models.warehouse.store import Store
+
+WINDOWS, COVERAGE, FACTS = "exposure_windows", "coverage", "fact_exposure"
+TABLES: Mapping[str, str] = {
+    WINDOWS: "exposure_windows",
+    COVERAGE: "coverage_intervals",
+    FACTS: "exposure_facts",
+}
+"""Every projection, in the order in which they are derived, and the table of its rows."""
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_READING, _WRITING = timedelta(hours=1), timedelta(days=1)
+"""How long somebody else may still be reading a build, or writing one."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What rows are derived from: of the same, the same rows."""
+
+    study_version: str
+    code_hash: str
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Build:
+    """One derivation of a projection, complete or under way."""
+
+    projection: str
+    name: str
+    basis: Basis
+    started_at: datetime
+    finished_at: datetime = NEVER
+
+    @property
+    def finished(self) -> bool:
+        """Whether all its rows are there."""
+        return self.finished_at > NEVER
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of a projection, and what derives its rows for a build."""
+
+    name: str
+    rows: Callable[[Build], pa.Table]
+
+
+def ensure(
+    store: Store, projection: str, basis: Basis, chunks: Iterable[Chunk]
+) -> Build:
+    """The build of `basis`: that which is finished, else one that is finished now."""
+    made = [one for one in builds(store, projection) if one.basis == basis]
+    finished = [one for one in made if one.finished]
+    if finished:
+        return finished[-1]
+    build = made[-1] if made else begin(store, projection, basis)
+    write(store, build, chunks)
+    return build
+
+
+def keep(store: Store, projection: str, basis: Basis, chunks: Iterable[Chunk]) -> None:
+    """The same for readers, who never see less than they saw: the past is not kept."""
+    holding = newest(builds(store, projection))
+    if holding is None or holding.basis.as_of <= basis.as_of:
+        ensure(store, projection, basis, chunks)
+
+
+def begin(store: Store, projection: str, basis: Basis) -> Build:
+    """Begin a build."""
+    build = Build(projection, secrets.token_hex(8), basis, store.next_instant())
+    _record(store, build, NEVER)
+    return build
+
+
+def write(
+    store: Store,
+    build: Build,
+    chunks: Iterable[Chunk],
+    progress: Callable[[], None] = lambda: None,
+) -> None:
+    """Write the chunks that are not there yet, and finish the build."""
+    written = store.query(
+        "projection_chunks", projection=build.projection, build=build.name
+    )
+    done = set(written["chunk"].to_pylist())
+    for chunk in chunks:
+        if chunk.name not in done:
+            _write_chunk(store, build, chunk)
+        progress()
+    _record(store, build, store.next_instant())
+
+
+def builds(store: Store, projection: str) -> list[Build]:
+    """The builds of a projection, in the order in which they were begun."""
+    rows = store.query("projection_builds", projection=projection).to_pylist()
+    return [_build(row) for row in rows]
+
+
+def newest(made: Iterable[Build]) -> Build | None:
+    """The build that readers see."""
+    finished = (one for one in made if one.finished)
+    return max(finished, key=_age, default=None)
+
+
+def left_over(made: Sequence[Build]) -> list[Build]:
+    """The builds that were begun, not finished, and would not be older than the newest."""
+    holding = newest(made)
+    since = holding.basis.as_of if holding else NEVER
+    return [one for one in made if not one.finished and one.basis.as_of >= since]
+
+
+def superseded(
+    made: Sequence[Build], finished_before: datetime, begun_before: datetime
+) -> list[Build]:
+    """The builds that nobody reads or writes any more.
+
+    Those finished before an instant, but for the newest of them, and those that were
+    begun before an instant, not finished, and know less than the newest.
+    """
+    settled = [one for one in made if one.finished_at <= finished_before]
+    holding = newest(settled)
+    if holding is None:
+        return []
+    read = [one for one in settled if one.finished and one != holding]
+    left = [
+        one
+        for one in made
+        if not one.finished
+        and one.started_at <= begun_before
+        and one.basis.as_of < holding.basis.as_of
+    ]
+    return [*read, *left]
+
+
+def tidy(store: Store) -> None:
+    """Drop the builds that are superseded; where others may read, only after a while."""
+    now, shared = store.next_instant(), int(store.shared)
+    limits = now - shared * _READING, now - shared * _WRITING
+    old = [
+        one
+        for projection in TABLES
+        for one in superseded(builds(store, projection), *limits)
+    ]
+    names = [one.name for one in old]
+    for projection in {one.projection: None for one in old}:
+        store.change(f"drop_{projection}", builds=names)
+    if old:
+        # After their rows: broken off in between, the next one does it again.
+        store.change("forget_chunks", builds=names)
+        store.change("forget_builds", builds=names)
+
+
+def _age(build: Build) -> tuple[datetime, datetime]:
+    return build.basis.as_of, build.finished_at
+
+
+def _write_chunk(store: Store, build: Build, chunk: Chunk) -> None:
+    rows = chunk.rows(build)
+    if rows.num_rows:
+        store.derive(TABLES[build.projection], rows)
+    written = {
+        "projection": [build.projection],
+        "build": [build.name],
+        "chunk": [chunk.name],
+        "written_at": _instants([store.now()]),
+    }
+    store.derive("projection_chunks", pa.table(written))
+
+
+def _record(store: Store, build: Build, finished_at: datetime) -> None:
+    basis = build.basis
+    row = {
+        "projection": [build.projection],
+        "build": [build.name],
+        "study_version": [basis.study_version],
+        "code_hash": [basis.code_hash],
+        "as_of": _instants([basis.as_of]),
+        "started_at": _instants([build.started_at]),
+        "finished_at": _instants([finished_at]),
+    }
+    store.derive("projection_builds", pa.table(row))
+
+
+def _build(row: Mapping[str, Any]) -> Build:
+    basis = Basis(row["study_version"], row["code_hash"], row["as_of"])
+    times = row["started_at"], row["finished_at"]
+    return Build(row["projection"], row["build"], basis, *times)
+
+
+def _instants(values: list[datetime]) -> pa.Array:
+    return pa.array(values, pa.timestamp("us", "UTC"))

@@ -1,0 +1,139 @@
+"""The views that readers query: those of every study, and those of its catalogue.
+
+Pure: from a catalogue and a time zone to statements. Every column is declared with
+its type and a comment, so that the engine itself tells what it means.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from panelstream.models.events.catalogue import (
+    ALL_EVENTS,
+    Catalogue,
+    EventView,
+    FieldRule,
+)
+
+FOLDER = Path(__file__).parent / "sql" / "views"
+_ZONE = "{zone:String}"
+_TYPES = {
+    "one_of": "String",
+    "slug": "String",
+    "integer": "Int64",
+    "boolean": "Bool",
+    "slugs": "Array(String)",
+    "instant": "DateTime64(6, 'UTC')",
+}
+_KINDS = {
+    "slug": "a short name",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "slugs": "short names",
+    "instant": "an instant, UTC",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a view: what it is called, holds and means; from what it is made."""
+
+    name: str
+    type: str
+    comment: str
+    value: str
+
+    @property
+    def declared(self) -> str:
+        """The column as a statement declares it."""
+        return f"    {self.name} {self.type} comment {_quoted(self.comment)}"
+
+    @property
+    def selected(self) -> str:
+        """The column as the view's query selects it."""
+        same = self.value == self.name
+        return f"    {self.name}" if same else f"    {self.value} as {self.name}"
+
+
+def statements(catalogue: Catalogue, timezone: str) -> list[str]:
+    """The statements that create every view anew; days are those of `timezone`.
+
+    A view cannot have parameters, so the zone stands in it as a literal.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql"))]
+    shipped = [text.replace(_ZONE, _quoted(timezone)) for text in texts]
+    own = [_statement(name, one, catalogue) for name, one in catalogue.views.items()]
+    return [*shipped, *own]
+
+
+def _statement(name: str, view: EventView, catalogue: Catalogue) -> str:
+    columns = [*_of_every_event(), *_of_fields(view, catalogue)]
+    return "\n".join(
+        [
+            f"create or replace view {name}",
+            "(",
+            ",\n".join(one.declared for one in columns),
+            ")",
+            "as",
+            "select",
+            ",\n".join(one.selected for one in columns),
+            f"from {ALL_EVENTS}",
+            f"where event_type in ({', '.join(map(_quoted, view.types))})",
+            f"comment {_quoted(view.comment)}",
+        ]
+    )
+
+
+def _of_every_event() -> Iterator[Column]:
+    word, instant = "LowCardinality(String)", _TYPES["instant"]
+    for name, kind, comment in (
+        ("participant_id", "String", "Pseudonym, 32 hex digits"),
+        ("event_type", word, "CloudEvents type, as in the catalogue"),
+        ("occurred_at", instant, "When the act took place, as sent"),
+        ("occurred_on", "Date", "Study-local day of the act"),
+        ("recorded_at", instant, "When it became part of the log"),
+        ("source", word, "CloudEvents source; with id, the identity of the event"),
+        ("id", "String", "CloudEvents id, unique within the source"),
+    ):
+        yield Column(name, kind, comment, name)
+
+
+def _of_fields(view: EventView, catalogue: Catalogue) -> Iterator[Column]:
+    types = [catalogue.types[name] for name in view.types]
+    for field in dict.fromkeys(field for one in types for field in one.data):
+        rules = [one.data[field] for one in types if field in one.data]
+        always = len(rules) == len(types) and all(rule.required for rule in rules)
+        yield _of_field(field, rules, always)
+
+
+def _of_field(field: str, rules: list[FieldRule], always: bool) -> Column:
+    """The column of a field with one rule a type; null where an event has none."""
+    kind = rules[0].kind
+    nullable = not always and kind != "slugs"
+    plain = f"Nullable({_TYPES[kind]})" if nullable else _TYPES[kind]
+    words = kind in ("one_of", "slug")
+    return Column(
+        name=field,
+        type=f"LowCardinality({plain})" if words else plain,
+        comment=_meaning(field, rules) + ("; null: not given" if nullable else ""),
+        value=_extracted(field, kind, plain),
+    )
+
+
+def _meaning(field: str, rules: list[FieldRule]) -> str:
+    choices = dict.fromkeys(choice for rule in rules for choice in rule.choices)
+    kind = _KINDS.get(rules[0].kind, f"one of {', '.join(choices)}")
+    said = next((rule.comment for rule in rules if rule.comment), f"Field {field}")
+    return f"{said}: {kind}"
+
+
+def _extracted(field: str, kind: str, plain: str) -> str:
+    if kind == "instant":
+        text = f"JSONExtractString(data, {_quoted(field)})"
+        return f"parseDateTime64BestEffortOrNull({text}, 6, 'UTC')"
+    return f"JSONExtract(data, {_quoted(field)}, {_quoted(plain)})"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

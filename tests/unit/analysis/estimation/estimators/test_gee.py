@@ -1,0 +1,117 @@
+"""GEE for binary and count outcomes: what it refuses, says and recovers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.estimators.gee import LOGIT, POISSON, family_of
+from tests.lib.planted import OUTCOME, USE, Truth, plant, reply, specify
+
+WITHIN, BETWEEN = 0.6, -0.3
+
+
+def panel(kind="binary", seed=1, persons=800):
+    """Answers whose log odds, or log rate, have a within and a between effect."""
+    made = plant(Truth(persons=persons, missed=0.1), seed)
+    return reply(made, kind, WITHIN, BETWEEN, seed)
+
+
+def terms(found):
+    """The terms by component."""
+    return {term.component: term for term in found.terms}
+
+
+@pytest.mark.parametrize("kind", ["binary", "count"])
+def test_what_was_planted_is_recovered(kind):
+    """Within and between, on the scale of the link."""
+    found = terms(fit(specify("gee"), panel(kind)))
+    assert found["within"].ci_low < WITHIN < found["within"].ci_high
+    assert found["between"].ci_low < BETWEEN < found["between"].ci_high
+    assert found["within"].ci_low > 0 > found["between"].ci_high
+
+
+def test_the_note_says_the_family():
+    """A reader must know whether odds or rates."""
+    assert fit(specify("gee"), panel()).note.startswith(
+        "logit of an outcome of zero and one"
+    )
+    assert fit(specify("gee"), panel("count")).note.startswith("log of a count")
+
+
+def test_values_choose_the_family():
+    """0 and 1, other whole numbers from 0 on, or neither."""
+    assert family_of(np.array([0.0, 1, 1])) is LOGIT
+    assert family_of(np.array([0.0, 1, 2])) is POISSON
+    for values in ([0.0, 0.5], [-1.0, 1.0]):
+        with pytest.raises(
+            NotEstimable, match="outcomes of zero and one, and for counts"
+        ):
+            family_of(np.array(values))
+
+
+def test_standardized_is_empty():
+    """A log odds is not in standard deviations of the outcome."""
+    assert all(
+        np.isnan(term.standardized) for term in fit(specify("gee"), panel()).terms
+    )
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_separation_gives_no_number(whole):
+    """All who use more than usual said yes, or all in one wave said no."""
+    made = panel()
+    if whole:
+        mean = made.groupby("participant_id")[USE].transform("mean")
+        said = 1.0 * (made[USE] > mean)
+    else:
+        said = made[OUTCOME].where(made["wave"] != 3, 0.0)
+    found = fit(specify("gee"), made.assign(pdd_total=said))
+    assert np.isnan(found.terms[0].estimate)
+    assert "separat" in found.note
+
+
+def test_counts_of_nothing_in_a_wave_are_separation():
+    """Its log rate has no value."""
+    made = panel("count")
+    none = made[OUTCOME].where(made["wave"] != 2, 0.0)
+    found = fit(specify("gee"), made.assign(pdd_total=none))
+    assert "separat" in found.note
+
+
+def test_large_counts_converge():
+    """Steps that overflow are halved, not followed."""
+    made = panel("count", persons=200)
+    counts = np.round(np.exp(2 * (made[USE] - made[USE].mean())) * 50)
+    found = fit(specify("gee"), made.assign(pdd_total=counts))
+    assert np.isfinite(found.terms[0].p_value)
+
+
+def test_units_scale_the_coefficient():
+    """Days a year: the coefficient shrinks, what is said stays."""
+    made = panel()
+    once = terms(fit(specify("gee"), made))["within"]
+    other = terms(fit(specify("gee"), made.assign(**{USE: made[USE] * 365})))["within"]
+    assert other.estimate * 365 == pytest.approx(once.estimate, rel=1e-8)
+    assert other.p_value == pytest.approx(once.p_value, rel=1e-6)
+
+
+def test_order_of_rows_means_nothing():
+    """Shuffled rows give the same bits."""
+    made = panel()
+    shuffled = made.sample(frac=1, random_state=1)
+    first, second = (
+        pd.DataFrame([vars(term) for term in fit(specify("gee"), one).terms])
+        for one in (made, shuffled)
+    )
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_an_exposure_nobody_changes_has_a_between_number_only():
+    """As in the within-between regression."""
+    made = panel()
+    first = made.groupby("participant_id")[USE].transform("first")
+    found = terms(fit(specify("gee"), made.assign(**{USE: first})))
+    assert found["within"].note == "not estimable: changes within no person"
+    assert np.isfinite(found["between"].p_value)

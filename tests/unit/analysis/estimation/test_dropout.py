@@ -1,0 +1,398 @@
+"""Weights, imputation and delta: what they mend, what they refuse, what they say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.dropout import bootstrap, delta, imputation, logit
+from panelstream.analysis.estimation.dropout.history import look_back
+from panelstream.analysis.estimation.dropout.pooling import pool
+from panelstream.analysis.estimation.dropout.waves import arrange
+from panelstream.analysis.estimation.dropout.weights import attrition
+from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.estimators import ESTIMATORS
+from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
+
+LEAVING = Truth(persons=1500, waves=4, leaving=0.2, attrition=2.0)
+"""Who has just reported a high outcome leaves: seen, so it can be mended."""
+
+SMALL = replace(LEAVING, persons=300)
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Enough draws to see that there is an error, not to know it well."""
+    monkeypatch.setattr(bootstrap, "DRAWS", 30)
+
+
+def frame(rows):
+    """A panel from (person, wave, outcome) rows, with some use."""
+    panel = pd.DataFrame(rows, columns=["participant_id", "wave", OUTCOME])
+    return panel.assign(**{USE: np.arange(len(panel)) % 3 + 0.5})
+
+
+def rows_named(found, name):
+    """The rows of tests.csv with this name."""
+    return [one for one in found.tests if one.test == name]
+
+
+def test_who_is_expected_and_whose_answers_count():
+    """From the first answer on, until one is missing; a late beginner begins late."""
+    nan = np.nan
+    rows = [
+        *[("gap", wave, y) for wave, y in ((1, 5.0), (2, nan), (3, 4.0))],
+        *[("late", wave, y) for wave, y in ((1, nan), (2, 6.0), (3, 7.0))],
+        *[("left", wave, y) for wave, y in ((1, 2.0), (2, nan), (3, nan))],
+        ("withdrawn", 1, 3.0),
+        *[("joined", wave, y) for wave, y in ((2, 8.0), (3, 9.0))],
+    ]
+    waves = arrange(frame(rows), OUTCOME)
+    people = ["gap", "joined", "late", "left", "withdrawn"]
+    unbroken = dict(zip(people, waves.unbroken.tolist(), strict=True))
+    assert unbroken == {
+        "gap": [True, False, False],
+        "joined": [False, True, True],
+        "late": [False, True, True],
+        "left": [True, False, False],
+        "withdrawn": [True, False, False],
+    }
+    at_risk = dict(zip(people, waves.at_risk.tolist(), strict=True))
+    assert at_risk == {
+        "gap": [False, True, False],
+        "joined": [False, False, True],
+        "late": [False, False, True],
+        "left": [False, True, False],
+        "withdrawn": [False, True, False],
+    }
+
+
+def test_an_open_wave_and_another_round_are_nobodys_failure():
+    """What is not over, or never theirs, was not left unanswered."""
+    rows = [("a", 1, 5.0), ("a", 2, np.nan), ("b", 1, 4.0), ("b", 2, 3.0)]
+    rows += [("c", 3, 6.0), ("d", 3, 7.0)]
+    panel = frame(rows).assign(
+        round=[1, 1, 1, 1, 2, 2],
+        answered=pd.array([1, None, 1, 1, 1, 1], dtype="Int8"),
+    )
+    waves = arrange(panel, OUTCOME)
+    assert waves.expected.tolist() == [
+        [True, False, False],
+        [True, True, False],
+        [False, False, True],
+        [False, False, True],
+    ]
+
+
+def test_weights_are_inverse_chances():
+    """With one thing seen that has two values, chances are shares: by hand."""
+    # Of 10 with a low first score 8 answer again, of 10 with a high one 4.
+    people = [(f"low{n}", 10.0 + n % 2, n < 8) for n in range(10)]
+    people += [(f"top{n}", 10.0 + n % 2, n < 4) for n in range(10)]
+    rows = [
+        (name, wave, score if wave == 1 or stays else np.nan)
+        for name, score, stays in people
+        for wave in (1, 2)
+    ]
+    panel = frame(rows)
+    panel[USE] = panel["participant_id"].str.startswith("top") * 1.0
+    waves = arrange(panel, OUTCOME)
+    weigh, note = attrition(specify("pooled"), panel, waves)
+    weights = weigh(np.ones(20))
+    assert weights[:, 0].tolist() == [1.0] * 20
+    assert note == ""
+    # The score of the wave before varies evenly in both groups and foretells nothing.
+    assert np.nanmean(weights[:10, 1]) == pytest.approx(0.6 / 0.8, rel=0.02)
+    assert np.nanmean(weights[10:, 1]) == pytest.approx(0.6 / 0.4, rel=0.02)
+    assert np.nansum(weights[:, 1]) == pytest.approx(12, rel=1e-3)
+
+
+def test_use_that_only_answerers_have_is_not_looked_at():
+    """Else its absence would foretell dropout; the use of the wave before is."""
+    panel = plant(SMALL, 1)
+    unknown = panel.assign(**{USE: panel[USE].where(panel[OUTCOME].notna())})
+    names = [
+        look_back(specify("pooled"), one, arrange(one, OUTCOME)).names[-1]
+        for one in (panel, unknown)
+    ]
+    assert names == [USE, f"{USE} (wave before)"]
+
+
+def mean_bias(estimator, **how):
+    """Of complete cases, and of a remedy, against what everybody's answers say."""
+    biases = []
+    for seed in range(6):
+        panel = plant(LEAVING, seed)
+        everybody = plant(replace(LEAVING, leaving=1e-12, attrition=0.0), seed)
+        plain = specify(estimator)
+        [truth], [left], [mended] = (
+            fit(plain, everybody).terms,
+            fit(plain, panel).terms,
+            fit(replace(plain, **how), panel).terms,
+        )
+        biases.append(
+            [left.estimate - truth.estimate, mended.estimate - truth.estimate]
+        )
+    return np.mean(biases, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "how"),
+    [
+        ("pooled", {"weights": "attrition"}),
+        ("first_difference", {"weights": "attrition"}),
+        ("pooled", {"missing": "imputed"}),
+        ("fixed_effects", {"missing": "imputed"}),
+    ],
+)
+def test_estimates_are_mended(few_draws, estimator, how):
+    """Complete cases are off, and a remedy takes most of it away."""
+    left, mended = mean_bias(estimator, **how)
+    assert abs(left) > 0.015
+    assert abs(mended) < abs(left) / 2
+
+
+@pytest.mark.parametrize("estimator", sorted(bootstrap.SOLVERS))
+def test_the_bootstrap_solves_what_the_estimator_does(estimator):
+    """With everybody drawn once, its coefficients are the estimates."""
+    panel = plant(SMALL, 2)
+    weights = np.random.default_rng(1).uniform(0.5, 2, len(panel))
+    specification = specify(estimator, weights="attrition")
+    weighted = panel.assign(weight=weights)
+    design = build(specification, weighted)
+    solve = bootstrap.SOLVERS[estimator](design)
+    found = solve(design.weights, np.ones(design.n_obs))
+    terms = ESTIMATORS[estimator].fit(specification, weighted).terms
+    assert found.tolist() == pytest.approx([one.estimate for one in terms], rel=1e-8)
+
+
+def test_what_takes_weights_has_a_bootstrap():
+    """And nothing else."""
+    weighted = {name for name, one in ESTIMATORS.items() if one.weighted}
+    assert weighted == set(bootstrap.SOLVERS)
+
+
+def test_who_is_drawn_twice_counts_twice():
+    """As a panel in which that person stands under two names."""
+    panel = plant(replace(SMALL, persons=60), 2).assign(weight=1.0)
+    times = np.bincount(np.random.default_rng(3).integers(0, 60, 60), minlength=60)
+    people = panel["participant_id"].unique()
+    copies = [
+        panel[panel["participant_id"] == name].assign(participant_id=f"{name}/{copy}")
+        for name, count in zip(people, times, strict=True)
+        for copy in range(count)
+    ]
+    drawn = pd.concat(copies)
+    for estimator in bootstrap.SOLVERS:
+        specification = specify(estimator, weights="attrition")
+        design = build(specification, panel)
+        codes = pd.Index(people).get_indexer(panel["participant_id"])[design.rows]
+        found = bootstrap.SOLVERS[estimator](design)(design.weights, times[codes] * 1.0)
+        terms = ESTIMATORS[estimator].fit(specification, drawn).terms
+        assert found.tolist() == pytest.approx([t.estimate for t in terms], rel=1e-7)
+
+
+def test_bootstrap_errors_are_near_clustered_ones():
+    """Where leaving is by chance, weights are nearly 1 and both errors say the same."""
+    panel = plant(replace(SMALL, persons=600, attrition=0.0), 4)
+    fixed = specify("fixed_effects")
+    [plain] = fit(fixed, panel).terms
+    found = fit(replace(fixed, weights="attrition"), panel)
+    assert found.terms[0].std_error == pytest.approx(plain.std_error, rel=0.12)
+    assert found.std_error_type == "person_bootstrap"
+    assert found.terms[0].df == plain.df
+
+
+def test_the_same_seed_gives_the_same_numbers(few_draws):
+    """Another specification draws otherwise."""
+    panel = plant(SMALL, 6)
+    for how in ({"weights": "attrition"}, {"missing": "imputed"}, {"missing": "delta"}):
+        one = specify("fixed_effects", **how)
+        first, again = fit(one, panel), fit(one, panel.sample(frac=1, random_state=1))
+        other = fit(replace(one, specification="other"), panel)
+        assert repr(first) == repr(again)  # by text: a NaN is not itself
+        assert first.terms[0].std_error != other.terms[0].std_error
+
+
+def test_where_nobody_drops_out_weights_are_one(few_draws):
+    """And the note says so."""
+    panel = plant(replace(SMALL, leaving=1e-12, attrition=0.0), 7)
+    one = specify("fixed_effects")
+    found = fit(replace(one, weights="attrition"), panel)
+    assert "nobody drops out: weights are 1" in found.note
+    assert rows_named(found, "largest_weight")[0].statistic == 1
+    assert found.terms[0].estimate == fit(one, panel).terms[0].estimate
+
+
+def test_answers_after_a_gap_are_left_out_and_counted(few_draws):
+    """The rule knows no coming back."""
+    panel = plant(replace(SMALL, missed=0.2), 7)
+    waves = arrange(panel, OUTCOME)
+    found = fit(specify("pooled", weights="attrition"), panel)
+    assert found.n_obs == waves.unbroken.sum()
+    returned = waves.answered.sum() - found.n_obs
+    assert f"answers after a missed wave left out: {returned}" in found.note
+
+
+def test_weights_stand_in_the_tests(few_draws):
+    """The largest and how many rows without weights would say as much."""
+    panel = plant(SMALL, 8)
+    found = fit(specify("fixed_effects", weights="attrition"), panel)
+    [largest], [size] = (
+        rows_named(found, name) for name in ("largest_weight", "effective_sample_size")
+    )
+    assert largest.statistic > 1
+    assert 0 < size.statistic < found.n_obs
+    assert size.note == f"of {found.n_obs} rows analysed"
+
+
+def test_certain_dropout_is_refused():
+    """Separation: everybody whose use is high leaves."""
+    panel = plant(replace(SMALL, leaving=0.01, attrition=0.0), 9)
+    high = panel["participant_id"].map(panel.groupby("participant_id")[USE].max()) > 4.5
+    panel[USE] = np.where(high, 9.0, 1.0) + panel["wave"] / 10
+    panel.loc[high & (panel["wave"] > 1), OUTCOME] = np.nan
+    found = fit(specify("pooled", weights="attrition"), panel)
+    assert found.note == "not fitted: separation: answering is certain for some"
+    assert np.isnan(found.terms[0].estimate)
+
+
+def test_one_wave_is_refused():
+    """Nobody can drop out of it, and nothing says what its missing answers are."""
+    panel = plant(SMALL, 9)
+    once = panel.assign(**{OUTCOME: panel[OUTCOME].where(panel["wave"] == 1)})
+    found = fit(specify("pooled", weights="attrition"), once)
+    assert found.note == "not fitted: the outcome is known in one wave only"
+
+
+@pytest.mark.parametrize("how", [{"weights": "attrition"}, {"missing": "imputed"}])
+@pytest.mark.parametrize("column", [OUTCOME, USE])
+def test_a_missing_column_is_named(how, column):
+    """As without a layer."""
+    found = fit(specify("pooled", **how), plant(SMALL, 9).drop(columns=column))
+    assert found.note == f"not fitted: the panel has no column {column}"
+
+
+def test_an_outcome_without_variance_is_refused():
+    """There is nothing to draw from."""
+    panel = plant(SMALL, 9)
+    same = panel.assign(**{OUTCOME: panel[OUTCOME].where(panel[OUTCOME].isna(), 7.0)})
+    found = fit(specify("pooled", missing="imputed"), same)
+    assert found.note == "not fitted: the outcome has the same value in every row"
+
+
+def test_too_few_answers_to_impute_from_are_refused():
+    """Ten people and a wave with three answers."""
+    panel = plant(replace(SMALL, persons=10), 9)
+    found = fit(specify("fixed_effects", missing="imputed"), panel)
+    assert found.note.startswith("not fitted: a wave has ")
+    assert found.note.endswith(f"too few to impute from {8} columns")
+
+
+def test_estimators_without_weights_say_so():
+    """Rather than ignore them."""
+    found = fit(specify("between", weights="attrition"), plant(SMALL, 9))
+    assert found.note == "not fitted: between takes no weights"
+
+
+def test_imputation_fills_rows_that_are_there_and_over():
+    """Not those of a wave that is open, nor of somebody who never answered."""
+    panel = plant(SMALL, 10)
+    panel["answered"] = panel[OUTCOME].notna().astype("Int8")
+    first, second = panel["participant_id"].unique()[:2]
+    panel.loc[panel["participant_id"] == first, [OUTCOME, "answered"]] = [np.nan, 0]
+    is_open = (panel["participant_id"] == second) & (panel["wave"] == 4)
+    panel.loc[is_open, [OUTCOME, "answered"]] = [np.nan, None]
+    [imputed] = imputation.impute(specify("pooled"), panel)
+    [full] = list(imputation.completed(panel, [imputed]))[:1]
+    missing = full[full[OUTCOME].isna()]
+    assert set(missing["participant_id"]) == {first, second}
+    assert len(missing) == 5
+    assert full[OUTCOME][panel[OUTCOME].notna()].equals(panel[OUTCOME].dropna())
+
+
+def test_draws_follow_what_is_known():
+    """Imputed values have the planted regression's slope and spread, not the mean."""
+    truth = Truth(persons=2000, waves=2, within=-2.0, between=0.0, leaving=0.3)
+    panel = plant(truth, 11)
+    [imputed] = imputation.impute(specify("pooled"), panel)
+    rows = panel.iloc[imputed.rows]
+    slopes = [np.polyfit(rows[USE], draw, 1)[0] for draw in imputed.draws]
+    spread = imputed.draws.std(axis=0, ddof=1).mean()
+    complete = plant(replace(truth, leaving=1e-12), 11)
+    told = complete[complete["wave"] == 2]
+    assert np.mean(slopes) == pytest.approx(
+        np.polyfit(told[USE], told[OUTCOME], 1)[0], abs=0.1
+    )
+    assert spread == pytest.approx(residual_spread(complete), rel=0.05)
+
+
+def residual_spread(panel):
+    """What is left of wave 2 after wave 1 and the use of both, in standard deviations."""
+    wide = panel.pivot(index="participant_id", columns="wave", values=[OUTCOME, USE])
+    seen = np.column_stack([wide[OUTCOME][1], wide[USE], np.ones(len(wide))])
+    left = np.linalg.lstsq(seen, wide[OUTCOME][2], rcond=None)[1]
+    return float(np.sqrt(left[0] / (len(wide) - seen.shape[1])))
+
+
+def test_pooling_by_hand():
+    """Two imputations: within 1, between 2, total 1 + 1.5 * 2 = 4."""
+    found = pool(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 1e12)
+    assert (found.estimate, found.std_error) == (2.0, 2.0)
+    assert found.df == pytest.approx(1 / 0.75**2)
+    same = pool(np.array([1.0, 1.0]), np.array([2.0, 2.0]), 9.0)
+    assert (same.std_error, same.df) == (2.0, 7.5)
+
+
+def test_delta_moves_what_was_imputed():
+    """A shift of all missing answers moves a mean by the share that is missing."""
+    panel = plant(SMALL, 12)
+    found = fit(specify("pooled", missing="delta"), panel)
+    plain = fit(specify("pooled", missing="imputed"), panel)
+    moved = rows_named(found, "delta")
+    assert len(moved) == len(delta.DELTAS) - 1
+    # Least squares is linear in the outcome, so estimates lie on a line through 0's.
+    estimates = [one.statistic for one in moved]
+    steps = np.diff([*estimates[:2], found.terms[0].estimate, *estimates[2:]])
+    assert steps == pytest.approx([steps[0]] * 4, rel=1e-6)
+    assert found.terms == plain.terms
+    assert repr(found.tests[0]) == repr(plain.tests[0])
+
+
+@pytest.mark.parametrize(
+    ("margins", "tips"),
+    [
+        ({-1.0: -1.0, -0.5: 1.0, 0.0: 2.0, 0.5: 3.0}, -0.75),
+        ({-1.0: -2.0, 0.0: -1.0, 1.0: 3.0}, 0.25),
+        ({-0.5: 1.0, 0.0: -1.0, 0.5: 1.0}, -0.25),
+        ({-0.5: -1.0, 0.0: -1.0, 0.5: -1.0}, None),
+    ],
+)
+def test_the_tipping_point(margins, tips):
+    """Where the line between two deltas crosses 0, nearest to no delta."""
+    assert delta.tipping_point(margins) == tips
+
+
+def test_what_tips_is_named():
+    """Here the pooled estimate becomes significant if leavers were better off."""
+    panel = plant(replace(SMALL, attrition=1.0, leaving=0.12, persons=400, waves=5), 1)
+    found = fit(specify("pooled", missing="delta"), panel)
+    assert found.terms[0].p_value > 0.05
+    [tips] = rows_named(found, "tipping_point")
+    by_delta = [one.p_value for one in rows_named(found, "delta")]
+    assert by_delta[1] < 0.05 < by_delta[2]
+    assert -0.5 < tips.statistic < 0
+    assert tips.note.endswith(
+        "not significant as imputed, and not so any more at this many SD"
+    )
+
+
+def test_a_certain_answer_ends_the_search():
+    """A group that always says yes has no finite coefficient, and the search ends."""
+    yes = np.array([True, False, True, False, True, True])
+    columns = np.column_stack([np.ones(6), [0, 0, 0, 0, 1, 1]])
+    found = logit.fit(yes, columns)
+    assert found.coefficients[0] == pytest.approx(0, abs=1e-9)
+    assert found.coefficients[1] > 15

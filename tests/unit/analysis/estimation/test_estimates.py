@@ -1,0 +1,283 @@
+"""The frames of estimates and tests: columns, order, notes, and no exceptions."""
+
+from dataclasses import replace
+from time import sleep
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from panelstream.analysis.estimation import estimates
+from panelstream.analysis.estimation.dropout import bootstrap
+from panelstream.analysis.estimation.estimates import fit, fit_all
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
+from panelstream.analysis.verdicts.verdicts import judge
+from panelstream.models.study.study import Study, Window
+
+WINDOW = Window(kind="between_waves")
+STATED_ESTIMATES = (
+    "specification, outcome, term, component, exposure, measure, transform, estimator, "
+    "timing, weights, missing, estimate, std_error, std_error_type, statistic, df, "
+    "p_value, p_adjusted, p_bh, ci_low, ci_high, standardized, equivalence_p, "
+    "equivalence_adjusted, verdict, n_obs, n_participants, n_waves, confirmatory, note"
+)
+STATED_TESTS = "specification, outcome, test, statistic, df, p_value, note"
+
+BOTH = Specification(
+    specification="functions",
+    estimator="within_between",
+    outcome="pdd_total",
+    exposures=("story", "column"),
+    measure="days_per_week",
+    transform="none",
+    effects=("wave",),
+    fixed=(),
+    varying=(),
+    window=WINDOW,
+    confirmatory=True,
+)
+FIXED = replace(
+    BOTH,
+    specification="functions.fixed_effects",
+    estimator="fixed_effects",
+    effects=("participant", "wave"),
+    confirmatory=False,
+)
+POOLED = replace(
+    BOTH, specification="logged", estimator="pooled", transform="log1p", measure="count"
+)
+
+
+@pytest.fixture
+def panel():
+    """Twenty persons and three waves of noise."""
+    random = np.random.default_rng(11)
+    n = 60
+    uses = {
+        f"{name}_{measure}": random.gamma(2, 1, n)
+        for name in ("story", "column")
+        for measure in ("days_per_week", "count")
+    }
+    return pd.DataFrame(
+        {
+            "participant_id": np.repeat([f"p{i:02d}" for i in range(20)], 3),
+            "wave": np.tile([1, 2, 3], 20),
+            "pdd_total": random.normal(40, 5, n),
+            **uses,
+        }
+    )
+
+
+def test_columns_are_the_stated_ones(panel):
+    """Both frames have the columns that readers of the files are promised."""
+    results = fit_all([BOTH], {WINDOW: panel})
+    assert ", ".join(results.estimates.columns) == STATED_ESTIMATES
+    assert ", ".join(results.tests.columns) == STATED_TESTS
+
+
+def test_rows_follow_the_plan(panel):
+    """Specifications, exposures and components keep their order."""
+    results = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel})
+    rows = results.estimates[["specification", "term", "component"]]
+    assert rows.to_numpy().tolist() == [
+        ["functions", "story_days_per_week", "within"],
+        ["functions", "story_days_per_week", "between"],
+        ["functions", "column_days_per_week", "within"],
+        ["functions", "column_days_per_week", "between"],
+        ["logged", "log1p(story_count)", "pooled"],
+        ["logged", "log1p(column_count)", "pooled"],
+        ["functions.fixed_effects", "story_days_per_week", "within"],
+        ["functions.fixed_effects", "column_days_per_week", "within"],
+    ]
+
+
+def test_rows_describe_their_specification(panel):
+    """What was fitted, on how much, can be read from the row alone."""
+    row = fit_all([BOTH], {WINDOW: panel}).estimates.iloc[0]
+    assert row["exposure"] == "story"
+    assert row["measure"] == "days_per_week"
+    assert row["std_error_type"] == "cluster_person_cr1"
+    assert (row["timing"], row["weights"], row["missing"]) == (
+        "same",
+        "none",
+        "complete",
+    )
+    assert (row["n_obs"], row["n_participants"], row["n_waves"]) == (60, 20, 3)
+    assert row["df"] == 19
+    assert bool(row["confirmatory"])
+    assert row["note"] == ""
+
+
+def test_tests_of_each_estimator(panel):
+    """Every fit describes collinearity, shares and single persons; one compares."""
+    tests = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel}).tests
+    shares = ["within_share", "between_share"] * 3
+    persons = ["influence_change", "influence_sign", "influence_significance"] * 2
+    assert tests.groupby("specification", sort=False)["test"].agg(list).to_dict() == {
+        "functions": [
+            "within_equals_between",
+            "intraclass_correlation",
+            *["model_std_error"] * 4,
+            "convergence",
+            "vif_max",
+            *shares,
+            "serial_correlation",
+            *persons,
+        ],
+        "logged": ["vif_max", *shares],
+        "functions.fixed_effects": [
+            "vif_max",
+            *shares,
+            "serial_correlation",
+            *persons,
+        ],
+    }
+
+
+def test_rows_left_out_are_noted(panel):
+    """The note says how many rows had missing values, and how many were alone."""
+    panel.loc[[0, 1, 5], "story_days_per_week"] = np.nan
+    note = fit_all([FIXED], {WINDOW: panel}).estimates["note"][0]
+    assert note == "rows with missing values left out: 3; singleton rows left out: 1"
+
+
+def test_progress_counts_fits_and_rows_stay_in_order(panel):
+    """Whichever ends first."""
+    seen = []
+    specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
+    found = fit_all(specifications, {WINDOW: panel}, lambda *done: seen.append(done))
+    assert seen == [(1.0, 3), (2.0, 3), (3.0, 3)]
+    names = [one.specification for one in specifications]
+    assert found.estimates["specification"].drop_duplicates().to_list() == names
+
+
+def test_progress_is_told_of_the_steps_of_a_layer(panel, monkeypatch):
+    """Draws of a bootstrap are parts of a fit."""
+    monkeypatch.setattr(bootstrap, "DRAWS", 4)
+    seen = []
+    fit_all(
+        [replace(FIXED, weights="attrition")],
+        {WINDOW: panel},
+        lambda *done: seen.append(done),
+    )
+    assert seen == [(0.25, 1), (0.5, 1), (0.75, 1), (1.0, 1), (1.0, 1)]
+
+
+def test_fits_at_the_same_time_give_the_same_bytes(panel):
+    """As one after another, and again."""
+    specifications = [BOTH, FIXED, POOLED] * 8
+    alone = [fit_all([one], {WINDOW: panel}) for one in specifications]
+    for _ in range(2):
+        found = fit_all(specifications, {WINDOW: panel})
+        for name in ("estimates", "tests"):
+            wanted = pd.concat([getattr(one, name) for one in alone], ignore_index=True)
+            assert getattr(found, name).to_csv() == wanted.to_csv()
+
+
+def test_broken_off_nothing_more_begins(panel, monkeypatch):
+    """Whoever follows the progress can stop it, as Ctrl-C does."""
+    begun = []
+    monkeypatch.setattr(estimates, "WORKERS", 1)
+
+    def slowly(specification, *_):
+        begun.append(specification)
+        sleep(0.01)
+        return Fit(specification, ())
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(estimates, "fit", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        fit_all([BOTH] * 300, {WINDOW: panel}, stop)
+    assert len(begun) < 300
+
+
+def test_broken_off_a_running_fit_ends_with_its_next_step(panel, monkeypatch):
+    """A bootstrap of hundreds of draws is not waited for."""
+    drawn = []
+    monkeypatch.setattr(estimates, "WORKERS", 1)
+
+    def bootstrapping(specification, _, progress):
+        for draw in range(1000):
+            drawn.append(draw)
+            progress(draw, 1000)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(estimates, "fit", bootstrapping)
+    with pytest.raises(KeyboardInterrupt):
+        fit_all([BOTH], {WINDOW: panel}, stop)
+    assert len(drawn) < 1000
+
+
+def test_what_cannot_be_fitted_stops_nothing(panel):
+    """Rows without numbers and with a reason; the next specification goes on."""
+    absent = replace(BOTH, outcome="ghsq_formal")
+    estimates = fit_all([absent, FIXED], {WINDOW: panel}).estimates
+    lost = estimates[estimates["outcome"] == "ghsq_formal"]
+    assert len(lost) == 4
+    assert lost["component"].tolist() == ["within", "between"] * 2
+    assert set(lost["note"]) == {"not fitted: the panel has no column ghsq_formal"}
+    assert lost[["estimate", "std_error", "p_value", "df"]].isna().all(axis=None)
+    assert (lost["n_obs"] == 0).all()
+    assert estimates["estimate"].notna().sum() == 2
+
+
+def test_a_window_without_a_panel_is_noted(panel):
+    """Which window was wanted is said by its name."""
+    other = replace(BOTH, window=Window(kind="lookback", days=28))
+    estimates = fit_all([other], {WINDOW: panel}).estimates
+    assert set(estimates["note"]) == {
+        "not fitted: no panel with the window lookback_28"
+    }
+
+
+def test_too_few_rows_are_noted(panel):
+    """Three rows carry three coefficients and no error: a note, not an exception."""
+    found = fit(BOTH, panel.iloc[[0, 1, 3]])
+    assert found.note == "not fitted: 3 rows are too few for 3 coefficients"
+
+
+@pytest.mark.parametrize(
+    ("specification", "why"),
+    [
+        (replace(FIXED, effects=("wave",)), "fixed_effects needs the effect"),
+        (
+            replace(POOLED, effects=("participant",)),
+            "pooled cannot have the effect participant",
+        ),
+    ],
+)
+def test_effects_that_contradict_the_estimator_are_noted(panel, specification, why):
+    """Nothing is silently ignored."""
+    assert why in fit(specification, panel).note
+
+
+def test_no_specifications_give_empty_frames(panel):
+    """An empty plan has the columns and no rows, and can be judged."""
+    results = fit_all([], {WINDOW: panel})
+    assert ", ".join(results.estimates.columns) == STATED_ESTIMATES
+    study = Study.model_validate(
+        {
+            "study": "s",
+            "title": "t",
+            "timezone": "UTC",
+            "waves": [{"wave": 1, "opens_on": "2027-01-11", "closes_on": "2027-01-31"}],
+            "instruments": ["pdd"],
+            "exposure": {"functions": ["story"]},
+            "outcomes": ["pdd_total"],
+        }
+    )
+    assert len(judge(results.estimates, study)) == 0
+    assert len(judge(fit_all([BOTH], {WINDOW: panel}).estimates, study)) == 4
+
+
+def test_the_same_panel_gives_the_same_frames(panel):
+    """Two runs agree in every byte."""
+    first = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel})
+    second = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel.copy()})
+    assert first.estimates.to_csv() == second.estimates.to_csv()
+    assert first.tests.to_csv() == second.tests.to_csv()

@@ -1,0 +1,115 @@
+"""From the plan to specifications."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from panelstream.analysis.estimation.estimators import ESTIMATORS
+from panelstream.analysis.plan.specifications import PRESETS, Specification, expand
+from panelstream.models.study.study import Estimator, Preset, Study
+
+PLANNED = {
+    "specification": "main",
+    "estimator": "within_between",
+    "outcomes": ["phq9_total", "pdd_total"],
+    "exposures": ["story"],
+}
+
+
+def study(*confirmatory: dict[str, Any], **plan: Any) -> Study:
+    """A study with such a plan, which nothing has checked against its instruments."""
+    return Study.model_validate(
+        {
+            "study": "panel",
+            "title": "A panel",
+            "timezone": "Asia/Tokyo",
+            "waves": [{"wave": 1, "opens_after_days": 0, "open_days": 7}],
+            "instruments": ["phq9", "pdd"],
+            "exposure": {"functions": ["story"]},
+            "outcomes": ["phq9_total", "pdd_total"],
+            "covariates": {
+                "fixed": ["age"],
+                "previous_wave": ["phq9_total"],
+                "same_wave": ["phq9_total", "pdd_total"],
+            },
+            "plan": {"confirmatory": confirmatory or (PLANNED,), **plan},
+        }
+    )
+
+
+def test_the_study_file_takes_what_is_registered() -> None:
+    """An estimator that is not built cannot be asked for, nor a preset unknown."""
+    assert set(get_args(Estimator)) == set(ESTIMATORS)
+    assert set(get_args(Preset)) <= set(PRESETS)
+
+
+@pytest.mark.parametrize("preset", get_args(Preset))
+def test_a_preset_changes_what_it_says(preset: Preset) -> None:
+    """Its specifications are the confirmatory ones with that changed, exploratory."""
+    made = expand(study(sensitivity=[preset]))
+    for planned, repeated in zip(made[:2], made[2:], strict=True):
+        changed = {
+            "specification": f"main.{preset}",
+            "confirmatory": False,
+            **PRESETS[preset],
+        }
+        assert repeated == replace(planned, **changed)
+
+
+def test_a_preset_that_changes_nothing_is_left_out() -> None:
+    """Fixed effects are no check of fixed effects."""
+    fixed = {**PLANNED, "estimator": "fixed_effects"}
+    made = expand(study(fixed, sensitivity=["fixed_effects", "lead"]))
+    assert [one.specification for one in made] == ["main", "main", *["main.lead"] * 2]
+
+
+def test_an_outcome_is_not_its_own_covariate() -> None:
+    """Neither of the wave before nor of the same."""
+    kinds = {"covariates": ["fixed", "previous_wave", "same_wave"]}
+    exploratory = {**PLANNED, **kinds}
+    phq9, pdd = expand(study(exploratory))
+    assert phq9.varying == ("pdd_total",)
+    assert pdd.varying == ("phq9_total_previous", "phq9_total")
+    assert phq9.fixed == ("age",)
+
+
+SEEDS: list[Callable[[Specification], Specification]] = [
+    lambda one: replace(one, specification="other"),
+    lambda one: replace(one, outcome="other"),
+    lambda one: replace(one, exposures=("other",)),
+    lambda one: replace(one, study="other"),
+]
+
+
+@pytest.mark.parametrize("other", SEEDS)
+def test_seeds_follow_from_names(
+    other: Callable[[Specification], Specification],
+) -> None:
+    """The same names, the same seed; one other name, another."""
+    one, again = expand(study())[0], expand(study())[0]
+    assert one.seed == again.seed
+    assert one.seed != other(one).seed
+
+
+@pytest.mark.parametrize(
+    ("timing", "shift"), [("same", 0), ("lag 1", -1), ("lead 2", 2), ("lag 12", -12)]
+)
+def test_timing_is_a_shift_of_waves(timing: str, shift: int) -> None:
+    """Backwards for a lag."""
+    assert expand(study({**PLANNED, "timing": timing}))[0].shift == shift
+
+
+@pytest.mark.parametrize("timing", ["lag", "lead 0", "lag -1", "before", 1])
+def test_other_timings_are_refused(timing: Any) -> None:
+    """With what could be written."""
+    with pytest.raises(ValueError, match="write same, lag 1"):
+        study({**PLANNED, "timing": timing})
+
+
+def test_weights_and_imputation_do_not_mix() -> None:
+    """Weights stand for those who are missing; imputation puts them in."""
+    both = {**PLANNED, "weights": "attrition", "missing": "imputed"}
+    with pytest.raises(ValueError, match="give weights or missing"):
+        study(both)

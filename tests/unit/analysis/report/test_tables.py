@@ -1,0 +1,334 @@
+"""The tables: right numbers, small ones withheld, any platform."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS
+from panelstream.analysis.report import tables
+from panelstream.analysis.report.disclosure import REDACTED
+from panelstream.analysis.report.tables import Table
+from panelstream.models.study.study import Window
+from tests.lib import panels
+from tests.lib.panels import Inputs
+
+
+@pytest.fixture(scope="module")
+def u2plus(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """A study with a confirmatory plan."""
+    return panels.u2plus(tmp_path_factory.mktemp("u2plus"))
+
+
+@pytest.fixture(scope="module")
+def built(u2plus: Inputs) -> dict[str, Table]:
+    """Its tables by name."""
+    return _built(u2plus)
+
+
+@pytest.fixture
+def forum(tmp_path: Path) -> Inputs:
+    """A small study without one."""
+    return panels.forum(tmp_path)
+
+
+def test_every_table_is_there(built: dict[str, Table]) -> None:
+    """A full study yields all tables, under stable names, in the page's order."""
+    assert list(built) == [
+        "participant_flow",
+        "use",
+        "outcomes_by_wave",
+        "estimates_confirmatory",
+        "estimates_sensitivity",
+        "estimates_exploratory",
+        "tests",
+        "survey_table_1",
+        "survey_table_2",
+        "survey_table_3",
+        "self_report_agreement",
+    ]
+
+
+def test_another_platform_has_the_tables_it_can(forum: Inputs) -> None:
+    """Without plan, tests and self-reports those tables are left out."""
+    built = _built(forum)
+    assert "estimates_exploratory" in built
+    assert not {"estimates_confirmatory", "tests", "self_report_agreement"} & set(built)
+
+
+def test_flow_counts_people(forum: Inputs) -> None:
+    """40, 31, 12 and 5 eligible: rounded, and the last wave withheld."""
+    flow = _built(forum)["participant_flow"].frame
+    assert list(flow["eligible"]) == [40.0, 30.0, 10.0, REDACTED]
+    assert list(flow["lost_since_previous"][:2].fillna(-1)) == [-1, 10.0]
+
+
+def test_no_percentage_gives_a_withheld_whole_away(forum: Inputs) -> None:
+    """5 of 40 gave no answer: that 35 did is withheld, and so is any share of 35."""
+    panel = forum.panel.copy()
+    unanswered = (panel["wave"] == 1) & (panel.groupby("wave").cumcount() < 5)
+    panel.loc[unanswered, ["responded_at", "mood_calm"]] = np.nan
+    flow = tables.participant_flow(panel, forum.folder.study).frame
+    assert (flow["eligible"][0], flow["answered"][0]) == (40.0, REDACTED)
+    assert flow["complete_outcomes"][0] == 35.0
+    assert flow["complete_outcomes_percent"][0] == REDACTED
+    assert flow["lost_since_previous_percent"][1] == REDACTED
+
+
+def test_nobody_is_lost_between_rounds(forum: Inputs) -> None:
+    """A round's first wave has no previous one."""
+    flow = _built(forum)["participant_flow"].frame
+    assert pd.isna(flow["lost_since_previous"][2])
+
+
+def test_unknown_use_is_not_no_use(built: dict[str, Table]) -> None:
+    """Where no use is known there is no mean, and everybody counts as not known."""
+    use = built["use"].frame
+    row = use[(use["function"] == "cycle") & (use["wave"] == 2)].iloc[0]
+    assert pd.isna(row["mean_days_per_week"])
+    assert (row["n"], row["not_known_percent"]) == (0.0, 100.0)
+
+
+def test_frequencies_sum_to_their_own_n(built: dict[str, Table]) -> None:
+    """Each row's n is the total of its shown cells, their percentages of it 100."""
+    for _, row in built["survey_table_1"].frame.iterrows():
+        shown = [row[f] for f in tables.FREQUENCIES if row[f] != REDACTED]
+        shares = [row[f"{f}_percent"] for f in tables.FREQUENCIES]
+        assert sum(shown) == row["n"]
+        assert sum(s for s in shares if s != REDACTED) == pytest.approx(100)
+
+
+def test_first_wave_is_used_for_the_survey_tables(
+    u2plus: Inputs, built: dict[str, Table]
+) -> None:
+    """The correlation is that of the answered rows of wave 1."""
+    first = u2plus.panel[u2plus.panel["wave"] == 1].dropna(subset=["responded_at"])
+    expected = first["story_frequency"].corr(first["pdd_total"])
+    table = built["survey_table_2"].frame
+    row = table[(table["outcome"] == "pdd_total") & (table["function"] == "story")]
+    assert row["r"].iloc[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_fisher_interval_by_hand() -> None:
+    """r = .5 with n = 28: z = .549306 within .391993 is z of .15603 to .73582."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=28)
+    noise = rng.normal(size=28)
+    x = (x - x.mean()) / x.std()
+    noise -= noise.mean() + x * (x @ noise) / 28
+    y = 0.5 * x + np.sqrt(0.75) * noise / noise.std()
+    r = tables.correlation(x, y)
+    assert r == pytest.approx(0.5)
+    limits = tables.fisher(np.array([r]), np.array([28.0]))
+    np.testing.assert_allclose(np.ravel(limits), (0.15603, 0.73582), atol=1e-5)
+
+
+def test_a_constant_has_no_correlation() -> None:
+    """It is missing, not zero."""
+    assert np.isnan(tables.correlation(np.ones(20), np.arange(20.0)))
+
+
+def test_perfect_correlation_has_no_width() -> None:
+    """Both limits of r = 1 are 1."""
+    assert np.ravel(tables.fisher(np.array([1.0]), np.array([9.0]))).tolist() == [1, 1]
+
+
+def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
+    """Solved for n, mean, SD and interval of 57 people's scores give 55."""
+    study = u2plus.folder.study
+    frame = tables.outcomes_by_wave(_first(u2plus, 57), study).frame
+    one = frame[frame["outcome"] == "pdd_total"].iloc[0]
+
+    def reach(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 1)) * one["sd"] / np.sqrt(n)
+
+    assert one["n"] == 55
+    assert _solved(reach, (one["ci_high"] - one["ci_low"]) / 2) == 55
+
+
+def test_correlations_give_no_number_of_people_away(u2plus: Inputs) -> None:
+    """Solved for n, Fisher's interval of 57 people gives 55."""
+    frame = tables.survey_table_2(_first(u2plus, 57), u2plus.folder.study).frame
+    for one in frame[frame["outcome"] == "pdd_total"].itertuples():
+        width = np.arctanh(one.ci_high) - np.arctanh(one.ci_low)
+        assert one.n == 55
+        assert _solved(lambda n: 2 * 1.959964 / np.sqrt(n - 3), width) == 55
+
+
+def test_regressions_give_no_number_of_people_away(u2plus: Inputs) -> None:
+    """Solved for n, t with p of 57 people on 6 functions give 55.
+
+    p to four digits tells neighbours apart where t is well away from 0.
+    """
+    frame = tables.survey_table_3(_first(u2plus, 57), u2plus.folder.study).frame
+    told = frame[frame["t"].abs() > 1.5]
+    assert len(told)
+    for one in told.itertuples():
+        for_n = partial(_regression_p, one.t)
+        assert _solved(for_n, one.p_value) == 55
+
+
+@pytest.mark.parametrize(("users", "withheld"), [(0, False), (1, True), (8, False)])
+def test_one_persons_use_is_not_a_mean(
+    u2plus: Inputs, users: int, withheld: bool
+) -> None:
+    """Of 60 people 1 uses a function: 60 times the mean would be that one's use."""
+    panel = _first(u2plus, 60)
+    used = np.where(np.arange(60) < users, 3.0, 0.0)
+    panel = panel.assign(story_days_per_week=used, story_frequency=used)
+    study = u2plus.folder.study
+    use = tables.use(panel, study).frame
+    row = use[use["function"] == "story"].iloc[0]
+    names = ("mean_days_per_week", "sd", "ci_low", "ci_high")
+    assert [row[c] == REDACTED for c in names] == [withheld] * 4
+    for made, names in (
+        (tables.survey_table_2(panel, study), ("r", "ci_low", "ci_high")),
+        (tables.survey_table_3(panel, study), ("b", "std_error", "t", "p_value")),
+        (tables.self_report_agreement(panel, study), ("kappa", "mean_difference")),
+    ):
+        frame = made.frame
+        for _, one in frame[frame["function"] == "story"].iterrows():
+            assert [one[c] == REDACTED for c in names] == [withheld] * len(names)
+
+
+def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
+    """9 people use a function, 7 of them differently from wave to wave."""
+    panel = u2plus.panel.assign(pdd_total=np.arange(960.0) % 7)
+    person = np.arange(960) // 4
+    steady = np.where(person < 9, 2.0, 0.0)
+    changing = np.where(person < 7, np.arange(960) % 4, steady)
+    panel = panel.assign(reaction_days_per_week=changing)
+    estimates, own = u2plus.estimates, u2plus.folder.study.exposure.window
+    people = tables.people_behind(estimates, {own: panel}, u2plus.folder.study)
+    rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
+    found = dict(zip(estimates["component"][rows], people[rows], strict=True))
+    assert found == {"within": 7, "between": 9}
+    built = _built(replace(u2plus, panel=panel))
+    frame = built["estimates_confirmatory"].frame
+    own = frame[(frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")]
+    shown = dict(zip(own["component"], own["estimate"] != REDACTED, strict=True))
+    assert shown == {"within": False, "between": True}
+
+
+@pytest.mark.parametrize(("days", "used"), [(None, 9), (28, 5)])
+def test_people_are_counted_in_the_window_of_the_specification(
+    u2plus: Inputs, days: int | None, used: int
+) -> None:
+    """9 people used a function between waves, 5 of them in the last 28 days."""
+    study, lookback = u2plus.folder.study, Window(kind="lookback", days=28)
+    [planned] = study.plan.exploratory
+    window = lookback if days else None
+    changed = planned.model_copy(update={"window": window})
+    plan = study.plan.model_copy(update={"exploratory": (changed,)})
+    person, wave = np.arange(960) // 4, np.arange(960) % 4
+    by_window = {
+        one: u2plus.panel.assign(
+            phq9_total=wave, story_count=np.where(person < users, wave, 0)
+        )
+        for one, users in ((study.exposure.window, 9), (lookback, 5))
+    }
+    row = panels.estimate(
+        specification="one_by_one", outcome="phq9_total", exposure="story"
+    )
+    study = study.model_copy(update={"plan": plan})
+    people = tables.people_behind(pd.DataFrame([row]), by_window, study)
+    assert people.tolist() == [used]
+
+
+def test_kappa_agrees_with_statsmodels() -> None:
+    """Quadratically weighted kappa of random codes, computed elsewhere."""
+    rng = np.random.default_rng(2)
+    one = rng.integers(0, 6, 90)
+    other = np.clip(one + rng.integers(-2, 3, 90), 0, 5)
+    crossed = np.zeros((6, 6))
+    np.add.at(crossed, (one, other), 1)
+    expected = cohens_kappa(crossed, wt="quadratic").kappa
+    kappa = tables.weighted_kappa(one.astype(float), other.astype(float), 6)
+    assert kappa == pytest.approx(expected, rel=1e-12)
+
+
+def test_regression_by_hand() -> None:
+    """y = 1, 2, 2, 4 on x = 0, 1, 2, 3: slope .9, error sqrt(.35/5) of it."""
+    fit = tables.regression(np.arange(4.0)[:, None], np.array([1.0, 2, 2, 4]))
+    assert fit is not None
+    assert (fit.slope[0], fit.df) == (pytest.approx(0.9), 2)
+    assert fit.std_error[0] == pytest.approx(np.sqrt(0.35 / 5))
+    assert fit.beta[0] == pytest.approx(0.9 * np.sqrt(5 / 4.75))
+
+
+def test_collinear_regressors_are_not_forced() -> None:
+    """Without identification there is no regression rather than an arbitrary one."""
+    x = np.column_stack([np.arange(9.0), 2 * np.arange(9.0)])
+    assert tables.regression(x, np.arange(9.0)) is None
+
+
+def test_only_confirmatory_estimates_are_judged(u2plus: Inputs) -> None:
+    """Verdicts and corrected p stay with the plan, whatever comes in."""
+    marked = u2plus.estimates.assign(verdict="associated", p_adjusted=0.01)
+    built = tables.build(u2plus.folder, u2plus.panels, marked, u2plus.tests)
+    frames = {table.name: table.frame for table in built}
+    assert frames["estimates_confirmatory"]["verdict"].notna().all()
+    for part in ("sensitivity", "exploratory"):
+        assert frames[f"estimates_{part}"][["verdict", "p_adjusted"]].isna().all().all()
+
+
+def test_estimates_keep_their_columns(built: dict[str, Table]) -> None:
+    """The released CSV has the columns of estimates.csv in their order."""
+    frame = built["estimates_confirmatory"].frame
+    assert tuple(frame.columns) == ESTIMATE_COLUMNS
+
+
+def test_no_small_count_in_any_table(forum: Inputs, built: dict[str, Table]) -> None:
+    """Over all tables of both studies no count from 1 to 7 is left."""
+    counts = ("n", "eligible", "answered", "complete_outcomes", "any_use", "not_known")
+    more = ("lost_since_previous", "exact", "n_obs", "n_participants", "outcome_n")
+    for table in (*_built(forum).values(), *built.values()):
+        columns = {*counts, *more, *tables.FREQUENCIES} & set(table.frame.columns)
+        for name in columns:
+            values = pd.to_numeric(table.frame[name], errors="coerce").dropna()
+            assert not values.between(1, 7).any(), (table.name, name)
+
+
+def test_captions_say_whose_survey_is_redone(built: dict[str, Table]) -> None:
+    """And that use was self-reported there and is measured here."""
+    for number in (1, 2, 3):
+        caption = built[f"survey_table_{number}"].caption
+        assert "e21348" in caption
+        assert "self-reported" in caption
+        assert "measured" in caption
+
+
+def test_outcomes_that_are_not_in_the_panel_are_left_out(u2plus: Inputs) -> None:
+    """A missing instrument takes its rows along, not the table."""
+    without = replace(u2plus, panel=u2plus.panel.drop(columns=["phq9_total"]))
+    built = tables.build(
+        without.folder, without.panels, without.estimates, without.tests
+    )
+    frame = next(t.frame for t in built if t.name == "outcomes_by_wave")
+    assert set(frame["outcome"]) == {"pdd_total", "ghsq_formal", "ghsq_informal"}
+
+
+def _first(inputs: Inputs, people: int) -> pd.DataFrame:
+    """The first so many rows of wave 1 that are answered in full."""
+    panel = inputs.panel[inputs.panel["wave"] == 1].dropna()
+    return panel.head(people).copy()
+
+
+def _regression_p(t: float, n: int) -> float:
+    return float(2 * stats.t.sf(abs(t), n - 6 - 1))
+
+
+def _solved(of: Callable[[int], float], value: float) -> int:
+    """The n around 55 and 57 at which `of` comes closest to a released value."""
+    return min(range(50, 62), key=lambda n: abs(of(n) - value))
+
+
+def _built(inputs: Inputs) -> dict[str, Table]:
+    built = tables.build(inputs.folder, inputs.panels, inputs.estimates, inputs.tests)
+    return {table.name: table for table in built}

@@ -1,0 +1,346 @@
+"""Holm, equivalence and verdicts, against numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from panelstream.analysis.estimation.estimates import JUDGED
+from panelstream.analysis.verdicts.verdicts import (
+    benjamini_hochberg,
+    deciding_sample,
+    equivalence_p,
+    explain,
+    holm,
+    judge,
+    leads,
+)
+from panelstream.models.study.study import Study
+
+NAN = math.nan
+
+
+@pytest.fixture
+def study():
+    """A study that calls 2 points of pdd_total its smallest effect."""
+    return Study.model_validate(
+        {
+            "study": "s",
+            "title": "t",
+            "timezone": "Asia/Tokyo",
+            "waves": [{"wave": 1, "opens_on": "2027-01-11", "closes_on": "2027-01-31"}],
+            "instruments": ["pdd"],
+            "exposure": {"functions": ["story"]},
+            "outcomes": ["pdd_total"],
+            "smallest_effect": {
+                "per": "one active day a week more",
+                "pdd_total": 2.0,
+            },
+        }
+    )
+
+
+def row(estimate, std_error, p_value, **fields):
+    """A confirmatory within row with 100 df, with some fields changed."""
+    values = {
+        "specification": "main",
+        "estimator": "within_between",
+        "outcome": "pdd_total",
+        "term": "story_days_per_week",
+        "timing": "same",
+        "component": "within",
+        "measure": "days_per_week",
+        "transform": "none",
+        "confirmatory": True,
+        "estimate": estimate,
+        "std_error": std_error,
+        "df": 100.0,
+        "p_value": p_value,
+        **dict.fromkeys(JUDGED, NAN),
+        "verdict": "",
+        "note": "",
+    }
+    return {**values, **fields}
+
+
+def lead(estimate, std_error, p_value, **fields):
+    """A row of the lead of `main`."""
+    names = {"specification": "main.lead", "timing": "lead 1", "confirmatory": False}
+    term = "lead1(story_days_per_week)"
+    return row(estimate, std_error, p_value, term=term, **{**names, **fields})
+
+
+def test_holm_multiplies_by_the_number_still_open():
+    """0.01, 0.04, 0.03 become 3 x 0.01, then 2 x 0.03, then not less than that."""
+    found = holm(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
+    assert found.tolist() == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_holm_stops_at_one():
+    """No adjusted p-value is above 1."""
+    assert holm(np.array([0.7, 0.8]), np.array([True, True])).tolist() == [1, 1]
+
+
+def test_holm_leaves_others_out_of_the_family():
+    """A row outside is not counted and has no adjusted p-value."""
+    found = holm(np.array([0.01, 0.001, 0.02]), np.array([True, False, True]))
+    assert found[[0, 2]].tolist() == pytest.approx([0.02, 0.02])
+    assert np.isnan(found[1])
+
+
+def test_holm_counts_what_could_not_be_estimated():
+    """A planned coefficient without a number keeps its place in the count."""
+    found = holm(np.array([0.01, NAN]), np.array([True, True]))
+    assert found[0] == pytest.approx(0.02)
+    assert np.isnan(found[1])
+
+
+def test_equivalence_is_the_worse_of_two_one_sided_tests():
+    """At an estimate of 1 with limits of 2 the upper side decides: t = -1, 2 df.
+
+    For 2 df the t distribution is 1/2 + t / (2 sqrt(2 + t^2)).
+    """
+    found = equivalence_p(*(np.array([x]) for x in (1.0, 1.0, 2.0, 2.0)))
+    assert found[0] == pytest.approx(0.5 - 1 / (2 * math.sqrt(3)))
+
+
+def test_equivalence_is_symmetric():
+    """The sign of an estimate does not matter."""
+    one, df, smallest = np.array([1.0]), np.array([9.0]), np.array([2.0])
+    assert equivalence_p(one, one, df, smallest) == pytest.approx(
+        equivalence_p(-one, one, df, smallest)
+    )
+
+
+@pytest.mark.parametrize(
+    ("estimate", "std_error", "p_value", "verdict"),
+    [
+        (3.0, 0.5, 0.0001, "associated"),
+        (0.5, 0.1, 0.0001, "associated but negligible"),
+        (0.0, 0.5, 0.9, "negligible"),
+        (1.0, 2.0, 0.6, "undecided"),
+        (NAN, NAN, NAN, "not estimated"),
+    ],
+)
+def test_verdicts(study, estimate, std_error, p_value, verdict):
+    """Each cell of the table has its word; no number is not the data's doubt."""
+    frame = pd.DataFrame([row(estimate, std_error, p_value)])
+    assert judge(frame, study)["verdict"].tolist() == [verdict]
+
+
+def test_the_verdict_rests_on_adjusted_p_values(study):
+    """p = 0.03 alone is associated, beside another coefficient it is not."""
+    alone = pd.DataFrame([row(3.0, 1.4, 0.03)])
+    beside = pd.DataFrame([row(3.0, 1.4, 0.03), row(1.0, 2.0, 0.6)])
+    assert judge(alone, study)["verdict"][0] == "associated"
+    assert judge(beside, study)["verdict"][0] == "undecided"
+
+
+def test_equivalence_in_the_verdict_is_adjusted_too(study):
+    """Equivalence at p = 0.03 alone is negligible, beside another it is not.
+
+    (2 - 1) / 0.525 is t = 1.905, whose one-sided p on 100 df is 0.0298.
+    """
+    alone = pd.DataFrame([row(1.0, 0.525, 0.06)])
+    beside = pd.DataFrame([row(1.0, 0.525, 0.06), row(1.0, 2.0, 0.6)])
+    assert judge(alone, study)["equivalence_p"][0] == pytest.approx(0.0298, abs=1e-4)
+    assert judge(alone, study)["verdict"][0] == "negligible"
+    assert judge(beside, study)["verdict"][0] == "undecided"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"confirmatory": False}, {"component": "between"}, {"component": "pooled"}],
+)
+def test_only_the_family_is_judged(study, fields):
+    """Exploratory and between rows have no adjusted p-value and no verdict."""
+    found = judge(pd.DataFrame([row(3.0, 0.5, 0.0001, **fields)]), study)
+    assert found["verdict"].tolist() == [""]
+    assert found["p_adjusted"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"measure": "count"},
+        {"transform": "log1p"},
+        {"estimator": "gee"},
+        {"component": "between"},
+        {"outcome": "phq9_total"},
+    ],
+)
+def test_the_smallest_effect_speaks_of_active_days_only(study, fields):
+    """Elsewhere there is no equivalence, so nothing can be negligible."""
+    found = judge(pd.DataFrame([row(0.0, 0.1, 0.9, **fields)]), study)
+    assert found["equivalence_p"].isna().all()
+    assert "negligible" not in found["verdict"][0]
+
+
+def test_exploratory_within_rows_have_equivalence_without_verdict(study):
+    """The band can be shown beside a sensitivity check."""
+    found = judge(pd.DataFrame([row(0.0, 0.5, 0.9, confirmatory=False)]), study)
+    assert found["equivalence_p"][0] < 0.001
+    assert found["verdict"][0] == ""
+
+
+def test_judging_changes_neither_the_input_nor_other_columns(study):
+    """`judge` is pure."""
+    frame = pd.DataFrame([row(3.0, 0.5, 0.0001)])
+    before = frame.copy()
+    found = judge(frame, study)
+    pd.testing.assert_frame_equal(frame, before)
+    filled = [*JUDGED, "verdict"]
+    pd.testing.assert_frame_equal(
+        found.drop(columns=filled), before.drop(columns=filled)
+    )
+
+
+def test_adjustments_equal_statsmodels():
+    """Holm and Benjamini-Hochberg, on p-values with ties, in any order."""
+    random = np.random.default_rng(1979)
+    for size in (1, 2, 7, 40):
+        p = np.round(random.beta(0.4, 2, size), 3)
+        family = np.ones(size, dtype=bool)
+        for method, adjust in (("holm", holm), ("fdr_bh", benjamini_hochberg)):
+            wanted = multipletests(p, method=method)[1]
+            assert adjust(p, family).tolist() == pytest.approx(wanted.tolist())
+
+
+def test_benjamini_hochberg_by_hand():
+    """0.01, 0.04, 0.03: 3/1 of the first, 3/3 of the last, which bounds 3/2 x 0.03."""
+    found = benjamini_hochberg(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
+    assert found.tolist() == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_what_is_planned_no_more_keeps_its_place():
+    """A locked coefficient without a row counts as p = 1 in both adjustments."""
+    p, family = np.array([0.01, 0.04]), np.array([True, True])
+    wanted = holm(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
+    assert holm(p, family, absent=1).tolist() == pytest.approx(wanted.tolist())
+    wanted = benjamini_hochberg(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
+    found = benjamini_hochberg(p, family, absent=1)
+    assert found.tolist() == pytest.approx(wanted.tolist())
+
+
+def test_absent_coefficients_are_in_the_verdict(study):
+    """p = 0.03 alone is associated, beside one that was taken out it is not."""
+    frame = pd.DataFrame([row(3.0, 1.4, 0.03)])
+    assert judge(frame, study)["verdict"][0] == "associated"
+    assert judge(frame, study, absent=1)["verdict"][0] == "undecided"
+
+
+def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect():
+    """Four times the persons halve an interval of twice the smallest effect.
+
+    With 100 persons and one coefficient, t(0.975; 99) is 1.98422: an error of
+    2 / 1.98422 gives an interval of 4.
+    """
+    error = np.array([2 / 1.984216952])
+    found = deciding_sample(error, np.array([99.0]), np.array([2.0]), family=1)
+    assert found[0] == pytest.approx(400)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.7, 1.0, 1.3, 2.0, 5.0])
+def test_with_the_deciding_sample_nothing_is_undecided(study, truth):
+    """Whatever the estimate, at the error that belongs to that sample."""
+    said = deciding_sample(
+        np.array([1.1]), np.array([100.0]), np.array([2.0]), family=2
+    )[0]
+    error, df = 1.1 * math.sqrt(101 / said), float(math.ceil(said) - 1)
+    p = 2 * stats.t.sf(abs(truth) / error, df)
+    frame = pd.DataFrame([row(truth, error, p, df=df), row(0.9, error, 0.1, df=df)])
+    assert "undecided" not in judge(frame, study)["verdict"].to_list()[:1]
+
+
+def test_an_undecided_row_says_its_sample(study):
+    """Rounded up to two digits, after what the note said before; no other row does."""
+    frame = pd.DataFrame(
+        [
+            row(1.0, 2.0, 0.6, note="singleton rows left out: 3"),
+            row(3.0, 0.5, 0.0001),
+            row(1.0, 2.0, 0.6, outcome="phq9_total"),
+        ]
+    )
+    notes = explain(judge(frame, study), study)["note"].tolist()
+    size = 101 * (2 * stats.t.ppf(1 - 0.05 / 6, 100) * 2.0 / 2.0) ** 2
+    assert 2300 < size <= 2400
+    assert notes == [
+        "singleton rows left out: 3; 2400 participants would decide",
+        "",
+        "",
+    ]
+
+
+def test_a_lead_that_is_not_zero_leaves_its_specification_undecided(study):
+    """All of its coefficients of that outcome, and none of another."""
+    frame = pd.DataFrame(
+        [
+            row(3.0, 0.5, 0.0001),
+            row(0.0, 0.5, 0.9),
+            row(NAN, NAN, NAN),
+            row(3.0, 0.5, 0.0001, outcome="phq9_total"),
+            row(3.0, 0.5, 0.0001, specification="other"),
+            lead(1.0, 0.3, 0.001),
+            lead(0.1, 0.3, 0.8),
+        ]
+    )
+    assert judge(frame, study)["verdict"].tolist() == [
+        "undecided: feedback or confounding",
+        "undecided: feedback or confounding",
+        "not estimated",
+        "associated",
+        "associated",
+        "",
+        "",
+    ]
+
+
+def test_leads_are_adjusted_among_themselves(study):
+    """p = 0.03 decides alone, not beside another lead of the same specification."""
+    main, one = row(3.0, 0.5, 0.0001), lead(1.0, 0.46, 0.03)
+    assert "feedback" in judge(pd.DataFrame([main, one]), study)["verdict"][0]
+    both = pd.DataFrame([main, one, lead(0.1, 0.3, 0.8)])
+    assert judge(both, study)["verdict"][0] == "associated"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"timing": "lag 1"}, {"confirmatory": False}, {"component": "between"}]
+)
+def test_leads_speak_of_the_same_waves_exposure_only(study, fields):
+    """Not of a lag, nor of what is not judged."""
+    frame = pd.DataFrame([row(3.0, 0.5, 0.0001, **fields), lead(1.0, 0.3, 0.001)])
+    assert "feedback" not in judge(frame, study)["verdict"][0]
+    assert leads(frame).empty
+
+
+def test_leads_are_rows_of_the_tests():
+    """F is t squared; without a number nothing is tested, and that is said."""
+    frame = pd.DataFrame(
+        [
+            row(3.0, 0.5, 0.0001),
+            lead(1.0, 0.25, 0.0001, statistic=4.0),
+            lead(NAN, NAN, NAN, statistic=NAN),
+        ]
+    )
+    found = leads(frame).fillna(-1).to_dict("records")
+    name = "lead1(story_days_per_week)"
+    shared = {"specification": "main", "outcome": "pdd_total", "test": "lead"}
+    assert found == [
+        {
+            **shared,
+            "statistic": 16.0,
+            "df": 1.0,
+            "p_value": 0.0001,
+            "note": f"F(1, 100) for {name}: not zero",
+        },
+        {
+            **shared,
+            "statistic": -1,
+            "df": -1,
+            "p_value": -1,
+            "note": f"{name}: no number, so nothing is tested",
+        },
+    ]

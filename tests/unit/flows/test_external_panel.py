@@ -1,0 +1,144 @@
+"""Panels from elsewhere: every format gives the same numbers, mistakes one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+from panelstream.flows import external_panel
+from panelstream.flows.external_panel import Given
+from panelstream.models.errors import FileError, UsageError
+
+STUDY = """
+study: elsewhere
+title: Elsewhere
+plan:
+  confirmatory:
+    - specification: main
+      estimator: fixed_effects
+      outcomes: [score]
+      exposures: [use]
+  sensitivity: [lagged]
+  exploratory:
+    - specification: gone
+      estimator: pooled
+      outcomes: [score, nowhere]
+      exposures: [use]
+"""
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path),
+    ".dta": lambda frame, path: frame.to_stata(path, write_index=False),
+    ".sav": lambda frame, path: pyreadstat.write_sav(frame, path),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study folder with nothing but its file."""
+    (tmp_path / "study.yaml").write_text(STUDY, encoding="utf-8")
+    return tmp_path
+
+
+def panel() -> pd.DataFrame:
+    """Thirty people in four years, one of them without an answer."""
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "nr": np.repeat(np.arange(30), 4),
+            "year": np.tile([2001, 2002, 2004, 2005], 30),
+            "use": random.gamma(2, 1, 120).round(3),
+        }
+    )
+    frame["score"] = (frame["use"] + random.normal(0, 1, 120)).round(3)
+    frame.loc[7, "score"] = np.nan
+    return frame
+
+
+def given(path: Path) -> Given:
+    """The file with the names that it has."""
+    return Given(path, person="nr", wave="year")
+
+
+@pytest.mark.parametrize("ending", sorted(WRITERS))
+def test_every_format_gives_the_same(folder: Path, ending: str) -> None:
+    """The same columns, so the same results; whole numbers may come as others."""
+    path = folder / f"panel{ending}"
+    WRITERS[ending](panel(), path)
+    found = external_panel.analyse(folder, given(path)).results.estimates
+    csv = folder / "plain.csv"
+    WRITERS[".csv"](panel(), csv)
+    wanted = external_panel.analyse(folder, given(csv)).results.estimates
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_a_column_that_is_not_there_stops_nothing(folder: Path) -> None:
+    """Its specification has a note and no number, the others have theirs.
+
+    Lags go by the number of the year: 59 rows have one, of which one person has one.
+    """
+    path = folder / "panel.csv"
+    WRITERS[".csv"](panel(), path)
+    rows = external_panel.analyse(folder, given(path)).results.estimates
+    without = rows[rows["estimate"].isna()]
+    assert without["note"].tolist() == ["not fitted: the panel has no column nowhere"]
+    assert rows["n_obs"].tolist() == [119, 58, 119, 0]
+    assert rows["term"].tolist() == ["use", "lag1(use)", "use", "use"]
+    assert set(rows["measure"]) == {"as_is"}
+    assert not rows["confirmatory"].any()
+
+
+def test_the_same_panel_gives_the_same_bytes(folder: Path) -> None:
+    """Written twice, with whatever it depends on beside it."""
+    path = folder / "panel.csv"
+    WRITERS[".csv"](panel(), path)
+    for name in ("first", "second"):
+        external_panel.write(external_panel.analyse(folder, given(path)), folder / name)
+    files = sorted(one.name for one in (folder / "first/private").iterdir())
+    assert files == ["estimates.csv", "manifest.json", "tests.csv"]
+    for name in files:
+        first, second = (folder / one / "private" / name for one in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda frame: frame.drop(columns="nr"), "no column 'nr'; .*--person"),
+        (lambda frame: frame.rename(columns={"year": "yaer"}), "did you mean 'yaer'"),
+        (lambda frame: pd.concat([frame, frame[3:5]]), "row 121: this person has had"),
+        (
+            lambda frame: frame.assign(year=frame["year"].where(frame.index != 2)),
+            "row 3: no value in 'year'",
+        ),
+        (
+            lambda frame: frame.assign(year=frame["year"] + 0.5 * (frame.index == 4)),
+            "row 5: 'year' is no whole number",
+        ),
+        (lambda frame: frame.assign(year="first"), "row 1: 'year' is no whole number"),
+    ],
+)
+def test_what_is_no_panel_is_refused(
+    folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame], says: str
+) -> None:
+    """With the row, and without a value of it."""
+    path = folder / "panel.csv"
+    WRITERS[".csv"](change(panel()), path)
+    with pytest.raises(FileError, match=says):
+        external_panel.read(given(path))
+
+
+def test_files_that_cannot_be_read(folder: Path) -> None:
+    """Another kind, no file, and a file that is not what its name says."""
+    with pytest.raises(UsageError, match="ends in none of"):
+        external_panel.read(given(folder / "panel.xlsx"))
+    with pytest.raises(FileError, match="no such file"):
+        external_panel.read(given(folder / "panel.csv"))
+    for ending in (".parquet", ".dta", ".sav"):
+        path = folder / f"wrong{ending}"
+        path.write_text("no such thing", encoding="utf-8")
+        with pytest.raises(FileError, match="cannot be read as"):
+            external_panel.read(given(path))

@@ -1,0 +1,125 @@
+"""Files of events: any compression, any size, damaged or not."""
+
+import gzip
+import io
+from functools import partial
+
+import pytest
+import zstandard
+
+from panelstream.ingest.events import files
+from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
+from panelstream.models.errors import FileError
+
+LINES = b"\n".join(b'{"n":%d}' % number for number in range(100)) + b"\n"
+
+
+def payloads(text, size):
+    """The batches that a stream is cut into, as (first line, payload)."""
+    blocks = iter(partial(io.BytesIO(text).read, size), b"")
+    cut = files.batches("f", blocks, size)
+    return [(raw.first_line, raw.payload) for raw in cut]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_batches_hold_every_line_once(size):
+    """However a stream is cut, its lines come out whole and in order."""
+    joined = b"\n".join(payload for _, payload in payloads(LINES, size))
+    assert joined.splitlines() == LINES.splitlines()
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_batches_know_their_first_line(size):
+    """The line number of a batch is that of its first line in the file."""
+    lines = LINES.splitlines()
+    for first, payload in payloads(LINES, size):
+        assert payload.splitlines()[0] == lines[first - 1]
+
+
+def test_last_line_needs_no_newline():
+    """A file that ends without a newline loses nothing."""
+    assert payloads(b"a\nb", 100) == [(1, b"a"), (2, b"b")]
+
+
+def test_endless_line_does_not_fill_memory():
+    """A line without end is replaced by a short one that is too large to accept."""
+    [(first, payload), *_] = payloads(b"x" * 500_000 + b"\nnext\n", 100_000)
+    assert first == 1
+    assert len(payload) < 300_000
+    assert len(payload.splitlines()[0]) > MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize(
+    "compress", [bytes, gzip.compress, zstandard.ZstdCompressor().compress]
+)
+def test_compression_is_known_by_content(tmp_path, compress):
+    """Plain, gzip and zstd files are read alike, whatever their name."""
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(compress(LINES))
+    seen = []
+    files.ingest(files.find([str(path)])[0], Recorder(seen))
+    assert b"\n".join(seen) == LINES.rstrip(b"\n")
+
+
+def test_members_of_one_gzip_file_are_all_read(tmp_path):
+    """Concatenated gzip files, as log rotation writes them, are one file."""
+    path = tmp_path / "events.ndjson.gz"
+    path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
+    seen = []
+    files.ingest(files.find([str(path)])[0], Recorder(seen))
+    assert b"\n".join(seen).split(b"\n") == [b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        gzip.compress(LINES)[:-20],
+        gzip.compress(LINES)[:40] + b"\0" * 40,
+        zstandard.ZstdCompressor().compress(LINES)[:20] + b"\xff" * 9,
+    ],
+    ids=["cut gzip", "spoilt gzip", "spoilt zstd"],
+)
+def test_damaged_file_is_said_to_be(tmp_path, damaged):
+    """A truncated or damaged archive is a mistake with a remedy, not a traceback."""
+    path = tmp_path / "events.ndjson.gz"
+    path.write_bytes(damaged)
+    with pytest.raises(FileError, match="damaged or ends early"):
+        files.ingest(files.find([str(path)])[0], Recorder([]))
+
+
+def test_folder_gives_its_event_files_by_name(tmp_path):
+    """Of a folder, the .ndjson files are read, in order; a missing path is said."""
+    for name in ("b.ndjson.gz", "a.ndjson", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [s.name for s in files.find([str(tmp_path)])] == ["a.ndjson", "b.ndjson.gz"]
+    with pytest.raises(FileError, match="no such file"):
+        files.find([str(tmp_path / "missing")])
+
+
+def test_small_archive_of_much_content_comes_in_small_blocks():
+    """A zstd file that expands ten-thousandfold is never held in memory at once."""
+    packed = zstandard.ZstdCompressor().compress(b"x" * (256 << 20))
+    blocks = files._zstd_frames(io.BytesIO(packed))
+    sizes = [len(block) for block in blocks]
+    assert sum(sizes) == 256 << 20
+    assert max(sizes) < 64 << 20
+
+
+class Recorder:
+    """Takes the place of the pipeline where only the payloads matter."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def process_all(self, raws):
+        """Note the payloads."""
+        self.seen.extend(raw.payload for raw in raws)
+        return []
+
+
+def test_only_the_start_of_a_file_may_have_a_mark() -> None:
+    """A byte order mark before a later line belongs to that line, batch or no batch."""
+    mark = b"\xef\xbb\xbf"
+    blocks = [mark + b"a\n", mark + b"b\n", b"c"]
+    found = [raw.payload for raw in files.batches("x", blocks, size=1)]
+    assert found == [b"a", mark + b"b", b"c"]

@@ -1,0 +1,96 @@
+"""Migrations go forward only: none is repeated, a failed one is resumed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import clickhouse_connect
+import pyarrow as pa
+import pytest
+
+from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.store import SQL, Store
+
+NAMES = sorted(path.stem for path in SQL.glob("migrations/*.sql"))
+
+
+class Broken(Exception):
+    """The process has gone."""
+
+
+class Breaking(Store):
+    """A store that breaks off after a statement, or after the record of one."""
+
+    after = ""
+    left = 0
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] = stores._NOTHING) -> None:
+        super()._run(sql, parameters)
+        self._count("statement")
+
+    def _insert(self, table: str, rows: pa.Table) -> None:
+        super()._insert(table, rows)
+        self._count("record")
+
+    def _count(self, what: str) -> None:
+        if what == self.after:
+            self.left -= 1
+            if self.left == 0:
+                raise Broken
+
+
+@pytest.fixture
+def breaking(engine: str) -> Iterator[Breaking]:
+    """An empty database of its own."""
+    client = clickhouse_connect.get_client(dsn=engine, tz_mode="aware")
+    client.command("CREATE DATABASE migrated")
+    own = clickhouse_connect.get_client(
+        dsn=engine, tz_mode="aware", database="migrated"
+    )
+    yield Breaking(own)
+    own.close()
+    client.command("DROP DATABASE migrated")
+    client.close()
+
+
+def tables(store: Store) -> dict[str, str]:
+    """Each table and what would create it."""
+    found = store._client.query(
+        "SELECT name, replace(create_table_query, concat(database, '.'), '')"
+        " FROM system.tables WHERE database = currentDatabase() AND engine != 'View'"
+    )
+    return dict(found.result_rows)
+
+
+def test_broken_off_after_every_statement_and_every_record(
+    breaking: Breaking, store: Store
+) -> None:
+    """Each attempt comes one step further; the last leaves what one attempt leaves.
+
+    The first statement is that of the table of records itself, which every attempt
+    makes sure of; the second is the first migration that is missing.
+    """
+    for missing in range(len(NAMES), 0, -1):
+        for breaking.after, breaking.left in (("statement", 2), ("record", 1)):
+            with pytest.raises(Broken):
+                breaking.migrate()
+        applied = breaking.query("applied_migrations")["name"].to_pylist()
+        assert sorted(applied) == NAMES[: len(NAMES) - missing + 1]
+    breaking.after = ""
+    assert breaking.migrate() == []
+    assert tables(breaking) == tables(store)
+
+
+def test_what_is_pending_is_applied_in_order(breaking: Breaking) -> None:
+    """From the first on, and only what is missing."""
+    assert breaking.migrate() == NAMES
+    breaking._client.command("DELETE FROM migrations WHERE name > '010'")
+    assert breaking.migrate() == [name for name in NAMES if name > "010"]
+    assert breaking.migrate() == []
+
+
+def test_every_migration_can_be_run_twice(store: Store) -> None:
+    """A repetition, as after a statement whose record was lost, changes nothing."""
+    before = tables(store)
+    for name in NAMES:
+        store._run((SQL / "migrations" / f"{name}.sql").read_text())
+    assert tables(store) == before
