@@ -14,7 +14,8 @@ import yaml
 from panelstream.ingest.surveys import read_export
 from panelstream.ingest.surveys.file_types import export_file
 from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats import importer, qualtrics, redcap
+from panelstream.ingest.surveys.formats import qualtrics, redcap
+from panelstream.ingest.surveys.formats.importer import looks_personal, plain
 from panelstream.ingest.surveys.mapping import (
     PERSON,
     SUBMITTED_AT,
@@ -82,7 +83,7 @@ def _sort(
             mapped[header] = code
             held.add(code)
     rest = [one for one in headers if one not in mapped]
-    ignored = tuple(one for one in rest if importer.looks_personal(one))
+    ignored = tuple(one for one in rest if looks_personal(one))
     names = sorted({items[code][0].instrument for code in held})
     return _Drafted(
         mapped, tuple(o for o in rest if o not in ignored), ignored, tuple(names)
@@ -112,7 +113,7 @@ def _codes_by_label(items: Items) -> dict[str, str]:
 
 
 def _key(text: str) -> str:
-    return re.sub(r"[\W_]+", "", importer.plain(text).casefold())
+    return re.sub(r"[\W_]+", "", plain(text).casefold())
 
 
 def _lines(
@@ -163,7 +164,7 @@ def _coding(drafted: _Drafted, items: Items) -> Iterator[str]:
 
 
 def _comment(export: Export, header: str) -> str:
-    title = importer.plain(export.titles.get(header, ""))
+    title = plain(export.titles.get(header, ""))
     return f"  # {title}" if title and title != header else ""
 
 

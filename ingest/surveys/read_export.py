@@ -17,7 +17,6 @@ from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.formats import (
     generic_table,
     google_forms,
-    importer,
     qualtrics,
     redcap,
 )
@@ -28,6 +27,7 @@ from panelstream.ingest.surveys.formats.importer import (
     SetApart,
     SurveyRow,
     Understood,
+    looks_personal,
 )
 from panelstream.ingest.surveys.mapping import Format, SurveyMapping
 from panelstream.models.errors import FileError
@@ -117,7 +117,7 @@ def _refuse_address(
 ) -> None:
     """An address is nobody's id on the platform: without links it leads nowhere."""
     person = mapping.person
-    if not linked and (person in dropped or importer.looks_personal(person)):
+    if not linked and (person in dropped or looks_personal(person)):
         problem = (
             f"'{person}' is no platform id; give a link file (survey_id,platform_id)"
         )

@@ -1,4 +1,4 @@
-"""docs/reference/instrument.md: shipped instruments, keys and examples are those of the code."""
+"""docs/reference/instruments.md: shipped instruments, keys and examples are those of the code."""
 
 from pathlib import Path
 from typing import get_args
@@ -13,10 +13,11 @@ from panelstream.models.instruments.instrument import (
     Item,
     MissingRule,
     Scale,
+    find_instrument,
 )
 from tests.docs import documents, shapes
 
-PAGE = "docs/reference/instrument.md"
+PAGE = "docs/reference/instruments.md"
 TEXT = documents.read(PAGE)
 SHAPES = {
     "The instrument file": Instrument,
@@ -48,7 +49,7 @@ def test_every_shipped_instrument_is_documented() -> None:
     said = {name.strip("`"): scores for name, scores, _ in cells}
     assert said.keys() == {file.stem for file in SHIPPED.glob("*.yaml")}
     for name, scores in said.items():
-        columns = instrument.find(name, Path()).value.score_columns
+        columns = find_instrument(name, Path()).value.score_columns
         assert scores == (", ".join(f"`{one}`" for one in columns) or "none")
 
 
@@ -57,4 +58,4 @@ def test_examples_load(tmp_path: Path) -> None:
     for number, text in enumerate(EXAMPLES):
         path = tmp_path / f"{number}.yaml"
         path.write_text(text, encoding="utf-8")
-        assert instrument.find(path.name, tmp_path).value.score_columns
+        assert find_instrument(path.name, tmp_path).value.score_columns

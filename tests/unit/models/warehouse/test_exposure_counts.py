@@ -64,7 +64,7 @@ USED = [["aki", 3, 2], ["ben", 1, 1], ["chie", 0, 0]]
 def test_people_in_portions(made: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """One at a time or all at once: the same."""
     expected = sorted(used(made))
-    monkeypatch.setattr(counting, "_BINS_AT_ONCE", 1)
+    monkeypatch.setattr(exposure_counts, "_BINS_AT_ONCE", 1)
     assert sorted(used(made)) == expected == USED
 
 
