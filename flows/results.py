@@ -185,7 +185,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     _remove(tables.glob("*.csv"))
     for table in made.tables:
         write_csv(table.frame, tables / f"{table.name}.csv")
-    path = public / "page.html"
+    path = public / "report.html"
     path.write_text(made.html, encoding="utf-8")
     return path
 

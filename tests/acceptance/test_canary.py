@@ -28,8 +28,8 @@ DRIVER = """
 import sys
 from pathlib import Path
 from panelstream.flows.cli import app
-from flows.workspace import open_workspace
-from models.errors import PanelstreamError
+from panelstream.flows.workspace import open_workspace
+from panelstream.models.errors import PanelstreamError
 study, *exports = sys.argv[1:]
 for export in exports:
     for words in (["map", export], [export, "--wave", "1", "--dry-run", "--json"],

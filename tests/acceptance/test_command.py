@@ -56,7 +56,7 @@ def study(received, tmp_path):
 def import_all(study, fresh=False):
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
-        "import sys; from pathlib import Path; from flows import imports, workspace\n"
+        "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
         "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
         "    imports.import_folder(opened)"
     )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 KILLED = """
 import os, sys
 from pathlib import Path
-from flows import rebuild, workspace
+from panelstream.flows import rebuild, workspace
 
 def progress(done, total):
     if done == total - 2:
@@ -27,7 +27,7 @@ with workspace.open_workspace(Path(sys.argv[1])) as opened:
 IMPORTED = """
 import sys
 from pathlib import Path
-from flows import imports, workspace
+from panelstream.flows import imports, workspace
 
 with workspace.open_workspace(Path(sys.argv[1])) as opened:
     imports.import_folder(opened)

@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 FRAME = """<!DOCTYPE html><body style="margin:0">
-<iframe id="page" src="page.html" style="width:{width}px;height:900px;border:0">
+<iframe id="page" src="report.html" style="width:{width}px;height:900px;border:0">
 </iframe><pre id="measured"></pre>
 <script>
 addEventListener("load", () => {{
@@ -65,7 +65,7 @@ def measure(
         inputs.reliability,
         inputs.manifest,
     )
-    (folder / "page.html").write_text(made.html, encoding="utf-8")
+    (folder / "report.html").write_text(made.html, encoding="utf-8")
 
     def measured(width: int) -> dict[str, Any]:
         page = folder / f"frame_{width}.html"

@@ -81,7 +81,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 def _properties(authority: Authority, ports: dict[str, int]) -> str:
     certificate, key = authority.issue("broker")
-    keystore = authority.folder / "clients.keystore.pem"
+    keystore = authority.folder / "broker.keystore.pem"
     keystore.write_text(key.read_text() + certificate.read_text())
     return EXTRA.format(
         listeners=",".join(f"{way}://127.0.0.1:{ports[way]}" for way in ports),

@@ -17,7 +17,7 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["ingest", "models"]):
+with atheris.instrument_imports(include=["panelstream.ingest", "panelstream.models"]):
     from panelstream.models.events import catalogue
     from panelstream.models.warehouse import store as stores
     from tests.lib import intake, studies

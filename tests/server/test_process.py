@@ -44,7 +44,7 @@ def study(received: Path, tmp_path: Path) -> Path:
 def import_all(study: Path) -> None:
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
-        "import sys; from pathlib import Path; from flows import imports, workspace\n"
+        "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
         "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
         "    imports.import_folder(opened)"
     )
@@ -249,7 +249,7 @@ def test_a_client_that_dies_inserts_nothing(tmp_path: Path) -> None:
 def test_only_the_server_loads_the_engine_itself() -> None:
     """A command that finds an endpoint does without the embedded engine."""
     code = (
-        "import sys; import models.store, models.endpoint, flows.workspace\n"
+        "import sys; import panelstream.models.warehouse.store, panelstream.flows.workspace\n"
         "sys.exit('panelstream.chdb_server.engine' in sys.modules)"
     )
     environ = {**os.environ, "PYTHONPATH": str(serving.ROOT)}
