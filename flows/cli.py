@@ -380,7 +380,7 @@ def panel(
     Example: [bold]panelstream panel --out panel.dta --codebook codebook.csv[/bold]
     """
     from panelstream.analysis.panel import export_formats
-    from panelstream.flows import panels, results
+    from panelstream.flows import panels, results_folder
     from panelstream.flows.workspace import open_workspace
 
     _ending("--out", out, export_formats.WRITERS)
@@ -391,7 +391,7 @@ def panel(
         frame = built.by_window[folder.study.exposure.window]
         export_formats.write(export_formats.describe(folder, frame, built.as_of), out)
         if codebook:
-            results.write_codebook(folder, frame, codebook)
+            results_folder.write_codebook(folder, frame, codebook)
     show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")
 
 
@@ -424,16 +424,17 @@ def analyse(
             raise UsageError("--as-of is of the warehouse; --panel needs none")
         _analyse_given(panel, person, wave, study, out)
         return
-    from panelstream.flows import panels, results
+    from panelstream.flows import panels, results_folder
+    from panelstream.flows.analyse_study import analyse_study
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
         with show.working("Counting use"):
             built = panels.build(workspace, _instant(as_of), show.note)
         with show.steps("Fitting") as progress:
-            analysis = results.analyse(workspace, built, progress)
+            analysis = analyse_study(workspace, built, progress)
         with show.working("Writing the report"):
-            report = results.write(analysis, out)
+            report = results_folder.write_results(analysis, out)
     for line in analysis.standing.lines():
         show.say(line)
     show.analysis(analysis.results, f"report: {report}")
@@ -449,12 +450,12 @@ def report(
 
     Example: [bold]panelstream report results[/bold]
     """
-    from panelstream.flows import results
+    from panelstream.flows import results_folder
     from panelstream.models.settings.environment import Settings
     from panelstream.models.study.load import load_study
 
     loaded = load_study(Settings.from_environ(os.environ, study).study)
-    show.say(str(results.write_report(loaded, folder)))
+    show.say(str(results_folder.write_report(loaded, folder)))
 
 
 @app.command()

@@ -14,8 +14,10 @@ from pandas.api.types import is_numeric_dtype
 from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.plan.specifications import expand
-from panelstream.flows import results
+from panelstream.flows import results_folder
+from panelstream.flows.analyse_study import judge_results
 from panelstream.flows.code_hash import code_hash
+from panelstream.flows.manifest import library_versions
 from panelstream.models import config_file
 from panelstream.models.config_file import Document
 from panelstream.models.errors import FileError, UsageError
@@ -77,7 +79,7 @@ def analyse(
         {None: panel},
         progress,
     )
-    return Analysis(results.judge(fitted, document.value), _describe(document, given))
+    return Analysis(judge_results(fitted, document.value), _describe(document, given))
 
 
 def read(given: Given) -> pd.DataFrame:
@@ -95,11 +97,11 @@ def read(given: Given) -> pd.DataFrame:
 
 def write(analysis: Analysis, out: Path) -> Path:
     """Write private/ under `out`; there is no report. The same panel, the same bytes."""
-    private = out / results.PRIVATE
+    private = out / results_folder.PRIVATE
     private.mkdir(parents=True, exist_ok=True)
-    results.write_csv(analysis.results.estimates, private / "estimates.csv")
-    results.write_csv(analysis.results.tests, private / "tests.csv")
-    results.write_json(analysis.manifest, private / "manifest.json")
+    results_folder.write_csv(analysis.results.estimates, private / "estimates.csv")
+    results_folder.write_csv(analysis.results.tests, private / "tests.csv")
+    results_folder.write_json(analysis.manifest, private / "manifest.json")
     return private
 
 
@@ -153,5 +155,5 @@ def _describe(document: Document[PanelStudy], given: Given) -> dict[str, Any]:
         "data_hash": hashlib.sha256(given.path.read_bytes()).hexdigest()[:16],
         "plan": {"locked": False},
         "code_hash": code_hash(),
-        "versions": results.versions(),
+        "versions": library_versions(),
     }

@@ -9,7 +9,8 @@ from typing import Literal
 
 import pandas as pd
 
-from panelstream.flows import imports, panels, plan, results
+from panelstream.flows import imports, panels, plan, results_folder
+from panelstream.flows.analyse_study import analyse_study
 from panelstream.flows.demo.recovery import Summary, compare
 from panelstream.flows.display import Display
 from panelstream.flows.workspace import open_workspace
@@ -49,9 +50,9 @@ def run(
         with show.working("Counting use"):
             built = panels.build(workspace)
         with show.steps("Fitting") as progress:
-            analysis = results.analyse(workspace, built, progress)
+            analysis = analyse_study(workspace, built, progress)
         with show.working("Writing the report"):
-            report = results.write(analysis, out / "results")
+            report = results_folder.write_results(analysis, out / "results")
     truth = pd.read_csv(out / "truth.csv")
     rows = tuple(compare(truth, analysis.results.estimates))
     return Summary(rows, time.monotonic() - began, report)

@@ -10,9 +10,9 @@ from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
 from panelstream.analysis.estimation.estimates import Results
-from panelstream.flows import imports, panels, results
+from panelstream.flows import imports, panels, results_folder
+from panelstream.flows.analyse_study import StudyAnalysis, analyse_study
 from panelstream.flows.panels import Panels
-from panelstream.flows.results import Analysis
 from panelstream.flows.workspace import Workspace, open_workspace
 from panelstream.models.errors import PanelstreamError, Unreachable
 
@@ -53,9 +53,9 @@ def build_panels(workspace: Workspace) -> Panels:
 
 
 @step("analyse")
-def analyse(workspace: Workspace, built: Panels) -> Analysis:
+def analyse(workspace: Workspace, built: Panels) -> StudyAnalysis:
     """The plan, fitted and judged; whether it is locked, and what has no number."""
-    made, logger = results.analyse(workspace, built), get_run_logger()
+    made, logger = analyse_study(workspace, built), get_run_logger()
     for line in made.standing.lines():
         logger.info(line)
     without = int(made.results.estimates["estimate"].isna().sum())
@@ -65,9 +65,9 @@ def analyse(workspace: Workspace, built: Panels) -> Analysis:
 
 
 @step("report")
-def write_report(analysis: Analysis, out: Path) -> Path:
+def write_report(analysis: StudyAnalysis, out: Path) -> Path:
     """The results folder, and an artifact that links the report."""
-    path = results.write(analysis, out)
+    path = results_folder.write_results(analysis, out)
     create_link_artifact(
         link=path.resolve().as_uri(), link_text=path.name, key="report"
     )

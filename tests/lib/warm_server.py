@@ -51,7 +51,7 @@ PRELOADED = (
     "panelstream.flows.panels",
     "panelstream.flows.plan",
     "panelstream.flows.rebuild",
-    "panelstream.flows.results",
+    "panelstream.flows.results_folder",
     "panelstream.flows.status",
     "panelstream.flows.services.worker_service",
     "typer.rich_utils",

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from panelstream.flows import panels, results
+from panelstream.flows import panels, results_folder
+from panelstream.flows.analyse_study import analyse_study
 from panelstream.flows.workspace import Workspace
 from tests.lib import studies
 from tests.lib.studies import Answer
@@ -47,8 +48,10 @@ def test_a_plan_of_further_measures(
         plan={"exploratory": PLAN},
     )
     _live(made)
-    analysis = results.analyse(made, panels.build(made))
-    page = results.write(analysis, tmp_path / "results").read_text(encoding="utf-8")
+    analysis = analyse_study(made, panels.build(made))
+    page = results_folder.write_results(analysis, tmp_path / "results").read_text(
+        encoding="utf-8"
+    )
     estimates = pd.read_csv(tmp_path / "results" / "private" / "estimates.csv")
     assert estimates["term"].tolist() == [
         "story_longest_gap",

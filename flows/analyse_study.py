@@ -1,0 +1,87 @@
+"""The analysis of a study: its plan fitted to its panels, judged, with the manifest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from panelstream.analysis.estimation import estimates
+from panelstream.analysis.estimation.estimates import Results
+from panelstream.analysis.panel import reliability
+from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.verdicts import verdicts
+from panelstream.analysis.verdicts.preregistration import Standing, mark
+from panelstream.flows import manifest, plan
+from panelstream.flows.panels import Panels, read_answers, read_people
+from panelstream.flows.workspace import Workspace
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Planned
+
+
+@dataclass(frozen=True)
+class StudyAnalysis:
+    """Everything a report is made of."""
+
+    folder: StudyFolder
+    panels: Panels
+    results: Results
+    reliability: pd.DataFrame
+    manifest: dict[str, Any]
+    standing: Standing
+
+    @property
+    def panel(self) -> pd.DataFrame:
+        """The panel with the study's own window."""
+        return self.panels.by_window[self.folder.study.exposure.window]
+
+
+def analyse_study(
+    workspace: Workspace,
+    panels: Panels,
+    progress: Callable[[float, int], None] = lambda *_: None,
+) -> StudyAnalysis:
+    """Fit the plan on the panels and judge it."""
+    folder = workspace.folder
+    workspace.store.keep_study(folder.version, folder.text)
+    standing = plan.read(workspace)
+    specifications = mark(expand(folder.study), standing)
+    fitted = estimates.fit_all(
+        specifications,
+        panels.by_window,
+        progress,
+    )
+    judged = judge_results(fitted, folder.study, standing.absent)
+    [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
+    return StudyAnalysis(
+        folder,
+        panels,
+        judged,
+        measure_reliability(workspace, panels),
+        manifest.describe_results(folder, panels, counts, standing),
+        standing,
+    )
+
+
+def judge_results(fitted: Results, study: Planned, absent: int = 0) -> Results:
+    """The results with verdicts, and with the lead tests.
+
+    `absent` counts locked coefficients that are no longer planned.
+    """
+    judged = verdicts.judge(fitted.estimates, study, absent)
+    tests = [fitted.tests, verdicts.leads(fitted.estimates)]
+    return Results(
+        verdicts.explain(judged, study, absent),
+        pd.concat(
+            [table for table in tests if len(table)] or tests[:1], ignore_index=True
+        ),
+    )
+
+
+def measure_reliability(workspace: Workspace, panels: Panels) -> pd.DataFrame:
+    """The reliability of the scores, from the answers that the panel counts."""
+    folder, at = workspace.folder, panels.as_of
+    people = read_people(workspace.store, folder.study, at)
+    answers = read_answers(workspace, people, at)
+    panel = panels.by_window[folder.study.exposure.window]
+    return reliability.measure(folder.instruments, panel, answers)

@@ -1,0 +1,114 @@
+"""The results folder: private/, and public/, which disclosure control lets out."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from panelstream.analysis.estimation.dropout import attrition
+from panelstream.analysis.panel import codebook, export_formats
+from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.report import page
+from panelstream.flows.analyse_study import StudyAnalysis
+from panelstream.models.errors import FileError
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Study, Window
+
+PRIVATE, PUBLIC = "private", "public"
+
+
+def write_results(analysis: StudyAnalysis, out: Path) -> Path:
+    """Write private/ and public/ under `out`; returns the report's path.
+
+    The same analysis writes the same bytes.
+    """
+    private, panels = out / PRIVATE, analysis.panels
+    private.mkdir(parents=True, exist_ok=True)
+    _remove(private.glob("panel*.parquet"))
+    for window, panel in panels.by_window.items():
+        path = private / _panel_file(analysis.folder.study, window)
+        path.write_bytes(_parquet(analysis.folder, panel, panels.as_of))
+    write_csv(analysis.results.estimates, private / "estimates.csv")
+    write_csv(analysis.results.tests, private / "tests.csv")
+    write_csv(analysis.reliability, private / "reliability.csv")
+    _write_attrition(analysis, private)
+    write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
+    write_json(analysis.manifest, private / "manifest.json")
+    return write_report(analysis.folder, out)
+
+
+def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:
+    """Write attrition by wave, and its model for each planned outcome."""
+    study, panels = analysis.folder.study, analysis.panels.by_window
+    planned = [
+        specification for specification in expand(study) if specification.confirmatory
+    ]
+    counted = attrition.by_wave(analysis.panel, study.outcomes)
+    write_csv(counted, private / "attrition.csv")
+    write_csv(attrition.models(planned, panels), private / "dropout_model.csv")
+
+
+def write_report(folder: StudyFolder, out: Path) -> Path:
+    """Write public/ from what lies in private/: the report and its tables."""
+    private, public = out / PRIVATE, out / PUBLIC
+    if not (private / "manifest.json").exists():
+        raise FileError(
+            out, "", "no results here; 'panelstream analyse --out' makes them"
+        )
+    manifest = json.loads((private / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["study_version"] != folder.version:
+        raise FileError(out, "", "made with another study file; analyse again")
+    made = page.render(
+        folder,
+        {
+            window: pd.read_parquet(private / _panel_file(folder.study, window))
+            for window in folder.study.windows
+        },
+        pd.read_csv(private / "estimates.csv", keep_default_na=False, na_values=[""]),
+        pd.read_csv(private / "tests.csv"),
+        pd.read_csv(private / "reliability.csv"),
+        manifest,
+    )
+    tables = public / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    _remove(tables.glob("*.csv"))
+    for table in made.tables:
+        write_csv(table.frame, tables / f"{table.name}.csv")
+    path = public / "report.html"
+    path.write_text(made.html, encoding="utf-8")
+    return path
+
+
+def _panel_file(study: Study, window: Window) -> str:
+    own = window == study.exposure.window
+    return "panel.parquet" if own else f"panel_{window.name}.parquet"
+
+
+def _remove(stale: Iterable[Path]) -> None:
+    """What an earlier plan left would pass for part of these results."""
+    for path in stale:
+        path.unlink()
+
+
+def write_codebook(folder: StudyFolder, panel: pd.DataFrame, path: Path) -> None:
+    """Write what every column of the panel means, as CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(codebook.describe(folder, panel), path)
+
+
+def _parquet(folder: StudyFolder, panel: pd.DataFrame, as_of: datetime) -> bytes:
+    return export_formats.parquet(export_formats.describe(folder, panel, as_of))
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table with numbers in full."""
+    frame.to_csv(path, index=False, lineterminator="\n", float_format=None)
+
+
+def write_json(value: Mapping[str, Any], path: Path) -> None:
+    """Write for programs, keys in alphabetical order."""
+    text = json.dumps(value, indent=2, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")
