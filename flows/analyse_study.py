@@ -13,10 +13,11 @@ from panelstream.analysis.plan.specifications import expand
 from panelstream.analysis.verdicts import verdicts
 from panelstream.analysis.verdicts.preregistration import Standing, mark
 from panelstream.flows import manifest, plan
-from panelstream.flows.panels import Panels, read_answers, read_people
+from panelstream.flows.panels import Panels, read_answers
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Planned
+from panelstream.models.warehouse.reads import read_people
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest import roster
 from panelstream.ingest.events import files
@@ -23,6 +22,7 @@ from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
 from panelstream.models.study.consent import QUESTION
 from panelstream.models.study.load import load_study
+from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.store import EVERYTHING
 
 EVENTS, RESPONSES = "events", "responses"
@@ -211,7 +211,7 @@ def _judged(
 ) -> WaveImport:
     """Set an import against the roster and the wave's days."""
     study = workspace.folder.study
-    people = panels.read_people(workspace.store, study, EVERYTHING).enrolled
+    people = reads.read_people(workspace.store, study, EVERYTHING).enrolled
     sent = imported.sent()
     timing = windows.timing(study, people, sent)
     known = sent["participant_id"].isin(people["participant_id"])

@@ -2,29 +2,29 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from time import sleep
 
 import pandas as pd
 
 from panelstream.analysis.panel import answers, person_waves
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
-from panelstream.models.errors import UsageError
-from panelstream.models.study import consent, coverage, windows
-from panelstream.models.study.consent import Consents, Statements
+from panelstream.models.study import coverage, windows
 from panelstream.models.study.coverage import Coverage
-from panelstream.models.study.study import Study, Window
+from panelstream.models.study.study import Window
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.warehouse import projection_rows, projections
 from panelstream.models.warehouse.exposure_counts import count_use
 from panelstream.models.warehouse.exposure_measures import Windows
 from panelstream.models.warehouse.projections import Basis, Chunk
-from panelstream.models.warehouse.store import SETTLING, Store
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = datetime(2149, 1, 1, tzinfo=UTC)
+from panelstream.models.warehouse.reads import (
+    People,
+    await_settled,
+    read_heartbeats,
+    read_people,
+    read_raw_answers,
+)
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,6 @@ class Panels:
 
     as_of: datetime
     by_window: Mapping[Window, pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class People:
-    """Who takes part.
-
-    `enrolled`: participant_id, round, enrolled_on (study-local day).
-    """
-
-    enrolled: pd.DataFrame
-    consents: Consents
 
 
 class Snapshot:
@@ -146,7 +135,7 @@ def build(
     Raises `UsageError` for one that is not settled yet.
     """
     store = workspace.store
-    snapshot = Snapshot(workspace, settled(store, as_of, say))
+    snapshot = Snapshot(workspace, await_settled(store, as_of, say))
     by_window = {
         window: snapshot.panel(window) for window in workspace.folder.study.windows
     }
@@ -161,92 +150,7 @@ def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataF
     return Snapshot(workspace, as_of).panel(window)
 
 
-def settled(
-    store: Store, as_of: datetime | None, say: Callable[[str], None]
-) -> datetime:
-    """Settle the log; `as_of`, or the newest instant that is present and settled.
-
-    Where others write, what is newer than `SETTLING` is waited for.
-    """
-    if as_of is not None:
-        return _checked(as_of, store.settle())
-    newest = store.newest()
-    left = (newest + SETTLING - store.now()) if store.shared else timedelta(0)
-    if left > timedelta(0):
-        seconds = min(left, SETTLING).total_seconds()
-        say(f"waiting {seconds:.0f} s, until no insert can precede the newest one")
-        sleep(seconds)
-    at = store.newest(store.settle())
-    if at < newest:
-        say(
-            f"as of {at.isoformat()}: what was recorded later is left out, as an insert "
-            f"that was begun before it has not ended"
-        )
-    return at
-
-
-def _checked(as_of: datetime, settled_at: datetime) -> datetime:
-    if as_of > settled_at:
-        raise UsageError(
-            f"--as-of {as_of.isoformat()} is not settled yet; the latest that is: "
-            f"{settled_at.isoformat()}"
-        )
-    return as_of
-
-
-def read_people(store: Store, study: Study, as_of: datetime) -> People:
-    """Who is enrolled and has agreed; accounts of testers and staff left out."""
-    said = read_statements(store, as_of)
-    rounds, starts, ends = zip(*windows.round_bounds(study), strict=True)
-    spans = [
-        (who, *span) for who in said for span in consent.gone(said[who], study.zone)
-    ]
-    enrolled = store.query(
-        "enrolments",
-        as_of=as_of,
-        zone=study.timezone,
-        any_activity=study.enrolment == "activity",
-        rounds=list(rounds),
-        round_starts=list(starts),
-        round_ends=list(ends),
-        gone=[who for who, _, _ in spans],
-        gone_from=[_micros(start) for _, start, _ in spans],
-        gone_until=[_micros(end or _LAST) for _, _, end in spans],
-    ).to_pandas()
-    left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
-    enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
-    enrolled["enrolled_on"] = pd.to_datetime(enrolled["enrolled_on"])
-    consents = consent.of(study, enrolled["participant_id"].unique(), said)
-    return People(enrolled.reset_index(drop=True), consents)
-
-
-def read_statements(store: Store, as_of: datetime) -> Statements:
-    """What people said about consent, as known at an instant."""
-    return consent.by_participant(store.query("consents", as_of=as_of).to_pylist())
-
-
 def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave that was answered, of answers that may count."""
-    raw = read_raw(workspace, people, as_of)
+    raw = read_raw_answers(workspace.store, workspace.folder, people, as_of)
     return answers.one_a_wave(raw, workspace.folder.instruments)
-
-
-def read_raw(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
-    """Raw answers to the study's instruments that may count, as known at an instant."""
-    raw = workspace.store.query("answers", as_of=as_of).to_pandas()
-    raw = raw[
-        raw["instrument"].isin([one.instrument for one in workspace.folder.instruments])
-    ]
-    return windows.permitted(workspace.folder.study, people.consents, raw)
-
-
-def read_heartbeats(
-    store: Store, as_of: datetime
-) -> list[tuple[str, datetime, datetime]]:
-    """Function, from and to of every heartbeat."""
-    rows = store.query("heartbeats", as_of=as_of).to_pylist()
-    return [(row["covered"], row["start"], row["end"]) for row in rows]
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from panelstream.flows.code_hash import code_hash
-from panelstream.flows.panels import Snapshot, settled
+from panelstream.flows.panels import Snapshot
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import UsageError
 from panelstream.models.warehouse import projections
 from panelstream.models.warehouse.projections import Basis, Build
+from panelstream.models.warehouse.reads import await_settled
 
 
 def rebuild(
@@ -57,5 +58,5 @@ def _begun(
     if left:
         as_of = max(one.basis.as_of for one in left)
         return [one for one in left if one.basis.as_of == as_of]
-    basis = Basis(version, code, settled(store, None, say))
+    basis = Basis(version, code, await_settled(store, None, say))
     return [projections.begin(store, name, basis) for name in names]

@@ -12,14 +12,14 @@ import pandas as pd
 from panelstream.analysis.panel import participation
 from panelstream.analysis.panel.answers import sheets
 from panelstream.analysis.panel.participation import Known, Participation
-from panelstream.flows import panels
-from panelstream.flows.panels import People
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.file_types import export_file
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import Statements
 from panelstream.models.study.study import Study
+from panelstream.models.warehouse import reads
+from panelstream.models.warehouse.reads import People
 from panelstream.models.warehouse.store import EVERYTHING
 
 Import = Mapping[str, Any]
@@ -53,8 +53,8 @@ def read(workspace: Workspace) -> Status:
     """Read how the study stands, as known now."""
     workspace.store.settle()
     store, study = workspace.store, workspace.folder.study
-    said = panels.read_statements(store, EVERYTHING)
-    people = panels.read_people(store, study, EVERYTHING)
+    said = reads.read_consent_statements(store, EVERYTHING)
+    people = reads.read_people(store, study, EVERYTHING)
     raw = store.query("answers", as_of=EVERYTHING).to_pandas()
     asked = [one.instrument for one in workspace.folder.instruments]
     raw = raw[raw["instrument"].isin(asked)]
@@ -97,9 +97,9 @@ def due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
         raise UsageError(f"the study has no wave {wave}")
     named = _platform_ids(ids)
     workspace.store.settle()
-    said = panels.read_statements(workspace.store, EVERYTHING)
-    people = panels.read_people(workspace.store, study, EVERYTHING)
-    raw = panels.read_raw(workspace, people, EVERYTHING)
+    said = reads.read_consent_statements(workspace.store, EVERYTHING)
+    people = reads.read_people(workspace.store, study, EVERYTHING)
+    raw = reads.read_raw_answers(workspace.store, workspace.folder, people, EVERYTHING)
     open_to = _open(workspace, people, wave)
     silent = {who for who, theirs in said.items() if consent.level(theirs)}
     waiting = open_to - silent - _complete(raw[raw["wave"] == wave])

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from panelstream.models.errors import PanelstreamError
+from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
+from panelstream.models.study.windows import DAY
 from panelstream.models.warehouse import projection_rows
 from panelstream.models.warehouse.exposure_measures import lost
-from panelstream.models.errors import PanelstreamError
 from panelstream.models.warehouse.store import Store
-from panelstream.models.study.study import Study
-from panelstream.models.study.windows import DAY
 
 Numbers = npt.NDArray[np.float64]
 

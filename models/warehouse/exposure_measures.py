@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from panelstream.models.study.use import MeasuredUse
 from panelstream.models.study import measures
-from panelstream.models.study.measures import Column
-from panelstream.models.warehouse.store import Store
-from panelstream.models.study.study import Study
 from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.measures import Column
+from panelstream.models.study.study import Study
+from panelstream.models.study.use import MeasuredUse
+from panelstream.models.warehouse.store import Store
 
 Numbers = npt.NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from panelstream.models.warehouse.projections import Build, Chunk
 from panelstream.models.study.coverage import Coverage
 from panelstream.models.study.study import Study, Window
 from panelstream.models.study.windows import DAY, days_to_instants
+from panelstream.models.warehouse.projections import Build, Chunk
 
 _INSTANT = pa.timestamp("us", "UTC")
 _MEASURES = {

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
+from panelstream.models.events.event import Counts, Rejection
 from panelstream.models.timestamps import Clock, utc_now
 from panelstream.models.warehouse import cluster as clusters
 from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse.cluster import Cluster
-from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
-from panelstream.models.events.event import Counts, Rejection
 
 SQL = Path(__file__).parent / "sql"
 _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}

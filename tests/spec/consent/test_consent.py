@@ -20,9 +20,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from panelstream.flows import imports, panels
+from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import consent
+from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.store import EVERYTHING
 from tests.lib import ascii_table, studies
 from tests.lib.oracle import Oracle
@@ -131,7 +132,7 @@ def write_roster(path: Path, said: Iterable[Said]) -> Path:
 
 def stretches(study: Workspace, example: Example) -> Stretches:
     """The stretches that the warehouse yields, by person."""
-    said = panels.read_statements(study.store, EVERYTHING)
+    said = reads.read_consent_statements(study.store, EVERYTHING)
     names = {study.pseudonyms.of(who).hex(): who for who in example.people}
     found = consent.of(study.folder.study, names, said)
     rows = getattr(found, example.kind).to_dict("records")

@@ -10,11 +10,11 @@ import pytest
 
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import PanelstreamError
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import cluster, views
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.cluster import Cluster, sharding
-from panelstream.models.errors import PanelstreamError
 from panelstream.models.warehouse.store import SQL, Store
 from tests.lib import studies
 from tests.lib.shards import SHARDS, Sharded

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from panelstream.models.warehouse import exposure_counts
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
+from panelstream.models.warehouse import exposure_counts
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock

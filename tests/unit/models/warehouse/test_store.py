@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from panelstream.flows.workspace import Workspace
-from panelstream.models.warehouse import store as stores
 from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
+from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from panelstream.flows.workspace import Workspace
+from panelstream.models.errors import FileError
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import views
-from panelstream.models.errors import FileError
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import Answer

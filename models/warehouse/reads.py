@@ -1,0 +1,118 @@
+"""Reads from the warehouse as of one instant: enrolment, consent, answers, heartbeats."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import sleep
+
+import pandas as pd
+
+from panelstream.models.errors import UsageError
+from panelstream.models.study import consent, windows
+from panelstream.models.study.consent import Consents, Statements
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Study
+from panelstream.models.warehouse.store import SETTLING, Store
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(2149, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class People:
+    """The participants of a study.
+
+    `enrolled`: participant_id, round, enrolled_on (study-local day).
+    """
+
+    enrolled: pd.DataFrame
+    consents: Consents
+
+
+def await_settled(
+    store: Store, as_of: datetime | None, say: Callable[[str], None]
+) -> datetime:
+    """Settle the log; `as_of`, or the newest instant that is present and settled.
+
+    Where others write, what is newer than `SETTLING` is waited for; `say` is called
+    with the reason. Raises `UsageError` for an `as_of` that is not settled yet.
+    """
+    if as_of is not None:
+        return _checked(as_of, store.settle())
+    newest = store.newest()
+    wait = (newest + SETTLING - store.now()) if store.shared else timedelta(0)
+    if wait > timedelta(0):
+        seconds = min(wait, SETTLING).total_seconds()
+        say(f"waiting {seconds:.0f} s, until no insert can precede the newest one")
+        sleep(seconds)
+    at = store.newest(store.settle())
+    if at < newest:
+        say(
+            f"as of {at.isoformat()}: what was recorded later is left out, as an insert "
+            f"that was begun before it has not ended"
+        )
+    return at
+
+
+def _checked(as_of: datetime, settled_at: datetime) -> datetime:
+    if as_of > settled_at:
+        raise UsageError(
+            f"--as-of {as_of.isoformat()} is not settled yet; the latest that is: "
+            f"{settled_at.isoformat()}"
+        )
+    return as_of
+
+
+def read_people(store: Store, study: Study, as_of: datetime) -> People:
+    """The people who are enrolled and have agreed, without testers and staff."""
+    statements = read_consent_statements(store, as_of)
+    rounds, starts, ends = zip(*windows.round_bounds(study), strict=True)
+    spans = [
+        (participant, *span)
+        for participant in statements
+        for span in consent.gone(statements[participant], study.zone)
+    ]
+    enrolled = store.query(
+        "enrolments",
+        as_of=as_of,
+        zone=study.timezone,
+        any_activity=study.enrolment == "activity",
+        rounds=list(rounds),
+        round_starts=list(starts),
+        round_ends=list(ends),
+        gone=[participant for participant, _, _ in spans],
+        gone_from=[_micros(start) for _, start, _ in spans],
+        gone_until=[_micros(end or _LAST) for _, _, end in spans],
+    ).to_pandas()
+    left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
+    enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
+    enrolled["enrolled_on"] = pd.to_datetime(enrolled["enrolled_on"])
+    consents = consent.of(study, enrolled["participant_id"].unique(), statements)
+    return People(enrolled.reset_index(drop=True), consents)
+
+
+def read_consent_statements(store: Store, as_of: datetime) -> Statements:
+    """What people said about consent, as known at an instant."""
+    return consent.by_participant(store.query("consents", as_of=as_of).to_pylist())
+
+
+def read_raw_answers(
+    store: Store, folder: StudyFolder, people: People, as_of: datetime
+) -> pd.DataFrame:
+    """Raw answers to the study's instruments that may count, as known at an instant."""
+    raw = store.query("answers", as_of=as_of).to_pandas()
+    names = [instrument.instrument for instrument in folder.instruments]
+    raw = raw[raw["instrument"].isin(names)]
+    return windows.permitted(folder.study, people.consents, raw)
+
+
+def read_heartbeats(
+    store: Store, as_of: datetime
+) -> list[tuple[str, datetime, datetime]]:
+    """Function, from and to of every heartbeat."""
+    rows = store.query("heartbeats", as_of=as_of).to_pylist()
+    return [(row["covered"], row["start"], row["end"]) for row in rows]
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
