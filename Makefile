@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a machine with Python 3.11+ and make.
 .DEFAULT_GOAL := help
-.PHONY: help demo example kafka test coverage test-long test-faults check docs fix pins wheel bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
+.PHONY: help demo example kafka test coverage test-long test-faults check names docs fix pins wheel bench bench-ingest bench-exposure bench-schema bench-analysis bench-collector bench-emitter clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -64,6 +64,9 @@ check: $(READY)  ## pins, style, types, layers, SQL, links of the docs; changes 
 	$(RUN)/lint-imports
 	$(RUN)/sqlfmt --check --quiet models/warehouse/sql
 	$(RUN)/mkdocs build --quiet
+
+names: $(READY)  ## names that are pronouns or participles, and names that several modules define
+	$(RUN)/python -m tests.checks.names
 
 docs: $(READY)  ## the documentation as a site: build/docs/index.html, without a network
 	$(RUN)/mkdocs build
