@@ -63,12 +63,14 @@ check: $(READY)  ## pins, style, types, layers, SQL, links of the docs; changes 
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/sqlfmt --check --quiet models/warehouse/sql
+	$(RUN)/python -m docs.generator --check
 	$(RUN)/mkdocs build --quiet
 
 names: $(READY)  ## names that are pronouns or participles, and names that several modules define
 	$(RUN)/python -m tests.checks.names
 
 docs: $(READY)  ## the documentation as a site: build/docs/index.html, without a network
+	$(RUN)/python -m docs.generator
 	$(RUN)/mkdocs build
 	@echo "open build/docs/index.html in a browser"
 

@@ -5,35 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panelstream.models.errors import FileError, UsageError
+from panelstream.models.settings.setting import SETTINGS
 
 PREFIX = "PANELSTREAM_"
-KAFKA_NAMES = (
-    "KAFKA",
-    "KAFKA_TOPIC",
-    "KAFKA_GROUP",
-    "KAFKA_PARTITIONS",
-    "KAFKA_REPLICATION",
-    "KAFKA_RETENTION_DAYS",
-    "KAFKA_SECURITY_PROTOCOL",
-    "KAFKA_SASL_MECHANISM",
-    "KAFKA_SASL_USERNAME",
-    "KAFKA_SASL_PASSWORD_FILE",
-    "KAFKA_CA_FILE",
-    "KAFKA_CERTIFICATE_FILE",
-    "KAFKA_KEY_FILE",
-)
-WORKER_NAMES = ("WORKER_ADDRESS", "WORKER_MAX_AGE", "WORKER_MAX_BYTES")
-COLLECTOR_NAMES = ("COLLECTOR_ADDRESS", "COLLECTOR_TOKENS_FILE", "COLLECTOR_RATE")
-NAMES = (
-    "STUDY",
-    "WAREHOUSE",
-    "WAREHOUSE_PORT",
-    "CLUSTER",
-    "PSEUDONYM_KEY_FILE",
-    *KAFKA_NAMES,
-    *WORKER_NAMES,
-    *COLLECTOR_NAMES,
-)
+NAMES = tuple(setting.name for setting in SETTINGS)
 
 
 @dataclass(frozen=True)

@@ -1,72 +1,45 @@
-"""docs/reference/commands.md names every command, argument, option and example."""
+"""The generated pages: those of commands and settings are what the code makes of them."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-import typer
-from typer.core import TyperCommand, TyperGroup
 
-from panelstream.flows.cli import IMPORT, app
+from docs.generator import __main__ as generator
+from docs.generator.commands import Command, commands
+from docs.generator.notes import read_notes
 from panelstream.models import errors
 from panelstream.models.errors import PanelstreamError
 from tests.docs import documents
 
 TEXT = documents.read("docs/reference/commands.md")
-Command = TyperCommand | TyperGroup
+COMMANDS = {command.words: command for command in commands()}
 
 
-def commands(group: TyperGroup, before: str) -> Iterator[tuple[str, TyperCommand]]:
-    """Every command with the words that call it; one of a group may need no name."""
-    for name, one in group.commands.items():
-        if isinstance(one, TyperGroup):
-            yield from commands(one, f"{before} {name}")
-        elif isinstance(one, TyperCommand):
-            yield before if name == IMPORT else f"{before} {name}", one
+def test_generated_pages_are_up_to_date() -> None:
+    """What is committed is what the generator writes; else `make docs` was not run."""
+    assert generator.stale() == []
 
 
-def load() -> dict[str, TyperCommand]:
-    """The commands of `panelstream`."""
-    root = typer.main.get_command(app)
-    assert isinstance(root, TyperGroup)
-    return dict(commands(root, "panelstream"))
+def test_a_stale_page_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison is able to fail."""
+    text = documents.read("deploy/.env.example") + "# one more line"
+    monkeypatch.setattr(generator, "render", lambda: {"deploy/.env.example": text})
+    assert generator.stale() == ["deploy/.env.example"]
 
 
-COMMANDS = load()
+def test_notes_are_of_commands_that_exist() -> None:
+    """A note for a command that was renamed would be lost without a word."""
+    assert read_notes(generator.NOTES).sections.keys() <= COMMANDS.keys()
 
 
-def sections() -> dict[str, str]:
-    """The text of each command's section, fenced blocks included."""
-    parts = re.split(r"^## (panelstream .+)$", TEXT, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def parameters(command: TyperCommand) -> set[str]:
-    """Arguments by name, options as typed; not the help that all have."""
-    return {
-        parameter.opts[0] if parameter.param_type_name == "option" else parameter.name
-        for parameter in command.params
-        if parameter.name
-    }
-
-
-def test_every_command_has_a_section() -> None:
-    """No command is undocumented, and none is documented that does not exist."""
-    assert sections().keys() == COMMANDS.keys()
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_parameter_is_documented(name: str) -> None:
-    """The table of a command holds its arguments and options, and no others."""
-    assert set(documents.documented(TEXT, name)) == parameters(COMMANDS[name])
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_example_of_the_help_is_on_the_page(name: str) -> None:
-    """Help and page show the same example."""
-    examples = re.findall(r"\[bold\](.+?)\[/bold\]", COMMANDS[name].help or "")
-    assert examples
-    assert all(one in sections()[name] for one in examples)
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_shows_an_example(command: Command) -> None:
+    """The help of a command ends in a line that can be typed, and calls that command."""
+    [section] = re.findall(
+        rf"^### {command.words}$(.*?)(?=^##|\Z)", TEXT, re.MULTILINE | re.DOTALL
+    )
+    [block] = re.findall(r"^```\n(.+?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert any(command.words in line for line in block.splitlines())
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -1,0 +1,1 @@
+"""Pages that follow from the code: `python -m docs.generator` writes them."""

@@ -1,0 +1,37 @@
+"""The page of settings and the example of a `.env` file, from the list of settings."""
+
+from panelstream.models.settings.environment import PREFIX
+from panelstream.models.settings.setting import SETTINGS
+
+_HEAD = """\
+# Settings
+
+From the environment, else from a `.env` file in the study folder (`deploy/.env.example` shows one); a command's option wins over both. Read once, when a command starts. A value that is not valid ends the command with the name of the setting and what is expected.
+
+| variable | default | meaning | read by |
+|---|---|---|---|
+"""
+_FOOT = """
+`PANELSTREAM_TRACEBACK=1` (in the environment only) shows the whole traceback of a defect. It may quote personal data, so read it before you send it on.
+
+The DSN of a server holds a password: keep `.env` at mode 0600 and out of version control (`init` lists it in `.gitignore`). `PANELSTREAM_CLUSTER`: [the cluster](../explanation/scale.md#the-cluster). Kafka: [streaming](../how-to/streaming.md).
+"""
+
+
+def render_settings() -> str:
+    """The page: each setting with its default, its meaning, and what reads it."""
+    rows = [
+        f"| `{PREFIX}{setting.name}` | {setting.default} | {setting.meaning} | {setting.read_by} |\n"
+        for setting in SETTINGS
+    ]
+    return _HEAD + "".join(rows) + _FOOT
+
+
+def render_example() -> str:
+    """A `.env` file in which every line is a comment until it is uncommented."""
+    blocks = [
+        f"\n# {setting.meaning.replace('`', '')}.\n# {PREFIX}{setting.name}={setting.example}\n"
+        for setting in SETTINGS
+    ]
+    head = "# Copy to .env in the study folder and uncomment what you need; see docs/reference/settings.md.\n"
+    return head + "".join(blocks)
