@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from panelstream.ingest.events.pipeline import RawEvents
-from panelstream.ingest.events.strict_decoder import ATTRIBUTES, Decoder, present
+from panelstream.ingest.events.strict_decoder import ATTRIBUTES, Decoder, without_nulls
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.events.event import Position, Rejection
 
@@ -72,8 +72,8 @@ def known(line: bytes) -> bytes:
     attributes = msgspec.json.decode(line)
     kept = {name: attributes[name] for name in ATTRIBUTES if name in attributes}
     if isinstance(kept.get("data"), dict):
-        kept["data"] = present(kept["data"])
-    return msgspec.json.encode(present(kept))
+        kept["data"] = without_nulls(kept["data"])
+    return msgspec.json.encode(without_nulls(kept))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Whole chunks of unremarkable events to columns, at the speed of Arrow.
 
-Only what `ingest.decode` would accept is accepted here; every row (or chunk)
-that is in any way unusual is left to it. `tests/properties` holds the two
-against each other.
+Only what the strict decoder would accept is accepted here; every row (or chunk)
+that is in any way unusual is left to it. `tests/properties` compares the two.
 """
 
 import json
@@ -22,8 +21,9 @@ from panelstream.ingest.events.strict_decoder import (
     MAX_ID_LENGTH,
     UNREADABLE,
 )
-from panelstream.models.events.catalogue import Catalogue, EventType, FieldRule
+from panelstream.models.events.catalogue import Catalogue, EventType
 from panelstream.models.events.event import DECODED
+from panelstream.models.events.field_kinds import KINDS, ColumnarKind, FieldRule
 from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE
 
 _TEXT = (
@@ -36,15 +36,6 @@ _TEXT = (
     "senttime",
     "datacontenttype",
 )
-_ARROW = {
-    "one_of": pa.string(),
-    "slug": pa.string(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-}
-_READ = _ARROW | {"slugs": pa.list_(pa.string()), "instant": pa.string()}
-"""Read so that they spoil no chunk; their events go to the strict decoder."""
-_PYTHON: dict[str, type] = {"one_of": str, "slug": str, "integer": int, "boolean": bool}
 _BLOCK_BYTES = 4 << 20
 _NEWLINE, _OPEN, _CLOSE = b"\n{}"
 _TIME = DECODED.field("occurred_at").type
@@ -56,15 +47,14 @@ _DATE = (
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
 _INSTANT = rf"^{_DATE}T{_CLOCK}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$"
 """Times that are sure to exist, so that one which does not spoils no other's cast."""
-_SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 
 @dataclass(frozen=True)
-class Columns:
-    """`events`: accepted rows (`models.events.DECODED`); `left`: rows to decode strictly."""
+class DecodedColumns:
+    """`events`: accepted events (`DECODED`); `strict_rows`: lines to decode strictly."""
 
     events: pa.Table
-    left: np.ndarray
+    strict_rows: np.ndarray
 
 
 class ColumnDecoder:
@@ -73,34 +63,38 @@ class ColumnDecoder:
     def __init__(self, catalogue: Catalogue, received_at: datetime) -> None:
         self.catalogue = catalogue
         self.latest = received_at + FUTURE_TOLERANCE
-        self.plain = {
-            name: one
-            for name, one in catalogue.types.items()
-            if all(rule.kind in _ARROW for rule in one.data.values())
+        self.columnar_types = {
+            name: event_type
+            for name, event_type in catalogue.types.items()
+            if all(
+                isinstance(KINDS[rule.kind], ColumnarKind)
+                for rule in event_type.data.values()
+            )
         }
 
-    def decode(self, chunk: bytes) -> Columns:
+    def decode(self, chunk: bytes) -> DecodedColumns:
         """Decode a chunk of lines.
 
-        Lines that Arrow could not read at all, and those with data that no type
-        has, are set aside first, so that one bad line does not cost its neighbours
-        the fast road. Names that somebody makes up never become columns: each would
-        take memory for every row.
+        Lines that Arrow cannot parse at all, and those with data fields that no type
+        has, are set apart first, so that one bad line does not keep the others from
+        being decoded here. Unknown names never become columns: each would take memory
+        for every row.
         """
-        lines = Lines.of(chunk)
-        kept = lines.braced & lines.short
-        rows = np.flatnonzero(kept)
-        table = self._read(lines.text(kept), len(rows), unexpected="error")
+        lines = split_lines(chunk)
+        selected = lines.braced & lines.short
+        rows = np.flatnonzero(selected)
+        table = self._parse(lines.text(selected), len(rows), unexpected="error")
         if table is None:
             rows = rows[[self._is_readable(lines.line(row)) for row in rows.tolist()]]
-            kept = np.isin(np.arange(len(kept)), rows)
-            table = self._read(lines.text(kept), len(rows), unexpected="ignore")
+            selected = np.isin(np.arange(len(selected)), rows)
+            table = self._parse(lines.text(selected), len(rows), unexpected="ignore")
         if table is None:
-            return Columns(DECODED.empty_table(), np.arange(len(kept)))
-        columns = self._accept(table, rows)
-        return Columns(columns.events, np.union1d(columns.left, np.flatnonzero(~kept)))
+            return DecodedColumns(DECODED.empty_table(), np.arange(len(selected)))
+        decoded = self._accept(table, rows)
+        strict_rows = np.union1d(decoded.strict_rows, np.flatnonzero(~selected))
+        return DecodedColumns(decoded.events, strict_rows)
 
-    def _read(self, text: bytes, lines: int, unexpected: str) -> pa.Table | None:
+    def _parse(self, text: bytes, lines: int, unexpected: str) -> pa.Table | None:
         """Parse; None when a row would not be exactly one line of UTF-8."""
         if not lines:
             return None
@@ -120,9 +114,9 @@ class ColumnDecoder:
     @cached_property
     def _schema(self) -> pa.Schema:
         fields = {
-            name: _READ[kind]
+            name: arrow_type
             for name, kind in self.catalogue.field_kinds.items()
-            if kind in _READ
+            if (arrow_type := kind.arrow_type()) is not None
         }
         schema = {name: pa.string() for name in _TEXT}
         schema |= {"schemaversion": pa.int64(), "data": pa.struct(fields)}
@@ -130,18 +124,18 @@ class ColumnDecoder:
 
     @cached_property
     def _decode_envelope(self) -> msgspec.json.Decoder[object]:
-        kinds = self.catalogue.field_kinds.items()
-        data = msgspec.defstruct(
-            "Data",
-            [(n, _PYTHON[k] | None, None) for n, k in kinds if k in _PYTHON],
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-        envelope = [(name, str | None, None) for name in _TEXT]
-        more = [("schemaversion", int | None, None), ("data", data | None, None)]
-        return msgspec.json.Decoder(
-            msgspec.defstruct("Envelope", [*envelope, *more], gc=False)
-        )
+        fields = [
+            (name, kind.python_type | None, None)
+            for name, kind in self.catalogue.field_kinds.items()
+            if isinstance(kind, ColumnarKind)
+        ]
+        data = msgspec.defstruct("Data", fields, forbid_unknown_fields=True, gc=False)
+        attributes = [
+            *((name, str | None, None) for name in _TEXT),
+            ("schemaversion", int | None, None),
+            ("data", data | None, None),
+        ]
+        return msgspec.json.Decoder(msgspec.defstruct("Envelope", attributes, gc=False))
 
     def _is_readable(self, line: bytes) -> bool:
         try:
@@ -150,13 +144,13 @@ class ColumnDecoder:
             return False
         return _is_utf8(line)
 
-    def _accept(self, table: pa.Table, rows: np.ndarray) -> Columns:
+    def _accept(self, table: pa.Table, rows: np.ndarray) -> DecodedColumns:
         table = table.combine_chunks()
         types = table["type"].combine_chunks().dictionary_encode()
         fits, data = self._data(_struct_fields(table), types)
-        good = fits & self._usual(table)
-        times = _times(table["time"], good)
-        good &= self._on_time(times)
+        accepted = fits & self._is_usual(table)
+        times = _times(table["time"], accepted)
+        accepted &= self._on_time(times)
         events = pa.Table.from_arrays(
             [
                 table["source"],
@@ -173,13 +167,15 @@ class ColumnDecoder:
             ],
             schema=DECODED,
         )
-        return Columns(events if good.all() else events.filter(good), rows[~good])
+        return DecodedColumns(
+            events if accepted.all() else events.filter(accepted), rows[~accepted]
+        )
 
     def _function(self, name: str | None) -> str:
-        rule = self.plain.get(name or "")
+        rule = self.columnar_types.get(name or "")
         return (rule and rule.function) or ""
 
-    def _usual(self, table: pa.Table) -> np.ndarray:
+    def _is_usual(self, table: pa.Table) -> np.ndarray:
         checks = [
             pc.equal(table["specversion"], "1.0"),
             _short(table["id"]),
@@ -196,7 +192,7 @@ class ColumnDecoder:
         return np.asarray(np.logical_and.reduce([_mask(check) for check in checks]))
 
     def _on_time(self, times: pa.Array) -> np.ndarray:
-        earliest, latest = (pa.scalar(one, _TIME) for one in (EARLIEST, self.latest))
+        earliest, latest = pa.scalar(EARLIEST, _TIME), pa.scalar(self.latest, _TIME)
         return _mask(
             pc.and_(pc.greater_equal(times, earliest), pc.less_equal(times, latest))
         )
@@ -204,22 +200,22 @@ class ColumnDecoder:
     def _data(
         self, data: Mapping[str, pa.Array], types: pa.DictionaryArray
     ) -> tuple[np.ndarray, pa.Array]:
-        """Rows whose data has what their type requires, and the canonical data."""
+        """Rows whose data has what their type requires, and the data as stored."""
         fits = np.zeros(len(types), bool)
-        texts = _same("{}", len(types))
+        texts = pa.repeat(pa.scalar("{}", pa.string()), len(types))
         codes = np.asarray(pc.fill_null(types.indices, -1))
         absent = {name: _mask(pc.is_null(values)) for name, values in data.items()}
         for code, name in enumerate(types.dictionary.to_pylist()):
-            rule = self.plain.get(name)
+            rule = self.columnar_types.get(name)
             if rule is None or not rule.subject or 1 not in rule.versions:
                 continue
-            own = codes == code
-            foreign = [absent[name] for name in data if name not in rule.data]
-            fits |= np.logical_and.reduce([own, *foreign])
+            of_type = codes == code
+            unexpected = [absent[name] for name in data if name not in rule.data]
+            fits |= np.logical_and.reduce([of_type, *unexpected])
             if rule.data:
-                chosen = {field: data[field].filter(own) for field in rule.data}
-                fits[own] &= _fits(rule, chosen)
-                texts = pc.replace_with_mask(texts, own, _canonical(rule, chosen))
+                fields = {field: data[field].filter(of_type) for field in rule.data}
+                fits[of_type] &= _fits(rule, fields)
+                texts = pc.replace_with_mask(texts, of_type, _json(rule, fields))
         return fits, texts
 
 
@@ -230,12 +226,6 @@ class Lines:
     chunk: bytes
     starts: np.ndarray
     stops: np.ndarray
-
-    @classmethod
-    def of(cls, chunk: bytes) -> "Lines":
-        """The lines of a chunk; an empty one has one, which is empty."""
-        ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
-        return cls(chunk, np.append(0, ends + 1), np.append(ends, len(chunk)))
 
     @property
     def braced(self) -> np.ndarray:
@@ -257,16 +247,22 @@ class Lines:
         """One line."""
         return self.chunk[self.starts[row] : self.stops[row]]
 
-    def text(self, kept: np.ndarray) -> bytes:
-        """The kept lines; the chunk itself if that is all of them."""
-        if kept.all():
+    def text(self, selected: np.ndarray) -> bytes:
+        """The selected lines; the chunk itself if that is all of them."""
+        if selected.all():
             return self.chunk
-        edges = np.flatnonzero(np.diff(kept, prepend=False, append=False))
+        edges = np.flatnonzero(np.diff(selected, prepend=False, append=False))
         runs = edges.reshape(-1, 2)
         return b"\n".join(
-            self.chunk[self.starts[first] : self.stops[behind - 1]]
-            for first, behind in runs
+            self.chunk[self.starts[start] : self.stops[stop - 1]]
+            for start, stop in runs
         )
+
+
+def split_lines(chunk: bytes) -> Lines:
+    """The lines of a chunk; an empty one has one, which is empty."""
+    ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
+    return Lines(chunk, np.append(0, ends + 1), np.append(ends, len(chunk)))
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -292,41 +288,33 @@ def _mask(check: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.asarray(pc.fill_null(check, False), dtype=bool)
 
 
-def _times(texts: pa.ChunkedArray, good: np.ndarray) -> pa.Array:
-    """Instants of the good rows; null in the others, which might not parse."""
-    sure = texts.combine_chunks()
-    if not good.all():
-        sure = pc.if_else(good, sure, pa.scalar(None, pa.string()))
-    return sure.cast(_TIME)
+def _times(texts: pa.ChunkedArray, accepted: np.ndarray) -> pa.Array:
+    """Instants of the accepted rows; null in the others, which might not parse."""
+    parseable = texts.combine_chunks()
+    if not accepted.all():
+        parseable = pc.if_else(accepted, parseable, pa.scalar(None, pa.string()))
+    return parseable.cast(_TIME)
 
 
 def _fits(rule: EventType, data: Mapping[str, pa.Array]) -> np.ndarray:
     """Rows whose data has what the type requires, all in range."""
-    each = [_field_fits(rule.data[name], values) for name, values in data.items()]
-    return np.asarray(np.logical_and.reduce(each))
+    fits = [_field_fits(rule.data[name], values) for name, values in data.items()]
+    return np.asarray(np.logical_and.reduce(fits))
 
 
 def _field_fits(rule: FieldRule, values: pa.Array) -> np.ndarray:
-    if rule.kind == "one_of":
-        check = pc.is_in(values, pa.array(rule.choices, pa.string()))
-    elif rule.kind == "integer":
-        check = pc.and_(
-            pc.greater_equal(values, rule.low), pc.less_equal(values, rule.high)
-        )
-    elif rule.kind == "slug":
-        check = pc.match_substring_regex(values, _SLUG)
-    else:
-        check = pc.is_valid(values)
-    fits = _mask(check)
+    fits = _mask(_columnar_kind(rule).arrow_check(values, rule))
     return fits if rule.required else fits | _mask(pc.is_null(values))
 
 
-def _same(text: str, rows: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, pa.string()), rows)
+def _columnar_kind(rule: FieldRule) -> ColumnarKind:
+    kind = KINDS[rule.kind]
+    assert isinstance(kind, ColumnarKind)  # as of all fields of `columnar_types`
+    return kind
 
 
-def _canonical(rule: EventType, data: Mapping[str, pa.Array]) -> pa.Array:
-    """What `ingest.decode.canonical` writes, for all rows of a type at once."""
+def _json(rule: EventType, data: Mapping[str, pa.Array]) -> pa.Array:
+    """What `strict_decoder.canonical_json` writes, for all rows of a type at once."""
     members = [_member(name, rule.data[name], data[name]) for name in sorted(data)]
     # Joined after an empty text, as rows without any member would be dropped.
     joined = pc.binary_join_element_wise("", *members, ",", null_handling="skip")
@@ -336,5 +324,5 @@ def _canonical(rule: EventType, data: Mapping[str, pa.Array]) -> pa.Array:
 
 def _member(name: str, rule: FieldRule, values: pa.Array) -> pa.Array:
     text = values.cast(pa.string())
-    quote = '"' if rule.kind in {"one_of", "slug"} else ""
+    quote = '"' if _columnar_kind(rule).python_type is str else ""
     return pc.binary_join_element_wise(f"{json.dumps(name)}:{quote}", text, quote, "")

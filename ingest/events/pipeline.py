@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from panelstream.ingest.events.column_decoder import ColumnDecoder, Lines
+from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
 from panelstream.ingest.events.strict_decoder import Decoder
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events.catalogue import TAKING_PART, Catalogue
@@ -261,22 +261,24 @@ def _ahead(
 
 def decode(raw: RawEvents, catalogue: Catalogue, received_at: datetime) -> Decoded:
     """Decode a batch: by columns where rows are unremarkable, else one by one."""
-    columns = ColumnDecoder(catalogue, received_at).decode(raw.payload)
+    columnar = ColumnDecoder(catalogue, received_at).decode(raw.payload)
     decoder = Decoder(catalogue, received_at)
     outcomes = list(
-        _one_by_one(raw, columns.left, decoder) if columns.left.size else ()
+        _decode_strictly(raw, columnar.strict_rows, decoder)
+        if columnar.strict_rows.size
+        else ()
     )
     events = [one for one in outcomes if isinstance(one, Event)]
     return Decoded(
-        pa.concat_tables([columns.events, _table(events)]),
+        pa.concat_tables([columnar.events, _table(events)]),
         [one for one in outcomes if isinstance(one, Rejection)],
     )
 
 
-def _one_by_one(
+def _decode_strictly(
     raw: RawEvents, rows: np.ndarray, decoder: Decoder
 ) -> Iterator[Event | Rejection]:
-    lines = Lines.of(raw.payload)
+    lines = split_lines(raw.payload)
     for row in rows.tolist():
         line = lines.line(row)
         if line.strip():

@@ -1,7 +1,7 @@
-"""One payload of CloudEvents to an event or a rejection, strictly and one by one.
+"""One payload of CloudEvents to an event or a rejection, strictly, one by one.
 
-This is what the rules are; `ingest.columns` is the fast road for whole chunks
-of unremarkable events, and gives way to this one wherever it is in doubt.
+This decoder defines the rules. The column decoder takes whole chunks of unremarkable
+events, and leaves every line to this one where it is in doubt.
 """
 
 import json
@@ -58,7 +58,7 @@ class Decoder:
         if position.index is None and payload.lstrip()[:1] == b"[":
             yield from self._decode_batch(payload, position)
         else:
-            yield self._decode_one(payload, position)
+            yield self._decode_event(payload, position)
 
     def _decode_batch(
         self, payload: bytes, position: Position
@@ -70,9 +70,9 @@ class Decoder:
             return
         for index, part in enumerate(parts):
             place = Position(position.origin, position.line, index)
-            yield self._decode_one(bytes(part), place)
+            yield self._decode_event(bytes(part), place)
 
-    def _decode_one(self, payload: bytes, position: Position) -> Event | Rejection:
+    def _decode_event(self, payload: bytes, position: Position) -> Event | Rejection:
         try:
             if len(payload) > MAX_EVENT_BYTES:
                 raise _Invalid("too_large")
@@ -99,7 +99,7 @@ class Decoder:
             schema_version=_version(attributes, rule),
             occurred_at=self._occurred_at(attributes),
             sent_at=_instant(attributes, "senttime"),
-            data=canonical(self._data(attributes, rule)),
+            data=canonical_json(self._data(attributes, rule)),
         )
 
     def _data(self, attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
@@ -107,8 +107,8 @@ class Decoder:
         if attributes["type"] == RESPONSE:
             try:
                 data["answers"] = self.catalogue.questionnaires.coded(data)
-            except ValueError as wrong:
-                raise _Invalid("invalid_data", f"data.{wrong}") from None
+            except ValueError as field:
+                raise _Invalid("invalid_data", f"data.{field}") from None
         return data
 
     def _occurred_at(self, attributes: Mapping[str, Any]) -> datetime:
@@ -120,7 +120,7 @@ class Decoder:
         return occurred_at
 
 
-def canonical(data: Mapping[str, Any]) -> str:
+def canonical_json(data: Mapping[str, Any]) -> str:
     """The one way to write an event's data, so that equal content is equal text."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
@@ -132,12 +132,12 @@ def _attributes(payload: bytes) -> dict[str, Any]:
         raise _Invalid("not_json") from None
     if not isinstance(value, dict):
         raise _Invalid("not_cloudevent")
-    return present(value)
+    return without_nulls(value)
 
 
-def present(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is null, as that counts as absent."""
-    return {key: one for key, one in value.items() if one is not None}
+def without_nulls(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that are not null: null counts as absent."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str:
@@ -188,7 +188,7 @@ def _data(attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
     data = attributes.get("data", {})
     if not isinstance(data, dict):
         raise _Invalid("invalid_data", "data")
-    data = present(data)
+    data = without_nulls(data)
     if not data.keys() <= rule.data.keys():
         raise _Invalid("invalid_data", "data")
     for name, field in rule.data.items():

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen
-from panelstream.models.events.catalogue import SLUG
+from panelstream.models.events.field_kinds import SLUG
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.timestamps import known_zone
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from dataclasses import field as defaulting
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen, Location
+from panelstream.models.events.field_kinds import KINDS, FieldKind, FieldRule
 from panelstream.models.instruments.instrument import Instrument
-from panelstream.models.timestamps import parse_instant
 
 SHIPPED = Path(__file__).parent / "catalogues"
 STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
@@ -46,56 +46,8 @@ TAKING_PART = (
 
 RESPONSE = "study.response_submitted"
 
-SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
-_SLUG = re.compile(SLUG.strip("^$"))
-_SAFE = re.compile(r"[A-Za-z0-9_. +-]+")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
-
-
-class FieldRule(Frozen):
-    """What one field of an event's data may hold.
-
-    `slug` is a short lower-case name, never a sentence; `slugs` a list of them;
-    `answers` are coded answers by item, which the study's instruments check.
-    """
-
-    kind: Literal["one_of", "integer", "boolean", "slug", "slugs", "instant", "answers"]
-    choices: tuple[str, ...] = ()
-    low: int = -(2**53)
-    high: int = 2**53
-    required: bool = True
-    comment: str = ""
-    """What it says, with its unit; stands at the column of a view."""
-
-    @model_validator(mode="after")
-    def _choices_are_plain(self) -> "FieldRule":
-        if (self.kind == "one_of") != bool(self.choices):
-            raise ValueError("choices go with kind: one_of, and only with it")
-        if not all(_SAFE.fullmatch(choice) for choice in self.choices):
-            raise ValueError(
-                "choices are plain words: letters, digits, _ . + - and spaces"
-            )
-        return self
-
-    def accepts(self, value: Any) -> bool:
-        """Whether a decoded JSON value fits."""
-        match self.kind:
-            case "one_of":
-                return value in self.choices if isinstance(value, str) else False
-            case "integer":
-                whole = isinstance(value, int) and not isinstance(value, bool)
-                return whole and self.low <= value <= self.high
-            case "boolean":
-                return isinstance(value, bool)
-            case "slug":
-                return _is_slug(value)
-            case "slugs":
-                return isinstance(value, list) and all(_is_slug(one) for one in value)
-            case "instant":
-                return isinstance(value, str) and parse_instant(value) is not None
-            case "answers":
-                return isinstance(value, dict) and bool(value)
 
 
 class EventType(Frozen):
@@ -173,8 +125,8 @@ class Catalogue(Frozen):
                 remedy = config_file.nearest(one.function, self.functions)
                 raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
             for field, rule in one.data.items():
-                if rule.kind == "answers":
-                    raise ValueError(f"{name}: answers come as {RESPONSE} only")
+                if KINDS[rule.kind].study_events_only:
+                    raise ValueError(f"{name}: {rule.kind} come as {RESPONSE} only")
                 if kinds.setdefault(field, rule.kind) != rule.kind:
                     raise ValueError(
                         f"{name}: '{field}' is of another kind elsewhere; rename it"
@@ -187,10 +139,12 @@ class Catalogue(Frozen):
         return frozenset(self.sources)
 
     @cached_property
-    def field_kinds(self) -> Mapping[str, str]:
+    def field_kinds(self) -> Mapping[str, FieldKind]:
         """The kind of every data field; a name has one kind in the whole catalogue."""
         return {
-            f: rule.kind for one in self.types.values() for f, rule in one.data.items()
+            field: KINDS[rule.kind]
+            for event_type in self.types.values()
+            for field, rule in event_type.data.items()
         }
 
     @property
@@ -272,7 +226,3 @@ def _check_type(document: Document[Catalogue], place: Location, name: str) -> No
 
 def _fields(one: EventType) -> Mapping[str, str]:
     return {name: rule.kind for name, rule in one.data.items()}
-
-
-def _is_slug(value: Any) -> bool:
-    return isinstance(value, str) and _SLUG.fullmatch(value) is not None

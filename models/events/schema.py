@@ -1,34 +1,31 @@
 """What a platform may send, for its engineers' tools: JSON Schema and AsyncAPI.
 
-Every event that `ingest.decode` takes is valid by its schema. A schema cannot say all
+Every event that `ingest.events.strict_decoder` takes is valid by its schema. A schema cannot say all
 rules: that a time exists and is not in the future, and what a study's instruments ask.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from panelstream.models.events.catalogue import SLUG, Catalogue, EventType, FieldRule
-
-Schema = dict[str, Any]
+from panelstream.models.events.catalogue import Catalogue, EventType
+from panelstream.models.events.field_kinds import (
+    INSTANT,
+    KINDS,
+    FieldRule,
+    JsonSchema,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
 LONGEST = 256
 """Characters of an id, a subject, a type."""
 
-_INSTANT = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
-)
 _NULL = {"type": "null"}
 """An attribute or a field that is null counts as absent."""
 
 
-def event(catalogue: Catalogue, name: str) -> Schema:
+def event(catalogue: Catalogue, name: str) -> JsonSchema:
     """The JSON Schema (2020-12) of one type of event."""
     rule = catalogue.types[name]
     needed = ["specversion", "id", "source", "type", "time"]
-    properties: Schema = {
+    properties: JsonSchema = {
         "specversion": {"const": "1.0"},
         "id": {**_text(), "pattern": "^[^@]*$", "description": "Unique in its source"},
         "source": {"enum": list(catalogue.sources)},
@@ -57,7 +54,7 @@ def event(catalogue: Catalogue, name: str) -> Schema:
     }
 
 
-def events(catalogue: Catalogue) -> Schema:
+def events(catalogue: Catalogue) -> JsonSchema:
     """The JSON Schema (2020-12) of every event; a type's own is under `$defs`."""
     return {
         "$schema": DIALECT,
@@ -71,7 +68,7 @@ def events(catalogue: Catalogue) -> Schema:
     }
 
 
-def asyncapi(catalogue: Catalogue, topic: str) -> Schema:
+def asyncapi(catalogue: Catalogue, topic: str) -> JsonSchema:
     """The AsyncAPI 3.0 document: the topic of Kafka, the path of HTTP, every message."""
     names = {name: name.replace(".", "_") for name in catalogue.types}
     refs = {
@@ -116,7 +113,7 @@ def asyncapi(catalogue: Catalogue, topic: str) -> Schema:
     }
 
 
-def _message(catalogue: Catalogue, name: str) -> Schema:
+def _message(catalogue: Catalogue, name: str) -> JsonSchema:
     return {
         "name": name,
         "title": name,
@@ -133,10 +130,10 @@ def _described(rule: EventType) -> str:
     return "Counts towards no function"
 
 
-def _data(rule: EventType) -> Schema:
+def _data(rule: EventType) -> JsonSchema:
     """Closed: a field that is not named here rejects the event, unless it is null."""
     needed = [name for name, one in rule.data.items() if one.required]
-    shape: Schema = {
+    shape: JsonSchema = {
         "type": "object",
         "required": needed,
         "properties": {name: _field(one) for name, one in rule.data.items()},
@@ -145,41 +142,24 @@ def _data(rule: EventType) -> Schema:
     return shape if needed else _optional(shape)
 
 
-def _field(rule: FieldRule) -> Schema:
-    shape = _kind(rule)
+def _field(rule: FieldRule) -> JsonSchema:
+    shape = KINDS[rule.kind].json_schema(rule)
     shape = shape if rule.required else _optional(shape)
     return {**shape, "description": rule.comment} if rule.comment else shape
 
 
-def _kind(rule: FieldRule) -> Schema:
-    kinds: Mapping[str, Schema] = {
-        "one_of": {"type": "string", "enum": list(rule.choices)},
-        "integer": {"type": "integer", "minimum": rule.low, "maximum": rule.high},
-        "boolean": {"type": "boolean"},
-        "slug": _slug(),
-        "slugs": {"type": "array", "items": _slug()},
-        "instant": _instant(),
-        "answers": {"type": "object", "minProperties": 1},
-    }
-    return kinds[rule.kind]
-
-
-def _optional(shape: Schema) -> Schema:
+def _optional(shape: JsonSchema) -> JsonSchema:
     """The same, or null."""
     enum = {"enum": [*shape["enum"], None]} if "enum" in shape else {}
     return {**shape, **enum, "type": [shape["type"], "null"]}
 
 
-def _text() -> Schema:
+def _text() -> JsonSchema:
     return {"type": "string", "minLength": 1, "maxLength": LONGEST}
 
 
-def _slug() -> Schema:
-    return {"type": "string", "pattern": SLUG}
-
-
-def _instant() -> Schema:
-    return {"type": "string", "format": "date-time", "pattern": _INSTANT}
+def _instant() -> JsonSchema:
+    return {"type": "string", "format": "date-time", "pattern": INSTANT}
 
 
 def _json_content() -> str:

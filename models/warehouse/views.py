@@ -4,7 +4,7 @@ Pure: from a catalogue and a time zone to statements. Every column is declared w
 its type and a comment, so that the engine itself tells what it means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,26 +12,11 @@ from panelstream.models.events.catalogue import (
     ALL_EVENTS,
     Catalogue,
     EventView,
-    FieldRule,
 )
+from panelstream.models.events.field_kinds import KINDS, FieldRule
 
 FOLDER = Path(__file__).parent / "sql" / "views"
 _ZONE = "{zone:String}"
-_TYPES = {
-    "one_of": "String",
-    "slug": "String",
-    "integer": "Int64",
-    "boolean": "Bool",
-    "slugs": "Array(String)",
-    "instant": "DateTime64(6, 'UTC')",
-}
-_KINDS = {
-    "slug": "a short name",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "slugs": "short names",
-    "instant": "an instant, UTC",
-}
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ def _statement(name: str, view: EventView, catalogue: Catalogue) -> str:
 
 
 def _of_every_event() -> Iterator[Column]:
-    word, instant = "LowCardinality(String)", _TYPES["instant"]
+    word, instant = "LowCardinality(String)", "DateTime64(6, 'UTC')"
     for name, kind, comment in (
         ("participant_id", "String", "Pseudonym, 32 hex digits"),
         ("event_type", word, "CloudEvents type, as in the catalogue"),
@@ -103,35 +88,30 @@ def _of_fields(view: EventView, catalogue: Catalogue) -> Iterator[Column]:
     for field in dict.fromkeys(field for one in types for field in one.data):
         rules = [one.data[field] for one in types if field in one.data]
         always = len(rules) == len(types) and all(rule.required for rule in rules)
-        yield _of_field(field, rules, always)
+        yield field_column(field, rules, always)
 
 
-def _of_field(field: str, rules: list[FieldRule], always: bool) -> Column:
-    """The column of a field with one rule a type; null where an event has none."""
-    kind = rules[0].kind
-    nullable = not always and kind != "slugs"
-    plain = f"Nullable({_TYPES[kind]})" if nullable else _TYPES[kind]
-    words = kind in ("one_of", "slug")
+def field_column(field: str, rules: Sequence[FieldRule], always: bool) -> Column:
+    """The column of a field with one rule a type; null where an event has none.
+
+    `always`: whether every event of the view has the field.
+    """
+    kind = KINDS[rules[0].kind]
+    nullable = kind.nullable and not always
+    sql_type = f"Nullable({kind.sql_type})" if nullable else kind.sql_type
     return Column(
         name=field,
-        type=f"LowCardinality({plain})" if words else plain,
-        comment=_meaning(field, rules) + ("; null: not given" if nullable else ""),
-        value=_extracted(field, kind, plain),
+        type=f"LowCardinality({sql_type})" if kind.low_cardinality else sql_type,
+        comment=_comment(field, rules) + ("; null: not given" if nullable else ""),
+        value=kind.sql_value(_quoted(field), _quoted(sql_type)),
     )
 
 
-def _meaning(field: str, rules: list[FieldRule]) -> str:
+def _comment(field: str, rules: Sequence[FieldRule]) -> str:
+    meaning = next((rule.comment for rule in rules if rule.comment), f"Field {field}")
     choices = dict.fromkeys(choice for rule in rules for choice in rule.choices)
-    kind = _KINDS.get(rules[0].kind, f"one of {', '.join(choices)}")
-    said = next((rule.comment for rule in rules if rule.comment), f"Field {field}")
-    return f"{said}: {kind}"
-
-
-def _extracted(field: str, kind: str, plain: str) -> str:
-    if kind == "instant":
-        text = f"JSONExtractString(data, {_quoted(field)})"
-        return f"parseDateTime64BestEffortOrNull({text}, 6, 'UTC')"
-    return f"JSONExtract(data, {_quoted(field)}, {_quoted(plain)})"
+    description = f"{KINDS[rules[0].kind].description} {', '.join(choices)}".rstrip()
+    return f"{meaning}: {description}"
 
 
 def _quoted(text: str) -> str:

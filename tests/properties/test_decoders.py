@@ -114,7 +114,7 @@ def test_plain_chunks_take_the_fast_road(events):
     chunk = "\n".join(json.dumps(one) for one in events).encode()
     columns = ColumnDecoder(CATALOGUE, RECEIVED_AT).decode(chunk)
     future = [one for one in events if one["time"] > "2026-06-02T00:00:00Z"]
-    assert len(columns.left) == len(future)
+    assert len(columns.strict_rows) == len(future)
 
 
 @usual

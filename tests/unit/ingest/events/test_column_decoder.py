@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from panelstream.ingest.events.column_decoder import ColumnDecoder, Lines
+from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
 from panelstream.ingest.events.pipeline import sort
 from panelstream.models.events import catalogue
 
 
 def test_lines_of_a_chunk() -> None:
     """Empty lines count; a line in braces is one that neither leaks nor lacks an end."""
-    lines = Lines.of(b'{"a":1}\n\n{"b"\n:2}\n[1]\n{}')
+    lines = split_lines(b'{"a":1}\n\n{"b"\n:2}\n[1]\n{}')
     assert [lines.line(row) for row in range(6)] == [
         b'{"a":1}',
         b"",
@@ -30,7 +30,7 @@ def test_lines_of_a_chunk() -> None:
 
 def test_an_empty_chunk_is_one_empty_line() -> None:
     """As split says, too."""
-    lines = Lines.of(b"")
+    lines = split_lines(b"")
     assert (lines.line(0), lines.braced.tolist()) == (b"", [False])
 
 
@@ -45,7 +45,7 @@ def test_an_empty_chunk_is_one_empty_line() -> None:
 )
 def test_the_lines_that_are_kept(kept: list[int], text: bytes) -> None:
     """They follow one another, wherever the others were."""
-    assert Lines.of(b"a\nbb\nccc\nd").text(np.array(kept, bool)) == text
+    assert split_lines(b"a\nbb\nccc\nd").text(np.array(kept, bool)) == text
 
 
 PLAIN = {
@@ -76,7 +76,7 @@ def test_names_made_up_take_no_memory(made_up: Any, left: int) -> None:
         columns = decoder.decode(chunk)
     finally:
         pa.set_memory_pool(before)
-    assert (columns.events.num_rows, columns.left.size) == (4_000 - left, left)
+    assert (columns.events.num_rows, columns.strict_rows.size) == (4_000 - left, left)
     assert 0 < (counted.max_memory() or 0) < 10 * len(chunk)
 
 
