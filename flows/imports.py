@@ -22,8 +22,8 @@ from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
 from panelstream.models.study.consent import QUESTION
 from panelstream.models.study.load import load_study
+from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
-from panelstream.models.warehouse.store import EVERYTHING
 
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
@@ -211,7 +211,7 @@ def _judged(
 ) -> WaveImport:
     """Set an import against the roster and the wave's days."""
     study = workspace.folder.study
-    people = reads.read_people(workspace.store, study, EVERYTHING).enrolled
+    people = reads.read_people(workspace.store, study, LATEST).enrolled
     sent = imported.sent()
     timing = windows.timing(study, people, sent)
     known = sent["participant_id"].isin(people["participant_id"])

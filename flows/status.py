@@ -18,9 +18,9 @@ from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import Statements
 from panelstream.models.study.study import Study
+from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.reads import People
-from panelstream.models.warehouse.store import EVERYTHING
 
 Import = Mapping[str, Any]
 
@@ -53,12 +53,12 @@ def read(workspace: Workspace) -> Status:
     """Read how the study stands, as known now."""
     workspace.store.settle()
     store, study = workspace.store, workspace.folder.study
-    said = reads.read_consent_statements(store, EVERYTHING)
-    people = reads.read_people(store, study, EVERYTHING)
-    raw = store.query("answers", as_of=EVERYTHING).to_pandas()
+    said = reads.read_consent_statements(store, LATEST)
+    people = reads.read_people(store, study, LATEST)
+    raw = store.query("answers", as_of=LATEST).to_pandas()
     asked = [one.instrument for one in workspace.folder.instruments]
     raw = raw[raw["instrument"].isin(asked)]
-    accounts = store.query("accounts", as_of=EVERYTHING).to_pylist()
+    accounts = store.query("accounts", as_of=LATEST).to_pylist()
     enrolled = set(people.enrolled["participant_id"])
     strangers = raw[
         ~raw["participant_id"].isin(
@@ -97,9 +97,9 @@ def due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
         raise UsageError(f"the study has no wave {wave}")
     named = _platform_ids(ids)
     workspace.store.settle()
-    said = reads.read_consent_statements(workspace.store, EVERYTHING)
-    people = reads.read_people(workspace.store, study, EVERYTHING)
-    raw = reads.read_raw_answers(workspace.store, workspace.folder, people, EVERYTHING)
+    said = reads.read_consent_statements(workspace.store, LATEST)
+    people = reads.read_people(workspace.store, study, LATEST)
+    raw = reads.read_raw_answers(workspace.store, workspace.folder, people, LATEST)
     open_to = _open(workspace, people, wave)
     silent = {who for who, theirs in said.items() if consent.level(theirs)}
     waiting = open_to - silent - _complete(raw[raw["wave"] == wave])
@@ -120,8 +120,8 @@ def known(
     eligible = windows.eligible(study, people.enrolled, anybody)
     consented = windows.eligible(study, people.enrolled, people.consents)
     keys = participation.PERSON
-    invited = workspace.store.query("invitations", as_of=EVERYTHING).to_pandas()
-    apart = workspace.store.query("accounts", as_of=EVERYTHING)["participant_id"]
+    invited = workspace.store.query("invitations", as_of=LATEST).to_pandas()
+    apart = workspace.store.query("accounts", as_of=LATEST)["participant_id"]
     invited = invited[~invited["participant_id"].isin(apart.to_pylist())]
     mine = raw[raw["participant_id"].isin(enrolled)]
     permitted = windows.permitted(study, people.consents, mine)

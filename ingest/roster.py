@@ -20,8 +20,8 @@ from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.models.errors import FileError
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.study.study import midnight
-from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE
-from panelstream.models.warehouse.store import EVERYTHING, Store
+from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE, LATEST
+from panelstream.models.warehouse.store import Store
 
 CONSENT = ("consented_at", "consent_version", "consent_scopes")
 COLUMNS = (
@@ -189,7 +189,7 @@ def _person(rows: Sequence[Row], known: Person, columns: frozenset[str]) -> Pers
 
 
 def _known(warehouse: Store) -> dict[bytes, Person]:
-    rows = warehouse.query("roster", as_of=EVERYTHING).to_pylist()
+    rows = warehouse.query("roster", as_of=LATEST).to_pylist()
     return {
         bytes.fromhex(row["participant_id"]): Person(
             row["account"],

@@ -6,7 +6,15 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-"""Nothing happened before."""
+"""The beginning of time: ClickHouse's Date and all our microseconds count from here."""
+LATEST = datetime(2149, 1, 1, tzinfo=UTC)
+"""The end of time, exclusive: no event, window or state of knowledge is later.
+
+ClickHouse's Date ends on 2149-06-06, its DateTime64(6) in 2299: this instant is a day of
+the one and an instant of the other in every time zone, with room for a window after it.
+"""
+FIRST_DAY, END_DAY = EARLIEST.date(), LATEST.date()
+"""The same as days; the second one is exclusive."""
 FUTURE_TOLERANCE = timedelta(hours=24)
 """How far a sender's clock may be ahead of ours."""
 
@@ -27,6 +35,11 @@ def parse_instant(text: str) -> datetime | None:
         return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds since `EARLIEST`, as SQL parameters state instants."""
+    return (instant - EARLIEST) // timedelta(microseconds=1)
 
 
 class Clock(Protocol):

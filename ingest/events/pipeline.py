@@ -33,7 +33,8 @@ from panelstream.models.events.event import (
 )
 from panelstream.models.study import consent
 from panelstream.models.study.consent import Gone, Statements
-from panelstream.models.warehouse.store import EVERYTHING, Batch, NotStorable, Store
+from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.store import Batch, NotStorable, Store
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -343,7 +344,7 @@ def gone(
 
     `now`: what people say in what has just arrived and is not stored yet.
     """
-    rows = store.query("consents", as_of=EVERYTHING).to_pylist()
+    rows = store.query("consents", as_of=LATEST).to_pylist()
     said, more = consent.by_participant(rows), now or {}
     spans = {
         bytes.fromhex(who): consent.gone([*said[who], *more.get(who, ())], zone)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from panelstream.models.instruments.instrument import NO_OR_YES, Instrument, Item
 from panelstream.models.study.study import Consent, Study, midnight
+from panelstream.models.timestamps import END_DAY, FIRST_DAY
 
 RETROSPECTIVE = "retrospective"
 """The scope of those who agree that use before their yes counts too."""
@@ -39,8 +40,6 @@ QUESTION = Instrument(
     ),
 )
 """The item of a survey with which people agree, as an export's mapping names it."""
-
-BEGINNING, FOREVER = date(1970, 1, 1), date(2149, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class _State:
     given: bool = False
     version: int = 0
     scopes: frozenset[str] = frozenset()
-    since: date | None = BEGINNING
+    since: date | None = FIRST_DAY
 
     def after(self, said: Statement, day: date) -> "_State":
         if said.level:
@@ -180,7 +179,7 @@ def held(said: Iterable[Statement]) -> tuple[int, frozenset[str]]:
     """The version and the scopes that somebody has agreed to and not withdrawn."""
     state = _State()
     for one in _in_order(said):
-        state = state.after(one, BEGINNING)
+        state = state.after(one, FIRST_DAY)
     return state.version, state.scopes
 
 
@@ -203,7 +202,7 @@ class _Valid:
 
 
 def _valid(study: Study, said: Iterable[Statement]) -> Iterator[_Valid]:
-    for (day, state), (until, _) in pairwise([*_states(study, said), (FOREVER, None)]):
+    for (day, state), (until, _) in pairwise([*_states(study, said), (END_DAY, None)]):
         assert state is not None
         end = min(until, _renewed_on(study, state.version))
         if _holds(study, state) and day < end:
@@ -234,7 +233,7 @@ def _table(stretches: Iterable[tuple[str, list[Stretch]]]) -> pd.DataFrame:
 def _states(study: Study, said: Iterable[Statement]) -> Iterator[tuple[date, _State]]:
     """Every state with the study day on which it begins, in order."""
     state = _State(given=study.consent == "external")
-    yield BEGINNING, state
+    yield FIRST_DAY, state
     for one in _in_order(said):
         day = one.at.astimezone(study.zone).date()
         state = state.after(one, day)
@@ -256,13 +255,13 @@ def _holds(study: Study, state: _State) -> bool:
 def _renewed_on(study: Study, version: int) -> date:
     """From which day on a yes to this version no longer holds."""
     if not isinstance(study.consent, Consent):
-        return FOREVER
+        return END_DAY
     newer = [one.from_on for one in study.consent.renewals if one.version > version]
-    return min(newer, default=FOREVER)
+    return min(newer, default=END_DAY)
 
 
 def _looked_at_from(study: Study) -> date:
     if isinstance(study.consent, Consent):
         since = study.consent.telemetry_from
-        return since if isinstance(since, date) else BEGINNING
-    return BEGINNING
+        return since if isinstance(since, date) else FIRST_DAY
+    return FIRST_DAY

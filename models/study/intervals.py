@@ -7,10 +7,12 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from panelstream.models.timestamps import END_DAY, FIRST_DAY
+
 Instants = npt.NDArray[np.datetime64]
 """UTC instants as `datetime64[us]`."""
 
-_ALWAYS = (np.datetime64("1970-01-01", "us"), np.datetime64("2200-01-01", "us"))
+_ALWAYS = (np.datetime64(FIRST_DAY, "us"), np.datetime64(END_DAY, "us"))
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
 
 

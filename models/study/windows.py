@@ -15,6 +15,7 @@ import pandas as pd
 
 from panelstream.models.study.consent import Consents
 from panelstream.models.study.study import Study, Wave, Window, midnight
+from panelstream.models.timestamps import END_DAY, FIRST_DAY
 
 DAY = "datetime64[D]"
 _ONE = np.timedelta64(1, "D")
@@ -49,10 +50,10 @@ def plan(
 
 def round_bounds(study: Study) -> list[tuple[int, date, date]]:
     """Each round with the days [from, to) in which people enrol in it."""
-    bounds, start = [], date(1970, 1, 1)
+    bounds, start = [], FIRST_DAY
     for number in sorted({wave.round for wave in study.waves}):
         last = [wave for wave in study.waves if wave.round == number][-1]
-        end = date.fromordinal(last.span[1]) if last.closes_on else date(2149, 1, 1)
+        end = date.fromordinal(last.span[1]) if last.closes_on else END_DAY
         bounds.append((number, start, end))
         start = end if last.closes_on else start
     return bounds

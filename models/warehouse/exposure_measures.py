@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -16,11 +16,11 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.measures import Column
 from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
+from panelstream.models.timestamps import microseconds
 from panelstream.models.warehouse.store import Store
 
 Numbers = npt.NDArray[np.float64]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENTS_AT_ONCE = 10_000_000
 """The engine holds up to 100 bytes for each; so one query stays near 1 GB."""
 _NO_TYPE = [""]
@@ -132,7 +132,7 @@ class Windows:
 def lost(study: Study) -> Mapping[str, list[Any]]:
     """What was recorded in outages that are prorated, for queries that leave it out."""
     outages = [
-        (name, _micros(one.start), _micros(one.end))
+        (name, microseconds(one.start), microseconds(one.end))
         for one in study.outages
         if one.handling == "prorate"
         for name in one.functions
@@ -142,7 +142,3 @@ def lost(study: Study) -> Mapping[str, list[Any]]:
         "lost_from": [start for _, start, _ in outages],
         "lost_to": [end for _, _, end in outages],
     }
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)

@@ -8,11 +8,12 @@ last chunk. Writing a chunk twice changes nothing.
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse.store import Store
 
 WINDOWS, COVERAGE, FACTS = "exposure_windows", "coverage", "fact_exposure"
@@ -23,7 +24,8 @@ TABLES: Mapping[str, str] = {
 }
 """Every projection, in the order in which they are derived, and the table of its rows."""
 
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = EARLIEST
+"""What `finished_at` holds of a build that is not finished."""
 _READING, _WRITING = timedelta(hours=1), timedelta(days=1)
 """How long somebody else may still be reading a build, or writing one."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import sleep
 
 import pandas as pd
@@ -12,10 +12,8 @@ from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import Consents, Statements
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
+from panelstream.models.timestamps import LATEST, microseconds
 from panelstream.models.warehouse.store import SETTLING, Store
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = datetime(2149, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ def read_people(store: Store, study: Study, as_of: datetime) -> People:
         round_starts=list(starts),
         round_ends=list(ends),
         gone=[participant for participant, _, _ in spans],
-        gone_from=[_micros(start) for _, start, _ in spans],
-        gone_until=[_micros(end or _LAST) for _, _, end in spans],
+        gone_from=[microseconds(start) for _, start, _ in spans],
+        gone_until=[microseconds(end or LATEST) for _, _, end in spans],
     ).to_pandas()
     left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
     enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
@@ -112,7 +110,3 @@ def read_heartbeats(
     """Function, from and to of every heartbeat."""
     rows = store.query("heartbeats", as_of=as_of).to_pylist()
     return [(row["covered"], row["start"], row["end"]) for row in rows]
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)

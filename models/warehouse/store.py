@@ -22,19 +22,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
 from panelstream.models.events.event import Counts, Rejection
-from panelstream.models.timestamps import Clock, utc_now
+from panelstream.models.timestamps import EARLIEST, LATEST, Clock, utc_now
 from panelstream.models.warehouse import cluster as clusters
 from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse.cluster import Cluster
 
 SQL = Path(__file__).parent / "sql"
 _SETTINGS = {"async_insert": 0, "session_timezone": "UTC"}
-EVERYTHING = datetime(2299, 1, 1, tzinfo=UTC)
-"""The as-of of all that is known."""
 
 _NOTHING: Mapping[str, Any] = {}
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_END = datetime(2200, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _INSTANT = pa.timestamp("us", "UTC")
 _LETTER = pa.schema(
@@ -183,15 +179,19 @@ class Store:
         """
         below = _names("migrations")
         text = "\n".join([*below, *statements]).encode()
-        name = f"{kind} {hashlib.sha256(text).hexdigest()}"
-        last = self.query("last_definition", kind=f"{kind} ").to_pylist()
-        if last and last[0]["name"] == name:
+        digest = hashlib.sha256(text).hexdigest()
+        last = self.query("last_definition", kind=kind).to_pylist()
+        if last and last[0]["hash"] == digest:
             return
         for statement in statements:
             self._run(statement)
-        since = [_aware(one["applied_at"]) + _TICK for one in last]
-        at = max([self._clock(), *since])
-        self._insert("migrations", pa.table({"name": [name], "applied_at": [at]}))
+        since = [_aware(one["created_at"]) + _TICK for one in last]
+        row = {
+            "kind": [kind],
+            "hash": [digest],
+            "created_at": [max([self._clock(), *since])],
+        }
+        self._insert("view_definitions", pa.table(row))
 
     def append(self, batch: Batch) -> None:
         """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.
@@ -274,7 +274,7 @@ class Store:
 
     def newest(self, until: datetime | None = None) -> datetime:
         """The newest `recorded_at` that is present, up to `until`."""
-        [row] = self.query("newest_recorded_at", until=until or _END).to_pylist()
+        [row] = self.query("newest_recorded_at", until=until or LATEST).to_pylist()
         return _aware(row["newest"])
 
     def now(self) -> datetime:
@@ -463,7 +463,7 @@ def _text(instant: datetime) -> str:
 
 
 def _aware(value: datetime | None) -> datetime:
-    return (value or _BEGINNING).astimezone(UTC)
+    return (value or EARLIEST).astimezone(UTC)
 
 
 def _same(at: datetime, rows: pa.Table) -> pa.Array:

@@ -14,9 +14,10 @@ from panelstream.models.events.catalogue import (
     EventView,
 )
 from panelstream.models.events.field_kinds import KINDS, FieldRule
+from panelstream.models.timestamps import LATEST
 
 FOLDER = Path(__file__).parent / "sql" / "views"
-_ZONE = "{zone:String}"
+_END_OF_TIME = f"{LATEST:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,22 @@ class Column:
 def statements(catalogue: Catalogue, timezone: str) -> list[str]:
     """The statements that create every view anew; days are those of `timezone`.
 
-    A view cannot have parameters, so the zone stands in it as a literal.
+    A reader gives a view no parameters, so their values stand in it as literals.
     """
     texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql"))]
-    shipped = [text.replace(_ZONE, _quoted(timezone)) for text in texts]
+    shipped = [_filled(text, timezone) for text in texts]
     own = [_statement(name, one, catalogue) for name, one in catalogue.views.items()]
     return [*shipped, *own]
+
+
+def _filled(text: str, timezone: str) -> str:
+    literals = {
+        "{zone:String}": _quoted(timezone),
+        "{end_of_time:DateTime64(6)}": _quoted(_END_OF_TIME),
+    }
+    for parameter, literal in literals.items():
+        text = text.replace(parameter, literal)
+    return text
 
 
 def _statement(name: str, view: EventView, catalogue: Catalogue) -> str:

@@ -20,6 +20,7 @@ RELATIONS = (
     "coverage",
     "fact_exposure",
     "withdrawals",
+    "withdrawn_periods",
     "dead_letters",
 )
 COLUMNS = """

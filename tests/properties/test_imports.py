@@ -14,7 +14,7 @@ from hypothesis.strategies import DrawFn
 
 from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
-from panelstream.models.warehouse.store import EVERYTHING
+from panelstream.models.timestamps import LATEST
 from tests.lib import studies
 from tests.lib.studies import HandClock
 
@@ -99,7 +99,7 @@ def write(path: Path, header: Iterable[str], rows: Iterable[list[str]]) -> Path:
 def state(study: Workspace) -> list[Any]:
     """All that a reader sees of the roster and the answers."""
     names = ("roster", "answers", "consents")
-    return [study.store.query(one, as_of=EVERYTHING).to_pylist() for one in names]
+    return [study.store.query(one, as_of=LATEST).to_pylist() for one in names]
 
 
 @settings(

@@ -23,8 +23,8 @@ import yaml
 from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import consent
+from panelstream.models.timestamps import END_DAY, FIRST_DAY, LATEST
 from panelstream.models.warehouse import reads
-from panelstream.models.warehouse.store import EVERYTHING
 from tests.lib import ascii_table, studies
 from tests.lib.oracle import Oracle
 from tests.lib.studies import Arrival
@@ -132,7 +132,7 @@ def write_roster(path: Path, said: Iterable[Said]) -> Path:
 
 def stretches(study: Workspace, example: Example) -> Stretches:
     """The stretches that the warehouse yields, by person."""
-    said = reads.read_consent_statements(study.store, EVERYTHING)
+    said = reads.read_consent_statements(study.store, LATEST)
     names = {study.pseudonyms.of(who).hex(): who for who in example.people}
     found = consent.of(study.folder.study, names, said)
     rows = getattr(found, example.kind).to_dict("records")
@@ -158,5 +158,5 @@ def runs(holds: Callable[[str, date], bool], who: str) -> list[tuple[str, str]]:
 
 def _day(at: pd.Timestamp) -> str:
     """The day, or a dash for the beginning and the end of time."""
-    bounds = (consent.BEGINNING, consent.FOREVER)
+    bounds = (FIRST_DAY, END_DAY)
     return "-" if at.date() in bounds else at.date().isoformat()

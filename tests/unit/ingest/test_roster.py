@@ -12,7 +12,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.ingest import roster
 from panelstream.ingest.roster import Consent, Rules
 from panelstream.models.errors import FileError
-from panelstream.models.warehouse.store import EVERYTHING
+from panelstream.models.timestamps import LATEST
 from tests.lib.studies import HandClock
 
 Make = Callable[..., Workspace]
@@ -36,7 +36,7 @@ def rules(workspace: Workspace) -> Rules:
 def held(workspace: Workspace, who: str) -> dict[str, Any]:
     """What the roster says of somebody now."""
     wanted = workspace.pseudonyms.of(who).hex()
-    rows = workspace.store.query("roster", as_of=EVERYTHING).to_pylist()
+    rows = workspace.store.query("roster", as_of=LATEST).to_pylist()
     [found] = [row for row in rows if row["participant_id"] == wanted]
     return found
 
@@ -149,7 +149,7 @@ def test_mistake_has_row_and_column(
     study = workspace()
     with pytest.raises(FileError, match=message):
         imports.import_roster(study, write(tmp_path, rows, header))
-    assert study.store.query("roster", as_of=EVERYTHING).num_rows == 0
+    assert study.store.query("roster", as_of=LATEST).num_rows == 0
 
 
 def test_earlier_as_ofs_see_what_was_known(

@@ -1,6 +1,6 @@
 -- What the views of a kind were last made from, and when.
-select name, applied_at
-from migrations
-where startsWith(name, {kind:String})
-order by applied_at desc
+select hash, created_at
+from view_definitions
+where kind = {kind:String}
+order by created_at desc
 limit 1

@@ -10,24 +10,15 @@ create or replace view answers
     answer String comment 'Coded answer; empty: asked, not answered'
 )
 as
-select participant_id, wave, responded_at, instrument, item, answer
-from answers_as_of(as_of = '2299-01-01 00:00:00') as said
+select held.participant_id as participant_id, wave, responded_at, instrument, item, answer
+from answers_as_of(as_of = {end_of_time:DateTime64(6)}) as held
 left join
-    (
-        select
-            participant_id as person,
-            groupArray(withdrawn_on) as left_on,
-            groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
-        from withdrawals
-        group by participant_id
-    ) as gone
-    on gone.person = said.participant_id
+    (select participant_id, periods from withdrawn_periods) as withdrawn
+    on withdrawn.participant_id = held.participant_id
 where
     instrument != 'study.consent'
     and not arrayExists(
-        (since, until) -> toDate(responded_at, {zone:String}) >= since
-        and toDate(responded_at, {zone:String}) < until,
-        gone.left_on,
-        gone.back_on
+        period -> toDate(responded_at, {zone:String}) between period.1 and period.2,
+        withdrawn.periods
     )
 comment 'Answers that hold now; one row a participant, wave, response and item'

@@ -16,5 +16,5 @@ select distinct
     level,
     version,
     scopes
-from consents_as_of(as_of = '2299-01-01 00:00:00') as stated
+from consents_as_of(as_of = {end_of_time:DateTime64(6)}) as stated
 comment 'What people said about consent, by event, roster or survey; one row a statement'

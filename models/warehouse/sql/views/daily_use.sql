@@ -23,18 +23,12 @@ from
     ) as used
 left join
     (
-        select
-            toFixedString(unhex(participant_id), 16) as person,
-            groupArray(withdrawn_on) as left_on,
-            groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
-        from withdrawals
-        group by participant_id
-    ) as gone
-    on gone.person = used.participant_id
+        select toFixedString(unhex(participant_id), 16) as participant, periods
+        from withdrawn_periods
+    ) as withdrawn
+    on withdrawn.participant = used.participant_id
 where
     not arrayExists(
-        (since, until) -> used_on >= since and used_on < until,
-        gone.left_on,
-        gone.back_on
+        period -> used_on between period.1 and period.2, withdrawn.periods
     )
 comment 'Use a study-local day; one row for a participant, function and day with any use'

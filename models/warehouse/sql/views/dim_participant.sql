@@ -35,10 +35,9 @@ from
                 'enrolled',
                 function = ''
                 or arrayExists(
-                    (since, until) -> toDate(occurred_at, {zone:String}) >= since
-                    and toDate(occurred_at, {zone:String}) < until,
-                    gone.left_on,
-                    gone.back_on
+                    period -> toDate(occurred_at, {zone:String})
+                    between period.1 and period.2,
+                    withdrawn.periods
                 ),
                 '',
                 'use'
@@ -47,18 +46,14 @@ from
         from events final
         left join
             (
-                select
-                    toFixedString(unhex(participant_id), 16) as person,
-                    groupArray(withdrawn_on) as left_on,
-                    groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
-                from withdrawals
-                group by participant_id
-            ) as gone
-            on gone.person = events.participant_id
+                select toFixedString(unhex(participant_id), 16) as participant, periods
+                from withdrawn_periods
+            ) as withdrawn
+            on withdrawn.participant = events.participant_id
         where events.participant_id != toFixedString('', 16)
         union all
         select participant_id, said.1 as at, 'enrolled' as what, said.2 as named
-        from roster_as_of(as_of = '2299-01-01 00:00:00')
+        from roster_as_of(as_of = {end_of_time:DateTime64(6)})
         array join arrayZip(enrolled_at, cohort) as said
         union all
         select
@@ -66,14 +61,14 @@ from
             stated_at as at,
             multiIf(level = '', 'given', level = 'contact', 'contact', 'withdrawn') as what,
             '' as named
-        from consents_as_of(as_of = '2299-01-01 00:00:00')
+        from consents_as_of(as_of = {end_of_time:DateTime64(6)})
         union all
         select
             participant_id,
             toDateTime64(0, 6, 'UTC') as at,
             'account' as what,
             account as named
-        from accounts_as_of(as_of = '2299-01-01 00:00:00')
+        from accounts_as_of(as_of = {end_of_time:DateTime64(6)})
     )
 group by participant_id
 comment 'Everybody the warehouse knows of by events, roster or consent; one row a person'

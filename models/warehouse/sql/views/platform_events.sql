@@ -30,19 +30,13 @@ select
 from events final
 left join
     (
-        select
-            toFixedString(unhex(participant_id), 16) as person,
-            groupArray(withdrawn_on) as left_on,
-            groupArray(ifNull(back_on, toDate('2149-06-06'))) as back_on
-        from withdrawals
-        group by participant_id
-    ) as gone
-    on gone.person = events.participant_id
+        select toFixedString(unhex(participant_id), 16) as participant, periods
+        from withdrawn_periods
+    ) as withdrawn
+    on withdrawn.participant = events.participant_id
 where
     not startsWith(event_type, 'study.')
     and not arrayExists(
-        (since, until) -> occurred_on >= since and occurred_on < until,
-        gone.left_on,
-        gone.back_on
+        period -> occurred_on between period.1 and period.2, withdrawn.periods
     )
 comment 'What people did on the platform; one row an event'

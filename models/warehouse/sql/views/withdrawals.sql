@@ -21,7 +21,7 @@ from
             ) as left_at,
             arraySort(arrayFilter(at -> at > left_at, given)) as later,
             if(empty(later), null, later[1]) as back_at
-        from consents_as_of(as_of = '2299-01-01 00:00:00')
+        from consents_as_of(as_of = {end_of_time:DateTime64(6)})
         group by participant_id
     )
 group by participant_id, back_on

@@ -11,7 +11,7 @@ from panelstream.flows import imports
 from panelstream.flows.imports import WaveImport
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import UsageError
-from panelstream.models.warehouse.store import EVERYTHING
+from panelstream.models.timestamps import LATEST
 from tests.lib import studies
 from tests.lib.studies import HandClock
 
@@ -55,7 +55,7 @@ def bring(
     return brought
 
 
-def held(study: Workspace, as_of: datetime = EVERYTHING) -> Said:
+def held(study: Workspace, as_of: datetime = LATEST) -> Said:
     """The answers that hold, by person, wave and item."""
     rows = study.store.query("answers", as_of=as_of).to_pylist()
     names = {study.pseudonyms.of(who).hex(): who for who in ("aki", "ben")}
@@ -179,7 +179,7 @@ def test_the_same_answer_by_file_and_by_event_counts_once(
     assert held(study) == {("aki", 1, "calm"): "3", ("aki", 1, "awake"): "4"}
     assert news(bring(AKI, BEN)) == (1, 0, 0, 1)
     studies.send(study, [response("aki", {"calm": 3, "awake": 4}, id="another")])
-    rows = study.store.query("answers", as_of=EVERYTHING)
+    rows = study.store.query("answers", as_of=LATEST)
     assert (rows.num_rows, held(study)["aki", 1, "calm"]) == (4, "3")
 
 
@@ -203,7 +203,7 @@ def test_two_roads_that_know_a_response_otherwise(
 
 def holding(study: Workspace) -> int:
     """Answers that hold."""
-    return int(study.store.query("answers", as_of=EVERYTHING).num_rows)
+    return int(study.store.query("answers", as_of=LATEST).num_rows)
 
 
 def test_an_event_sent_again_does_not_undo_a_revision(
@@ -261,7 +261,7 @@ def test_an_item_of_a_survey_gives_consent(
     """The yes is a statement at the time of the answer; edited to no, it is none."""
     header = f"{HEADER},I agree"
     bring(f"{AKI},同意します", f"{BEN},同意しません", header=header, mapping=CONSENTING)
-    [row] = study.store.query("consents", as_of=EVERYTHING).to_pylist()
+    [row] = study.store.query("consents", as_of=LATEST).to_pylist()
     assert row == {
         "participant_id": study.pseudonyms.of("aki").hex(),
         "stated_at": AT,
@@ -270,7 +270,7 @@ def test_an_item_of_a_survey_gives_consent(
         "scopes": ["survey", "telemetry"],
     }
     bring(f"{AKI},同意しません", header=header, mapping=CONSENTING)
-    assert study.store.query("consents", as_of=EVERYTHING).num_rows == 0
+    assert study.store.query("consents", as_of=LATEST).num_rows == 0
 
 
 def test_rows_of_people_who_are_not_enrolled_are_named(
@@ -356,6 +356,6 @@ def test_an_event_does_not_unsay_that_a_form_was_sent_in(
     else:
         studies.send(study, [event])
         form()
-    rows = study.store.query("answers", as_of=EVERYTHING).to_pylist()
+    rows = study.store.query("answers", as_of=LATEST).to_pylist()
     sent_in = {row["item"]: row["finished"] for row in rows}
     assert sent_in == {"calm": True, "awake": True}

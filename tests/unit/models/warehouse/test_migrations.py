@@ -1,6 +1,7 @@
 """Migrations go forward only: none is repeated, a failed one is resumed."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import clickhouse_connect
@@ -10,6 +11,7 @@ import pytest
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.store import SQL, Store
 
+AT = datetime(2027, 1, 5, 3, tzinfo=UTC)
 NAMES = sorted(path.stem for path in SQL.glob("migrations/*.sql"))
 
 
@@ -94,3 +96,29 @@ def test_every_migration_can_be_run_twice(store: Store) -> None:
     for name in NAMES:
         store._run((SQL / "migrations" / f"{name}.sql").read_text())
     assert tables(store) == before
+
+
+def test_a_warehouse_that_kept_hashes_among_its_migrations(breaking: Breaking) -> None:
+    """It migrates, loses the rows that are no migrations, and gets its views again."""
+    earlier = [name for name in NAMES if name < "025"]
+    for name in earlier:
+        breaking._client.command((SQL / "migrations" / f"{name}.sql").read_text())
+    rows = [*earlier, f"as_of {'0' * 64}", f"views {'f' * 64}"]
+    times = pa.array([AT] * len(rows), pa.timestamp("us", "UTC"))
+    breaking._client.insert_arrow(
+        "migrations", pa.table({"name": rows, "applied_at": times})
+    )
+    assert breaking.migrate() == ["025_view_definitions", "026_migrations_only"]
+    applied = breaking.query("applied_migrations")["name"].to_pylist()
+    assert sorted(applied) == NAMES
+    assert breaking.query("answers", as_of=AT).num_rows == 0
+    [definition] = breaking.query("last_definition", kind="as_of").to_pylist()
+    assert len(definition["hash"]) == 64
+    assert breaking.migrate() == []
+    assert breaking.query("last_definition", kind="as_of").to_pylist() == [definition]
+
+
+def test_numbers_of_migrations() -> None:
+    """Each number is used once, and none is left out but 19, which was never released."""
+    numbers = [int(name[:3]) for name in NAMES]
+    assert numbers == [one for one in range(len(NAMES) + 1) if one != 19]
