@@ -5,10 +5,8 @@ repeat. Nothing here names a person or shows what one did.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from panelstream.analysis.estimation.design import (
@@ -16,15 +14,9 @@ from panelstream.analysis.estimation.design import (
     Mask,
     NotEstimable,
     Vector,
-    build,
 )
-from panelstream.analysis.estimation.estimators.first_difference import (
-    adjacent,
-    differences,
-)
-from panelstream.analysis.estimation.estimators.fixed_effects import within
-from panelstream.analysis.estimation.estimators.within_between import decompose
-from panelstream.analysis.estimation.fit import Diagnostic, Fit
+from panelstream.analysis.estimation.differences import adjacent, differences
+from panelstream.analysis.estimation.fit import Diagnostic
 from panelstream.analysis.estimation.inference import (
     CONFIDENCE,
     Identification,
@@ -38,46 +30,17 @@ from panelstream.analysis.estimation.inference import (
 from panelstream.analysis.estimation.influence import Regression, without_each
 from panelstream.analysis.plan.specifications import Specification
 
-LINEAR = ("pooled", "between", "random_effects")
-WITHIN = ("fixed_effects", "first_difference", "within_between")
-
-UNCORRELATED = {"fixed_effects": -0.5, "within_between": -0.5, "first_difference": 0.0}
-"""The correlation of following changes of errors, if the estimator's own errors have
-none: errors that do not follow each other are taken off twice."""
+INDEPENDENT_ERRORS, INDEPENDENT_CHANGES = -0.5, 0.0
+"""The correlation of consecutive changes of errors, if errors are independent (both
+changes contain the error between), or if changes are."""
 
 HARDLY = 0.05
 """A share of variance that is little to learn from."""
 
 
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A regression within persons, and the terms that its first columns are.
-
-    `terms` are empty for columns that no number was given.
-    """
-
-    regression: Regression
-    terms: tuple[str, ...]
-
-
-def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:
-    """Shares of variance of all linear fits; of those within persons what else is asked.
-
-    Nothing for fits without numbers, in a layer, or of another kind.
-    """
-    specification = fit.specification
-    layered = (specification.weights, specification.missing) != ("none", "complete")
-    if not fit.n_obs or layered or specification.estimator not in (*LINEAR, *WITHIN):
-        return ()
-    design = build(specification, panel)
-    rows = list(shares(specification, design))
-    if specification.estimator in WITHIN:
-        rows.append(serial_correlation(design, UNCORRELATED[specification.estimator]))
-        rows.extend(influence(_asked(specification, design)))
-    return tuple(rows)
-
-
-def shares(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+def variance_shares(
+    specification: Specification, design: Design
+) -> Iterator[Diagnostic]:
     """The shares of variance of exposures and outcome, within and between persons."""
     exposures = design.exposures
     names = [*(one.name for one in exposures), specification.outcome]
@@ -118,18 +81,18 @@ def serial_correlation(design: Design, uncorrelated: float) -> Diagnostic:
     return Diagnostic(test, found.statistic, 1, found.p_value, note)
 
 
-def influence(asked: Asked) -> Iterator[Diagnostic]:
+def influence(regression: Regression, terms: tuple[str, ...]) -> Iterator[Diagnostic]:
     """How far one person alone moves each coefficient, and how many turn it.
 
-    Counted are persons without whom the sign is another, and without whom p is on
+    `terms` are those of the first columns, as `estimable_terms` gives them. Counted are persons without whom the sign is another, and without whom p is on
     the other side of 5 %.
     """
-    if not any(asked.terms):
+    if not any(terms):
         return
-    whole = _whole(asked.regression)
-    persons = int(asked.regression.persons[-1]) + 1
-    each = without_each(asked.regression, len(asked.terms))
-    for j, (name, without) in enumerate(zip(asked.terms, each, strict=True)):
+    whole = _whole(regression)
+    persons = int(regression.persons[-1]) + 1
+    each = without_each(regression, len(terms))
+    for j, (name, without) in enumerate(zip(terms, each, strict=True)):
         if name:
             estimate = float(whole.coefficients[j])
             here = _significant(estimate, np.sqrt(whole.covariance[j, j]), persons)
@@ -167,30 +130,11 @@ def _errors(changes: Design) -> Vector:
     return changes.outcome - columns @ fitted.coefficients
 
 
-def _asked(specification: Specification, design: Design) -> Asked:
-    """What the estimator regresses within persons, as it counts coefficients."""
-    if specification.estimator == "first_difference":
-        return _of_changes(differences(design))
-    outcome, columns = within(design)
-    found = identify(columns)
-    kept = int(found.kept.sum())
-    absorbed = 1
-    if specification.estimator == "within_between":
-        absorbed += int(identify(decompose(design)[0]).kept.sum()) - kept
-    regression = Regression(outcome, columns[:, found.kept], design.persons, absorbed)
-    return Asked(regression, _terms(design, found))
+def estimable_terms(design: Design, found: Identification) -> tuple[str, ...]:
+    """Names of the kept exposures, which stand before all other columns.
 
-
-def _of_changes(changes: Design) -> Asked:
-    found = identify(changes.regressors)
-    kept = changes.regressors[:, found.kept]
-    columns = np.column_stack([kept, np.ones(len(kept))])
-    regression = Regression(changes.outcome, columns, changes.persons, 0)
-    return Asked(regression, _terms(changes, found))
-
-
-def _terms(design: Design, found: Identification) -> tuple[str, ...]:
-    """The kept exposures, which stand before all other columns."""
+    Empty for one that no number was given.
+    """
     return tuple(
         column.name if found.estimable[j] else ""
         for j, column in enumerate(design.exposures)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable, term_name
-from panelstream.analysis.estimation.diagnostics import diagnose
+from panelstream.analysis.estimation.design import NotEstimable, build, term_name
 from panelstream.analysis.estimation.dropout import LAYERS
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
-from panelstream.analysis.estimation.estimators import ESTIMATORS, Fitter, Registration
-from panelstream.analysis.estimation.fit import Fit, Term
+from panelstream.analysis.estimation.estimators import ESTIMATORS
+from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
+from panelstream.analysis.estimation.registration import Fitter, Registration
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.study.estimators import ESTIMATOR_RULES
 
 ESTIMATE_COLUMNS = (
     "specification",
@@ -137,11 +138,11 @@ def fit(
 
     `progress` is told of the steps of a layer.
     """
-    registered = ESTIMATORS[specification.estimator]
+    estimator = ESTIMATORS[specification.estimator]
     try:
-        _require_effects(specification, registered)
-        _require_waves(specification, registered, panel)
-        return _layered(specification, registered, progress)(specification, panel)
+        _require_effects(specification)
+        _require_waves(specification, estimator, panel)
+        return _layered(specification, estimator, progress)(specification, panel)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         return _without_numbers(specification, str(problem))
 
@@ -155,31 +156,44 @@ def _fit_one(specification: Specification, panels: Panels, progress: Progress) -
     return replace(found, tests=(*found.tests, *diagnose(found, panel)))
 
 
-def _require_effects(specification: Specification, registered: Registration) -> None:
-    if ("participant" in specification.effects) != registered.absorbs_persons:
-        verb = "needs" if registered.absorbs_persons else "cannot have"
+def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:
+    """What the estimator's registration has to say of the data and of single persons.
+
+    Made apart from the fit, which bootstraps and imputations repeat; nothing for fits
+    without numbers or in a layer.
+    """
+    specification = fit.specification
+    diagnostics = ESTIMATORS[specification.estimator].diagnostics
+    layered = (specification.weights, specification.missing) != ("none", "complete")
+    if diagnostics is None or layered or not fit.n_obs:
+        return ()
+    return tuple(diagnostics(specification, build(specification, panel)))
+
+
+def _require_effects(specification: Specification) -> None:
+    absorbs_persons = ESTIMATOR_RULES[specification.estimator].absorbs_persons
+    if ("participant" in specification.effects) != absorbs_persons:
+        verb = "needs" if absorbs_persons else "cannot have"
         raise NotEstimable(f"{specification.estimator} {verb} the effect participant")
 
 
 def _require_waves(
-    specification: Specification, registered: Registration, panel: pd.DataFrame
+    specification: Specification, estimator: Registration, panel: pd.DataFrame
 ) -> None:
     """As many waves with the outcome as the estimator needs, if it is there at all."""
     if specification.outcome not in panel:
         return
     waves = panel["wave"][panel[specification.outcome].notna()].nunique()
-    if 0 < waves < registered.fewest_waves:
-        needed = f"{specification.estimator} needs {registered.fewest_waves} waves"
+    if 0 < waves < estimator.fewest_waves:
+        needed = f"{estimator.name} needs {estimator.fewest_waves} waves"
         raise NotEstimable(f"{needed}, and the outcome is known in {waves}")
 
 
 def _layered(
-    specification: Specification, registered: Registration, progress: Progress
+    specification: Specification, estimator: Registration, progress: Progress
 ) -> Fitter:
     """The estimator in the layers that the specification asks for."""
-    if specification.weights != "none" and not registered.weighted:
-        raise NotEstimable(f"{specification.estimator} takes no weights")
-    fitter = registered.fit
+    fitter = estimator.fit
     for name in (specification.weights, specification.missing):
         if name in LAYERS:
             fitter = partial(LAYERS[name], fit=fitter, progress=progress)

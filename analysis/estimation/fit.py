@@ -6,7 +6,7 @@ from math import nan
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Codes, Design, Matrix, Vector
+from panelstream.analysis.estimation.design import Codes, Design, Mask, Matrix, Vector
 from panelstream.analysis.estimation.inference import (
     NEGLIGIBLE,
     STD_ERROR_TYPE,
@@ -102,6 +102,13 @@ def completed(
     std_errors[found.kept] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     estimates[~found.estimable] = nan
     return estimates, std_errors
+
+
+def exposure_coefficients(design: Design, kept: Mask, coefficients: Vector) -> Vector:
+    """Those of the exposures, from those of the `kept` columns (k,); NaN where none."""
+    values = np.full(len(kept), nan)
+    values[kept] = coefficients
+    return values[: len(design.exposures)]
 
 
 def regress(

@@ -179,6 +179,12 @@ def least_squares(
     )
 
 
+def solve_products(products: Matrix) -> Vector:
+    """The last column regressed on the others, from cross products (k + 1, k + 1)."""
+    solved = np.linalg.solve(products[:-1, :-1], products[:-1, -1])
+    return np.asarray(solved, dtype=np.float64)
+
+
 def small_sample(rows: int, terms: int, persons: int) -> float:
     """The factor G/(G-1) * (N-1)/(N-K) of a clustered covariance."""
     return persons / (persons - 1) * (rows - 1) / (rows - terms)

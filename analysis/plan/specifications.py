@@ -1,44 +1,20 @@
 """From the study's plan to specifications: a pure expansion into frozen values."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from panelstream.models.study import measures
+from panelstream.models.study.estimators import ESTIMATOR_RULES, PRESETS, Effect
 from panelstream.models.study.study import (
-    Effect,
-    Estimator,
     Missing,
     Planned,
     PlannedSpecification,
-    Preset,
     Transform,
     Weights,
     Window,
 )
-
-_ONE_WAY: tuple[Effect, ...] = ("wave",)
-_TWO_WAY: tuple[Effect, ...] = ("participant", "wave")
-
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "pooled": {"estimator": "pooled", "effects": _ONE_WAY},
-    "fixed_effects": {"estimator": "fixed_effects", "effects": _TWO_WAY},
-    "first_difference": {"estimator": "first_difference", "effects": _ONE_WAY},
-    "lagged": {"timing": "lag 1"},
-    "lead": {"timing": "lead 1"},
-    "gee": {"estimator": "gee", "effects": _ONE_WAY},
-    "gmm": {"estimator": "gmm", "effects": _ONE_WAY},
-    "ri_clpm": {"estimator": "ri_clpm", "effects": _ONE_WAY, "timing": "lag 1"},
-    "weighted": {
-        "estimator": "fixed_effects",
-        "effects": _TWO_WAY,
-        "weights": "attrition",
-    },
-    "imputed": {"missing": "imputed"},
-    "delta": {"missing": "delta"},
-}
-"""What each sensitivity preset changes in a confirmatory specification."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +30,7 @@ class Specification:
     """
 
     specification: str
-    estimator: Estimator
+    estimator: str
     outcome: str
     exposures: tuple[str, ...]
     measure: str
@@ -151,12 +127,11 @@ def _each(
 def _effects(planned: PlannedSpecification) -> tuple[Effect, ...]:
     if planned.effects is not None:
         return planned.effects
-    return _TWO_WAY if planned.estimator == "fixed_effects" else _ONE_WAY
+    return ESTIMATOR_RULES[planned.estimator].effects
 
 
 def _timing(planned: PlannedSpecification) -> str:
-    """By default of the outcome's wave; a cross-lagged model is about lags."""
-    return planned.timing or ("lag 1" if planned.estimator == "ri_clpm" else "same")
+    return planned.timing or ESTIMATOR_RULES[planned.estimator].timing
 
 
 def _varying(
@@ -173,7 +148,7 @@ def _varying(
 
 
 def _sensitivity(
-    confirmatory: Iterable[Specification], presets: Iterable[Preset]
+    confirmatory: Iterable[Specification], presets: Iterable[str]
 ) -> Iterator[Specification]:
     """Each confirmatory specification as each preset has it, where that is another."""
     for preset in presets:

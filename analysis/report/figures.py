@@ -23,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.models.study.study import Study
 
@@ -249,7 +250,8 @@ def _point(axes: Axes, row: "pd.Series[Any]", y: float) -> None:
 
 
 def _band(axes: Axes, row: "pd.Series[Any]", study: Study) -> None:
-    smallest = study.smallest(row["outcome"]) if row["estimator"] != "gee" else None
+    points = ESTIMATORS[row["estimator"]].scale == "points"
+    smallest = study.smallest(row["outcome"]) if points else None
     if smallest and (row["measure"], row["transform"]) == ("days_per_week", "none"):
         axes.axvspan(-smallest, smallest, color=BAND, linewidth=0, zorder=0)
 
@@ -272,8 +274,7 @@ def scale(row: "pd.Series[Any]") -> str:
     """What an estimate is in: points, log odds or use, for one more of what."""
     if row["component"] == "reverse":
         return "use later for one point more of the outcome"
-    points = "log odds or log rate" if row["estimator"] == "gee" else "points"
-    return f"{points} per {unit(row)}"
+    return f"{ESTIMATORS[row['estimator']].scale} per {unit(row)}"
 
 
 def scales(rows: pd.DataFrame) -> "pd.Series[str]":

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.report import disclosure, figures, measurement, tables
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.report.figures import Figure, decimals_for, number
@@ -463,9 +464,10 @@ def _size(row: "pd.Series[Any]", decimals: int, outcome: str) -> str:
     direction = "lower" if estimate < 0 else "higher"
     if float(points) == 0:
         direction = "different"
-    if row["estimator"] == "gee":
-        return f"log odds or a log rate of {outcome} {points} {direction}"
-    return f"a score {points} points {direction} on {outcome}"
+    scale = ESTIMATORS[row["estimator"]].scale
+    if scale == "points":
+        return f"a score {points} points {direction} on {outcome}"
+    return f"{scale} of {outcome} {points} {direction}"
 
 
 def _p_clause(value: Any) -> str:

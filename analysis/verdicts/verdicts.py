@@ -21,7 +21,7 @@ R. Stat. Soc. B 57), by which nothing is decided.
 
 The smallest effect is in points of the outcome for one active day a week more:
 it speaks about untransformed `days_per_week` only, or about one unit of a column
-of a panel that was given. Elsewhere the second answer is no.
+of a panel that was given, and about estimators whose scale is points. Elsewhere the second answer is no.
 
 A confirmatory specification of the exposure of the same wave may have a
 counterpart in the plan's sensitivity checks, in which the next wave's exposure is
@@ -44,6 +44,7 @@ import pandas as pd
 from scipy import stats
 
 from panelstream.analysis.estimation.design import Mask, Vector
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic
 from panelstream.models.study.measures import AS_IS
 from panelstream.models.study.study import Planned
@@ -260,8 +261,7 @@ def _smallest(estimates: pd.DataFrame, study: Planned) -> Vector:
     unit = estimates["measure"].isin(["days_per_week", AS_IS]) & (
         estimates["transform"] == "none"
     )
-    # Log odds and log rates are not points of the outcome.
-    points = estimates["estimator"] != "gee"
+    points = estimates["estimator"].map(lambda name: ESTIMATORS[name].scale) == "points"
     return np.where(_within(estimates) & unit & points, values, np.nan)
 
 

@@ -9,9 +9,9 @@ from panelstream.models import config_file
 from panelstream.models.config_file import Document, Location
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study import measures
+from panelstream.models.study.estimators import ESTIMATOR_RULES
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import (
-    NEVER_CONFIRMATORY,
     Measure,
     PanelStudy,
     Planned,
@@ -259,7 +259,7 @@ def _check_decisive(
     document: Document[Any], location: Location, planned: PlannedSpecification
 ) -> None:
     """What may not stand in a confirmatory specification."""
-    if planned.estimator in NEVER_CONFIRMATORY:
+    if not ESTIMATOR_RULES[planned.estimator].confirmatory:
         problem = f"{planned.estimator} is never confirmatory; move it to exploratory"
         raise document.error([*location, "estimator"], problem)
     if "same_wave" in planned.covariates:

@@ -16,41 +16,15 @@ from pydantic import (
 
 from panelstream.models.config_file import Frozen
 from panelstream.models.study import measures
+from panelstream.models.study.estimators import Effect, EstimatorName, PresetName
 from panelstream.models.timestamps import known_zone
 
 WindowKind = Literal["between_waves", "between_responses", "lookback"]
 Measure = Literal["count", "days", "days_per_week", "frequency"]
 Transform = Literal["none", "log1p"]
-Estimator = Literal[
-    "pooled",
-    "between",
-    "random_effects",
-    "fixed_effects",
-    "first_difference",
-    "within_between",
-    "gee",
-    "gmm",
-    "ri_clpm",
-]
-Preset = Literal[
-    "pooled",
-    "fixed_effects",
-    "first_difference",
-    "lagged",
-    "lead",
-    "gee",
-    "gmm",
-    "ri_clpm",
-    "weighted",
-    "imputed",
-    "delta",
-]
-Effect = Literal["participant", "wave"]
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]
 CovariateKind = Literal["fixed", "previous_wave", "same_wave"]
-NEVER_CONFIRMATORY = ("gmm", "ri_clpm")
-"""Estimators that rest on too much to decide anything by themselves."""
 
 
 def _titles(value: Any) -> Any:
@@ -207,7 +181,7 @@ class PlannedSpecification(Frozen):
     """One entry of the plan; expands to one specification an outcome (and exposure)."""
 
     specification: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    estimator: Estimator
+    estimator: EstimatorName
     outcomes: tuple[str, ...] = Field(min_length=1)
     exposures: tuple[str, ...] = ()
     exposures_each: tuple[str, ...] = ()
@@ -216,7 +190,7 @@ class PlannedSpecification(Frozen):
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
     timing: Timing | None = None
-    """None: `same`, or `lag 1` for the estimator ri_clpm."""
+    """None: that of the estimator's rules."""
     covariates: tuple[CovariateKind, ...] = ()
     weights: Weights = "none"
     missing: Missing = "complete"
@@ -247,7 +221,7 @@ class Plan(Frozen):
 
     confirmatory: tuple[PlannedSpecification, ...] = ()
     adjust: Literal["holm"] = "holm"
-    sensitivity: tuple[Preset, ...] = ()
+    sensitivity: tuple[PresetName, ...] = ()
     exploratory: tuple[PlannedSpecification, ...] = ()
 
 

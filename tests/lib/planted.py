@@ -20,6 +20,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.study.estimators import ESTIMATOR_RULES
 from panelstream.models.study.study import Window
 
 Vector = npt.NDArray[np.float64]
@@ -113,15 +114,14 @@ def reply(
 
 def specify(estimator: str, **fields: object) -> Specification:
     """The planted exposure on the planted outcome, waves as dummies."""
-    absorbed = ("participant", "wave") if estimator == "fixed_effects" else ("wave",)
     plain = Specification(
         specification="planted",
-        estimator=estimator,  # type: ignore[arg-type]  # any registered one
+        estimator=estimator,
         outcome=OUTCOME,
         exposures=("story",),
         measure="days_per_week",
         transform="none",
-        effects=absorbed,  # type: ignore[arg-type]
+        effects=ESTIMATOR_RULES[estimator].effects,
         fixed=(),
         varying=(),
         window=Window(kind="between_waves"),

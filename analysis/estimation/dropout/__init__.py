@@ -9,8 +9,8 @@ from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.dropout.delta import fit_delta
 from panelstream.analysis.estimation.dropout.imputation import fit_imputed
 from panelstream.analysis.estimation.dropout.weights import fit_weighted
-from panelstream.analysis.estimation.estimators import Fitter
 from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
 
 

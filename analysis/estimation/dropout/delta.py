@@ -23,8 +23,8 @@ from panelstream.analysis.estimation.dropout.imputation import (
     impute,
     pooled_fit,
 )
-from panelstream.analysis.estimation.estimators import Fitter
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
+from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
 
 DELTAS = (-1.0, -0.5, 0.0, 0.5, 1.0)

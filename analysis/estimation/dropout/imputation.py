@@ -37,9 +37,9 @@ from panelstream.analysis.estimation.dropout.history import (
 )
 from panelstream.analysis.estimation.dropout.pooling import pool
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange
-from panelstream.analysis.estimation.estimators import Fitter
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.inference import refer
+from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
 
 IMPUTATIONS = 20

@@ -28,6 +28,7 @@ from panelstream.analysis.estimation.design import (
     WEIGHT,
     Mask,
     Matrix,
+    NotEstimable,
     Vector,
     build,
     require_columns,
@@ -41,9 +42,10 @@ from panelstream.analysis.estimation.dropout.history import (
 )
 from panelstream.analysis.estimation.dropout.logit import ROUGH
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange
-from panelstream.analysis.estimation.estimators import Fitter
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.inference import infer
+from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
 
 
@@ -75,8 +77,11 @@ def fit_weighted(
 ) -> Fit:
     """Fit with the weights asked for; errors from a bootstrap that makes them anew.
 
-    Raises `NotEstimable`.
+    Raises `NotEstimable`, also for an estimator that takes no weights.
     """
+    solver = ESTIMATORS[specification.estimator].weighted_solver
+    if solver is None:
+        raise NotEstimable(f"{specification.estimator} takes no weights")
     require_columns(specification, panel)
     waves = arrange(panel, specification.outcome)
     weigh, note = WEIGHTS[specification.weights](specification, panel, waves)
@@ -84,7 +89,9 @@ def fit_weighted(
     weighted = panel.assign(**{WEIGHT: waves.gathered(cells, len(panel))})
     fitted = fit(specification, weighted)
     design = build(specification, weighted)
-    errors = bootstrap.std_errors(specification, design, waves, weigh, progress)
+    errors = bootstrap.std_errors(
+        solver(design), design.rows, waves, weigh, specification.seed, progress
+    )
     terms = zip(fitted.terms, errors, strict=True)
     return replace(
         fitted,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from panelstream.analysis.estimation.design import NotEstimable, build
+from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
     Fit,
@@ -23,10 +24,11 @@ from panelstream.analysis.estimation.fit import (
     worst_inflation,
 )
 from panelstream.analysis.estimation.inference import centred, person_means
+from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_between(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the mean outcome on the means of the design's columns."""
     design = build(specification, panel)
     outcome = person_means(design.outcome[:, None], design.persons)
@@ -40,3 +42,14 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     component = Component("between", entered, estimates, std_errors)
     inflation = worst_inflation(exposure_names(design), found)
     return summarise(specification, design, [component], [inflation])
+
+
+REGISTRATION = Registration(
+    name="between",
+    fit=fit_between,
+    components=("between",),
+    scale="points",
+    fewest_waves=1,
+    weighted_solver=None,
+    diagnostics=variance_shares,
+)

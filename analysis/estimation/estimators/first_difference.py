@@ -8,31 +8,37 @@ a drift that is the same for all. N counts changes. On two waves the coefficient
 those of fixed effects. A change has the weight of its later wave.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import (
-    Codes,
-    Design,
-    Matrix,
-    NotEstimable,
-    build,
+from panelstream.analysis.estimation.design import Design, NotEstimable, build
+from panelstream.analysis.estimation.diagnostics import (
+    INDEPENDENT_CHANGES,
+    estimable_terms,
+    influence,
+    serial_correlation,
+    variance_shares,
 )
+from panelstream.analysis.estimation.differences import adjacent, differences
+from panelstream.analysis.estimation.estimators.pooled import solve_pooled
 from panelstream.analysis.estimation.fit import (
     Component,
+    Diagnostic,
     Fit,
     exposure_names,
     regress,
     summarise,
     worst_inflation,
 )
-from panelstream.analysis.estimation.inference import root
+from panelstream.analysis.estimation.inference import identify, root
+from panelstream.analysis.estimation.influence import Regression
+from panelstream.analysis.estimation.registration import Registration, Solve
 from panelstream.analysis.plan.specifications import Specification
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_first_difference(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome's changes on those of the design's columns."""
     changes = differences(build(specification, panel))
     if not changes.outcome.any():
@@ -46,42 +52,29 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     return summarise(specification, changes, [component], [inflation])
 
 
-def differences(design: Design) -> Design:
-    """The design of changes: a row for each two adjacent waves of a person.
-
-    Wave dummies become those of the later wave, and `waves` is that wave's place
-    among all that take part. Rows without a neighbour are counted as singletons.
-    Raises `NotEstimable` if fewer than two persons have a change.
-    """
-    earlier, later = adjacent(design)
-    together = np.union1d(earlier, later)
-    persons = np.unique(design.persons[later], return_inverse=True)[1]
-    if len(later) == 0 or persons[-1] == 0:
-        raise NotEstimable("fewer than two persons have adjacent waves")
-    waves = np.unique(design.waves[together], return_inverse=True)[1]
-    return replace(
-        design,
-        outcome=design.outcome[later] - design.outcome[earlier],
-        regressors=_changes(design, earlier, later),
-        persons=persons,
-        waves=waves[np.searchsorted(together, later)],
-        wave_numbers=design.wave_numbers[later],
-        weights=design.weights[later],
-        rows=design.rows[later],
-        singletons=design.singletons + design.n_obs - len(together),
-    )
+def _weighted_solver(design: Design) -> Solve:
+    """Least squares on changes, by the weight of the later wave."""
+    later, solve = adjacent(design)[1], solve_pooled(differences(design))
+    return lambda weights, times: solve(weights[later], times[later])
 
 
-def adjacent(design: Design) -> tuple[Codes, Codes]:
-    """Places (m,) of rows whose person's next wave number is there, and of those."""
-    same_person = np.diff(design.persons) == 0
-    next_wave = np.diff(design.wave_numbers) == 1
-    earlier = np.flatnonzero(same_person & next_wave)
-    return earlier, earlier + 1
+def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+    yield from variance_shares(specification, design)
+    yield serial_correlation(design, INDEPENDENT_CHANGES)
+    changes = differences(design)
+    found = identify(changes.regressors)
+    kept = changes.regressors[:, found.kept]
+    columns = np.column_stack([kept, np.ones(len(kept))])
+    regression = Regression(changes.outcome, columns, changes.persons, 0)
+    yield from influence(regression, estimable_terms(changes, found))
 
 
-def _changes(design: Design, earlier: Codes, later: Codes) -> Matrix:
-    changes = design.regressors[later] - design.regressors[earlier]
-    waves = [one.role == "wave" for one in design.columns]
-    changes[:, waves] = design.regressors[np.ix_(later, np.flatnonzero(waves))]
-    return changes
+REGISTRATION = Registration(
+    name="first_difference",
+    fit=fit_first_difference,
+    components=("within",),
+    scale="points",
+    fewest_waves=2,
+    weighted_solver=_weighted_solver,
+    diagnostics=_diagnostics,
+)

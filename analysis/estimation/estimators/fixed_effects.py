@@ -8,6 +8,9 @@ clusters: counted they would make errors too large (by 14 % on five waves, by mo
 on fewer). The intercept counts in K.
 """
 
+from collections.abc import Iterator
+
+import numpy as np
 import pandas as pd
 
 from panelstream.analysis.estimation.design import (
@@ -17,10 +20,19 @@ from panelstream.analysis.estimation.design import (
     Vector,
     build,
 )
+from panelstream.analysis.estimation.diagnostics import (
+    INDEPENDENT_ERRORS,
+    estimable_terms,
+    influence,
+    serial_correlation,
+    variance_shares,
+)
 from panelstream.analysis.estimation.fit import (
     Component,
+    Diagnostic,
     Fit,
     completed,
+    exposure_coefficients,
     exposure_names,
     summarise,
     worst_inflation,
@@ -30,12 +42,16 @@ from panelstream.analysis.estimation.inference import (
     deviations,
     identify,
     least_squares,
+    person_sums,
     root,
+    solve_products,
 )
+from panelstream.analysis.estimation.influence import Regression
+from panelstream.analysis.estimation.registration import Registration, Solve
 from panelstream.analysis.plan.specifications import Specification
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_fixed_effects(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress within persons."""
     design = build(specification, panel)
     outcome, columns = within(design)
@@ -64,3 +80,46 @@ def absorbed(design: Design, outcome: Vector, columns: Matrix) -> LeastSquares:
     return least_squares(
         outcome * scale[:, 0], columns * scale, design.persons, absorbed=1
     )
+
+
+def _weighted_solver(design: Design) -> Solve:
+    """Sums over rows less those of what persons' means explain."""
+    columns = deviations(design.regressors, design.persons, design.weights)
+    kept = identify(columns).kept
+    outcome = deviations(design.outcome[:, None], design.persons)
+    values, persons = np.column_stack([columns[:, kept], outcome]), design.persons
+
+    def solve(weights: Vector, times: Vector) -> Vector:
+        weighted = values * (weights * times)[:, None]
+        sums = person_sums(weighted, persons)
+        sizes = person_sums((weights * times)[:, None], persons)
+        products = values.T @ weighted
+        products -= sums.T @ (sums / np.where(sizes > 0, sizes, 1.0))
+        return exposure_coefficients(design, kept, solve_products(products))
+
+    return solve
+
+
+def diagnose_within(
+    specification: Specification, design: Design, further: int = 0
+) -> Iterator[Diagnostic]:
+    """Diagnostics of a regression within persons with `further` other coefficients."""
+    yield from variance_shares(specification, design)
+    yield serial_correlation(design, INDEPENDENT_ERRORS)
+    outcome, columns = within(design)
+    found = identify(columns)
+    regression = Regression(
+        outcome, columns[:, found.kept], design.persons, absorbed=1 + further
+    )
+    yield from influence(regression, estimable_terms(design, found))
+
+
+REGISTRATION = Registration(
+    name="fixed_effects",
+    fit=fit_fixed_effects,
+    components=("within",),
+    scale="points",
+    fewest_waves=2,
+    weighted_solver=_weighted_solver,
+    diagnostics=diagnose_within,
+)

@@ -46,6 +46,7 @@ from panelstream.analysis.estimation.inference import (
     small_sample,
     with_intercept,
 )
+from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
 
 ITERATIONS, TOLERANCE = 100, 1e-9
@@ -66,7 +67,7 @@ LOGIT = Family("logit of an outcome of zero and one", families.Binomial, (0.0, 1
 POISSON = Family("log of a count", families.Poisson, (0.0, np.inf))
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_gee(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Decompose the design and regress; the outcome's values choose the family."""
     design = build(specification, panel)
     family = family_of(design.outcome)
@@ -135,3 +136,14 @@ def _require_overlap(family: Family, mean: Vector) -> None:
     low, high = family.ends
     if not (mean.min() >= low + EDGE and mean.max() <= high - EDGE):
         raise NotEstimable("separation: some terms' values go with one outcome only")
+
+
+REGISTRATION = Registration(
+    name="gee",
+    fit=fit_gee,
+    components=("within", "between"),
+    scale="log odds or log rate",
+    fewest_waves=2,
+    weighted_solver=None,
+    diagnostics=None,
+)

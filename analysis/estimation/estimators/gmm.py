@@ -49,6 +49,7 @@ from panelstream.analysis.estimation.inference import (
     infer,
     positive_definite,
 )
+from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
 
 STD_ERROR_TYPE = "windmeijer"
@@ -117,7 +118,7 @@ class TwoSteps:
     residuals: Matrix
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_gmm(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Estimate in two steps; the lagged outcome's coefficient is among the tests."""
     if specification.shift > 0:
         raise NotEstimable("gmm takes exposures for predetermined; leads are not")
@@ -350,3 +351,14 @@ def _note(equations: Equations) -> str:
     if equations.unused:
         parts.append(f"answers without two waves before left out: {equations.unused}")
     return "; ".join(parts)
+
+
+REGISTRATION = Registration(
+    name="gmm",
+    fit=fit_gmm,
+    components=("within",),
+    scale="points",
+    fewest_waves=FEWEST_WAVES,
+    weighted_solver=None,
+    diagnostics=None,
+)

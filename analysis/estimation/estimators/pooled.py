@@ -1,21 +1,30 @@
 """Pooled least squares, clustered by person: within and between mixed."""
 
+import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.design import Design, Vector, build
+from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
     Fit,
+    exposure_coefficients,
     exposure_names,
     regress,
     summarise,
     worst_inflation,
 )
-from panelstream.analysis.estimation.inference import root
+from panelstream.analysis.estimation.inference import (
+    identify,
+    root,
+    solve_products,
+    with_intercept,
+)
+from panelstream.analysis.estimation.registration import Registration, Solve
 from panelstream.analysis.plan.specifications import Specification
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_pooled(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome on the design's columns and an intercept."""
     design = build(specification, panel)
     columns = design.regressors
@@ -25,3 +34,27 @@ def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
     component = Component("pooled", columns, estimates, std_errors)
     inflation = worst_inflation(exposure_names(design), found)
     return summarise(specification, design, [component], [inflation])
+
+
+def solve_pooled(design: Design) -> Solve:
+    """Least squares on all rows."""
+    kept = identify(design.regressors).kept
+    columns = with_intercept(design.regressors[:, kept])
+    values = np.column_stack([columns, design.outcome])
+
+    def solve(weights: Vector, times: Vector) -> Vector:
+        products = values.T @ (values * (weights * times)[:, None])
+        return exposure_coefficients(design, kept, solve_products(products)[1:])
+
+    return solve
+
+
+REGISTRATION = Registration(
+    name="pooled",
+    fit=fit_pooled,
+    components=("pooled",),
+    scale="points",
+    fewest_waves=1,
+    weighted_solver=solve_pooled,
+    diagnostics=variance_shares,
+)

@@ -20,6 +20,7 @@ from panelstream.analysis.estimation.design import (
     NotEstimable,
     build,
 )
+from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
     Diagnostic,
@@ -37,10 +38,11 @@ from panelstream.analysis.estimation.inference import (
     require_residuals,
     with_intercept,
 )
+from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_random_effects(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress on the design's columns and an intercept that varies by person."""
     design = build(specification, panel)
     if not deviations(design.outcome[:, None], design.persons).any():
@@ -88,3 +90,14 @@ def _share(fitted: RandomEffectsResults) -> Diagnostic:
 def _panel_index(persons: Codes) -> pd.MultiIndex:
     """Persons and their rows' numbers; linearmodels wants some time beside a person."""
     return pd.MultiIndex.from_arrays([persons, np.arange(len(persons))])
+
+
+REGISTRATION = Registration(
+    name="random_effects",
+    fit=fit_random_effects,
+    components=("pooled",),
+    scale="points",
+    fewest_waves=2,
+    weighted_solver=None,
+    diagnostics=variance_shares,
+)

@@ -50,6 +50,7 @@ from panelstream.analysis.estimation.full_information_ml import (
     maximise,
 )
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, Inference, infer
+from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
 
 STD_ERROR_TYPE = "robust_ml"
@@ -89,7 +90,7 @@ class Pair:
         return np.asarray(self.values - sums / counts)
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_ri_clpm(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Fit the model to each exposure by itself; what fails for one stops no other."""
     if specification.timing not in ("lag 1", "same"):
         raise NotEstimable("ri_clpm knows the timings lag 1 and same")
@@ -328,3 +329,14 @@ def _summary(
         note="; ".join(words for words, said in parts if said),
         std_error_type=STD_ERROR_TYPE,
     )
+
+
+REGISTRATION = Registration(
+    name="ri_clpm",
+    fit=fit_ri_clpm,
+    components=COMPONENTS,
+    scale="points",
+    fewest_waves=1,
+    weighted_solver=None,
+    diagnostics=None,
+)

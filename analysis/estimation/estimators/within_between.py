@@ -11,7 +11,8 @@ The ratio of the intercept's variance to the residual's maximises the restricted
 likelihood, profiled over everything else (Harville 1977, JASA 72).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
@@ -25,6 +26,10 @@ from panelstream.analysis.estimation.design import (
     NotEstimable,
     Vector,
     build,
+)
+from panelstream.analysis.estimation.estimators.fixed_effects import (
+    diagnose_within,
+    within,
 )
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -41,12 +46,14 @@ from panelstream.analysis.estimation.inference import (
     identify,
     least_squares,
     person_means,
+    person_sizes,
     person_sums,
     require_more_rows,
     root,
     wald,
     with_intercept,
 )
+from panelstream.analysis.estimation.registration import Registration, Solve
 from panelstream.analysis.plan.specifications import Specification
 
 # Shares of the intercept in the unexplained variance between which a maximum is
@@ -100,7 +107,7 @@ class Moments:
         return self.within + np.tensordot(weights, self.between, axes=1)
 
 
-def fit(specification: Specification, panel: pd.DataFrame) -> Fit:
+def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Decompose the design and regress; errors are clustered by person."""
     design = build(specification, panel)
     if not deviations(design.outcome[:, None], design.persons, design.weights).any():
@@ -292,3 +299,61 @@ def component_names(design: Design, offset: int, size: int) -> list[str]:
         names[j] = f"{column.name} (within)"
         names[j + offset] = f"{column.name} (between)"
     return names
+
+
+def _weighted_solver(design: Design) -> Solve:
+    """Within and between: a person who is drawn twice is two persons."""
+    columns, offset = decompose(design)
+    kept = identify(columns).kept
+    sizes = person_sizes(design.persons).astype(np.intp)
+    starts = np.cumsum(sizes) - sizes
+
+    def solve(weights: Vector, times: Vector) -> Vector:
+        rows, persons = _copies(starts, sizes, times[starts].astype(np.intp))
+        sample = replace(
+            design,
+            outcome=design.outcome[rows],
+            regressors=design.regressors[rows],
+            persons=persons,
+            weights=weights[rows],
+        )
+        fitted = random_intercept(
+            sample.outcome,
+            with_intercept(decompose(sample)[0][:, kept]),
+            sample.persons,
+            sample.weights,
+        )
+        coefficients = np.full(len(kept), nan)
+        coefficients[kept] = fitted.coefficients[1:]
+        exposures = np.arange(len(design.exposures))
+        both = (coefficients[exposures], coefficients[exposures + offset])
+        return np.column_stack(both).ravel()
+
+    return solve
+
+
+def _copies(starts: Codes, sizes: Codes, times: Codes) -> tuple[Codes, Codes]:
+    """Rows of persons (G,) who count `times` (G,), and codes of the copies."""
+    copies = np.repeat(np.arange(len(times)), times)
+    persons = np.repeat(np.arange(len(copies)), sizes[copies])
+    first = np.cumsum(sizes[copies]) - sizes[copies]
+    place = np.arange(len(persons)) - first[persons]
+    return starts[copies][persons] + place, persons
+
+
+def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+    """Those of the within components; the between ones count as coefficients too."""
+    coefficients = int(identify(decompose(design)[0]).kept.sum())
+    further = coefficients - int(identify(within(design)[1]).kept.sum())
+    return diagnose_within(specification, design, further)
+
+
+REGISTRATION = Registration(
+    name="within_between",
+    fit=fit_within_between,
+    components=("within", "between"),
+    scale="points",
+    fewest_waves=2,
+    weighted_solver=_weighted_solver,
+    diagnostics=_diagnostics,
+)

@@ -44,5 +44,5 @@ def test_weighted_terms_equal_r(weighted, specify, expected, equal):
     specification = specify(
         estimator="fixed_effects", effects=TWO_WAY, weights="attrition"
     )
-    found = fixed_effects.fit(specification, weighted)
+    found = fixed_effects.fit_fixed_effects(specification, weighted)
     equal(found, expected("fixed_effects", "weighted"), 1e-9)

@@ -51,7 +51,7 @@ def asked(specify):
 @pytest.fixture
 def fitted(panels, asked):
     """Fit a model by name."""
-    return lambda model: within_between.fit(asked(model), panels[model])
+    return lambda model: within_between.fit_within_between(asked(model), panels[model])
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,14 +8,19 @@ import pytest
 
 from panelstream.analysis.estimation.design import build
 from panelstream.analysis.estimation.diagnostics import (
-    WITHIN,
-    diagnose,
     serial_correlation,
+    variance_shares,
 )
-from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.estimates import diagnose, fit
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.influence import Regression, without_each
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
+WITHIN = [
+    name
+    for name, one in ESTIMATORS.items()
+    if one.diagnostics not in (None, variance_shares)
+]
 SMALL = Truth(persons=25, waves=4, missed=0.2, leaving=0.1)
 
 

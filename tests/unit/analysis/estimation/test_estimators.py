@@ -8,25 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panelstream.analysis.estimation.diagnostics import diagnose
-from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.estimates import diagnose, fit
+from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.study.estimators import ESTIMATOR_RULES
 from panelstream.models.study.study import Window
 
-EFFECTS = {
-    "pooled": ("wave",),
-    "between": ("wave",),
-    "random_effects": ("wave",),
-    "first_difference": ("wave",),
-    "fixed_effects": ("participant", "wave"),
-    "within_between": ("wave",),
-}
+LINEAR = sorted(name for name, one in ESTIMATORS.items() if one.diagnostics)
 STORY = "story_days_per_week"
 REACTION = "reaction_days_per_week"
 NUMBERS = ("estimate", "std_error", "p_value", "ci_low", "ci_high")
 deterministic = settings(derandomize=True, deadline=None, max_examples=15)
 seeds = st.integers(0, 10_000)
-estimators = st.sampled_from(sorted(EFFECTS))
+estimators = st.sampled_from(LINEAR)
 
 
 def specify(estimator, **fields):
@@ -38,7 +32,7 @@ def specify(estimator, **fields):
         exposures=("story", "reaction"),
         measure="days_per_week",
         transform="none",
-        effects=EFFECTS[estimator],
+        effects=ESTIMATOR_RULES[estimator].effects,
         fixed=("age",),
         varying=("phq9_total_previous",),
         window=Window(kind="between_waves"),
@@ -130,7 +124,7 @@ def test_fixed_effects_equal_person_dummies(seed, effects):
 
 
 @settings(deterministic, max_examples=300)
-@given(data=st.data(), estimator=estimators)
+@given(data=st.data(), estimator=st.sampled_from(sorted(ESTIMATORS)))
 def test_no_panel_raises(data, estimator):
     """Tiny panels of few values, full of ties and gaps, give numbers or a note."""
     rows = data.draw(
@@ -204,7 +198,7 @@ def test_the_comparison_leaves_out_what_has_one_component():
     assert test.note.endswith(f"for {REACTION}")
 
 
-@pytest.mark.parametrize("estimator", sorted(EFFECTS))
+@pytest.mark.parametrize("estimator", LINEAR)
 def test_exposures_that_equal_each_other_have_no_numbers(estimator):
     """Neither of two collinear exposures is given the other's coefficient."""
     panel = simulate(3)
@@ -215,7 +209,7 @@ def test_exposures_that_equal_each_other_have_no_numbers(estimator):
     }
 
 
-@pytest.mark.parametrize("estimator", sorted(EFFECTS))
+@pytest.mark.parametrize("estimator", LINEAR)
 def test_an_exposure_that_is_the_calendar_has_no_number(estimator):
     """What moves with the waves for all cannot be told from wave effects."""
     panel = simulate(3)
@@ -225,7 +219,7 @@ def test_an_exposure_that_is_the_calendar_has_no_number(estimator):
         assert np.isnan(term.estimate) == (exposure == "story")
 
 
-@pytest.mark.parametrize("estimator", sorted(EFFECTS))
+@pytest.mark.parametrize("estimator", LINEAR)
 def test_a_constant_exposure_has_no_number(estimator):
     """It says that nothing varies, also where the mean of 0.1 is not quite 0.1."""
     found = terms(fit(specify(estimator), simulate(3).assign(**{STORY: 0.1})))

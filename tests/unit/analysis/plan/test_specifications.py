@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.plan.specifications import PRESETS, Specification, expand
-from panelstream.models.study.study import Estimator, Preset, Study
+from panelstream.analysis.plan.specifications import Specification, expand
+from panelstream.models.study.estimators import ESTIMATOR_RULES, PRESETS
+from panelstream.models.study.study import Study
 
 PLANNED = {
     "specification": "main",
@@ -39,14 +39,33 @@ def study(*confirmatory: dict[str, Any], **plan: Any) -> Study:
     )
 
 
-def test_the_study_file_takes_what_is_registered() -> None:
-    """An estimator that is not built cannot be asked for, nor a preset unknown."""
-    assert set(get_args(Estimator)) == set(ESTIMATORS)
-    assert set(get_args(Preset)) <= set(PRESETS)
+@pytest.mark.parametrize("estimator", ESTIMATOR_RULES)
+def test_what_a_plan_does_not_give_is_by_estimator(estimator: str) -> None:
+    """Persons' effects for fixed effects only; lags for the cross-lagged model only."""
+    made = expand(study({**PLANNED, "estimator": estimator}))[0]
+    persons = ("participant",) if estimator == "fixed_effects" else ()
+    assert made.effects == (*persons, "wave")
+    assert made.timing == ("lag 1" if estimator == "ri_clpm" else "same")
 
 
-@pytest.mark.parametrize("preset", get_args(Preset))
-def test_a_preset_changes_what_it_says(preset: Preset) -> None:
+STATED_PRESETS = (
+    "pooled, fixed_effects, first_difference, gee, gmm, ri_clpm, "
+    "lagged, lead, weighted, imputed, delta"
+)
+
+
+def test_presets_are_the_stated_ones() -> None:
+    """Those of six estimators, and five that keep the estimator or change more."""
+    assert ", ".join(PRESETS) == STATED_PRESETS
+    cross_lagged = {"estimator": "ri_clpm", "effects": ("wave",), "timing": "lag 1"}
+    assert PRESETS["ri_clpm"] == cross_lagged
+    fixed = {"estimator": "fixed_effects", "effects": ("participant", "wave")}
+    assert PRESETS["weighted"] == {**fixed, "weights": "attrition"}
+    assert PRESETS["pooled"] == {"estimator": "pooled", "effects": ("wave",)}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_changes_what_it_says(preset: str) -> None:
     """Its specifications are the confirmatory ones with that changed, exploratory."""
     made = expand(study(sensitivity=[preset]))
     for planned, repeated in zip(made[:2], made[2:], strict=True):

@@ -1,0 +1,82 @@
+"""What a plan may ask of each estimator; `analysis/estimation/estimators/` fits them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+Effect = Literal["participant", "wave"]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotates a text field: it takes one of `names`, as a `Literal` would."""
+
+    names: Sequence[str]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Called by pydantic when it builds the field."""
+        return core_schema.literal_schema(list(self.names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatorRules:
+    """An estimator by its name in a plan, and what a plan may do with it.
+
+    Not `confirmatory` is an estimator that rests on too many assumptions to decide
+    anything by itself. `preset`: its name is a sensitivity check too. One that
+    `absorbs_persons` has fixed effects of persons. `timing` is that of a
+    specification that gives none.
+    """
+
+    name: str
+    confirmatory: bool
+    preset: bool
+    absorbs_persons: bool = False
+    timing: str = "same"
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """The effects of a specification that gives none."""
+        return ("participant", "wave") if self.absorbs_persons else ("wave",)
+
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        """What the preset of this name changes in a confirmatory specification."""
+        timing = {} if self.timing == "same" else {"timing": self.timing}
+        return {"estimator": self.name, "effects": self.effects, **timing}
+
+
+_RULES = (
+    EstimatorRules(name="pooled", confirmatory=True, preset=True),
+    EstimatorRules(name="between", confirmatory=True, preset=False),
+    EstimatorRules(name="random_effects", confirmatory=True, preset=False),
+    EstimatorRules(
+        name="fixed_effects", confirmatory=True, preset=True, absorbs_persons=True
+    ),
+    EstimatorRules(name="first_difference", confirmatory=True, preset=True),
+    EstimatorRules(name="within_between", confirmatory=True, preset=False),
+    EstimatorRules(name="gee", confirmatory=True, preset=True),
+    EstimatorRules(name="gmm", confirmatory=False, preset=True),
+    EstimatorRules(name="ri_clpm", confirmatory=False, preset=True, timing="lag 1"),
+)
+
+ESTIMATOR_RULES: Mapping[str, EstimatorRules] = {rules.name: rules for rules in _RULES}
+"""By name: every estimator that a plan may name."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    **{rules.name: rules.changes for rules in _RULES if rules.preset},
+    "lagged": {"timing": "lag 1"},
+    "lead": {"timing": "lead 1"},
+    "weighted": {**ESTIMATOR_RULES["fixed_effects"].changes, "weights": "attrition"},
+    "imputed": {"missing": "imputed"},
+    "delta": {"missing": "delta"},
+}
+"""What each sensitivity preset changes in a confirmatory specification."""
+
+EstimatorName = Annotated[str, OneOf(tuple(ESTIMATOR_RULES))]
+PresetName = Annotated[str, OneOf(tuple(PRESETS))]
