@@ -64,7 +64,9 @@ def against_lme4(console: Console, panel: str) -> None:
 
 def by_themselves(console: Console, panel: str) -> None:
     """The plan's fits, and each estimator and layer that takes longer."""
-    rows = [("48 fits and their diagnostics", ("bench.fit_plan", panel))]
+    rows: list[tuple[str, tuple[str, ...]]] = [
+        ("48 fits and their diagnostics", ("bench.fit_plan", panel))
+    ]
     fits = [name for name in ALONE if name in ESTIMATORS]
     fits += [f"fixed_effects+{layer}" for layer in LAYERS]
     rows += [(name, (OURS, panel, name, "once")) for name in fits]

@@ -173,7 +173,7 @@ def _counts(events: int, rng: Generator) -> np.ndarray:
     """Events of each person."""
     weights = rng.lognormal(sigma=_TAIL, size=PEOPLE)
     weights[rng.permutation(PEOPLE)[:SILENT]] = 0
-    counts = np.floor(weights / weights.sum() * events).astype(np.int64)
+    counts: np.ndarray = np.floor(weights / weights.sum() * events).astype(np.int64)
     counts[np.argmax(counts)] += events - counts.sum()
     return counts
 

@@ -9,6 +9,7 @@ from panelstream.ingest.events import files
 from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
+from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
 
 if __name__ == "__main__":
@@ -17,7 +18,7 @@ if __name__ == "__main__":
         warehouse.migrate()
         u2plus = catalogue.find("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
-        pipeline = Pipeline(u2plus, people, warehouse, store.utc_now)
+        pipeline = Pipeline(u2plus, people, warehouse, utc_now)
         [source] = files.find([sys.argv[1]])
         with measured():
             files.ingest(source, pipeline)

@@ -25,6 +25,7 @@ from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.kafka import clients, records
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
+from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
 
 BYTES = 4 << 20
@@ -69,7 +70,7 @@ def _same(dsn: str, topic: str) -> Iterator[Sink]:
     warehouse.migrate()
     u2plus = catalogue.find("u2plus", Path())
     people = Pseudonyms((b"k" * 32,), u2plus.namespace)
-    pipeline = Pipeline(u2plus, people, warehouse, store.utc_now)
+    pipeline = Pipeline(u2plus, people, warehouse, utc_now)
     yield lambda taken: pipeline.process(records.raw_events(topic, taken)).received
     pipeline.close()
 
@@ -82,7 +83,7 @@ def _unchecked(dsn: str) -> Iterator[Sink]:
     def write(taken: Records) -> int:
         rows = _table(taken)
         client.insert_arrow("lines", rows)
-        return rows.num_rows
+        return len(rows)
 
     yield write
     client.close()

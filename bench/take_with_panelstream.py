@@ -18,6 +18,7 @@ from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
 from panelstream.models.settings.environment import Values
 from panelstream.models.settings.kafka import WorkerSettings
+from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
 from panelstream.models.warehouse.store import Batch
 
@@ -47,7 +48,7 @@ def main(address: str, topic: str, events: int) -> None:
         worker.run(
             kafka.settings(address, topic, uuid4().hex),
             WorkerSettings.from_values(Values(own, {}, Path(".env"))),
-            lambda: Counted(u2plus, people, warehouse, store.utc_now),
+            lambda: Counted(u2plus, people, warehouse, utc_now),
         )
     Counted.taking.report()
 

@@ -25,7 +25,7 @@ from tests.docs import documents, shapes
 
 PAGE = "docs/reference/events.md"
 TEXT = documents.read(PAGE)
-SHAPES = {
+SHAPES: dict[str, type[Frozen]] = {
     "Catalogue": Catalogue,
     "A type": EventType,
     "A field": FieldRule,
@@ -42,8 +42,7 @@ def u2plus() -> Catalogue:
 @pytest.mark.parametrize("heading", SHAPES)
 def test_every_key_of_a_catalogue_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
-    shape: type[Frozen] = SHAPES[heading]
-    assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+    assert shapes.documented_keys(PAGE, heading) == shapes.keys(SHAPES[heading])
 
 
 def test_every_reason_is_documented() -> None:

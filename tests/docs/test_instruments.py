@@ -19,7 +19,7 @@ from tests.docs import documents, shapes
 
 PAGE = "docs/reference/instruments.md"
 TEXT = documents.read(PAGE)
-SHAPES = {
+SHAPES: dict[str, type[Frozen]] = {
     "The instrument file": Instrument,
     "An item": Item,
     "A scale": Scale,
@@ -32,8 +32,7 @@ EXAMPLES = [one.text for one in documents.blocks(TEXT, "yaml")]
 @pytest.mark.parametrize("heading", SHAPES)
 def test_every_key_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
-    shape: type[Frozen] = SHAPES[heading]
-    assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+    assert shapes.documented_keys(PAGE, heading) == shapes.keys(SHAPES[heading])
 
 
 def test_every_method_is_documented() -> None:

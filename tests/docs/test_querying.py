@@ -56,7 +56,12 @@ def cells(heading: str) -> list[tuple[str, ...]]:
     """The rows of the table under a heading, without their code marks."""
     lines = documents.section(documents.read(PAGE), heading).splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
-    return [(first.strip("`"), *rest) for first, *rest in rows]
+    return [(first.strip("`"), *others) for first, *others in rows]
+
+
+def meanings(heading: str) -> dict[str, str]:
+    """The last cell of each row under a heading, by the first."""
+    return {row[0]: row[-1] for row in cells(heading)}
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
@@ -73,20 +78,20 @@ def test_meanings_are_the_comments_of_the_engine(
     relation: str, columns: list[dict[str, Any]]
 ) -> None:
     """The engine itself describes each column as the page does."""
-    there = {c["name"]: c["comment"] for c in columns if c["table"] == relation}
-    assert {name: text for name, _, text in cells(relation)} == there
+    comments = {c["name"]: c["comment"] for c in columns if c["table"] == relation}
+    assert meanings(relation) == comments
 
 
 def test_no_table_is_missing(tables: list[dict[str, Any]]) -> None:
     """Every table is listed with its own comment, and every view has a section."""
     stored = {t["name"]: t["comment"] for t in tables if t["engine"] != "View"}
-    assert dict(cells("Tables beneath")) == stored
+    assert meanings("Tables beneath") == stored
     views = {t["name"]: t["comment"] for t in tables if t["engine"] == "View"}
-    own = dict(cells("Views of the catalogue"))
-    assert own.items() <= views.items()
+    catalogue = meanings("Views of the catalogue")
+    assert catalogue.items() <= views.items()
     as_of = {name for name, _ in cells("As of an instant")}
-    assert as_of == {one for one in views if one.endswith("_as_of")}
-    assert set(views) == {*RELATIONS, *own, *as_of} - {"dead_letters"}
+    assert as_of == {name for name in views if name.endswith("_as_of")}
+    assert set(views) == {*RELATIONS, *catalogue, *as_of} - {"dead_letters"}
 
 
 def test_shell_examples_run(finished: Path) -> None:

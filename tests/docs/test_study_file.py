@@ -28,7 +28,7 @@ from panelstream.models.study.study import (
 from tests.docs import documents, shapes
 
 PAGE = "docs/reference/study-file.md"
-SHAPES = {
+SHAPES: dict[str, type[Frozen]] = {
     "The study": Study,
     "Consent": Consent,
     "A renewal": Renewal,
@@ -56,8 +56,7 @@ EXAMPLES = [one.text for one in documents.blocks(documents.read(PAGE), "yaml")]
 @pytest.mark.parametrize("heading", SHAPES)
 def test_every_key_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
-    shape: type[Frozen] = SHAPES[heading]
-    assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+    assert shapes.documented_keys(PAGE, heading) == shapes.keys(SHAPES[heading])
 
 
 def test_every_shape_has_a_section() -> None:

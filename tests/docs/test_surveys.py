@@ -13,7 +13,7 @@ from tests.docs.test_tutorial import printed, shown
 
 PAGE = "docs/how-to/surveys.md"
 TEXT = documents.read(PAGE)
-SHAPES = {
+SHAPES: dict[str, type[Frozen]] = {
     "The mapping of an export": mappings.SurveyMapping,
     "Labels": mappings.Labels,
     "Checkboxes": mappings.Checkboxes,
@@ -24,8 +24,7 @@ SHAPES = {
 @pytest.mark.parametrize("heading", SHAPES)
 def test_every_key_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
-    shape: type[Frozen] = SHAPES[heading]
-    assert shapes.documented_keys(PAGE, heading) == shapes.keys(shape)
+    assert shapes.documented_keys(PAGE, heading) == shapes.keys(SHAPES[heading])
 
 
 def test_every_format_is_named() -> None:

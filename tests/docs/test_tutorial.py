@@ -17,10 +17,11 @@ PAGE = "docs/tutorials/from-files-to-a-report.md"
 
 def shown(page: str) -> Iterator[tuple[str, list[str]]]:
     """Each `sh` block with the lines that the page says it prints."""
+    lines: list[str] = []
     for block in documents.blocks(documents.read(page), "sh", "text"):
         if block.language == "sh":
-            script, lines = block.text, []
-            yield script, lines
+            lines = []
+            yield block.text, lines
         else:
             lines.extend(block.text.splitlines())
 

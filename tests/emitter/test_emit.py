@@ -171,7 +171,7 @@ def test_a_connection_closed_in_a_pause_is_no_trouble(
     one = emitter()
     for number in range(3):
         one.emit("u2plus.signed_in", subject=number)
-        until(lambda due=number: len(collector.events) > due)  # type: ignore[misc]
+        until(lambda due=number: len(collector.events) > due)
     assert one.close(PATIENCE)
     assert troubles == []
     assert len(collector.events) == 3

@@ -5,6 +5,7 @@ python tests/golden/make_exports.py
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
@@ -46,8 +47,8 @@ def main() -> None:
         book.active.append(row)
     book.create_sheet("empty")
     book.save(_place("google_forms/workbook") / "export.xlsx")
-    shared = {"column_labels": TITLES, "variable_value_labels": LABELS}
-    missing = {"phq9_2": [9]}
+    shared: dict[str, Any] = {"column_labels": TITLES, "variable_value_labels": LABELS}
+    missing: dict[str, Any] = {"phq9_2": [9]}
     pyreadstat.write_sav(
         ANSWERS, _place("plain/spss") / "export.sav", missing_ranges=missing, **shared
     )

@@ -12,7 +12,7 @@ def test_same_bytes(kafka: Kafka, tmp_path: Path) -> None:
     env = {**os.environ, "PANELSTREAM_KAFKA": kafka.address}
     for through in ("files", "kafka"):
         size = ["--participants", "60", "--waves", "3", "--through", through]
-        line = [
+        line: list[str | Path] = [
             "-m",
             "panelstream.flows.cli",
             "demo",

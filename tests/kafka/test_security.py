@@ -143,7 +143,9 @@ def test_who_is_not_let_in(guarded: Guarded, tmp_path: Path) -> None:
         way, settings, _ = SHUT_OUT[number]
         return guarded.stream(folder, "shut", way, settings).run(*words)
 
-    cases = [(n, "topics", "create") for n in range(len(SHUT_OUT))]
+    cases: list[tuple[int, *tuple[str, ...]]] = [
+        (n, "topics", "create") for n in range(len(SHUT_OUT))
+    ]
     cases += [(n, "worker") for n in (0, 3)]
     with ThreadPoolExecutor(len(cases)) as pool:  # most of the time they wait
         done = list(pool.map(lambda case: attempt(*case), cases))

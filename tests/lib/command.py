@@ -2,6 +2,8 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from tests.lib import warm
 
@@ -15,12 +17,18 @@ class Ran:
     err: str
 
     @property
-    def shown(self):
+    def shown(self) -> str:
         """Everything a person saw."""
         return self.out + self.err
 
 
-def panelstream(*words, cwd=None, stdin=b"", fresh=False, **environ):
+def panelstream(
+    *words: str | Path,
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    fresh: bool = False,
+    **environ: str,
+) -> Ran:
     """Run `panelstream WORDS`; only `environ` of PANELSTREAM_* settings is seen.
 
     `fresh`: in a process that imports everything anew (see `tests.lib.warm`).
@@ -32,7 +40,7 @@ def panelstream(*words, cwd=None, stdin=b"", fresh=False, **environ):
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def succeed(*words, **options):
+def succeed(*words: str | Path, **options: Any) -> Ran:
     """Run a command that must not fail; returns what it left."""
     ran = panelstream(*words, **options)
     assert ran.code == 0, ran.shown

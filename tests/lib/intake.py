@@ -61,16 +61,16 @@ def strictly(
 def rows(events: Iterable[Event]) -> list[str]:
     """Events as comparable rows, in an order that arrival does not matter to."""
     return sorted(
-        repr(
-            one._replace(occurred_at=_said(one.occurred_at), sent_at=_said(one.sent_at))
-        )
-        for one in events
+        repr({**event._asdict(), **_instants_as_text(event)}) for event in events
     )
 
 
-def _said(at: datetime | None) -> str | None:
-    """An instant as text, whichever class its zone is of."""
-    return at and at.isoformat()
+def _instants_as_text(event: Event) -> dict[str, str | None]:
+    """Both instants as text, whichever class their zones are of."""
+    return {
+        "occurred_at": event.occurred_at.isoformat(),
+        "sent_at": event.sent_at.isoformat() if event.sent_at else None,
+    }
 
 
 def check_records(taker: Pipeline, store: Store, made: Sequence[Record]) -> None:

@@ -310,7 +310,7 @@ class Oracle:
         kind = event["type"].removeprefix("study.")
         at = datetime.fromisoformat(event["time"])
         who = event.get("subject")
-        return kind not in TAKING_PART and bool(who) and self.is_gone(who, at)
+        return kind not in TAKING_PART and who is not None and self.is_gone(who, at)
 
     def enrolled_on(self, person: Person, number: int) -> date | None:
         """The first day of enrolment that falls into a round."""
@@ -348,6 +348,8 @@ class Oracle:
         self, person: Person, wave: Row, enrolled_on: date, window: Any
     ) -> Days | None:
         """The planned window in study-local days, its end not included."""
+        start: date | None
+        end: date | None
         opens_on, _ = span(wave, enrolled_on)
         answer = person.answered.get(wave["wave"])
         answered_on = answer.at.astimezone(self.zone).date() if answer else None

@@ -323,10 +323,10 @@ def _add_signs(panel: pd.DataFrame, answered: Any) -> None:
 
 def _reliability(folder: StudyFolder) -> pd.DataFrame:
     """Alpha .82 and omega .84 of every scale of several items, in four waves."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for instrument in folder.instruments:
         for scale in instrument.scales:
-            shared = {"score": instrument.column(scale), "round": 1}
+            shared: dict[str, Any] = {"score": instrument.column(scale), "round": 1}
             for wave in (1, 2, 3, 4) if len(scale.items) > 1 else ():
                 common = {**shared, "wave": wave, "n": 190 - 9 * wave}
                 rows += [

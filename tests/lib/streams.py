@@ -181,7 +181,7 @@ class Stream:
             "select reason, field, line, batch_index from dead_letters final"
             " order by line, batch_index, reason"
         )
-        return [tuple(row.values()) for row in rows]  # type: ignore[misc]
+        return [tuple(row.values()) for row in rows]
 
 
 @dataclass
@@ -258,7 +258,7 @@ def seal(batch: bytearray) -> None:
     batch[17:21] = struct.pack(">I", calc_crc32c(bytes(batch[21:])))
 
 
-def _batches(content: bytes) -> Iterator[int]:
+def _batches(content: bytes | bytearray) -> Iterator[int]:
     start = 0
     while start < len(content):
         yield start

@@ -132,7 +132,7 @@ def finish(code: int) -> None:
 
     Taking apart what the server loaded would copy all of it first: a fifth of a second.
     """
-    threading._shutdown()
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -85,7 +85,8 @@ def _value(said: Any) -> bytes | None:
         lambda: json.dumps(events).encode()[: said.ConsumeIntInRange(0, 400)],
         lambda: json.dumps(_event(said)).encode(),
     ]
-    return said.PickValueInList(ways)()
+    value: bytes | None = said.PickValueInList(ways)()
+    return value
 
 
 def _event(said: Any) -> dict[str, Any]:

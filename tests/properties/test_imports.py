@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +143,13 @@ def test_order_splitting_and_repetition(
     studies.empty(study.store)
     pieces: list[Callable[[], None]] = []
     for who in (*people, *data.draw(st.lists(st.sampled_from(people), max_size=2))):
-        pieces.append(lambda who=who: roster([who]))
+        pieces.append(partial(roster, [who]))
     for one in said:
         some = [one, *data.draw(st.lists(st.sampled_from(said), max_size=3))]
         some = list(dict.fromkeys(some))
         by_event = data.draw(st.booleans())
-        wave = one.wave
         pieces.append(
-            (lambda some=some: events(some))
-            if by_event
-            else (lambda some=some, wave=wave: export(wave, some))
+            partial(events, some) if by_event else partial(export, one.wave, some)
         )
     for piece in data.draw(st.permutations(pieces)):
         clock.now += timedelta(minutes=1)

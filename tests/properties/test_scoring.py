@@ -30,8 +30,9 @@ Answers = dict[str, int | None]
 def answered(item: Item) -> SearchStrategy[int | None]:
     """An answer that the item takes, or none; the ends and gaps come often."""
     low, high = item.range
-    special = {low, high, item.not_applicable} - {None}
-    return st.none() | st.sampled_from(sorted(special)) | st.integers(low, high)
+    special = {low, high, item.not_applicable}
+    codes = sorted(code for code in special if code is not None)
+    return st.none() | st.sampled_from(codes) | st.integers(low, high)
 
 
 def responses(instrument: Instrument) -> SearchStrategy[list[Answers]]:

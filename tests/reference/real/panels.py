@@ -30,7 +30,7 @@ def wages() -> pd.DataFrame:
 
 def investment() -> pd.DataFrame:
     """Investment, value and capital of firms; years as waves."""
-    frame = sm.datasets.grunfeld.load_pandas().data
+    frame: pd.DataFrame = sm.datasets.grunfeld.load_pandas().data
     named = frame.rename(columns={"firm": "participant_id", "year": "wave"})
     return named.astype({"wave": int})
 

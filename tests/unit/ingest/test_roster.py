@@ -35,10 +35,12 @@ def rules(workspace: Workspace) -> Rules:
 
 def held(workspace: Workspace, who: str) -> dict[str, Any]:
     """What the roster says of somebody now."""
-    wanted = workspace.pseudonyms.of(who).hex()
-    rows = workspace.store.query("roster", as_of=LATEST).to_pylist()
-    [found] = [row for row in rows if row["participant_id"] == wanted]
-    return found
+    participant = workspace.pseudonyms.of(who).hex()
+    rows: list[dict[str, Any]] = workspace.store.query(
+        "roster", as_of=LATEST
+    ).to_pylist()
+    [row] = [row for row in rows if row["participant_id"] == participant]
+    return row
 
 
 def news(workspace: Workspace, path: Path) -> tuple[int, int, int]:

@@ -83,16 +83,16 @@ def test_an_extra_without_a_pin_of_its_own() -> None:
     """What stopped every installation once: `coverage[toml]` required, `coverage` pinned."""
     pins = [pin("a==1.0"), pin("coverage==1.0")]
     requires = {"a": ["coverage[toml]>=1.0"], "coverage": ['tomli; extra == "toml"']}
-    assert gaps(pins, **requires) == [
+    assert gaps(pins, LINUX, **requires) == [
         "a==1.0 requires coverage[toml]>=1.0: the pin lacks the extra toml"
         " (Python 3.11 on linux x86_64)"
     ]
     pins[1] = pin("coverage[toml]==1.0")
-    assert gaps(pins, **requires) == [
+    assert gaps(pins, LINUX, **requires) == [
         'coverage==1.0 requires tomli; extra == "toml": there is no pin'
         " (Python 3.11 on linux x86_64)"
     ]
-    assert not gaps([*pins, pin("tomli==1.0")], tomli=[], **requires)
+    assert not gaps([*pins, pin("tomli==1.0")], LINUX, tomli=[], **requires)
 
 
 def test_a_version_that_does_not_fit() -> None:

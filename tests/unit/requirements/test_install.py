@@ -107,7 +107,8 @@ def test_a_failure_is_one_line(log: str, code: int, remedy: str) -> None:
 
 def test_without_an_index(tmp_path: Path) -> None:
     """No network: one line with a remedy, exit code 5; the same command goes on later."""
-    command = [sys.executable, "-m", "requirements.install", tmp_path / "venv", "run"]
+    venv = str(tmp_path / "venv")
+    command = [sys.executable, "-m", "requirements.install", venv, "run"]
     places = {
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_CONFIG_FILE": os.devnull,

@@ -1,6 +1,7 @@
 """The panel as a file: what was written is read by others, and twice the same."""
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -230,13 +231,13 @@ def test_a_panel_of_nobody(described: Described, tmp_path: Path, ending: str) ->
     """Columns without a row can be written and read."""
     nobody = replace(described, panel=described.panel.iloc[:0])
     path = written(nobody, tmp_path / f"panel{ending}")
-    read = {
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".parquet": pd.read_parquet,
         ".csv": pd.read_csv,
         ".dta": pd.read_stata,
         ".sav": pd.read_spss,
     }
-    found = read[ending](path)
+    found = readers[ending](path)
     assert found.shape == described.panel.iloc[:0].shape
 
 

@@ -179,7 +179,7 @@ def test_an_estimate_gives_no_degrees_of_freedom_away() -> None:
     assert one["n_participants"] == 55
 
     def reach(n: int) -> float:
-        return float(stats.t.ppf(0.975, n - 1)) * error
+        return float(stats.t.ppf(0.975, n - 1) * error)
 
     def p(n: int) -> float:
         return float(2 * stats.t.sf(abs(centre / error), n - 1))
@@ -237,9 +237,9 @@ def test_a_description_has_no_p() -> None:
 def test_what_one_person_does_stays_inside() -> None:
     """Rows of influence and of weights are not released, not even as withheld."""
     fitted = _frame([panels.estimate()])
-    names = ("vif_max", "influence_change", "influence_sign")
-    names += ("largest_weight", "effective_sample_size")
-    rows = [("functions", "pdd_total", one, 1.2, np.nan, np.nan, "a") for one in names]
+    names = ["vif_max", "influence_change", "influence_sign"]
+    names += ["largest_weight", "effective_sample_size"]
+    rows = [("functions", "pdd_total", n, 1.2, np.nan, np.nan, "a") for n in names]
     frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     released = disclosure.tests(frame, fitted, MANY, RULE)
     assert list(released["test"]) == ["vif_max"]

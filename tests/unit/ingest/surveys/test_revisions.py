@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,8 @@ def test_an_answer_that_goes_there_and_back(
         found = bring(AKI.replace(",3,", f",{calm},"))
         seen.append(clock.now + timedelta(minutes=1))
     assert news(found) == (0, 1, 0, 0)
-    calm = [held(study, at)["aki", 1, "calm"] for at in seen]
-    assert calm == ["3", "9", "3"]
+    values = [held(study, at)["aki", 1, "calm"] for at in seen]
+    assert values == ["3", "9", "3"]
     assert held(study, studies.START) == {}
 
 
@@ -190,9 +191,9 @@ def test_two_roads_that_know_a_response_otherwise(
     header, mapping = f"{HEADER},tool_id", "response_id: tool_id\n"
     for calm, first in ((9, "file"), (2, "event")):
         studies.empty(study.store)
-        told = [
+        told: list[Callable[[], object]] = [
             lambda: bring(f"{AKI},R_1", header=header, mapping=mapping),
-            lambda calm=calm: studies.send(study, [response("aki", {"calm": calm})]),
+            partial(studies.send, study, [response("aki", {"calm": calm})]),
         ]
         for tell in told if first == "file" else told[::-1]:
             tell()

@@ -240,7 +240,7 @@ def test_two_shards_give_what_one_server_gives(
         },
     )
     double = studies.open_in(single.folder.path, sharded, clock)
-    found = []
+    listed, frames = [], []
     for made in (single, double):
         clock.now = studies.START
         studies.send(made, _events())
@@ -253,20 +253,18 @@ def test_two_shards_give_what_one_server_gives(
         [counts] = made.store.query("arrival_counts", as_of=clock.now).to_pylist()
         letters = made.store.query("open_dead_letters", reason="").to_pylist()
         shown = [_seen(made.store, view) for view in VIEWS]
-        found.append((counts, letters, shown))
-        frames = [next(iter(one.by_window.values())) for one in (first, last, past)]
-        found.append(frames)
-    (one, frames), (other, others) = (found[0], found[1]), (found[2], found[3])
-    assert one == other
-    assert one[0]["conflicting"] >= 6
-    for frame, again in zip(frames, others, strict=True):
-        pd.testing.assert_frame_equal(frame, again)
-    assert frames[0]["story_count"].sum() > 0
-    held = [
-        sharded._client.command(f"SELECT count() FROM {shard}.events_local FINAL")  # noqa: S608 - our own names
-        for shard in SHARDS
-    ]
-    assert min(held) > 3
+        listed.append((counts, letters, shown))
+        built = (first, last, past)
+        frames.append([next(iter(panels.by_window.values())) for panels in built])
+    assert listed[0] == listed[1]
+    assert listed[0][0]["conflicting"] >= 6
+    for frame, sharded_frame in zip(*frames, strict=True):
+        pd.testing.assert_frame_equal(frame, sharded_frame)
+    assert frames[0][0]["story_count"].sum() > 0
+    for shard in SHARDS:
+        count = f"SELECT count() FROM {shard}.events_local FINAL"  # noqa: S608 - our own names
+        [[events]] = sharded._client.query(count).result_rows
+        assert events > 3
 
 
 PEOPLE = ("aki", "ben", "chie", "dai", "emi", "fumi")

@@ -56,11 +56,11 @@ def breaking(engine: str) -> Iterator[Breaking]:
 
 def tables(store: Store) -> dict[str, str]:
     """Each table and what would create it."""
-    found = store._client.query(
+    result = store._client.query(
         "SELECT name, replace(create_table_query, concat(database, '.'), '')"
         " FROM system.tables WHERE database = currentDatabase() AND engine != 'View'"
     )
-    return dict(found.result_rows)
+    return dict(map(tuple, result.result_rows))
 
 
 def test_broken_off_after_every_statement_and_every_record(

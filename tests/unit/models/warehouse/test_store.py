@@ -18,14 +18,17 @@ Make = Callable[..., Workspace]
 
 def rows(store: Store, table: str) -> list[dict[str, object]]:
     """What a reader sees of a table."""
-    return store._client.query_arrow(f"SELECT * FROM {table} FINAL").to_pylist()  # noqa: S608 - our own names
+    query = f"SELECT * FROM {table} FINAL"  # noqa: S608 - our own names
+    listed: list[dict[str, object]] = store._client.query_arrow(query).to_pylist()
+    return listed
 
 
 def counts(workspace: Workspace) -> dict[str, int]:
     """What became of everything that arrived."""
     at = workspace.store.next_instant()
-    [found] = workspace.store.query("arrival_counts", as_of=at).to_pylist()
-    return found
+    table = workspace.store.query("arrival_counts", as_of=at)
+    counted: dict[str, int] = table.to_pylist()[0]
+    return counted
 
 
 def test_instants_increase_while_the_clock_stands(

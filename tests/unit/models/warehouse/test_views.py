@@ -241,7 +241,12 @@ def test_views_are_made_anew_only_where_they_changed(
     """Otherwise every command would take them away from those who read meanwhile."""
     shipped, run = catalogue.find("u2plus", Path()), store._run
     ran: list[str] = []
-    monkeypatch.setattr(store, "_run", lambda sql: (ran.append(sql), run(sql)))
+
+    def record(sql: str) -> None:
+        ran.append(sql)
+        run(sql)
+
+    monkeypatch.setattr(store, "_run", record)
 
     def made(timezone: str) -> int:
         ran.clear()
