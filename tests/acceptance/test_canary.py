@@ -47,13 +47,13 @@ with open_workspace(Path(study)) as opened:
 """In one process, for speed: every command on every export, then every row."""
 
 
-def export_of(case):
+def export_of(case: Path) -> Path:
     """The export of a golden case."""
     [path] = case.glob("export.*")
     return path
 
 
-def personal(case):
+def personal(case: Path) -> set[str]:
     """What of an export may be found nowhere: by the expectations, not by the code."""
     said = yaml.safe_load((case / "understood.yaml").read_text("utf-8"))
     mapping = case / "mapping.yaml"
@@ -73,7 +73,7 @@ def personal(case):
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A study's folder after every import, all that was printed, and every row."""
     folder = tmp_path_factory.mktemp("canary")
     study, received = folder / "study", folder / "received"
@@ -93,7 +93,7 @@ def done(tmp_path_factory):
     return study, printed + ran.stderr.decode(), rows
 
 
-def test_every_export_was_stored(done):
+def test_every_export_was_stored(done: tuple[Path, str, str]) -> None:
     """The test is able to fail: the answers of all cases are there."""
     _, printed, rows = done
     stored = set(re.findall(r"^(\S+) \(\w+\): stored [1-9]", printed, re.MULTILINE))
@@ -103,7 +103,9 @@ def test_every_export_was_stored(done):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: str(one.relative_to(GOLDEN)))
-def test_what_names_somebody_is_nowhere(done, case):
+def test_what_names_somebody_is_nowhere(
+    done: tuple[Path, str, str], case: Path
+) -> None:
     """Neither printed, nor logged, nor in a row, nor in a byte."""
     study, printed, rows = done
     hidden = personal(case)

@@ -41,19 +41,19 @@ BAD = {
 
 
 @pytest.fixture(scope="module")
-def received(tmp_path_factory):
+def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated study's files."""
     folder = tmp_path_factory.mktemp("received") / "study"
     return copy_simulated_study(tmp_path_factory, folder)
 
 
 @pytest.fixture
-def study(received, tmp_path):
+def study(received: Path, tmp_path: Path) -> Path:
     """A copy of it that nothing has been imported into."""
     return shutil.copytree(received, tmp_path / "study")
 
 
-def import_all(study, fresh=False):
+def import_all(study: Path, fresh: bool = False) -> None:
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
         "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
@@ -64,13 +64,13 @@ def import_all(study, fresh=False):
     assert ran.returncode == 0, ran.stderr
 
 
-def panel_bytes(study, fresh=False):
+def panel_bytes(study: Path, fresh: bool = False) -> bytes:
     """The panel as CSV."""
     succeed("panel", "--out", study / "panel.csv", "--study", study, fresh=fresh)
     return (study / "panel.csv").read_bytes()
 
 
-def test_panel_for_another_program_with_its_codebook(study):
+def test_panel_for_another_program_with_its_codebook(study: Path) -> None:
     """A Stata file, and a row of the codebook for each of its columns."""
     words = ("--out", study / "new" / "panel.dta", "--codebook", study / "book.csv")
     succeed("roster", study / "roster.csv", "--study", study)
@@ -81,7 +81,9 @@ def test_panel_for_another_program_with_its_codebook(study):
     assert len(read) == 120
 
 
-def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path):
+def test_order_splitting_and_repetition_change_no_byte(
+    study: Path, received: Path, tmp_path: Path
+) -> None:
     """Shuffled, split in two, gzipped and sent twice: the same panel."""
     import_all(study, fresh=True)
     other = shutil.copytree(received, tmp_path / "other")
@@ -105,7 +107,9 @@ def test_order_splitting_and_repetition_change_no_byte(study, received, tmp_path
     assert panel_bytes(other) == panel_bytes(study, fresh=True)
 
 
-def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(study, tmp_path):
+def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(
+    study: Path, tmp_path: Path
+) -> None:
     """Counts add up, places and reasons are shown, planted values appear nowhere."""
     lines = [
         json.dumps(EVENT),
@@ -130,7 +134,9 @@ def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(study, tmp_path):
         assert not file.is_file() or CANARY.encode() not in file.read_bytes()
 
 
-def test_counts_add_up_with_duplicates_and_conflicts(study, tmp_path):
+def test_counts_add_up_with_duplicates_and_conflicts(
+    study: Path, tmp_path: Path
+) -> None:
     """Sent again: duplicate. Other content under the same identity: conflicting."""
     again = [EVENT, EVENT, {**EVENT, "time": "2024-02-02T00:00:00Z"}]
     (tmp_path / "e.ndjson").write_text("\n".join(json.dumps(one) for one in again))
@@ -139,7 +145,7 @@ def test_counts_add_up_with_duplicates_and_conflicts(study, tmp_path):
     assert "accepted 6 = stored 1 + duplicate 4 + conflicting 1" in ran.out
 
 
-def test_standard_input_and_strict(study):
+def test_standard_input_and_strict(study: Path) -> None:
     """Events from a pipe; with --strict a rejection sets exit code 4."""
     text = json.dumps(EVENT).encode()
     assert "accepted 1" in succeed("ingest", "-", "--study", study, stdin=text).out
@@ -148,7 +154,7 @@ def test_standard_input_and_strict(study):
     )
 
 
-def test_answers_for_programs_are_json(study):
+def test_answers_for_programs_are_json(study: Path) -> None:
     """`--json` of ingest and responses parses and says what the text says."""
     ran = succeed("ingest", study / "events", "--study", study, "--json")
     counts = json.loads(ran.out)
@@ -160,7 +166,7 @@ def test_answers_for_programs_are_json(study):
     assert said["responses"] > 20
 
 
-def test_strict_import_of_answers_stores_nothing(study, tmp_path):
+def test_strict_import_of_answers_stores_nothing(study: Path, tmp_path: Path) -> None:
     """One cell out of range: set apart, or with --strict exit code 4 and no row."""
     path = tmp_path / "form.csv"
     path.write_text(
@@ -176,7 +182,7 @@ def test_strict_import_of_answers_stores_nothing(study, tmp_path):
     assert json.loads(succeed(*count).out) == [{"n": 3}]
 
 
-def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path):
+def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path: Path) -> None:
     """Whatever a survey tool saves is imported; notes and mappings are not."""
     (tmp_path / "responses").mkdir()
     names = ("wave2.csv", "form_Wave 1.XLSX", "wave3.sav", "wave3.txt", "mapping.yaml")
@@ -206,7 +212,9 @@ def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path):
         (("ingest",), 2, "Missing argument"),
     ],
 )
-def test_mistake_gets_one_line_and_its_exit_code(study, words, code, message):
+def test_mistake_gets_one_line_and_its_exit_code(
+    study: Path, words: tuple[str, ...], code: int, message: str
+) -> None:
     """What is wrong and what to do; never a traceback, never what stands there."""
     wrong = f"platform_id,enrolled_on\nu-1,2024-01-05\n{CANARY},{CANARY}\n"
     (study / "wrong.csv").write_text(wrong)
@@ -218,7 +226,7 @@ def test_mistake_gets_one_line_and_its_exit_code(study, words, code, message):
     assert "Traceback" not in ran.shown
 
 
-def test_a_new_study_is_analysed(tmp_path):
+def test_a_new_study_is_analysed(tmp_path: Path) -> None:
     """Nobody enrolled and nothing answered: a report that says so, and exit code 6."""
     succeed("init", tmp_path / "new")
     ran = panelstream("analyse", "--study", tmp_path / "new", "--out", tmp_path / "r")
@@ -227,7 +235,7 @@ def test_a_new_study_is_analysed(tmp_path):
     assert (tmp_path / "r" / "public" / "report.html").exists()
 
 
-def test_mistake_in_the_study_file_has_its_line(study):
+def test_mistake_in_the_study_file_has_its_line(study: Path) -> None:
     """The line and the nearest right word."""
     path = study / "study.yaml"
     text = path.read_text().replace("outcomes:", "outcome:", 1)
@@ -257,7 +265,9 @@ outages:
         ("functions: [cycle]", "functions: [cycles]", "did you mean 'cycle'?"),
     ],
 )
-def test_a_study_that_cannot_be_measured(study, old, new, says):
+def test_a_study_that_cannot_be_measured(
+    study: Path, old: str, new: str, says: str
+) -> None:
     """File, line and remedy, before anything is opened, computed or written."""
     path = study / "study.yaml"
     good = path.read_text() + OUTAGE
@@ -272,7 +282,7 @@ def test_a_study_that_cannot_be_measured(study, old, new, says):
     assert not (study / "warehouse").exists()
 
 
-def test_warehouse_held_by_another_process_is_said(study):
+def test_warehouse_held_by_another_process_is_said(study: Path) -> None:
     """Exit code 5, naming the place, the setting and the remedy."""
     ran = panelstream(
         "query", "SELECT 1", cwd=study, PANELSTREAM_WAREHOUSE="http://127.0.0.1:1"
@@ -282,7 +292,7 @@ def test_warehouse_held_by_another_process_is_said(study):
     assert "Traceback" not in ran.shown
 
 
-def test_as_of_the_past_stays(study, tmp_path):
+def test_as_of_the_past_stays(study: Path, tmp_path: Path) -> None:
     """What is learnt later changes later panels only."""
     import_all(study)
     succeed("panel", "--out", study / "now.csv", "--study", study)
@@ -301,7 +311,7 @@ def test_as_of_the_past_stays(study, tmp_path):
     assert (study / "then.csv").read_bytes() == (study / "now.csv").read_bytes()
 
 
-def test_help_is_immediate_in_what_it_imports():
+def test_help_is_immediate_in_what_it_imports() -> None:
     """Help imports none of the heavy libraries, which is what makes it quick."""
     code = (
         "import sys, panelstream.flows.cli; heavy = {'pandas', 'pyarrow', 'prefect', 'chdb', "

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,7 @@ OUTCOMES = {
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example, brought in and analysed by the Prefect flow."""
     folder = tmp_path_factory.mktemp("example") / "lifesnaps"
     shutil.copytree(EXAMPLE, folder)
@@ -34,14 +35,14 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def people(study):
+def people(study: Path) -> Callable[[str], str]:
     """Participant id by the id in the data."""
     pseudonyms = Pseudonyms(read_keys(study / "pseudonym.key"), "lifesnaps")
     return lambda person: pseudonyms.of(person).hex()
 
 
 @pytest.fixture(scope="module")
-def panels(study):
+def panels(study: Path) -> dict[str, pd.DataFrame]:
     """Both panels by participant and wave."""
     return {
         window: pd.read_parquet(
@@ -51,7 +52,9 @@ def panels(study):
     }
 
 
-def test_counts_and_active_days_are_equal(panels, people):
+def test_counts_and_active_days_are_equal(
+    panels: dict[str, pd.DataFrame], people: Callable[[str], str]
+) -> None:
     """Every count and every number of active days of every window and function."""
     columns = EXPECTED["panel"]["exposure_columns"][3:]
     names = [
@@ -66,7 +69,9 @@ def test_counts_and_active_days_are_equal(panels, people):
     assert cells > 6_000
 
 
-def test_scores_are_those_delivered(panels, people):
+def test_scores_are_those_delivered(
+    panels: dict[str, pd.DataFrame], people: Callable[[str], str]
+) -> None:
     """Every score of every response, and the same gaps."""
     for person, wave, *scores in EXPECTED["panel"]["scores"]:
         row = panels["lookback7"].loc[(people(person), wave)]
@@ -74,7 +79,9 @@ def test_scores_are_those_delivered(panels, people):
         assert [None if pd.isna(one) else one for one in found] == scores
 
 
-def test_first_answers_have_no_window_between_answers(panels, people):
+def test_first_answers_have_no_window_between_answers(
+    panels: dict[str, pd.DataFrame], people: Callable[[str], str]
+) -> None:
     """Before a first answer there is no answer to count from, so nothing is known."""
     given = {
         (p, w)
@@ -86,7 +93,7 @@ def test_first_answers_have_no_window_between_answers(panels, people):
         assert pd.isna(panels["between"].loc[(people(person), wave)]["day_worn_count"])
 
 
-def test_coefficients_and_errors_are_equal(study):
+def test_coefficients_and_errors_are_equal(study: Path) -> None:
     """All 48 regressions: slope, clustered error, rows and persons, to 1e-9."""
     estimates = pd.read_csv(study / "results" / "private" / "estimates.csv")
     keys = ["specification", "outcome", "exposure"]
@@ -102,7 +109,7 @@ def test_coefficients_and_errors_are_equal(study):
         assert (row["n_obs"], row["n_participants"]) == (fit["n"], fit["persons"])
 
 
-def test_warehouse_holds_every_event_once(study):
+def test_warehouse_holds_every_event_once(study: Path) -> None:
     """The log has the events and people that the plain count has, by type."""
     asked = succeed(
         "query",

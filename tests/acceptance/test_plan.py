@@ -1,6 +1,8 @@
 """The plan through the command: locked, changed, analysed, and what the exit code says."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from tests.lib.command import panelstream, succeed
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study of two waves; `lead` cannot be asked of it."""
     folder = tmp_path_factory.mktemp("plan") / "study"
     succeed("simulate", "--out", folder, "--participants", 40, "--waves", 2)
@@ -19,7 +21,7 @@ def study(tmp_path_factory):
     return folder
 
 
-def change(study, **plan):
+def change(study: Path, **plan: Any) -> None:
     """Give the study's plan other parts."""
     file = study / "study.yaml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -28,18 +30,18 @@ def change(study, **plan):
     file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
 
 
-def shown(study):
+def shown(study: Path) -> dict[str, Any]:
     """What `plan show` says to a program."""
     return json.loads(succeed("plan", "show", "--json", "--study", study).out)
 
 
-def manifest(study):
+def manifest(study: Path) -> dict[str, Any]:
     """What the results depend on."""
     path = study / "results/private/manifest.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_a_plan_from_lock_to_deviation(study):
+def test_a_plan_from_lock_to_deviation(study: Path) -> None:
     """Not locked: nothing is confirmatory. Locked: it is. Changed: told in the report."""
     words = ("analyse", "--out", study / "results", "--study", study)
     ran = panelstream(*words)
@@ -66,7 +68,7 @@ def test_a_plan_from_lock_to_deviation(study):
     assert "<code>plan.sensitivity.lead</code>: False → True" in page
 
 
-def test_what_cannot_be_locked_or_given(study):
+def test_what_cannot_be_locked_or_given(study: Path) -> None:
     """One line and the exit code of its kind."""
     words = ("analyse", "--panel", "x.csv", "--out", "r", "--study", study)
     ran = panelstream(*words, "--as-of", "2027-01-01T00:00:00Z")

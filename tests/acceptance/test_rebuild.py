@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ with workspace.open_workspace(Path(sys.argv[1])) as opened:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated study, imported."""
     folder = tmp_path_factory.mktemp("rebuilt") / "study"
     copy_simulated_study(tmp_path_factory, folder)
@@ -43,19 +44,19 @@ def study(tmp_path_factory):
     return folder
 
 
-def run(code, folder):
+def run(code: str, folder: Path) -> int:
     """Run a program of its own on the study; its exit code."""
     return warm.run(["-c", code, folder], os.environ, ROOT).returncode
 
 
-def panel(study, fresh=False):
+def panel(study: Path, fresh: bool = False) -> bytes:
     """The bytes of the panel."""
     out = study / "panel.parquet"
     succeed("panel", "--out", out, "--study", study, fresh=fresh)
     return out.read_bytes()
 
 
-def look(study):
+def look(study: Path) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
     """What a reader is given of measured use, and the chunks that are written of it."""
     sql = (
         "SELECT count() AS cells, groupBitXor(cityHash64(*)) AS content,"
@@ -68,7 +69,7 @@ def look(study):
     return seen, chunks
 
 
-def test_a_rebuild_that_is_killed_goes_on(study):
+def test_a_rebuild_that_is_killed_goes_on(study: Path) -> None:
     """Readers keep the old; the next one writes what is missing; nothing is different."""
     before = panel(study, fresh=True)
     seen, old = look(study)
@@ -87,13 +88,13 @@ def test_a_rebuild_that_is_killed_goes_on(study):
     assert panel(study) == before
 
 
-def test_one_projection(study):
+def test_one_projection(study: Path) -> None:
     """Only that is derived anew."""
     said = succeed("rebuild", "--projection", "coverage", "--study", study).out
     assert [line.split(":")[0] for line in said.splitlines()] == ["coverage"]
 
 
-def test_migrating_again_applies_nothing(study):
+def test_migrating_again_applies_nothing(study: Path) -> None:
     """What is there already is said to be."""
     assert "nothing, all is up to date" in succeed("migrate", "--study", study).out
 
@@ -105,7 +106,7 @@ def test_migrating_again_applies_nothing(study):
         (("panel", "--out", "p.csv", "--as-of", "2999-01-01T00:00:00Z"), "not settled"),
     ],
 )
-def test_mistakes(study, words, message):
+def test_mistakes(study: Path, words: tuple[str, ...], message: str) -> None:
     """One line and exit code 2."""
     ran = panelstream(*words, cwd=study)
     assert ran.code == 2

@@ -22,12 +22,14 @@ TEXT = documents.read("docs/explanation/dropout.md")
         ("dropout_model.csv", attrition.MODEL_COLUMNS),
     ],
 )
-def test_columns_are_documented_in_order(heading, columns):
+def test_columns_are_documented_in_order(
+    heading: str, columns: tuple[str, ...]
+) -> None:
     """The files are described column by column."""
     assert documents.documented(TEXT, heading) == list(columns)
 
 
-def test_every_test_is_documented(monkeypatch):
+def test_every_test_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that the layers add to those of the estimator."""
     monkeypatch.setattr(bootstrap, "DRAWS", 5)
     panel = plant(Truth(persons=100, waves=3, leaving=0.2), 1)
@@ -41,7 +43,7 @@ def test_every_test_is_documented(monkeypatch):
     assert set(documents.documented(TEXT, "Rows of tests.csv")) == added - plain
 
 
-def test_numbers_are_those_of_the_code():
+def test_numbers_are_those_of_the_code() -> None:
     """Draws, imputations, rounds and deltas."""
     assert f"{bootstrap.DRAWS} times as many persons" in TEXT
     many, rounds = imputation.IMPUTATIONS, imputation.ITERATIONS

@@ -6,20 +6,20 @@ from tests.long.validity import CANDIDATES, SEEDS, TROUBLES, limits
 TEXT = documents.read("docs/explanation/validity.md")
 
 
-def cells(heading):
+def cells(heading: str) -> list[list[str]]:
     """The rows of the table under a heading, without the line under its head."""
     lines = documents.section(TEXT, heading).splitlines()
     rows = [line for line in lines if line.startswith("|") and "---" not in line]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
-def test_every_trouble_is_described():
+def test_every_trouble_is_described() -> None:
     """In the order of the columns."""
     described = [row[0] for row in cells("What is planted")[1:]]
     assert described == list(TROUBLES)
 
 
-def test_every_estimator_and_trouble_has_a_cell():
+def test_every_estimator_and_trouble_has_a_cell() -> None:
     """Rows are the candidates, columns the troubles."""
     head, *rows = cells("What was found")
     assert head == ["estimator", *TROUBLES]
@@ -27,7 +27,7 @@ def test_every_estimator_and_trouble_has_a_cell():
     assert all(len(row) == len(head) for row in rows)
 
 
-def test_what_is_not_covered_is_bold():
+def test_what_is_not_covered_is_bold() -> None:
     """And nothing else is; a share is rounded, so one in a hundred may be either."""
     low, high = limits(SEEDS)
     for row in cells("What was found")[1:]:

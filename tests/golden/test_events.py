@@ -4,12 +4,13 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from panelstream.ingest.events.pipeline import RawEvents, decode
 from panelstream.models.events import catalogue
-from panelstream.models.events.catalogue import Questionnaires
+from panelstream.models.events.catalogue import Catalogue, Questionnaires
 from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent / "events"
@@ -19,14 +20,14 @@ PLAIN = (HERE / "raw" / "reaction.json").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def u2plus():
+def u2plus() -> Catalogue:
     """The shipped catalogue, in a study of two waves that asks PHQ-9."""
     asked = {"phq9": find_instrument("phq9", HERE).value}
     questionnaires = Questionnaires((1, 2), asked)
     return catalogue.find("u2plus", HERE).asking(questionnaires)
 
 
-def outcome(payload, catalogue):
+def outcome(payload: bytes, catalogue: Catalogue) -> dict[str, Any]:
     """The single outcome of a payload, as the expected files write it."""
     decoded = decode(RawEvents("f", 1, payload), catalogue, RECEIVED_AT)
     for rejection in decoded.rejections:
@@ -41,14 +42,14 @@ def outcome(payload, catalogue):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_payload_has_its_expected_outcome(name, u2plus):
+def test_payload_has_its_expected_outcome(name: str, u2plus: Catalogue) -> None:
     """Alone in its chunk, each raw payload gives the expected event or rejection."""
     expected = json.loads((HERE / "expected" / f"{name}.json").read_text())
     assert outcome((HERE / "raw" / f"{name}.json").read_bytes(), u2plus) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_neighbours_do_not_matter(name, u2plus):
+def test_neighbours_do_not_matter(name: str, u2plus: Catalogue) -> None:
     """Between two plain events the payload has the same outcome, and they are kept."""
     raw = (HERE / "raw" / f"{name}.json").read_bytes()
     neighbour = PLAIN.replace(b'"e-1"', b'"other"')
@@ -68,6 +69,6 @@ def test_neighbours_do_not_matter(name, u2plus):
         assert ids.count(expected["event"]["id"]) == 1
 
 
-def test_every_raw_file_has_an_expected_one():
+def test_every_raw_file_has_an_expected_one() -> None:
     """A payload without an outcome would be a test that checks nothing."""
     assert sorted(file.stem for file in (HERE / "expected").iterdir()) == NAMES

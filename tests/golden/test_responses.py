@@ -7,6 +7,7 @@ says of the file.
 """
 
 import csv
+from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +18,8 @@ import yaml
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.ingest.surveys import mapping as mappings
 from panelstream.ingest.surveys import read_export, responses
+from panelstream.ingest.surveys.read_export import Survey
+from panelstream.ingest.surveys.responses import Imported
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import find_instrument
 
@@ -33,7 +36,7 @@ KNOWN = responses.known(INSTRUMENTS, PEOPLE, ZONE)
 WAVE = 1
 
 
-def table(path):
+def table(path: Path) -> list[dict[str, str]]:
     """Rows of a small CSV file; none if there is no such file."""
     if not path.exists():
         return []
@@ -41,30 +44,32 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def beside(folder, name):
+def beside(folder: Path, name: str) -> Path | None:
     """A file beside the export, if the case has one."""
     return folder / name if (folder / name).exists() else None
 
 
-def export_of(folder):
+def export_of(folder: Path) -> Path:
     """The export of a case, whatever its ending."""
     [path] = folder.glob("export.*")
     return path
 
 
-def read(path, links=None):
+def read(path: Path, links: Mapping[str, str] | None = None) -> Survey:
     """What an export holds at the border to storage."""
     mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
     return read_export.read(path, WAVE, ITEMS, mapping, ZONE, links is not None)
 
 
-def whole(path, links=None):
+def whole(path: Path, links: Mapping[str, str] | None = None) -> Imported:
     """The import of an export, storing nothing."""
     mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
     return responses.read(path, WAVE, KNOWN, mapping, links)
 
 
-def answers(path, links, apart):
+def answers(
+    path: Path, links: Mapping[str, str] | None, apart: set[tuple[int, str]]
+) -> list[dict[str, str]]:
     """Every answer of an export that is not set apart, as a row of text."""
     return [
         {
@@ -83,7 +88,7 @@ def answers(path, links, apart):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_export_gives_the_expected_answers(case):
+def test_export_gives_the_expected_answers(case: str) -> None:
     """Every answer is there once, by row and in UTC; the rest is set apart by place."""
     folder = HERE / case
     path, link_file = export_of(folder), beside(folder, "links.csv")
@@ -100,7 +105,7 @@ def test_export_gives_the_expected_answers(case):
     assert {key: shown[key] for key in expected} == expected
 
 
-def test_every_format_and_kind_of_file_has_a_case():
+def test_every_format_and_kind_of_file_has_a_case() -> None:
     """Each importer and each container stands here with a file of its own."""
     said = [read(export_of(HERE / case), {}).understood for case in CASES]
     assert {one.format for one in said} == set(read_export.FORMATS)
@@ -109,7 +114,7 @@ def test_every_format_and_kind_of_file_has_a_case():
     }
 
 
-def test_link_file_turns_survey_ids_into_people(tmp_path):
+def test_link_file_turns_survey_ids_into_people(tmp_path: Path) -> None:
     """With a link file people are known by survey id; the unlinked are set apart."""
     (tmp_path / "links.csv").write_text("survey_id,platform_id\nuser-1,real-9\n")
     links = responses.read_links(tmp_path / "links.csv")
@@ -120,7 +125,7 @@ def test_link_file_turns_survey_ids_into_people(tmp_path):
     assert apart == [3, 4, 5]
 
 
-def test_link_to_two_people_is_refused(tmp_path):
+def test_link_to_two_people_is_refused(tmp_path: Path) -> None:
     """One survey id cannot stand for two people."""
     path = tmp_path / "links.csv"
     path.write_text("survey_id,platform_id\ns1,a\ns1,b\n")

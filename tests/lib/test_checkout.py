@@ -11,7 +11,7 @@ from tests.lib.warm import ROOT
 VERSION = "0.0.0+copy"
 PARTS = ("panelstream", "models", "ingest", "analysis", "flows", "deploy/chdb_server")
 PARTS += ("tests/lib", "tests/docs", "tests/conftest.py", "pyproject.toml")
-TEST = f'''
+TEST = f"""
 from tests.docs import shells
 from tests.lib import command
 
@@ -29,7 +29,7 @@ def test_the_packages_themselves(tmp_path):
     assert "{{folder}}" in panelstream.__file__
     assert "{{folder}}" in panelstream_emitter.__file__
     assert shells.python(code, tmp_path) == here
-'''
+"""
 
 
 def copy_checkout(folder: Path) -> None:

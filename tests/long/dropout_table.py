@@ -5,6 +5,7 @@
 prints the table of docs/explanation/dropout.md.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ import pandas as pd
 
 from panelstream.analysis.estimation.dropout import bootstrap
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Term
+from panelstream.analysis.plan.specifications import Specification
 from tests.lib.planted import Truth, plant, specify
 
 SEEDS = 200
@@ -45,7 +48,9 @@ def measure(seeds: int = SEEDS) -> pd.DataFrame:
     )
 
 
-def _of_estimator(estimator, component, seeds):
+def _of_estimator(
+    estimator: str, component: str, seeds: int
+) -> Iterator[tuple[str, dict[str, float]]]:
     plain = specify(estimator)
     truth = np.mean(
         [_term(plain, component, plant(STAYING, s)).estimate for s in range(seeds)]
@@ -64,7 +69,7 @@ def _of_estimator(estimator, component, seeds):
         )
 
 
-def _term(specification, component, panel):
+def _term(specification: Specification, component: str, panel: pd.DataFrame) -> Term:
     [term] = [t for t in fit(specification, panel).terms if t.component == component]
     return term
 

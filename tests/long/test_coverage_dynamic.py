@@ -3,12 +3,15 @@
 Where their assumptions hold: 95 % of the time, within binomial limits.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.plan.specifications import Specification
 from tests.lib.planted import Truth, plant, reply, specify
 
 SEEDS = 200
@@ -28,7 +31,12 @@ SEEN = replace(FEEDBACK, leaving=0.1, attrition=1.0)
 LAG = FEEDBACK.within * FEEDBACK.use_persistence
 
 
-def held(specification, panels, component, truth):
+def held(
+    specification: Specification,
+    panels: Iterable[pd.DataFrame],
+    component: str,
+    truth: float,
+) -> int:
     """How often an interval holds the truth; there must be one each time."""
     count = 0
     for panel in panels:
@@ -39,7 +47,7 @@ def held(specification, panels, component, truth):
     return count
 
 
-def panels(truth):
+def panels(truth: Truth) -> Iterator[pd.DataFrame]:
     """One for each seed."""
     return (plant(truth, seed) for seed in range(SEEDS))
 
@@ -55,14 +63,16 @@ def panels(truth):
         ("lag 1", "reverse", FEEDBACK.feedback),
     ],
 )
-def test_cross_lagged_models_cover(truth, timing, component, planted):
+def test_cross_lagged_models_cover(
+    truth: Truth, timing: str, component: str, planted: float
+) -> None:
     """Both directions, also where people leave after a high outcome that was seen."""
     specification = specify("ri_clpm", timing=timing)
     assert LOW <= held(specification, panels(truth), component, planted) <= HIGH
 
 
 @pytest.mark.long
-def test_gmm_covers():
+def test_gmm_covers() -> None:
     """Where use reacts to the outcome, which carries over."""
     count = held(specify("gmm"), panels(FEEDBACK), "within", FEEDBACK.within)
     assert LOW <= count <= HIGH
@@ -71,7 +81,7 @@ def test_gmm_covers():
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["binary", "count"])
 @pytest.mark.parametrize(("component", "planted"), [("within", 0.4), ("between", -0.3)])
-def test_gee_covers(kind, component, planted):
+def test_gee_covers(kind: str, component: str, planted: float) -> None:
     """Where a person's answers hang together beyond what use explains."""
     truth = Truth(persons=400, missed=0.1)
     made = (reply(plant(truth, seed), kind, 0.4, -0.3, seed) for seed in range(SEEDS))
@@ -79,7 +89,7 @@ def test_gee_covers(kind, component, planted):
 
 
 @pytest.mark.long
-def test_three_waves_are_few():
+def test_three_waves_are_few() -> None:
     """What docs/reference/results.md says: some fits are improper, intervals a little narrow."""
     truth = Truth(
         waves=3,

@@ -9,7 +9,7 @@ PAIRS = [(trouble, name) for trouble, names in HOLDS.items() for name in names]
 
 @pytest.mark.long
 @pytest.mark.parametrize(("trouble", "name"), PAIRS)
-def test_intervals_cover(trouble, name):
+def test_intervals_cover(trouble: str, name: str) -> None:
     """Over 200 seeds within binomial limits of 95 %, and without bias."""
     found = measure(trouble, name, range(SEEDS))
     low, high = limits(SEEDS)
@@ -18,7 +18,7 @@ def test_intervals_cover(trouble, name):
 
 
 @pytest.mark.parametrize(("trouble", "name"), PAIRS)
-def test_intervals_cover_in_a_few(trouble, name):
+def test_intervals_cover_in_a_few(trouble: str, name: str) -> None:
     """The same over twelve seeds, where a gross mistake shows."""
     found = measure(trouble, name, range(12))
     assert found.held >= limits(12)[0]
@@ -33,6 +33,6 @@ def test_intervals_cover_in_a_few(trouble, name):
         ("use is measured with error", "fixed_effects"),
     ],
 )
-def test_intervals_miss_where_assumptions_fail(trouble, name):
+def test_intervals_miss_where_assumptions_fail(trouble: str, name: str) -> None:
     """The troubles are troubles: without them the other tests would show nothing."""
     assert measure(trouble, name, range(12)).held < 6

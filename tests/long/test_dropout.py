@@ -17,7 +17,9 @@ REPAIRED = {
 
 
 @pytest.mark.long
-def test_remedies_cover_where_their_assumptions_hold(monkeypatch):
+def test_remedies_cover_where_their_assumptions_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Within binomial limits of 95 %; complete cases fall short of them."""
     monkeypatch.setattr(bootstrap, "DRAWS", bootstrap.DRAWS)
     found = measure().set_index(["estimator", "remedy"])

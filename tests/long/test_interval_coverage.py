@@ -21,7 +21,7 @@ are a little small (intervals hold the truth 93 to 94 times in a hundred)."""
 
 
 @pytest.mark.long
-def test_intervals_of_planted_within_effects_cover(tmp_path):
+def test_intervals_of_planted_within_effects_cover(tmp_path: Path) -> None:
     """Over 200 seeds each within effect is covered within binomial limits of 95 %."""
     (tmp_path / "study.yaml").write_text(study_text("s", WAVES, date(2024, 1, 8)))
     planned = load_study(Path(tmp_path)).study

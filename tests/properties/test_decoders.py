@@ -4,9 +4,11 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
 
 from panelstream.ingest.events.column_decoder import ColumnDecoder
 from panelstream.ingest.events.pipeline import RawEvents, decode
@@ -56,7 +58,7 @@ plain_data = {
 
 
 @st.composite
-def plain_events(draw):
+def plain_events(draw: DrawFn) -> dict[str, Any]:
     """An event that nothing is wrong with."""
     kind = draw(st.sampled_from(sorted(plain_data)))
     return {
@@ -75,7 +77,7 @@ def plain_events(draw):
 
 
 @st.composite
-def spoilt_events(draw):
+def spoilt_events(draw: DrawFn) -> dict[str, Any]:
     """A plain event with some attribute replaced, removed or added."""
     event = draw(plain_events())
     name = draw(
@@ -102,14 +104,14 @@ lines = st.one_of(
 
 @usual
 @given(st.lists(lines, min_size=1, max_size=12))
-def test_chunk_gives_what_its_lines_give(chunk):
+def test_chunk_gives_what_its_lines_give(chunk: list[bytes]) -> None:
     """A chunk decodes to the events and rejections of its lines, one by one."""
     intake.check_chunk(chunk, CATALOGUE, RECEIVED_AT)
 
 
 @usual
 @given(st.lists(plain_events(), min_size=1, max_size=12))
-def test_plain_chunks_take_the_fast_road(events):
+def test_plain_chunks_take_the_fast_road(events: list[dict[str, Any]]) -> None:
     """Events that nothing is wrong with are left to the strict decoder only if late."""
     chunk = "\n".join(json.dumps(one) for one in events).encode()
     columns = ColumnDecoder(CATALOGUE, RECEIVED_AT).decode(chunk)
@@ -119,7 +121,7 @@ def test_plain_chunks_take_the_fast_road(events):
 
 @usual
 @given(st.binary(max_size=200))
-def test_arbitrary_bytes_never_raise(payload):
+def test_arbitrary_bytes_never_raise(payload: bytes) -> None:
     """Whatever the bytes are, every line that is not blank has an outcome."""
     decoded = decode(RawEvents("f", 1, payload), CATALOGUE, RECEIVED_AT)
     outcomes = decoded.events.num_rows + len(decoded.rejections)
@@ -130,7 +132,7 @@ def test_arbitrary_bytes_never_raise(payload):
 
 @usual
 @given(st.lists(spoilt_events(), min_size=1, max_size=6))
-def test_rejections_carry_no_value(events):
+def test_rejections_carry_no_value(events: list[dict[str, Any]]) -> None:
     """A value planted in an event never stands in its rejection."""
     for event in events:
         event["data"] = {CANARY: CANARY}

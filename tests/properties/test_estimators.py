@@ -1,6 +1,7 @@
 """What means nothing to an estimator: order, names, where waves begin, units."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ seeds = st.integers(0, 10_000)
 every_estimator = pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
 
 
-def planted(estimator, seed):
+def planted(estimator: str, seed: int) -> pd.DataFrame:
     """A panel for the estimator: of ones and zeros where it wants them."""
     panel = plant(TRUTH, seed)
     if ESTIMATORS[estimator].scale == "points":
@@ -28,7 +29,7 @@ def planted(estimator, seed):
     return panel.assign(**{OUTCOME: high.where(panel[OUTCOME].notna())})
 
 
-def told(estimator, panel):
+def told(estimator: str, panel: pd.DataFrame) -> np.ndarray:
     """Numbers of the term's rows that are about the outcome, in order."""
     found = fit(specify(estimator), panel)
     assert found.n_obs, found.note
@@ -36,7 +37,7 @@ def told(estimator, panel):
     return np.array([[getattr(term, name) for name in NUMBERS] for term in terms])
 
 
-def same(estimator, found, wanted):
+def same(estimator: str, found: np.ndarray, wanted: np.ndarray) -> None:
     """Equal within what the estimator can tell."""
     rel = LOOSE.get(estimator, TIGHT)
     size = np.abs(wanted[:, 1]).max()
@@ -46,7 +47,7 @@ def same(estimator, found, wanted):
 @every_estimator
 @deterministic
 @given(seed=seeds)
-def test_order_of_rows_means_nothing(estimator, seed):
+def test_order_of_rows_means_nothing(estimator: str, seed: int) -> None:
     """A shuffled panel gives the same numbers."""
     panel = planted(estimator, seed)
     shuffled = panel.sample(frac=1, random_state=seed)
@@ -56,7 +57,7 @@ def test_order_of_rows_means_nothing(estimator, seed):
 @every_estimator
 @deterministic
 @given(seed=seeds)
-def test_names_of_persons_mean_nothing(estimator, seed):
+def test_names_of_persons_mean_nothing(estimator: str, seed: int) -> None:
     """Other names, which sort otherwise, change rounding errors only."""
     panel = planted(estimator, seed)
     renamed = panel.assign(participant_id=panel["participant_id"].str[::-1])
@@ -66,7 +67,9 @@ def test_names_of_persons_mean_nothing(estimator, seed):
 @every_estimator
 @deterministic
 @given(seed=seeds, later=st.integers(1, 30))
-def test_the_number_of_the_first_wave_means_nothing(estimator, seed, later):
+def test_the_number_of_the_first_wave_means_nothing(
+    estimator: str, seed: int, later: int
+) -> None:
     """Waves may begin anywhere: only which follow each other is read from them."""
     panel = planted(estimator, seed)
     moved = panel.assign(wave=panel["wave"] + later)
@@ -76,7 +79,9 @@ def test_the_number_of_the_first_wave_means_nothing(estimator, seed, later):
 @every_estimator
 @deterministic
 @given(seed=seeds, factor=st.sampled_from([1 / 7, 52.0, 365.0]))
-def test_units_of_an_exposure_scale_its_coefficient(estimator, seed, factor):
+def test_units_of_an_exposure_scale_its_coefficient(
+    estimator: str, seed: int, factor: float
+) -> None:
     """Days a week, a day or a year: coefficients scale, what they say does not."""
     panel = planted(estimator, seed)
     scaled = told(estimator, panel.assign(**{USE: panel[USE] * factor}))
@@ -87,7 +92,9 @@ def test_units_of_an_exposure_scale_its_coefficient(estimator, seed, factor):
 @every_estimator
 @deterministic
 @given(seed=seeds, factor=st.sampled_from([0.1, 12.0]))
-def test_units_of_the_outcome_scale_its_coefficients(estimator, seed, factor):
+def test_units_of_the_outcome_scale_its_coefficients(
+    estimator: str, seed: int, factor: float
+) -> None:
     """Points or tenths of points, where the outcome is a measure and no yes or no."""
     panel = planted(estimator, seed)
     if ESTIMATORS[estimator].scale != "points":

@@ -21,7 +21,9 @@ def test_a_client_learns_version_and_zone(client: Client) -> None:
 
 
 @pytest.mark.parametrize("compress", [False, "lz4", "zstd", "gzip"])
-def test_rows_come_back_as_they_went(served: Served, client: Client, compress) -> None:
+def test_rows_come_back_as_they_went(
+    served: Served, client: Client, compress: bool | str
+) -> None:
     """Whatever the compression of requests and answers."""
     squeezed = served.client(compress=compress)
     squeezed.insert("notes", [[1, "one"], [2, "zwei ü"]], column_names=["id", "text"])
@@ -41,7 +43,7 @@ def test_frames_and_arrow(client: Client) -> None:
 
 
 @pytest.mark.parametrize("compression", [None, "gzip", "zstd", "lz4"])
-def test_raw_inserts(client: Client, compression) -> None:
+def test_raw_inserts(client: Client, compression: str | None) -> None:
     """Bytes in one of the engine's formats, sent compressed or not."""
     block = b'{"id":7,"text":"raw"}\n'
     sent = block if compression is None else _compressed(block, compression)

@@ -18,7 +18,9 @@ from panelstream.chdb_server import statements
         ("INSERT INTO `FORMAT` FORMAT CSV 'it''s", "INSERT INTO `FORMAT` ", "CSV", "'it''s"),
     ],
 )  # fmt: skip
-def test_an_insert_is_cut_at_its_data(source, sql, form, data) -> None:
+def test_an_insert_is_cut_at_its_data(
+    source: str, sql: str, form: str, data: str
+) -> None:
     """What precedes FORMAT or VALUES is the statement; blanks and a line break go."""
     read = statements.read(source.encode())
     assert (read.sql, read.form) == (sql, form)
@@ -40,7 +42,7 @@ def test_an_insert_is_cut_at_its_data(source, sql, form, data) -> None:
         ("INSERT INTO t SELECT 1", None),
     ],
 )
-def test_the_format_is_the_clause_at_the_end(source, form) -> None:
+def test_the_format_is_the_clause_at_the_end(source: str, form: str | None) -> None:
     """Not a word in a text, a comment or a name."""
     assert statements.read(source.encode()).form == form
 
@@ -56,7 +58,7 @@ def test_the_format_is_the_clause_at_the_end(source, form) -> None:
         ("SELECT 1 /* ; */; x", True),
     ],
 )
-def test_one_statement_at_a_time(source, several) -> None:
+def test_one_statement_at_a_time(source: str, several: bool) -> None:
     """A semicolon may end it; nothing may follow but space."""
     assert statements.several(statements.read(source.encode())) is several
 

@@ -1,17 +1,21 @@
 """The model of answering against R's glm and sandwich; the table by hand."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.dropout.attrition import by_wave, models
+from panelstream.analysis.plan.specifications import Specification
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high"]
 PANEL = pd.read_csv(Path(__file__).parents[1] / "dropout.csv")
 
 
-def test_the_model_equals_r(specify, expected):
+def test_the_model_equals_r(
+    specify: Callable[..., Specification], expected: Callable[..., pd.DataFrame]
+) -> None:
     """Coefficients, clustered errors, t, p, limits and means agree to nine digits."""
     one = specify(varying=())
     found = models([one], {one.window: PANEL})
@@ -22,7 +26,7 @@ def test_the_model_equals_r(specify, expected):
     assert found["term"].to_list()[4] == "pdd_total (wave before)"
 
 
-def test_everybody_is_somewhere():
+def test_everybody_is_somewhere() -> None:
     """Expected are those who answered, who missed the wave and who left."""
     found = by_wave(PANEL, ["pdd_total"])
     parts = found["answered"] + found["missed"] + found["left"]

@@ -1,19 +1,32 @@
 """First differences against R's lm and sandwich, on changes that R made itself."""
 
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.design import build
 from panelstream.analysis.estimation.diagnostics import serial_correlation
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 
 
-def test_terms_equal_r(variants, variant, specify, expected, equal):
+def test_terms_equal_r(
+    variants: dict[str, pd.DataFrame],
+    variant: str,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+) -> None:
     """Estimates, clustered errors, t, p and limits agree to rounding."""
     found = fit(specify(estimator="first_difference"), variants[variant])
     equal(found, expected("first_difference", variant), 1e-10)
 
 
-def test_two_waves_give_fixed_effects(variants, specify):
+def test_two_waves_give_fixed_effects(
+    variants: dict[str, pd.DataFrame], specify: Callable[..., Specification]
+) -> None:
     """One change a person: both coefficients are the same."""
     changes = fit(specify(estimator="first_difference"), variants["two_waves"])
     effects = ("participant", "wave")
@@ -27,8 +40,13 @@ def test_two_waves_give_fixed_effects(variants, specify):
 @pytest.mark.parametrize("model", ["dropout", "balanced", "constant"])
 @pytest.mark.parametrize(("of", "uncorrelated"), [("fe", -0.5), ("fd", 0.0)])
 def test_serial_correlation_equals_r(
-    variants, specify, expected, model, of, uncorrelated
-):
+    variants: dict[str, pd.DataFrame],
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    model: str,
+    of: str,
+    uncorrelated: float,
+) -> None:
     """Errors of changes on those before, as in plm's test, with our errors."""
     specification = specify(estimator="first_difference")
     found = serial_correlation(build(specification, variants[model]), uncorrelated)

@@ -1,12 +1,24 @@
 """Fixed effects against R's plm."""
 
+from collections.abc import Callable
+
+import pandas as pd
+
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators import fixed_effects
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 
 TWO_WAY = ("participant", "wave")
 
 
-def test_terms_equal_r(variants, variant, specify, expected, equal):
+def test_terms_equal_r(
+    variants: dict[str, pd.DataFrame],
+    variant: str,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+) -> None:
     """Estimates, clustered errors, t, p and limits agree to rounding.
 
     The same singletons are dropped, which the counts show.
@@ -17,13 +29,23 @@ def test_terms_equal_r(variants, variant, specify, expected, equal):
     )
 
 
-def test_persons_alone_equal_r(panel, specify, expected, equal):
+def test_persons_alone_equal_r(
+    panel: pd.DataFrame,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+) -> None:
     """One way: without wave effects, and with waves that one person answered."""
     specification = specify(estimator="fixed_effects", effects=("participant",))
     equal(fit(specification, panel), expected("fixed_effects", "individual"), 1e-9)
 
 
-def test_logged_terms_equal_r(panel, specify, expected, equal):
+def test_logged_terms_equal_r(
+    panel: pd.DataFrame,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+) -> None:
     """The transform is the logarithm of one plus the exposure, and is named so.
 
     R's rows are complete in the covariates too, which this model leaves out.
@@ -39,7 +61,12 @@ def test_logged_terms_equal_r(panel, specify, expected, equal):
     equal(found, expected("fixed_effects", "twoways_log1p"), 1e-9)
 
 
-def test_weighted_terms_equal_r(weighted, specify, expected, equal):
+def test_weighted_terms_equal_r(
+    weighted: pd.DataFrame,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+) -> None:
     """Weighted means are taken off, and squares weighted."""
     specification = specify(
         estimator="fixed_effects", effects=TWO_WAY, weights="attrition"

@@ -4,9 +4,14 @@ The panel has dropout, singletons and missed waves; two models see two waves, or
 none in the middle.
 """
 
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 
 MODELS = {
     "binary": ("formal", [1, 2, 3, 4, 5]),
@@ -18,10 +23,12 @@ NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_
 
 
 @pytest.fixture
-def fitted(dynamics, specify):
+def fitted(
+    dynamics: pd.DataFrame, specify: Callable[..., Specification]
+) -> Callable[[str], Fit]:
     """Fit a model by name."""
 
-    def make(model):
+    def make(model: str) -> Fit:
         outcome, waves = MODELS[model]
         specification = specify(
             estimator="gee",
@@ -36,7 +43,9 @@ def fitted(dynamics, specify):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_terms_equal_geepack(fitted, expected, model):
+def test_terms_equal_geepack(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """Coefficients, clustered errors, t, p and limits, within and between."""
     found = fitted(model)
     terms = {f"{term.component}.{term.term}": term for term in found.terms}
@@ -50,7 +59,9 @@ def test_terms_equal_geepack(fitted, expected, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_comparison_equals_r(fitted, expected, model):
+def test_the_comparison_equals_r(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """That within equals between, by the same covariance."""
     (test,) = (
         one for one in fitted(model).tests if one.test == "within_equals_between"

@@ -1,8 +1,13 @@
 """Difference GMM against R's plm: dropout, gaps, singletons, three and four waves."""
 
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 
 WAVES = {
     "twoways": (1, 5),
@@ -14,10 +19,12 @@ NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_
 
 
 @pytest.fixture
-def fitted(dynamics, specify):
+def fitted(
+    dynamics: pd.DataFrame, specify: Callable[..., Specification]
+) -> Callable[[str], Fit]:
     """Fit a model by name."""
 
-    def make(model):
+    def make(model: str) -> Fit:
         specification = specify(
             estimator="gmm",
             effects=() if model == "individual" else ("wave",),
@@ -31,7 +38,9 @@ def fitted(dynamics, specify):
 
 
 @pytest.mark.parametrize("model", WAVES)
-def test_terms_equal_plm(fitted, expected, model):
+def test_terms_equal_plm(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """Two-step estimates with Windmeijer's errors, t, p and limits."""
     found = fitted(model)
     (term,), rows = found.terms, expected("gmm", model).set_index("term")
@@ -44,7 +53,9 @@ def test_terms_equal_plm(fitted, expected, model):
 
 
 @pytest.mark.parametrize("model", WAVES)
-def test_the_lagged_outcome_equals_plm(fitted, expected, model):
+def test_the_lagged_outcome_equals_plm(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """Its coefficient is a row of the tests, its error in the note."""
     found = {one.test: one for one in fitted(model).tests}["lagged_outcome"]
     row = expected("gmm", model).set_index("term").loc["lagged_outcome"]
@@ -53,7 +64,9 @@ def test_the_lagged_outcome_equals_plm(fitted, expected, model):
 
 
 @pytest.mark.parametrize("model", WAVES)
-def test_tests_equal_plm(fitted, expected, model):
+def test_tests_equal_plm(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """Hansen's J and the serial correlations; one that waves are too few for is not."""
     found = {one.test: one for one in fitted(model).tests}
     wanted = expected("gmm", model, "tests.csv").set_index("test")

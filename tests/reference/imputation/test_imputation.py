@@ -1,5 +1,6 @@
 """Pooling against R's mice::pool, fed with mice's own imputations."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ EACH = pd.read_csv(Path(__file__).with_name("each.csv"))
 
 
 @pytest.mark.parametrize("model", ["residual", "small"])
-def test_pooling_equals_mice(expected, model):
+def test_pooling_equals_mice(expected: Callable[..., pd.DataFrame], model: str) -> None:
     """Estimate, error, Barnard-Rubin df, t, p and the fraction of missing information."""
     for row in expected("imputation", model).itertuples():
         of_term = EACH[EACH["term"] == row.term]

@@ -1,17 +1,33 @@
 """Random effects against R's plm."""
 
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 
 
-def test_terms_equal_r(variants, variant, specify, expected, equal):
+def test_terms_equal_r(
+    variants: dict[str, pd.DataFrame],
+    variant: str,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+) -> None:
     """Estimates, clustered errors, t, p and limits agree to rounding."""
     found = fit(specify(estimator="random_effects"), variants[variant])
     equal(found, expected("random_effects", variant), 1e-9)
 
 
-def test_variance_components_equal_r(variants, variant, specify, expected):
+def test_variance_components_equal_r(
+    variants: dict[str, pd.DataFrame],
+    variant: str,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+) -> None:
     """The share of persons in the unexplained variance is Swamy and Arora's."""
     found = fit(specify(estimator="random_effects"), variants[variant])
     (share,) = (one for one in found.tests if one.test == "intraclass_correlation")

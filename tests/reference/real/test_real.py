@@ -1,12 +1,15 @@
 """Real panels: R's answers beside ours, fitted as columns of a table from elsewhere."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.measures import AS_IS
 
 HERE = Path(__file__).parent
@@ -28,7 +31,7 @@ AGREEMENT = {"within_between": 1e-6}
 
 
 @pytest.fixture(scope="module")
-def panels():
+def panels() -> dict[str, pd.DataFrame]:
     """What `panels.py` says, by name."""
     spec = importlib.util.spec_from_file_location("real_panels", HERE / "panels.py")
     module = importlib.util.module_from_spec(spec)
@@ -41,7 +44,13 @@ def panels():
     "estimator",
     ["fixed_effects", "random_effects", "first_difference", "within_between"],
 )
-def test_terms_equal_r(panels, specify, equal, name, estimator):
+def test_terms_equal_r(
+    panels: dict[str, pd.DataFrame],
+    specify: Callable[..., Specification],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+    name: str,
+    estimator: str,
+) -> None:
     """Estimates, errors, t, p and limits, persons and rows."""
     effects = ("participant", "wave") if estimator == "fixed_effects" else ("wave",)
     specification = specify(
@@ -58,7 +67,9 @@ def test_terms_equal_r(panels, specify, equal, name, estimator):
     equal(found, wanted, AGREEMENT.get(estimator, 1e-9))
 
 
-def test_half_of_the_patients_are_gone_at_the_end(panels):
+def test_half_of_the_patients_are_gone_at_the_end(
+    panels: dict[str, pd.DataFrame],
+) -> None:
     """The trial is what it is said to be: 100 begin, 52 answer the last time."""
     answered = panels["depression"].groupby("wave").size()
     assert answered.to_list() == [100, 97, 73, 58, 52]

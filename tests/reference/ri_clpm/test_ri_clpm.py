@@ -4,12 +4,15 @@ lavaan stops at its optimizer's tolerance, about 1e-7 of a standard error from t
 maximum after it climbed again from where it first stopped; ours is at rounding.
 """
 
+from collections.abc import Callable
 from math import isnan
 
 import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.estimation.fit import Fit
+from panelstream.analysis.plan.specifications import Specification
 
 MODELS = {"lag1": ("lag 1", 5), "same": ("same", 5), "three_waves": ("lag 1", 3)}
 TESTS = {
@@ -20,10 +23,12 @@ TESTS = {
 
 
 @pytest.fixture
-def fitted(dynamics, specify):
+def fitted(
+    dynamics: pd.DataFrame, specify: Callable[..., Specification]
+) -> Callable[[str], Fit]:
     """Fit a model by name: dropout, missed waves, unknown exposures, one answer."""
 
-    def make(model):
+    def make(model: str) -> Fit:
         timing, waves = MODELS[model]
         specification = specify(
             estimator="ri_clpm",
@@ -38,7 +43,9 @@ def fitted(dynamics, specify):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_effects_equal_lavaan(fitted, expected, model):
+def test_effects_equal_lavaan(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """Estimates, robust errors, t, p and limits, in both directions."""
     found = {term.component: term for term in fitted(model).terms}
     wanted = expected("ri_clpm", model).set_index("term")
@@ -56,7 +63,9 @@ def test_effects_equal_lavaan(fitted, expected, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_autoregressions_equal_lavaan(fitted, expected, model):
+def test_autoregressions_equal_lavaan(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """How far exposure and outcome carry over."""
     found = {one.test: one.statistic for one in fitted(model).tests}
     wanted = expected("ri_clpm", model).set_index("term")["estimate"]
@@ -65,7 +74,9 @@ def test_autoregressions_equal_lavaan(fitted, expected, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_fit_equals_lavaan(fitted, expected, model):
+def test_fit_equals_lavaan(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """The scaled chi-square with its df and p, CFI and RMSEA from it."""
     found = {one.test: one for one in fitted(model).tests}
     wanted = expected("ri_clpm", model, "tests.csv").iloc[0]
@@ -78,7 +89,9 @@ def test_fit_equals_lavaan(fitted, expected, model):
     assert isnan(found["cfi"].p_value)
 
 
-def test_order_of_rows_means_nothing(dynamics, specify):
+def test_order_of_rows_means_nothing(
+    dynamics: pd.DataFrame, specify: Callable[..., Specification]
+) -> None:
     """Shuffled rows give the same numbers."""
     specification = specify(
         estimator="ri_clpm", timing="lag 1", exposures=("story",), fixed=(), varying=()

@@ -1,5 +1,6 @@
 """Attrition weights and what they make of estimates, against R's glm and lm."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,20 @@ from panelstream.analysis.estimation.dropout.history import look_back
 from panelstream.analysis.estimation.dropout.waves import arrange
 from panelstream.analysis.estimation.dropout.weights import attrition, participation
 from panelstream.analysis.estimation.estimates import fit
+from panelstream.analysis.plan.specifications import Specification
 
 HERE = Path(__file__).parents[1]
 EFFECTS = {"pooled": ("wave",), "fixed_effects": ("participant", "wave")}
 
 
 @pytest.fixture
-def leavers():
+def leavers() -> pd.DataFrame:
     """The panel of `dropout.csv`."""
     return pd.read_csv(HERE / "dropout.csv")
 
 
 @pytest.fixture
-def weighted(specify):
+def weighted(specify: Callable[..., Specification]) -> Callable[..., Specification]:
     """A specification with attrition weights."""
     return lambda estimator="pooled": specify(
         estimator=estimator,
@@ -33,7 +35,9 @@ def weighted(specify):
     )
 
 
-def test_the_model_of_dropout_equals_glm(leavers, weighted):
+def test_the_model_of_dropout_equals_glm(
+    leavers: pd.DataFrame, weighted: Callable[..., Specification]
+) -> None:
     """The same rows at risk, the same coefficients."""
     waves = arrange(leavers, "pdd_total")
     history = look_back(weighted(), leavers, waves)
@@ -42,7 +46,9 @@ def test_the_model_of_dropout_equals_glm(leavers, weighted):
     assert found.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
 
 
-def test_weights_equal_r(leavers, weighted):
+def test_weights_equal_r(
+    leavers: pd.DataFrame, weighted: Callable[..., Specification]
+) -> None:
     """Cumulated over waves, for every answer before a gap."""
     waves = arrange(leavers, "pdd_total")
     weigh, note = attrition(weighted(), leavers, waves)
@@ -56,8 +62,12 @@ def test_weights_equal_r(leavers, weighted):
 
 @pytest.mark.parametrize("estimator", sorted(EFFECTS))
 def test_weighted_estimates_equal_lm(
-    leavers, weighted, expected, estimator, monkeypatch
-):
+    leavers: pd.DataFrame,
+    weighted: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+    estimator: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """With person dummies in R where we take deviations from weighted means."""
     monkeypatch.setattr(bootstrap, "DRAWS", 20)
     found = fit(weighted(estimator), leavers)
@@ -69,7 +79,9 @@ def test_weighted_estimates_equal_lm(
     assert found.n_obs == wanted["n_obs"][0]
 
 
-def test_participation_weights_equal_r(leavers, weighted):
+def test_participation_weights_equal_r(
+    leavers: pd.DataFrame, weighted: Callable[..., Specification]
+) -> None:
     """Over everybody in the panel, those who never answered among them."""
     people = leavers["participant_id"].unique()
     use = leavers.groupby("participant_id")["story_days_per_week"].first()

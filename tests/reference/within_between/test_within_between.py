@@ -4,7 +4,10 @@ lme4 stops at its optimiser's tolerance: numbers that hang on the variance ratio
 agree to seven digits, the others to rounding.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.design import build
@@ -13,7 +16,9 @@ from panelstream.analysis.estimation.estimators.within_between import (
     decompose,
     random_intercept,
 )
+from panelstream.analysis.estimation.fit import Fit
 from panelstream.analysis.estimation.inference import with_intercept
+from panelstream.analysis.plan.specifications import Specification
 
 MODELS = [
     "dropout",
@@ -27,7 +32,9 @@ MODELS = [
 
 
 @pytest.fixture
-def panels(variants, weighted):
+def panels(
+    variants: dict[str, pd.DataFrame], weighted: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     """All panels by name, one of them with persons who hardly differ."""
     complete = variants["dropout"]
     centred = complete["pdd_total"] - complete.groupby("participant_id")[
@@ -38,10 +45,10 @@ def panels(variants, weighted):
 
 
 @pytest.fixture
-def asked(specify):
+def asked(specify: Callable[..., Specification]) -> Callable[[str], Specification]:
     """The specification of a model."""
 
-    def of(model):
+    def of(model: str) -> Specification:
         weights = "attrition" if model == "weighted" else "none"
         return specify(estimator="within_between", weights=weights)
 
@@ -49,19 +56,28 @@ def asked(specify):
 
 
 @pytest.fixture
-def fitted(panels, asked):
+def fitted(
+    panels: dict[str, pd.DataFrame], asked: Callable[[str], Specification]
+) -> Callable[[str], Fit]:
     """Fit a model by name."""
     return lambda model: within_between.fit_within_between(asked(model), panels[model])
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_terms_equal_r(fitted, expected, equal, model):
+def test_terms_equal_r(
+    fitted: Callable[[str], Fit],
+    expected: Callable[..., pd.DataFrame],
+    equal: Callable[[Fit, pd.DataFrame, float], None],
+    model: str,
+) -> None:
     """Coefficients are lme4's; errors, p and limits clubSandwich's CR1S on G-1 df."""
     equal(fitted(model), expected("within_between", model), 1e-6)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_tests_equal_r(fitted, expected, model):
+def test_tests_equal_r(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """The joint Wald test and the intraclass correlation agree."""
     found = {one.test: one for one in fitted(model).tests}
     wanted = expected("within_between", model, "tests.csv").iloc[0]
@@ -73,7 +89,7 @@ def test_tests_equal_r(fitted, expected, model):
     assert found["convergence"].statistic < 1e-8
 
 
-def test_the_boundary_is_named(fitted):
+def test_the_boundary_is_named(fitted: Callable[[str], Fit]) -> None:
     """A variance ratio of exactly 0 is said in the test's note."""
     found = {one.test: one for one in fitted("boundary").tests}
     assert found["intraclass_correlation"].statistic == 0
@@ -81,7 +97,9 @@ def test_the_boundary_is_named(fitted):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_model_errors_equal_lme4(fitted, expected, model):
+def test_model_errors_equal_lme4(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """The errors that trust the model are lme4's, one row of the tests a term."""
     found = {
         one.note: one.statistic
@@ -96,7 +114,12 @@ def test_model_errors_equal_lme4(fitted, expected, model):
 
 
 @pytest.mark.parametrize("model", ["dropout", "boundary", "weighted"])
-def test_the_residual_variance_equals_lme4(panels, asked, expected, model):
+def test_the_residual_variance_equals_lme4(
+    panels: dict[str, pd.DataFrame],
+    asked: Callable[[str], Specification],
+    expected: Callable[..., pd.DataFrame],
+    model: str,
+) -> None:
     """Of a row whose weight is 1."""
     design = build(asked(model), panels[model])
     columns, _ = decompose(design)
@@ -108,7 +131,9 @@ def test_the_residual_variance_equals_lme4(panels, asked, expected, model):
 
 
 @pytest.mark.parametrize("model", ["dropout", "two_waves", "missing_wave", "weighted"])
-def test_within_equals_fixed_effects(fitted, expected, model):
+def test_within_equals_fixed_effects(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
     """On unbalanced panels within coefficients are R's fixed effects."""
     within = [one.estimate for one in fitted(model).terms if one.component == "within"]
     wanted = expected("fixed_effects", model)["estimate"].to_list()

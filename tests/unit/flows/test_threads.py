@@ -10,7 +10,7 @@ SAY = (
 )
 
 
-def test_one_thread_is_asked_for_before_numpy_comes():
+def test_one_thread_is_asked_for_before_numpy_comes() -> None:
     """Later it would not count; whoever asks for another number gets it."""
     plain = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
     for env, threads in ((plain, "1"), (plain | {"OPENBLAS_NUM_THREADS": "3"}, "3")):

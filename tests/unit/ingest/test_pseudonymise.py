@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +12,13 @@ from panelstream.models.errors import FileError
 KEY, LATER = b"k" * 32, b"l" * 32
 
 
-def test_pseudonym_is_the_documented_hmac():
+def test_pseudonym_is_the_documented_hmac() -> None:
     """First 128 bits of HMAC-SHA-256(key, namespace, 0x1F, subject)."""
     mac = hmac.new(KEY, b"u2plus\x1fuser-1", hashlib.sha256).digest()
     assert Pseudonyms((KEY,), "u2plus").of("user-1") == mac[:16]
 
 
-def test_known_answer():
+def test_known_answer() -> None:
     """A value computed apart, with another tool, so that no release changes it.
 
     printf 'u2plus\\037user-1' | openssl dgst -sha256 -mac HMAC \\
@@ -29,19 +30,19 @@ def test_known_answer():
     )
 
 
-def test_later_key_applies_to_the_earlier_pseudonym():
+def test_later_key_applies_to_the_earlier_pseudonym() -> None:
     """A rotated pseudonym follows from the old one without the platform's id."""
     old = Pseudonyms((KEY,), "u2plus").of("user-1")
     rotated = hmac.new(LATER, old, hashlib.sha256).digest()[:16]
     assert Pseudonyms((KEY, LATER), "u2plus").of("user-1") == rotated
 
 
-def test_namespaces_do_not_meet():
+def test_namespaces_do_not_meet() -> None:
     """The same id on two platforms is two people."""
     assert Pseudonyms((KEY,), "a").of("x") != Pseudonyms((KEY,), "b").of("x")
 
 
-def test_key_file_is_for_the_owner_alone(tmp_path):
+def test_key_file_is_for_the_owner_alone(tmp_path: Path) -> None:
     """A key is written with mode 0600, and refused if others can read it."""
     path = tmp_path / "key"
     write_key(path)
@@ -52,7 +53,7 @@ def test_key_file_is_for_the_owner_alone(tmp_path):
         read_keys(path)
 
 
-def test_key_file_is_never_overwritten(tmp_path):
+def test_key_file_is_never_overwritten(tmp_path: Path) -> None:
     """Losing a key would lose the link between old and new data."""
     write_key(tmp_path / "key", KEY)
     with pytest.raises(FileExistsError):
@@ -69,7 +70,9 @@ def test_key_file_is_never_overwritten(tmp_path):
         ("é", "hex digits"),
     ],
 )
-def test_broken_key_file_is_said_without_the_key(tmp_path, text, problem):
+def test_broken_key_file_is_said_without_the_key(
+    tmp_path: Path, text: str, problem: str
+) -> None:
     """The message names the place and the remedy, never what the file holds."""
     path = tmp_path / "key"
     path.write_text(text, encoding="utf-8")
@@ -79,7 +82,7 @@ def test_broken_key_file_is_said_without_the_key(tmp_path, text, problem):
     assert not text or text not in str(caught.value)
 
 
-def test_missing_key_file_says_what_makes_one(tmp_path):
+def test_missing_key_file_says_what_makes_one(tmp_path: Path) -> None:
     """A new study is told how to get a key."""
     with pytest.raises(FileError, match="panelstream init"):
         read_keys(tmp_path / "none")

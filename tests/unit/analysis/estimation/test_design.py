@@ -1,5 +1,7 @@
 """The design: which rows, which columns, in which order."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.study import Window
 
 
-def specify(**fields):
+def specify(**fields: Any) -> Specification:
     """A pooled specification of one exposure, with some fields changed."""
     values = {
         "specification": "s",
@@ -27,7 +29,7 @@ def specify(**fields):
     return Specification(**{**values, **fields})
 
 
-def panel(text):
+def panel(text: str) -> pd.DataFrame:
     """A panel from lines of `person wave outcome exposure`, `-` for missing."""
     rows = [line.split() for line in text.strip().splitlines()]
     frame = pd.DataFrame(
@@ -47,7 +49,7 @@ BALANCED = panel(
 )
 
 
-def test_rows_with_a_missing_value_are_left_out_and_counted():
+def test_rows_with_a_missing_value_are_left_out_and_counted() -> None:
     """A row counts only if outcome and exposure are known."""
     design = build(specify(), panel("a 1 10 0\na 2 - 1\nb 1 12 -\nb 2 14 3"))
     assert design.outcome.tolist() == [10, 14]
@@ -55,13 +57,13 @@ def test_rows_with_a_missing_value_are_left_out_and_counted():
     assert design.note == "rows with missing values left out: 2"
 
 
-def test_missing_covariates_leave_rows_out():
+def test_missing_covariates_leave_rows_out() -> None:
     """A fixed covariate that is not known makes a row incomplete."""
     frame = BALANCED.assign(gender=["f", None, "m", "m"])
     assert build(specify(fixed=("gender",)), frame).n_obs == 3
 
 
-def test_rows_are_sorted_and_codes_have_no_gaps():
+def test_rows_are_sorted_and_codes_have_no_gaps() -> None:
     """Row order means nothing; persons and waves count from 0."""
     shuffled = panel("c 5 14 3\na 5 11 1\nc 2 12 2\na 2 10 0")
     design = build(specify(), shuffled)
@@ -71,7 +73,7 @@ def test_rows_are_sorted_and_codes_have_no_gaps():
     assert (design.n_obs, design.n_participants, design.n_waves) == (4, 2, 2)
 
 
-def test_the_transform_is_in_values_and_name():
+def test_the_transform_is_in_values_and_name() -> None:
     """log1p is taken of the exposure, and the term says so."""
     design = build(specify(transform="log1p"), BALANCED)
     assert design.columns[0].name == "log1p(story_count)"
@@ -80,7 +82,7 @@ def test_the_transform_is_in_values_and_name():
     assert design.regressors[:, 0].tolist() == pytest.approx(wanted)
 
 
-def test_wave_dummies_take_the_first_present_wave_as_reference():
+def test_wave_dummies_take_the_first_present_wave_as_reference() -> None:
     """Wave 1 has no complete row, so wave 2 is the reference."""
     frame = panel("a 1 - 0\na 2 10 1\na 3 11 1\nb 2 12 2\nb 4 14 3")
     design = build(specify(effects=("wave",)), frame)
@@ -88,7 +90,7 @@ def test_wave_dummies_take_the_first_present_wave_as_reference():
     assert design.regressors[:, 1:].tolist() == [[0, 0], [1, 0], [0, 0], [0, 1]]
 
 
-def test_categories_become_dummies_after_their_first_level():
+def test_categories_become_dummies_after_their_first_level() -> None:
     """The first level in sorted order is the reference; numbers stay as they are."""
     frame = BALANCED.assign(gender=["m", "m", "f", "f"], age=[20.0, 20.0, 30.0, 30.0])
     design = build(specify(fixed=("gender", "age")), frame)
@@ -97,7 +99,7 @@ def test_categories_become_dummies_after_their_first_level():
     assert [one.role for one in design.columns] == ["exposure", "fixed", "fixed"]
 
 
-def test_singletons_are_dropped_until_none_is_left():
+def test_singletons_are_dropped_until_none_is_left() -> None:
     """Dropping b leaves wave 3 with one row; dropping that leaves c with one."""
     frame = panel(
         """
@@ -117,7 +119,7 @@ def test_singletons_are_dropped_until_none_is_left():
     assert design.note == "singleton rows left out: 3"
 
 
-def test_lone_waves_stay_without_wave_effects():
+def test_lone_waves_stay_without_wave_effects() -> None:
     """With person effects alone only persons with one row go."""
     frame = panel("a 1 10 0\na 2 11 1\nb 3 12 2\nc 1 13 1\nc 3 14 0")
     effects = ("participant",)
@@ -125,7 +127,7 @@ def test_lone_waves_stay_without_wave_effects():
     assert design.outcome.tolist() == [10, 11, 13, 14]
 
 
-def test_without_person_effects_singletons_stay():
+def test_without_person_effects_singletons_stay() -> None:
     """A person with one row informs a pooled regression."""
     assert build(specify(), panel("a 1 10 0\nb 1 11 1")).singletons == 0
 
@@ -141,7 +143,9 @@ def test_without_person_effects_singletons_stay():
         (panel("a 1 10 0\nb 1 11 1"), {"effects": ("participant",)}, "no rows"),
     ],
 )
-def test_what_cannot_be_built_is_said(frame, fields, why):
+def test_what_cannot_be_built_is_said(
+    frame: pd.DataFrame, fields: dict[str, Any], why: str
+) -> None:
     """Each hopeless panel is refused in words."""
     with pytest.raises(NotEstimable, match=why):
         build(specify(**fields), frame)
@@ -167,7 +171,9 @@ GAPS = panel(
         ("lead 1", [10, 13], [2, 30]),
     ],
 )
-def test_lags_and_leads_go_by_wave_number(timing, outcomes, exposures):
+def test_lags_and_leads_go_by_wave_number(
+    timing: str, outcomes: list[int], exposures: list[int]
+) -> None:
     """Not by row: a missing wave has no lag and no lead, an unanswered one has."""
     shuffled = GAPS.sample(frac=1, random_state=1)
     design = build(specify(timing=timing), shuffled)
@@ -175,7 +181,7 @@ def test_lags_and_leads_go_by_wave_number(timing, outcomes, exposures):
     assert design.regressors[:, 0].tolist() == exposures
 
 
-def test_a_lead_stands_beside_the_exposure_of_its_own_wave():
+def test_a_lead_stands_beside_the_exposure_of_its_own_wave() -> None:
     """Which is a covariate, transformed alike; the term says what was done."""
     design = build(specify(timing="lead 1", transform="log1p"), GAPS)
     assert [(one.name, one.role) for one in design.columns] == [
@@ -188,7 +194,7 @@ def test_a_lead_stands_beside_the_exposure_of_its_own_wave():
     ]
 
 
-def test_weights_are_a_column_of_the_panel():
+def test_weights_are_a_column_of_the_panel() -> None:
     """Where they are asked for; a row without one is left out."""
     frame = BALANCED.assign(**{WEIGHT: [1.0, 2.0, np.nan, 0.5]})
     assert build(specify(), frame).weights.tolist() == [1, 1, 1, 1]

@@ -1,5 +1,6 @@
 """The frames of estimates and tests: columns, order, notes, and no exceptions."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from time import sleep
 
@@ -50,7 +51,7 @@ POOLED = replace(
 
 
 @pytest.fixture
-def panel():
+def panel() -> pd.DataFrame:
     """Twenty persons and three waves of noise."""
     random = np.random.default_rng(11)
     n = 60
@@ -69,14 +70,14 @@ def panel():
     )
 
 
-def test_columns_are_the_stated_ones(panel):
+def test_columns_are_the_stated_ones(panel: pd.DataFrame) -> None:
     """Both frames have the columns that readers of the files are promised."""
     results = fit_all([BOTH], {WINDOW: panel})
     assert ", ".join(results.estimates.columns) == STATED_ESTIMATES
     assert ", ".join(results.tests.columns) == STATED_TESTS
 
 
-def test_rows_follow_the_plan(panel):
+def test_rows_follow_the_plan(panel: pd.DataFrame) -> None:
     """Specifications, exposures and components keep their order."""
     results = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel})
     rows = results.estimates[["specification", "term", "component"]]
@@ -92,7 +93,7 @@ def test_rows_follow_the_plan(panel):
     ]
 
 
-def test_rows_describe_their_specification(panel):
+def test_rows_describe_their_specification(panel: pd.DataFrame) -> None:
     """What was fitted, on how much, can be read from the row alone."""
     row = fit_all([BOTH], {WINDOW: panel}).estimates.iloc[0]
     assert row["exposure"] == "story"
@@ -109,7 +110,7 @@ def test_rows_describe_their_specification(panel):
     assert row["note"] == ""
 
 
-def test_tests_of_each_estimator(panel):
+def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
     """Every fit describes collinearity, shares and single persons; one compares."""
     tests = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel}).tests
     shares = ["within_share", "between_share"] * 3
@@ -135,14 +136,14 @@ def test_tests_of_each_estimator(panel):
     }
 
 
-def test_rows_left_out_are_noted(panel):
+def test_rows_left_out_are_noted(panel: pd.DataFrame) -> None:
     """The note says how many rows had missing values, and how many were alone."""
     panel.loc[[0, 1, 5], "story_days_per_week"] = np.nan
     note = fit_all([FIXED], {WINDOW: panel}).estimates["note"][0]
     assert note == "rows with missing values left out: 3; singleton rows left out: 1"
 
 
-def test_progress_counts_fits_and_rows_stay_in_order(panel):
+def test_progress_counts_fits_and_rows_stay_in_order(panel: pd.DataFrame) -> None:
     """Whichever ends first."""
     seen = []
     specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
@@ -152,7 +153,9 @@ def test_progress_counts_fits_and_rows_stay_in_order(panel):
     assert found.estimates["specification"].drop_duplicates().to_list() == names
 
 
-def test_progress_is_told_of_the_steps_of_a_layer(panel, monkeypatch):
+def test_progress_is_told_of_the_steps_of_a_layer(
+    panel: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Draws of a bootstrap are parts of a fit."""
     monkeypatch.setattr(bootstrap, "DRAWS", 4)
     seen = []
@@ -164,7 +167,7 @@ def test_progress_is_told_of_the_steps_of_a_layer(panel, monkeypatch):
     assert seen == [(0.25, 1), (0.5, 1), (0.75, 1), (1.0, 1), (1.0, 1)]
 
 
-def test_fits_at_the_same_time_give_the_same_bytes(panel):
+def test_fits_at_the_same_time_give_the_same_bytes(panel: pd.DataFrame) -> None:
     """As one after another, and again."""
     specifications = [BOTH, FIXED, POOLED] * 8
     alone = [fit_all([one], {WINDOW: panel}) for one in specifications]
@@ -175,17 +178,19 @@ def test_fits_at_the_same_time_give_the_same_bytes(panel):
             assert getattr(found, name).to_csv() == wanted.to_csv()
 
 
-def test_broken_off_nothing_more_begins(panel, monkeypatch):
+def test_broken_off_nothing_more_begins(
+    panel: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever follows the progress can stop it, as Ctrl-C does."""
     begun = []
     monkeypatch.setattr(estimates, "WORKERS", 1)
 
-    def slowly(specification, *_):
+    def slowly(specification: Specification, *_: object) -> Fit:
         begun.append(specification)
         sleep(0.01)
         return Fit(specification, ())
 
-    def stop(*_):
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(estimates, "fit", slowly)
@@ -194,17 +199,21 @@ def test_broken_off_nothing_more_begins(panel, monkeypatch):
     assert len(begun) < 300
 
 
-def test_broken_off_a_running_fit_ends_with_its_next_step(panel, monkeypatch):
+def test_broken_off_a_running_fit_ends_with_its_next_step(
+    panel: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bootstrap of hundreds of draws is not waited for."""
     drawn = []
     monkeypatch.setattr(estimates, "WORKERS", 1)
 
-    def bootstrapping(specification, _, progress):
+    def bootstrapping(
+        specification: Specification, _: object, progress: Callable[[], None]
+    ) -> None:
         for draw in range(1000):
             drawn.append(draw)
             progress(draw, 1000)
 
-    def stop(*_):
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(estimates, "fit", bootstrapping)
@@ -213,7 +222,7 @@ def test_broken_off_a_running_fit_ends_with_its_next_step(panel, monkeypatch):
     assert len(drawn) < 1000
 
 
-def test_what_cannot_be_fitted_stops_nothing(panel):
+def test_what_cannot_be_fitted_stops_nothing(panel: pd.DataFrame) -> None:
     """Rows without numbers and with a reason; the next specification goes on."""
     absent = replace(BOTH, outcome="ghsq_formal")
     estimates = fit_all([absent, FIXED], {WINDOW: panel}).estimates
@@ -226,7 +235,7 @@ def test_what_cannot_be_fitted_stops_nothing(panel):
     assert estimates["estimate"].notna().sum() == 2
 
 
-def test_a_window_without_a_panel_is_noted(panel):
+def test_a_window_without_a_panel_is_noted(panel: pd.DataFrame) -> None:
     """Which window was wanted is said by its name."""
     other = replace(BOTH, window=Window(kind="lookback", days=28))
     estimates = fit_all([other], {WINDOW: panel}).estimates
@@ -235,7 +244,7 @@ def test_a_window_without_a_panel_is_noted(panel):
     }
 
 
-def test_too_few_rows_are_noted(panel):
+def test_too_few_rows_are_noted(panel: pd.DataFrame) -> None:
     """Three rows carry three coefficients and no error: a note, not an exception."""
     found = fit(BOTH, panel.iloc[[0, 1, 3]])
     assert found.note == "not fitted: 3 rows are too few for 3 coefficients"
@@ -251,12 +260,14 @@ def test_too_few_rows_are_noted(panel):
         ),
     ],
 )
-def test_effects_that_contradict_the_estimator_are_noted(panel, specification, why):
+def test_effects_that_contradict_the_estimator_are_noted(
+    panel: pd.DataFrame, specification: Specification, why: str
+) -> None:
     """Nothing is silently ignored."""
     assert why in fit(specification, panel).note
 
 
-def test_no_specifications_give_empty_frames(panel):
+def test_no_specifications_give_empty_frames(panel: pd.DataFrame) -> None:
     """An empty plan has the columns and no rows, and can be judged."""
     results = fit_all([], {WINDOW: panel})
     assert ", ".join(results.estimates.columns) == STATED_ESTIMATES
@@ -275,7 +286,7 @@ def test_no_specifications_give_empty_frames(panel):
     assert len(judge(fit_all([BOTH], {WINDOW: panel}).estimates, study)) == 4
 
 
-def test_the_same_panel_gives_the_same_frames(panel):
+def test_the_same_panel_gives_the_same_frames(panel: pd.DataFrame) -> None:
     """Two runs agree in every byte."""
     first = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel})
     second = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel.copy()})

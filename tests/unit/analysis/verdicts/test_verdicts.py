@@ -1,6 +1,7 @@
 """Holm, equivalence and verdicts, against numbers worked out by hand."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ NAN = math.nan
 
 
 @pytest.fixture
-def study():
+def study() -> Study:
     """A study that calls 2 points of pdd_total its smallest effect."""
     return Study.model_validate(
         {
@@ -43,7 +44,9 @@ def study():
     )
 
 
-def row(estimate, std_error, p_value, **fields):
+def row(
+    estimate: float, std_error: float, p_value: float, **fields: Any
+) -> dict[str, Any]:
     """A confirmatory within row with 100 df, with some fields changed."""
     values = {
         "specification": "main",
@@ -66,39 +69,41 @@ def row(estimate, std_error, p_value, **fields):
     return {**values, **fields}
 
 
-def lead(estimate, std_error, p_value, **fields):
+def lead(
+    estimate: float, std_error: float, p_value: float, **fields: Any
+) -> dict[str, Any]:
     """A row of the lead of `main`."""
     names = {"specification": "main.lead", "timing": "lead 1", "confirmatory": False}
     term = "lead1(story_days_per_week)"
     return row(estimate, std_error, p_value, term=term, **{**names, **fields})
 
 
-def test_holm_multiplies_by_the_number_still_open():
+def test_holm_multiplies_by_the_number_still_open() -> None:
     """0.01, 0.04, 0.03 become 3 x 0.01, then 2 x 0.03, then not less than that."""
     found = holm(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
     assert found.tolist() == pytest.approx([0.03, 0.06, 0.06])
 
 
-def test_holm_stops_at_one():
+def test_holm_stops_at_one() -> None:
     """No adjusted p-value is above 1."""
     assert holm(np.array([0.7, 0.8]), np.array([True, True])).tolist() == [1, 1]
 
 
-def test_holm_leaves_others_out_of_the_family():
+def test_holm_leaves_others_out_of_the_family() -> None:
     """A row outside is not counted and has no adjusted p-value."""
     found = holm(np.array([0.01, 0.001, 0.02]), np.array([True, False, True]))
     assert found[[0, 2]].tolist() == pytest.approx([0.02, 0.02])
     assert np.isnan(found[1])
 
 
-def test_holm_counts_what_could_not_be_estimated():
+def test_holm_counts_what_could_not_be_estimated() -> None:
     """A planned coefficient without a number keeps its place in the count."""
     found = holm(np.array([0.01, NAN]), np.array([True, True]))
     assert found[0] == pytest.approx(0.02)
     assert np.isnan(found[1])
 
 
-def test_equivalence_is_the_worse_of_two_one_sided_tests():
+def test_equivalence_is_the_worse_of_two_one_sided_tests() -> None:
     """At an estimate of 1 with limits of 2 the upper side decides: t = -1, 2 df.
 
     For 2 df the t distribution is 1/2 + t / (2 sqrt(2 + t^2)).
@@ -107,7 +112,7 @@ def test_equivalence_is_the_worse_of_two_one_sided_tests():
     assert found[0] == pytest.approx(0.5 - 1 / (2 * math.sqrt(3)))
 
 
-def test_equivalence_is_symmetric():
+def test_equivalence_is_symmetric() -> None:
     """The sign of an estimate does not matter."""
     one, df, smallest = np.array([1.0]), np.array([9.0]), np.array([2.0])
     assert equivalence_p(one, one, df, smallest) == pytest.approx(
@@ -125,13 +130,15 @@ def test_equivalence_is_symmetric():
         (NAN, NAN, NAN, "not estimated"),
     ],
 )
-def test_verdicts(study, estimate, std_error, p_value, verdict):
+def test_verdicts(
+    study: Study, estimate: float, std_error: float, p_value: float, verdict: str
+) -> None:
     """Each cell of the table has its word; no number is not the data's doubt."""
     frame = pd.DataFrame([row(estimate, std_error, p_value)])
     assert judge(frame, study)["verdict"].tolist() == [verdict]
 
 
-def test_the_verdict_rests_on_adjusted_p_values(study):
+def test_the_verdict_rests_on_adjusted_p_values(study: Study) -> None:
     """p = 0.03 alone is associated, beside another coefficient it is not."""
     alone = pd.DataFrame([row(3.0, 1.4, 0.03)])
     beside = pd.DataFrame([row(3.0, 1.4, 0.03), row(1.0, 2.0, 0.6)])
@@ -139,7 +146,7 @@ def test_the_verdict_rests_on_adjusted_p_values(study):
     assert judge(beside, study)["verdict"][0] == "undecided"
 
 
-def test_equivalence_in_the_verdict_is_adjusted_too(study):
+def test_equivalence_in_the_verdict_is_adjusted_too(study: Study) -> None:
     """Equivalence at p = 0.03 alone is negligible, beside another it is not.
 
     (2 - 1) / 0.525 is t = 1.905, whose one-sided p on 100 df is 0.0298.
@@ -155,7 +162,7 @@ def test_equivalence_in_the_verdict_is_adjusted_too(study):
     "fields",
     [{"confirmatory": False}, {"component": "between"}, {"component": "pooled"}],
 )
-def test_only_the_family_is_judged(study, fields):
+def test_only_the_family_is_judged(study: Study, fields: dict[str, Any]) -> None:
     """Exploratory and between rows have no adjusted p-value and no verdict."""
     found = judge(pd.DataFrame([row(3.0, 0.5, 0.0001, **fields)]), study)
     assert found["verdict"].tolist() == [""]
@@ -172,21 +179,23 @@ def test_only_the_family_is_judged(study, fields):
         {"outcome": "phq9_total"},
     ],
 )
-def test_the_smallest_effect_speaks_of_active_days_only(study, fields):
+def test_the_smallest_effect_speaks_of_active_days_only(
+    study: Study, fields: dict[str, Any]
+) -> None:
     """Elsewhere there is no equivalence, so nothing can be negligible."""
     found = judge(pd.DataFrame([row(0.0, 0.1, 0.9, **fields)]), study)
     assert found["equivalence_p"].isna().all()
     assert "negligible" not in found["verdict"][0]
 
 
-def test_exploratory_within_rows_have_equivalence_without_verdict(study):
+def test_exploratory_within_rows_have_equivalence_without_verdict(study: Study) -> None:
     """The band can be shown beside a sensitivity check."""
     found = judge(pd.DataFrame([row(0.0, 0.5, 0.9, confirmatory=False)]), study)
     assert found["equivalence_p"][0] < 0.001
     assert found["verdict"][0] == ""
 
 
-def test_judging_changes_neither_the_input_nor_other_columns(study):
+def test_judging_changes_neither_the_input_nor_other_columns(study: Study) -> None:
     """`judge` is pure."""
     frame = pd.DataFrame([row(3.0, 0.5, 0.0001)])
     before = frame.copy()
@@ -198,7 +207,7 @@ def test_judging_changes_neither_the_input_nor_other_columns(study):
     )
 
 
-def test_adjustments_equal_statsmodels():
+def test_adjustments_equal_statsmodels() -> None:
     """Holm and Benjamini-Hochberg, on p-values with ties, in any order."""
     random = np.random.default_rng(1979)
     for size in (1, 2, 7, 40):
@@ -209,13 +218,13 @@ def test_adjustments_equal_statsmodels():
             assert adjust(p, family).tolist() == pytest.approx(wanted.tolist())
 
 
-def test_benjamini_hochberg_by_hand():
+def test_benjamini_hochberg_by_hand() -> None:
     """0.01, 0.04, 0.03: 3/1 of the first, 3/3 of the last, which bounds 3/2 x 0.03."""
     found = benjamini_hochberg(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
     assert found.tolist() == pytest.approx([0.03, 0.04, 0.04])
 
 
-def test_what_is_planned_no_more_keeps_its_place():
+def test_what_is_planned_no_more_keeps_its_place() -> None:
     """A locked coefficient without a row counts as p = 1 in both adjustments."""
     p, family = np.array([0.01, 0.04]), np.array([True, True])
     wanted = holm(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
@@ -225,14 +234,14 @@ def test_what_is_planned_no_more_keeps_its_place():
     assert found.tolist() == pytest.approx(wanted.tolist())
 
 
-def test_absent_coefficients_are_in_the_verdict(study):
+def test_absent_coefficients_are_in_the_verdict(study: Study) -> None:
     """p = 0.03 alone is associated, beside one that was taken out it is not."""
     frame = pd.DataFrame([row(3.0, 1.4, 0.03)])
     assert judge(frame, study)["verdict"][0] == "associated"
     assert judge(frame, study, absent=1)["verdict"][0] == "undecided"
 
 
-def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect():
+def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect() -> None:
     """Four times the persons halve an interval of twice the smallest effect.
 
     With 100 persons and one coefficient, t(0.975; 99) is 1.98422: an error of
@@ -244,7 +253,9 @@ def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect():
 
 
 @pytest.mark.parametrize("truth", [0.0, 0.7, 1.0, 1.3, 2.0, 5.0])
-def test_with_the_deciding_sample_nothing_is_undecided(study, truth):
+def test_with_the_deciding_sample_nothing_is_undecided(
+    study: Study, truth: float
+) -> None:
     """Whatever the estimate, at the error that belongs to that sample."""
     said = deciding_sample(
         np.array([1.1]), np.array([100.0]), np.array([2.0]), family=2
@@ -255,7 +266,7 @@ def test_with_the_deciding_sample_nothing_is_undecided(study, truth):
     assert "undecided" not in judge(frame, study)["verdict"].to_list()[:1]
 
 
-def test_an_undecided_row_says_its_sample(study):
+def test_an_undecided_row_says_its_sample(study: Study) -> None:
     """Rounded up to two digits, after what the note said before; no other row does."""
     frame = pd.DataFrame(
         [
@@ -274,7 +285,9 @@ def test_an_undecided_row_says_its_sample(study):
     ]
 
 
-def test_a_lead_that_is_not_zero_leaves_its_specification_undecided(study):
+def test_a_lead_that_is_not_zero_leaves_its_specification_undecided(
+    study: Study,
+) -> None:
     """All of its coefficients of that outcome, and none of another."""
     frame = pd.DataFrame(
         [
@@ -298,7 +311,7 @@ def test_a_lead_that_is_not_zero_leaves_its_specification_undecided(study):
     ]
 
 
-def test_leads_are_adjusted_among_themselves(study):
+def test_leads_are_adjusted_among_themselves(study: Study) -> None:
     """p = 0.03 decides alone, not beside another lead of the same specification."""
     main, one = row(3.0, 0.5, 0.0001), lead(1.0, 0.46, 0.03)
     assert "feedback" in judge(pd.DataFrame([main, one]), study)["verdict"][0]
@@ -309,14 +322,16 @@ def test_leads_are_adjusted_among_themselves(study):
 @pytest.mark.parametrize(
     "fields", [{"timing": "lag 1"}, {"confirmatory": False}, {"component": "between"}]
 )
-def test_leads_speak_of_the_same_waves_exposure_only(study, fields):
+def test_leads_speak_of_the_same_waves_exposure_only(
+    study: Study, fields: dict[str, Any]
+) -> None:
     """Not of a lag, nor of what is not judged."""
     frame = pd.DataFrame([row(3.0, 0.5, 0.0001, **fields), lead(1.0, 0.3, 0.001)])
     assert "feedback" not in judge(frame, study)["verdict"][0]
     assert leads(frame).empty
 
 
-def test_leads_are_rows_of_the_tests():
+def test_leads_are_rows_of_the_tests() -> None:
     """F is t squared; without a number nothing is tested, and that is said."""
     frame = pd.DataFrame(
         [

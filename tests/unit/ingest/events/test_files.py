@@ -2,19 +2,22 @@
 
 import gzip
 import io
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import zstandard
 
 from panelstream.ingest.events import files
+from panelstream.ingest.events.pipeline import RawEvents
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
 from panelstream.models.errors import FileError
 
 LINES = b"\n".join(b'{"n":%d}' % number for number in range(100)) + b"\n"
 
 
-def payloads(text, size):
+def payloads(text: bytes, size: int) -> list[tuple[int, bytes]]:
     """The batches that a stream is cut into, as (first line, payload)."""
     blocks = iter(partial(io.BytesIO(text).read, size), b"")
     cut = files.batches("f", blocks, size)
@@ -22,26 +25,26 @@ def payloads(text, size):
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 10_000])
-def test_batches_hold_every_line_once(size):
+def test_batches_hold_every_line_once(size: int) -> None:
     """However a stream is cut, its lines come out whole and in order."""
     joined = b"\n".join(payload for _, payload in payloads(LINES, size))
     assert joined.splitlines() == LINES.splitlines()
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
-def test_batches_know_their_first_line(size):
+def test_batches_know_their_first_line(size: int) -> None:
     """The line number of a batch is that of its first line in the file."""
     lines = LINES.splitlines()
     for first, payload in payloads(LINES, size):
         assert payload.splitlines()[0] == lines[first - 1]
 
 
-def test_last_line_needs_no_newline():
+def test_last_line_needs_no_newline() -> None:
     """A file that ends without a newline loses nothing."""
     assert payloads(b"a\nb", 100) == [(1, b"a"), (2, b"b")]
 
 
-def test_endless_line_does_not_fill_memory():
+def test_endless_line_does_not_fill_memory() -> None:
     """A line without end is replaced by a short one that is too large to accept."""
     [(first, payload), *_] = payloads(b"x" * 500_000 + b"\nnext\n", 100_000)
     assert first == 1
@@ -52,7 +55,9 @@ def test_endless_line_does_not_fill_memory():
 @pytest.mark.parametrize(
     "compress", [bytes, gzip.compress, zstandard.ZstdCompressor().compress]
 )
-def test_compression_is_known_by_content(tmp_path, compress):
+def test_compression_is_known_by_content(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
     """Plain, gzip and zstd files are read alike, whatever their name."""
     path = tmp_path / "events.ndjson"
     path.write_bytes(compress(LINES))
@@ -61,7 +66,7 @@ def test_compression_is_known_by_content(tmp_path, compress):
     assert b"\n".join(seen) == LINES.rstrip(b"\n")
 
 
-def test_members_of_one_gzip_file_are_all_read(tmp_path):
+def test_members_of_one_gzip_file_are_all_read(tmp_path: Path) -> None:
     """Concatenated gzip files, as log rotation writes them, are one file."""
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
@@ -79,7 +84,7 @@ def test_members_of_one_gzip_file_are_all_read(tmp_path):
     ],
     ids=["cut gzip", "spoilt gzip", "spoilt zstd"],
 )
-def test_damaged_file_is_said_to_be(tmp_path, damaged):
+def test_damaged_file_is_said_to_be(tmp_path: Path, damaged: bytes) -> None:
     """A truncated or damaged archive is a mistake with a remedy, not a traceback."""
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(damaged)
@@ -87,7 +92,7 @@ def test_damaged_file_is_said_to_be(tmp_path, damaged):
         files.ingest(files.find([str(path)])[0], Recorder([]))
 
 
-def test_folder_gives_its_event_files_by_name(tmp_path):
+def test_folder_gives_its_event_files_by_name(tmp_path: Path) -> None:
     """Of a folder, the .ndjson files are read, in order; a missing path is said."""
     for name in ("b.ndjson.gz", "a.ndjson", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
@@ -96,7 +101,7 @@ def test_folder_gives_its_event_files_by_name(tmp_path):
         files.find([str(tmp_path / "missing")])
 
 
-def test_small_archive_of_much_content_comes_in_small_blocks():
+def test_small_archive_of_much_content_comes_in_small_blocks() -> None:
     """A zstd file that expands ten-thousandfold is never held in memory at once."""
     packed = zstandard.ZstdCompressor().compress(b"x" * (256 << 20))
     blocks = files._zstd_frames(io.BytesIO(packed))
@@ -108,10 +113,10 @@ def test_small_archive_of_much_content_comes_in_small_blocks():
 class Recorder:
     """Takes the place of the pipeline where only the payloads matter."""
 
-    def __init__(self, seen):
+    def __init__(self, seen: list[bytes]) -> None:
         self.seen = seen
 
-    def process_all(self, raws):
+    def process_all(self, raws: Iterable[RawEvents]) -> list[object]:
         """Note the payloads."""
         self.seen.extend(raw.payload for raw in raws)
         return []

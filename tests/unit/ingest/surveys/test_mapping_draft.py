@@ -1,6 +1,7 @@
 """Drafts of mappings: what is recognised, what is left to fill in, and no cell."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,12 +26,12 @@ HEADER_ROWS = {
 }
 
 
-def drafted(path):
+def drafted(path: Path) -> dict[str, Any]:
     """The draft of a mapping, as YAML gives it."""
     return yaml.safe_load(mapping_draft.draft(path, ITEMS))
 
 
-def test_headers_are_recognised_by_code_and_by_label(tmp_path):
+def test_headers_are_recognised_by_code_and_by_label(tmp_path: Path) -> None:
     """English, Japanese, the row of a grid, or the code itself; others are listed."""
     path = tmp_path / "wave1.csv"
     path.write_text(
@@ -49,7 +50,7 @@ def test_headers_are_recognised_by_code_and_by_label(tmp_path):
     }
 
 
-def test_headers_of_several_lines_and_of_any_length(tmp_path):
+def test_headers_of_several_lines_and_of_any_length(tmp_path: Path) -> None:
     """A title may be a whole page, as that of a consent; the draft stays YAML."""
     lines, page = "あなたについて\n\n年齢: [数字]", "同意します。" * 300
     path = tmp_path / "wave1.csv"
@@ -59,7 +60,7 @@ def test_headers_of_several_lines_and_of_any_length(tmp_path):
     assert yaml.safe_load(filled)["columns"] == {lines: "age", page: None}
 
 
-def test_draft_of_qualtrics_names_import_ids():
+def test_draft_of_qualtrics_names_import_ids() -> None:
     """They stay with their question; a header that is a code tells which item it is."""
     said = drafted(GOLDEN / "qualtrics/choice_text/export.tsv")
     assert said["columns"] == {"QID1": "phq9_1", "QID3": "gender", "QID4_TEXT": "age"}
@@ -67,7 +68,7 @@ def test_draft_of_qualtrics_names_import_ids():
     assert said["person"] is None
 
 
-def test_a_draft_is_refused_until_it_is_filled_in(tmp_path):
+def test_a_draft_is_refused_until_it_is_filled_in(tmp_path: Path) -> None:
     """What is still missing is named by line."""
     path = tmp_path / "mapping.yaml"
     path.write_text(mapping_draft.draft(GOLDEN / "qualtrics/numeric/export.csv", ITEMS))
@@ -78,7 +79,7 @@ def test_a_draft_is_refused_until_it_is_filled_in(tmp_path):
 @pytest.mark.parametrize(
     "path", EXPORTS, ids=lambda one: str(one.parent.relative_to(GOLDEN))
 )
-def test_a_draft_holds_no_cell(path):
+def test_a_draft_holds_no_cell(path: Path) -> None:
     """Headers and titles of columns may be shown; what people wrote may not."""
     table = export_file.read(path)
     rows = table.records[HEADER_ROWS.get(str(path.parent.relative_to(GOLDEN)), 0) :]
@@ -90,7 +91,7 @@ def test_a_draft_holds_no_cell(path):
     assert yaml.safe_load(text)["format"] == path.parents[1].name
 
 
-def test_row_that_is_no_header_is_not_shown(tmp_path):
+def test_row_that_is_no_header_is_not_shown(tmp_path: Path) -> None:
     """An export without headers would put somebody's answers into the draft."""
     path = tmp_path / "wave1.csv"
     path.write_text("canary@example.org,2026-01-01,1,2\nother,2026-01-02,1,2\n")

@@ -10,6 +10,7 @@ import pytest
 
 from panelstream.ingest.surveys import mapping as mappings
 from panelstream.ingest.surveys import read_export
+from panelstream.ingest.surveys.read_export import Survey
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import find_instrument
 
@@ -25,7 +26,14 @@ AT = "2026-03-01T00:00:00Z"
 GOLDEN = Path(__file__).parents[3] / "golden/responses"
 
 
-def read(folder, content, mapping="", name="wave1.csv", wave=1, linked=False):
+def read(
+    folder: Path,
+    content: str | bytes,
+    mapping: str = "",
+    name: str = "wave1.csv",
+    wave: int = 1,
+    linked: bool = False,
+) -> Survey:
     """Import a file with these bytes or this text, under a mapping."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -35,7 +43,7 @@ def read(folder, content, mapping="", name="wave1.csv", wave=1, linked=False):
     return read_export.read(path, wave, ITEMS, said, TOKYO, linked)
 
 
-def answers(survey):
+def answers(survey: Survey) -> dict[str, list[str]]:
     """By item, the answers of all rows in order."""
     found = {}
     for row in survey.rows:
@@ -44,7 +52,7 @@ def answers(survey):
     return found
 
 
-def times(survey):
+def times(survey: Survey) -> list[str]:
     """When each response was sent, in UTC to the minute."""
     return [
         one.responded_at.astimezone(UTC).strftime("%d %H:%M") for one in survey.rows
@@ -178,7 +186,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_mistake_has_a_place_and_a_remedy_and_no_value(tmp_path, what):
+def test_mistake_has_a_place_and_a_remedy_and_no_value(
+    tmp_path: Path, what: str
+) -> None:
     """Nothing is guessed and nothing is quoted: the file, the place, what to do."""
     content, mapping, message = MISTAKES[what]
     with pytest.raises(FileError, match=message) as caught:
@@ -187,7 +197,7 @@ def test_mistake_has_a_place_and_a_remedy_and_no_value(tmp_path, what):
     assert CANARY not in str(caught.value)
 
 
-def test_columns_are_counted_as_in_the_file(tmp_path):
+def test_columns_are_counted_as_in_the_file(tmp_path: Path) -> None:
     """Also where personal data or empty columns stood before them."""
     content = (
         f"Timestamp,Username,,ID,{CANARY}\n2026/03/01 9:00:00,a@example.org,,x,1\n"
@@ -219,7 +229,7 @@ MAPPINGS = {
 
 
 @pytest.mark.parametrize("what", MAPPINGS)
-def test_mistake_in_a_mapping_has_its_line(tmp_path, what):
+def test_mistake_in_a_mapping_has_its_line(tmp_path: Path, what: str) -> None:
     """The line of the mapping, and the nearest right word."""
     text, message = MAPPINGS[what]
     with pytest.raises(FileError, match=message) as caught:
@@ -227,7 +237,7 @@ def test_mistake_in_a_mapping_has_its_line(tmp_path, what):
     assert caught.value.path.name == "mapping.yaml"
 
 
-def test_value_labels_tell_another_coding(tmp_path):
+def test_value_labels_tell_another_coding(tmp_path: Path) -> None:
     """An SPSS file whose labels go from 1 to 6 is refused until its coding is declared."""
     content = (GOLDEN / "plain/spss/export.sav").read_bytes()
     said = "columns: {stigma1: pdd_1}\nignore: [email]\n"
@@ -237,7 +247,7 @@ def test_value_labels_tell_another_coding(tmp_path):
     assert answers(survey)["pdd_1"] == ["5", "0", "1"]
 
 
-def test_dictionary_tells_another_coding(tmp_path):
+def test_dictionary_tells_another_coding(tmp_path: Path) -> None:
     """So is a REDCap export whose data dictionary codes options from 1 to 6."""
     flat = GOLDEN / "redcap/flat"
     (tmp_path / "dictionary.csv").write_bytes((flat / "dictionary.csv").read_bytes())
@@ -246,7 +256,7 @@ def test_dictionary_tells_another_coding(tmp_path):
         read(tmp_path, (flat / "export.csv").read_bytes(), columns)
 
 
-def test_nobody_giving_the_lowest_answer_tells_another_coding(tmp_path):
+def test_nobody_giving_the_lowest_answer_tells_another_coding(tmp_path: Path) -> None:
     """Coded from 1, a wave in which nobody chose 6 looks like 0 to 5 at first sight."""
     cells = [f"x{n},{AT},{1 + n % 5}\n" for n in range(50)]
     with pytest.raises(FileError, match=r"coding: \{pdd: 1-6\}, or \{pdd: 0-5\}"):
@@ -264,7 +274,9 @@ def test_nobody_giving_the_lowest_answer_tells_another_coding(tmp_path):
         ("1-6", ["0", "7", "2.0"], ["?", "?", "1"]),
     ],
 )
-def test_declared_coding_is_applied_and_recorded(tmp_path, coding, cells, expected):
+def test_declared_coding_is_applied_and_recorded(
+    tmp_path: Path, coding: str, cells: list[str], expected: list[str]
+) -> None:
     """The first code is the item's low end; what lies outside is no answer."""
     content = f"{HEAD},pdd_1\n" + "".join(f"x,{AT},{cell}\n" for cell in cells)
     survey = read(tmp_path, content, f"coding: {{pdd: {coding}}}")
@@ -272,13 +284,13 @@ def test_declared_coding_is_applied_and_recorded(tmp_path, coding, cells, expect
     assert survey.understood.coding == {"pdd": coding}
 
 
-def test_does_not_apply_is_no_other_coding(tmp_path):
+def test_does_not_apply_is_no_other_coding(tmp_path: Path) -> None:
     """The code of an answer that does not apply lies outside the range on purpose."""
     survey = read(tmp_path, f"{HEAD},ghsq_partner\nx,{AT},8\ny,{AT},2\n")
     assert answers(survey)["ghsq_partner"] == ["8", "2"]
 
 
-def test_labels_of_the_mapping_win(tmp_path):
+def test_labels_of_the_mapping_win(tmp_path: Path) -> None:
     """A mapping's labels stand before the instrument's, and admit nothing else."""
     said = "labels: [{items: [phq9_1], codes: {Not at all: 3, yes: 0}}]"
     survey = read(
@@ -289,7 +301,7 @@ def test_labels_of_the_mapping_win(tmp_path):
     assert answers(survey)["phq9_1"] == ["3", "?", "0"]
 
 
-def test_a_zero_is_no_tick(tmp_path):
+def test_a_zero_is_no_tick(tmp_path: Path) -> None:
     """Where each option is a column, REDCap writes 0 or Unchecked, Qualtrics nothing."""
     said = (
         "checkboxes: [{options: {a: ahsq_friend, b: ahsq_family, c: ahsq_physician}}]"
@@ -302,7 +314,7 @@ def test_a_zero_is_no_tick(tmp_path):
     }
 
 
-def test_options_that_hold_commas_are_told_apart(tmp_path):
+def test_options_that_hold_commas_are_told_apart(tmp_path: Path) -> None:
     """Ticked options are joined by `;` or `, `, and one may hold a comma itself."""
     said = "checkboxes: [{column: who, options: {Friend: ahsq_friend, 'Friend, old': ahsq_family, GP: ahsq_physician}}]"
     cells = ["Friend;GP", '"Friend, old, GP"', '"Friend, Friend, old"', "", "GPs"]
@@ -325,13 +337,15 @@ def test_options_that_hold_commas_are_told_apart(tmp_path):
         (["2026-03-01T00:00:00+02:00"], "timezone: Asia/Kolkata", ["28 22:00"]),
     ],
 )
-def test_times_are_read_as_they_are_written(tmp_path, cells, mapping, expected):
+def test_times_are_read_as_they_are_written(
+    tmp_path: Path, cells: list[str], mapping: str, expected: list[str]
+) -> None:
     """Offsets hold; without one the mapping's zone does; a column has one order of days."""
     content = f"{HEAD},phq9_1\n" + "".join(f"x,{cell},1\n" for cell in cells)
     assert times(read(tmp_path, content, mapping)) == expected
 
 
-def test_archive_of_one_file_is_opened(tmp_path):
+def test_archive_of_one_file_is_opened(tmp_path: Path) -> None:
     """Services wrap an export in a ZIP archive; of two files nobody knows which."""
     path = tmp_path / "wave1.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -345,7 +359,7 @@ def test_archive_of_one_file_is_opened(tmp_path):
         read(tmp_path, path.read_bytes(), name="wave1.zip")
 
 
-def test_workbook_of_two_filled_sheets_is_refused(tmp_path):
+def test_workbook_of_two_filled_sheets_is_refused(tmp_path: Path) -> None:
     """Which sheet holds the answers is not guessed."""
     book = openpyxl.Workbook()
     book.active.append(["platform_id"])
@@ -355,7 +369,7 @@ def test_workbook_of_two_filled_sheets_is_refused(tmp_path):
         read(tmp_path, (tmp_path / "b.xlsx").read_bytes(), name="wave1.xlsx")
 
 
-def test_events_of_other_waves_are_left_out_and_counted(tmp_path):
+def test_events_of_other_waves_are_left_out_and_counted(tmp_path: Path) -> None:
     """One longitudinal file is imported wave by wave, and no row counts twice."""
     said = (GOLDEN / "redcap/longitudinal/mapping.yaml").read_text("utf-8")
     content = (GOLDEN / "redcap/longitudinal/export.csv").read_bytes()
@@ -366,7 +380,7 @@ def test_events_of_other_waves_are_left_out_and_counted(tmp_path):
     }
 
 
-def test_plumbing_may_be_an_item_if_the_mapping_says_so(tmp_path):
+def test_plumbing_may_be_an_item_if_the_mapping_says_so(tmp_path: Path) -> None:
     """The seconds that Qualtrics counts are left out, unless an item takes them."""
     head = "ResponseId,Finished,EndDate,Duration (in seconds),platform_id"
     content = f"{head}\nR_1,1,2026-03-01T10:00:00Z,61,x\n"
@@ -375,7 +389,7 @@ def test_plumbing_may_be_an_item_if_the_mapping_says_so(tmp_path):
     assert answers(read(tmp_path, content, said)) == {"age": ["61"]}
 
 
-def test_the_same_mapping_has_the_same_hash(tmp_path):
+def test_the_same_mapping_has_the_same_hash(tmp_path: Path) -> None:
     """What is recorded with an import tells mappings apart, not how they are written."""
     one = mappings.SurveyMapping(columns={"a": "phq9_1"})
     (tmp_path / "m.yaml").write_text("# said otherwise\ncolumns:\n  a: phq9_1\n")

@@ -262,7 +262,7 @@ def test_days_begin_at_local_midnight(day: date, zone: str, begins: datetime) ->
     assert midnight(day, ZoneInfo(zone)) == begins
 
 
-def test_participation_weights_need_a_frame(tmp_path):
+def test_participation_weights_need_a_frame(tmp_path: Path) -> None:
     """Use of people who never answered is looked at only where the file says so."""
     asks = changed(
         "      exposures_each: [story, cycle]\n",

@@ -7,24 +7,25 @@ import pytest
 from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators.gee import LOGIT, POISSON, family_of
+from panelstream.analysis.estimation.fit import Fit, Term
 from tests.lib.planted import OUTCOME, USE, Truth, plant, reply, specify
 
 WITHIN, BETWEEN = 0.6, -0.3
 
 
-def panel(kind="binary", seed=1, persons=800):
+def panel(kind: str = "binary", seed: int = 1, persons: int = 800) -> pd.DataFrame:
     """Answers whose log odds, or log rate, have a within and a between effect."""
     made = plant(Truth(persons=persons, missed=0.1), seed)
     return reply(made, kind, WITHIN, BETWEEN, seed)
 
 
-def terms(found):
+def terms(found: Fit) -> dict[str, Term]:
     """The terms by component."""
     return {term.component: term for term in found.terms}
 
 
 @pytest.mark.parametrize("kind", ["binary", "count"])
-def test_what_was_planted_is_recovered(kind):
+def test_what_was_planted_is_recovered(kind: str) -> None:
     """Within and between, on the scale of the link."""
     found = terms(fit(specify("gee"), panel(kind)))
     assert found["within"].ci_low < WITHIN < found["within"].ci_high
@@ -32,7 +33,7 @@ def test_what_was_planted_is_recovered(kind):
     assert found["within"].ci_low > 0 > found["between"].ci_high
 
 
-def test_the_note_says_the_family():
+def test_the_note_says_the_family() -> None:
     """A reader must know whether odds or rates."""
     assert fit(specify("gee"), panel()).note.startswith(
         "logit of an outcome of zero and one"
@@ -40,7 +41,7 @@ def test_the_note_says_the_family():
     assert fit(specify("gee"), panel("count")).note.startswith("log of a count")
 
 
-def test_values_choose_the_family():
+def test_values_choose_the_family() -> None:
     """0 and 1, other whole numbers from 0 on, or neither."""
     assert family_of(np.array([0.0, 1, 1])) is LOGIT
     assert family_of(np.array([0.0, 1, 2])) is POISSON
@@ -51,7 +52,7 @@ def test_values_choose_the_family():
             family_of(np.array(values))
 
 
-def test_standardized_is_empty():
+def test_standardized_is_empty() -> None:
     """A log odds is not in standard deviations of the outcome."""
     assert all(
         np.isnan(term.standardized) for term in fit(specify("gee"), panel()).terms
@@ -59,7 +60,7 @@ def test_standardized_is_empty():
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_separation_gives_no_number(whole):
+def test_separation_gives_no_number(whole: bool) -> None:
     """All who use more than usual said yes, or all in one wave said no."""
     made = panel()
     if whole:
@@ -72,7 +73,7 @@ def test_separation_gives_no_number(whole):
     assert "separat" in found.note
 
 
-def test_counts_of_nothing_in_a_wave_are_separation():
+def test_counts_of_nothing_in_a_wave_are_separation() -> None:
     """Its log rate has no value."""
     made = panel("count")
     none = made[OUTCOME].where(made["wave"] != 2, 0.0)
@@ -80,7 +81,7 @@ def test_counts_of_nothing_in_a_wave_are_separation():
     assert "separat" in found.note
 
 
-def test_large_counts_converge():
+def test_large_counts_converge() -> None:
     """Steps that overflow are halved, not followed."""
     made = panel("count", persons=200)
     counts = np.round(np.exp(2 * (made[USE] - made[USE].mean())) * 50)
@@ -88,7 +89,7 @@ def test_large_counts_converge():
     assert np.isfinite(found.terms[0].p_value)
 
 
-def test_units_scale_the_coefficient():
+def test_units_scale_the_coefficient() -> None:
     """Days a year: the coefficient shrinks, what is said stays."""
     made = panel()
     once = terms(fit(specify("gee"), made))["within"]
@@ -97,7 +98,7 @@ def test_units_scale_the_coefficient():
     assert other.p_value == pytest.approx(once.p_value, rel=1e-6)
 
 
-def test_order_of_rows_means_nothing():
+def test_order_of_rows_means_nothing() -> None:
     """Shuffled rows give the same bits."""
     made = panel()
     shuffled = made.sample(frac=1, random_state=1)
@@ -108,7 +109,7 @@ def test_order_of_rows_means_nothing():
     pd.testing.assert_frame_equal(first, second)
 
 
-def test_an_exposure_nobody_changes_has_a_between_number_only():
+def test_an_exposure_nobody_changes_has_a_between_number_only() -> None:
     """As in the within-between regression."""
     made = panel()
     first = made.groupby("participant_id")[USE].transform("first")

@@ -1,12 +1,15 @@
 """Difference GMM: what it refuses, says and recovers."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators import gmm
+from panelstream.analysis.estimation.fit import Diagnostic, Fit
+from panelstream.analysis.plan.specifications import Specification
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
 TRUTH = Truth(
@@ -21,17 +24,17 @@ TRUTH = Truth(
 )
 
 
-def specification(**fields):
+def specification(**fields: Any) -> Specification:
     """The planted exposure of the same wave, unless told otherwise."""
     return specify("gmm", **{"confirmatory": False, **fields})
 
 
-def by_name(found):
+def by_name(found: Fit) -> dict[str, Diagnostic]:
     """The tests by name."""
     return {one.test: one for one in found.tests}
 
 
-def test_what_was_planted_is_recovered():
+def test_what_was_planted_is_recovered() -> None:
     """The effect of use, and how far the outcome carries over."""
     panel = plant(TRUTH, 1)
     found = fit(specification(), panel)
@@ -44,7 +47,7 @@ def test_what_was_planted_is_recovered():
     assert by_name(found)["ar2"].p_value > 0.01
 
 
-def test_it_is_right_where_fixed_effects_are_not():
+def test_it_is_right_where_fixed_effects_are_not() -> None:
     """In few waves, where the outcome carries over and use reacts to it."""
     truth = replace(TRUTH, persons=3000, waves=4, feedback=-0.6)
     panel = plant(truth, 3)
@@ -54,7 +57,7 @@ def test_it_is_right_where_fixed_effects_are_not():
     assert truth.within < fixed.ci_low or fixed.ci_high < truth.within
 
 
-def test_errors_that_last_are_found():
+def test_errors_that_last_are_found() -> None:
     """The second serial correlation speaks against instruments two waves back."""
     panel = plant(TRUTH, 2)
     random = np.random.default_rng(2)
@@ -66,7 +69,7 @@ def test_errors_that_last_are_found():
     assert by_name(found)["ar2"].p_value < 0.001
 
 
-def test_equations_are_made_by_wave_number():
+def test_equations_are_made_by_wave_number() -> None:
     """By hand: a change needs two waves before it, and no gap."""
     panel = plant(Truth(persons=3, waves=4), 1)
     first, second, third = (panel["participant_id"] == f"p0000{j}" for j in range(3))
@@ -89,7 +92,7 @@ def test_equations_are_made_by_wave_number():
     assert first.sum() == made.waves == 4
 
 
-def test_units_scale_the_coefficient():
+def test_units_scale_the_coefficient() -> None:
     """Of exposure and outcome; what is said does not change."""
     panel = plant(TRUTH, 1)
     scaled = panel.assign(**{USE: panel[USE] * 365, OUTCOME: panel[OUTCOME] / 100})
@@ -99,7 +102,7 @@ def test_units_scale_the_coefficient():
     assert other.p_value == pytest.approx(once.p_value, rel=1e-6)
 
 
-def test_order_and_names_mean_nothing():
+def test_order_and_names_mean_nothing() -> None:
     """Shuffled rows, other names, waves counted from elsewhere."""
     panel = plant(TRUTH, 1)
     other = panel.assign(
@@ -110,7 +113,7 @@ def test_order_and_names_mean_nothing():
     assert again.std_error == pytest.approx(once.std_error, rel=1e-8)
 
 
-def test_it_says_what_it_took_for_granted():
+def test_it_says_what_it_took_for_granted() -> None:
     """What is predetermined, what was left out, and how errors were made."""
     found = fit(specification(fixed=("age",)), plant(Truth(waves=4), 1))
     assert found.note == (
@@ -129,13 +132,13 @@ def test_it_says_what_it_took_for_granted():
         ({"exposures": ("cycle",)}, "the panel has no column cycle_days_per_week"),
     ],
 )
-def test_what_it_cannot_do_is_said(fields, why):
+def test_what_it_cannot_do_is_said(fields: dict[str, Any], why: str) -> None:
     """Without a number."""
     found = fit(specification(**fields), plant(Truth(), 1))
     assert found.note == f"not fitted: {why}"
 
 
-def test_two_waves_in_a_row_are_too_few():
+def test_two_waves_in_a_row_are_too_few() -> None:
     """A gap is no step."""
     panel = plant(Truth(waves=5), 1)
     gap = fit(specification(), panel[panel["wave"] != 3])
@@ -144,7 +147,7 @@ def test_two_waves_in_a_row_are_too_few():
     assert "gmm needs 3 waves" in two.note
 
 
-def test_few_people_are_too_few_for_the_weights():
+def test_few_people_are_too_few_for_the_weights() -> None:
     """The second step's weights would be singular."""
     panel = plant(Truth(waves=5), 1)
     few = panel[panel["participant_id"] < "p00008"]
@@ -153,7 +156,7 @@ def test_few_people_are_too_few_for_the_weights():
     assert found.note == f"not fitted: {why}"
 
 
-def test_serial_correlation_needs_more_waves():
+def test_serial_correlation_needs_more_waves() -> None:
     """Three waves make one change to explain: nothing to relate it to."""
     found = by_name(fit(specification(), plant(Truth(waves=3), 1)))
     why = "not estimable: too few waves in a row"
@@ -161,7 +164,7 @@ def test_serial_correlation_needs_more_waves():
     assert np.isnan(found["ar1"].p_value)
 
 
-def test_collinear_exposures_have_no_number():
+def test_collinear_exposures_have_no_number() -> None:
     """Neither gets the other's coefficient; what nobody changes has none."""
     panel = plant(TRUTH, 1)
     panel = panel.assign(
@@ -176,7 +179,7 @@ def test_collinear_exposures_have_no_number():
     }
 
 
-def test_a_lagged_exposure_is_the_one_before():
+def test_a_lagged_exposure_is_the_one_before() -> None:
     """Like a column that holds the exposure of the wave before."""
     panel = plant(TRUTH, 1)
     before = panel.groupby("participant_id")[USE].shift(1)

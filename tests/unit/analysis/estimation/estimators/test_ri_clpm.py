@@ -1,5 +1,8 @@
 """The cross-lagged panel model: what it refuses, says and recovers."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,8 @@ from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
     start,
     structure,
 )
+from panelstream.analysis.estimation.fit import Fit, Term
+from panelstream.analysis.plan.specifications import Specification
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
 TRUTH = Truth(
@@ -26,23 +31,23 @@ TRUTH = Truth(
 PATHS = 4
 
 
-def specification(**fields):
+def specification(**fields: Any) -> Specification:
     """The planted exposure one wave before, unless told otherwise."""
     return specify("ri_clpm", **{"timing": "lag 1", "confirmatory": False, **fields})
 
 
-def components(found):
+def components(found: Fit) -> dict[str, Term]:
     """The terms by component."""
     return {term.component: term for term in found.terms}
 
 
-def first_term(panel, **fields):
+def first_term(panel: pd.DataFrame, **fields: Any) -> Term:
     """The cross-lag to the outcome."""
     return fit(specification(**fields), panel).terms[0]
 
 
 @pytest.mark.parametrize("timing", ["lag 1", "same"])
-def test_derivatives_are_those_of_the_likelihood(timing):
+def test_derivatives_are_those_of_the_likelihood(timing: str) -> None:
     """Gradient and information against differences, on awkward patterns."""
     random = np.random.default_rng(4)
     values = random.normal(size=(60, 8))
@@ -52,10 +57,12 @@ def test_derivatives_are_those_of_the_likelihood(timing):
     parameters[:PATHS] = 0.3, 0.2, -0.1, 0.15
     where = np.concatenate([means + 0.1, parameters])
 
-    def at(point):
+    def at(point: np.ndarray) -> Any:
         return full_information_ml._at(patterns, model, point[:8], point[8:])
 
-    def differences(function, step=1e-5):
+    def differences(
+        function: Callable[[np.ndarray], Any], step: float = 1e-5
+    ) -> np.ndarray:
         moves = np.eye(len(where)) * step
         return np.array(
             [
@@ -77,7 +84,7 @@ def test_derivatives_are_those_of_the_likelihood(timing):
     np.testing.assert_allclose(scores.sum(axis=0), gradient, atol=1e-6)
 
 
-def test_complete_data_have_the_normal_likelihood():
+def test_complete_data_have_the_normal_likelihood() -> None:
     """Without anything missing the free model is means and covariances."""
     values = np.random.default_rng(5).normal(size=(40, 3)) @ np.tri(3)
     rows, columns = np.triu_indices(3)
@@ -94,14 +101,14 @@ def test_complete_data_have_the_normal_likelihood():
     assert found.parameters == pytest.approx(wanted, rel=1e-9)
 
 
-def test_both_directions_are_recovered():
+def test_both_directions_are_recovered() -> None:
     """Use leads to the outcome, the outcome to use, and neither is mistaken."""
     found = components(fit(specification(timing="same"), plant(TRUTH, 3)))
     assert found["within"].ci_low < TRUTH.within < found["within"].ci_high < 0
     assert found["reverse"].ci_low < TRUTH.feedback < found["reverse"].ci_high < 0
 
 
-def test_the_lag_is_the_whole_way():
+def test_the_lag_is_the_whole_way() -> None:
     """One wave later: the effect of use times how far use carries over."""
     found = components(fit(specification(), plant(TRUTH, 3)))
     wanted = TRUTH.within * TRUTH.use_persistence
@@ -109,7 +116,7 @@ def test_the_lag_is_the_whole_way():
     assert found["reverse"].ci_low < TRUTH.feedback < found["reverse"].ci_high < 0
 
 
-def test_units_scale_the_effects():
+def test_units_scale_the_effects() -> None:
     """Days a year instead of a week: one direction shrinks, the other grows."""
     panel = plant(TRUTH, 1)
     once = components(fit(specification(), panel))
@@ -121,7 +128,7 @@ def test_units_scale_the_effects():
         assert other[component].p_value == pytest.approx(p, rel=1e-6)
 
 
-def test_it_says_what_it_took_for_granted():
+def test_it_says_what_it_took_for_granted() -> None:
     """What is predetermined, and that covariates are out."""
     found = fit(specification(fixed=("age",)), plant(TRUTH, 1))
     assert found.note == (
@@ -131,7 +138,7 @@ def test_it_says_what_it_took_for_granted():
     assert found.n_participants == TRUTH.persons
 
 
-def test_exposures_are_fitted_one_by_one():
+def test_exposures_are_fitted_one_by_one() -> None:
     """One that cannot be fitted stops no other."""
     panel = plant(TRUTH, 1).assign(reaction_days_per_week=1.0)
     found = fit(specification(exposures=("reaction", "story")), panel)
@@ -141,7 +148,7 @@ def test_exposures_are_fitted_one_by_one():
     assert "exposures fitted one by one" in found.note
 
 
-def test_waves_with_gaps_are_refused():
+def test_waves_with_gaps_are_refused() -> None:
     """Unless the plan takes them as they come."""
     panel = plant(TRUTH, 1)
     panel = panel[panel["wave"] != 3]
@@ -149,7 +156,7 @@ def test_waves_with_gaps_are_refused():
     assert np.isfinite(first_term(panel, spacing="any").p_value)
 
 
-def test_uneven_intervals_are_refused():
+def test_uneven_intervals_are_refused() -> None:
     """By when people answered; equal ones, and nearly equal ones, are not."""
     panel = plant(TRUTH, 1)
     day = pd.Timestamp("2027-01-11", tz="UTC")
@@ -163,7 +170,7 @@ def test_uneven_intervals_are_refused():
     assert np.isfinite(first_term(uneven, spacing="any").p_value)
 
 
-def test_two_waves_are_refused():
+def test_two_waves_are_refused() -> None:
     """Persons' levels cannot be told from what carries over."""
     panel = plant(TRUTH, 1)
     term = first_term(panel[panel["wave"] < 3])
@@ -171,7 +178,7 @@ def test_two_waves_are_refused():
     assert np.isnan(term.estimate)
 
 
-def test_a_wave_without_exposure_does_not_count():
+def test_a_wave_without_exposure_does_not_count() -> None:
     """The first wave has no window before it where nothing says how long it is."""
     panel = plant(TRUTH, 1)
     panel.loc[panel["wave"] == 1, USE] = np.nan
@@ -188,14 +195,14 @@ def test_a_wave_without_exposure_does_not_count():
         ({"outcome": "phq9_total"}, "the panel has no column phq9_total"),
     ],
 )
-def test_what_it_cannot_do_is_said(fields, why):
+def test_what_it_cannot_do_is_said(fields: dict[str, Any], why: str) -> None:
     """Without a number."""
     found = fit(specification(**fields), plant(TRUTH, 1))
     assert why in found.note + found.terms[0].note
     assert np.isnan(found.terms[0].estimate)
 
 
-def test_what_nobody_changes_is_refused():
+def test_what_nobody_changes_is_refused() -> None:
     """There are no deviations to follow from each other."""
     panel = plant(TRUTH, 1)
     for name, why in ((USE, "exposure"), (OUTCOME, "outcome")):
@@ -204,14 +211,14 @@ def test_what_nobody_changes_is_refused():
         assert f"the {why} changes within no person" in term.note
 
 
-def test_few_people_are_refused():
+def test_few_people_are_refused() -> None:
     """As many parameters as persons leave nothing to estimate errors from."""
     panel = plant(TRUTH, 1)
     few = panel[panel["participant_id"] < "p00025"]
     assert "25 persons are too few for 32 parameters" in first_term(few).note
 
 
-def test_a_flat_likelihood_gives_no_number():
+def test_a_flat_likelihood_gives_no_number() -> None:
     """An exposure that is the outcome: the covariances cannot be inverted."""
     panel = plant(TRUTH, 1)
     term = first_term(panel.assign(**{USE: panel[OUTCOME] * 2}))
