@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.design import build
@@ -13,7 +14,9 @@ from panelstream.analysis.estimation.diagnostics import (
 )
 from panelstream.analysis.estimation.estimates import diagnose, fit
 from panelstream.analysis.estimation.estimators import ESTIMATORS
+from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.influence import Regression, without_each
+from panelstream.analysis.plan.specifications import Specification
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
 WITHIN = [
@@ -24,13 +27,13 @@ WITHIN = [
 SMALL = Truth(persons=25, waves=4, missed=0.2, leaving=0.1)
 
 
-def told(specification, panel):
+def told(specification: Specification, panel: pd.DataFrame) -> dict[str, Diagnostic]:
     """The diagnostics of a fit by test, those of the first term."""
     rows = diagnose(fit(specification, panel), panel)
     return {row.test: row for row in reversed(rows)}
 
 
-def within_term(found):
+def within_term(found: Fit) -> Term:
     """The one term within persons."""
     (term,) = (one for one in found.terms if one.component == "within")
     return term
@@ -38,7 +41,9 @@ def within_term(found):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("estimator", WITHIN)
-def test_influence_is_that_of_fitting_without_each_person(estimator, seed):
+def test_influence_is_that_of_fitting_without_each_person(
+    estimator: str, seed: int
+) -> None:
     """Changes, signs and significance are those of leaving everybody out in turn."""
     panel = plant(Truth(**{**vars(SMALL), "within": -0.25}), seed)
     specification = specify(estimator)
@@ -57,7 +62,7 @@ def test_influence_is_that_of_fitting_without_each_person(estimator, seed):
     assert found["influence_change"].note == USE
 
 
-def test_one_person_can_turn_a_result():
+def test_one_person_can_turn_a_result() -> None:
     """Where a single heavy user carries the estimate, the rows say one."""
     panel = plant(Truth(persons=40, waves=3, within=0.0, habit=0.0), 4)
     first = panel["participant_id"] == "p00000"
@@ -68,7 +73,7 @@ def test_one_person_can_turn_a_result():
     assert found["influence_significance"].statistic >= 1
 
 
-def test_persons_who_alone_tell_have_no_error_without_them():
+def test_persons_who_alone_tell_have_no_error_without_them() -> None:
     """Nor does what only they tell of have a coefficient; the rest has both."""
     persons = np.array([0, 0, 1, 1, 2, 2])
     columns = np.array([[1.0, 1], [-1, -1], [0, 2], [0, -2], [0, 1], [0, -1]])
@@ -81,7 +86,7 @@ def test_persons_who_alone_tell_have_no_error_without_them():
 
 
 @pytest.mark.parametrize("estimator", ["fixed_effects", "within_between"])
-def test_serial_correlation_is_found_and_not_invented(estimator):
+def test_serial_correlation_is_found_and_not_invented(estimator: str) -> None:
     """Errors that last are seen; independent ones are not."""
     quiet = told(specify(estimator), plant(Truth(persons=800), 6))
     assert quiet["serial_correlation"].p_value > 0.05
@@ -90,7 +95,7 @@ def test_serial_correlation_is_found_and_not_invented(estimator):
     assert loud["serial_correlation"].p_value < 1e-6
 
 
-def test_changes_of_a_random_walk_are_not_correlated():
+def test_changes_of_a_random_walk_are_not_correlated() -> None:
     """First differences ask it of the changes: lasting errors suit them better."""
     panel = plant(Truth(persons=800, within=0.0), 7)
     shocks = np.random.default_rng(7).normal(size=len(panel))
@@ -102,7 +107,7 @@ def test_changes_of_a_random_walk_are_not_correlated():
     assert fixed["serial_correlation"].p_value < 1e-6
 
 
-def test_two_waves_cannot_tell_of_serial_correlation():
+def test_two_waves_cannot_tell_of_serial_correlation() -> None:
     """It takes three adjacent ones."""
     design = build(specify("fixed_effects"), plant(Truth(waves=2), 1))
     found = serial_correlation(design, -0.5)
@@ -112,7 +117,7 @@ def test_two_waves_cannot_tell_of_serial_correlation():
     )
 
 
-def test_shares_of_variance_are_told_in_words():
+def test_shares_of_variance_are_told_in_words() -> None:
     """What nobody changes, and what everybody has alike, is called so."""
     panel = plant(Truth(persons=300, habit=1.0), 8)
     means = panel.groupby("participant_id")[USE].transform("mean")
@@ -131,7 +136,7 @@ def test_shares_of_variance_are_told_in_words():
 
 @pytest.mark.parametrize("estimator", WITHIN)
 @pytest.mark.parametrize("persons", [2, 3, 4])
-def test_few_persons_are_no_accident(estimator, persons):
+def test_few_persons_are_no_accident(estimator: str, persons: int) -> None:
     """Every row of two to four persons has a number or says why not."""
     for waves, seed in product((2, 3, 6), range(3)):
         panel = plant(Truth(persons=persons, waves=waves, missed=0.2), seed)
@@ -146,7 +151,7 @@ def test_few_persons_are_no_accident(estimator, persons):
                 assert np.isfinite(row.statistic) or any(w in row.note for w in said)
 
 
-def test_fits_without_numbers_have_no_diagnostics():
+def test_fits_without_numbers_have_no_diagnostics() -> None:
     """Nor have fits in a layer, whose rows are not those of the panel."""
     panel = plant(SMALL, 9)
     nothing = fit(specify("fixed_effects", outcome="absent"), panel)

@@ -1,6 +1,7 @@
 """Weights, imputation and delta: what they mend, what they refuse, what they say."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from panelstream.analysis.estimation.dropout.waves import arrange
 from panelstream.analysis.estimation.dropout.weights import attrition
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators import ESTIMATORS
+from panelstream.analysis.estimation.fit import Diagnostic, Fit
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
 LEAVING = Truth(persons=1500, waves=4, leaving=0.2, attrition=2.0)
@@ -23,23 +25,23 @@ SMALL = replace(LEAVING, persons=300)
 
 
 @pytest.fixture
-def few_draws(monkeypatch):
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough draws to see that there is an error, not to know it well."""
     monkeypatch.setattr(bootstrap, "DRAWS", 30)
 
 
-def frame(rows):
+def frame(rows: list[tuple[str, int, float]]) -> pd.DataFrame:
     """A panel from (person, wave, outcome) rows, with some use."""
     panel = pd.DataFrame(rows, columns=["participant_id", "wave", OUTCOME])
     return panel.assign(**{USE: np.arange(len(panel)) % 3 + 0.5})
 
 
-def rows_named(found, name):
+def rows_named(found: Fit, name: str) -> list[Diagnostic]:
     """The rows of tests.csv with this name."""
     return [one for one in found.tests if one.test == name]
 
 
-def test_who_is_expected_and_whose_answers_count():
+def test_who_is_expected_and_whose_answers_count() -> None:
     """From the first answer on, until one is missing; a late beginner begins late."""
     nan = np.nan
     rows = [
@@ -69,7 +71,7 @@ def test_who_is_expected_and_whose_answers_count():
     }
 
 
-def test_an_open_wave_and_another_round_are_nobodys_failure():
+def test_an_open_wave_and_another_round_are_nobodys_failure() -> None:
     """What is not over, or never theirs, was not left unanswered."""
     rows = [("a", 1, 5.0), ("a", 2, np.nan), ("b", 1, 4.0), ("b", 2, 3.0)]
     rows += [("c", 3, 6.0), ("d", 3, 7.0)]
@@ -86,7 +88,7 @@ def test_an_open_wave_and_another_round_are_nobodys_failure():
     ]
 
 
-def test_weights_are_inverse_chances():
+def test_weights_are_inverse_chances() -> None:
     """With one thing seen that has two values, chances are shares: by hand."""
     # Of 10 with a low first score 8 answer again, of 10 with a high one 4.
     people = [(f"low{n}", 10.0 + n % 2, n < 8) for n in range(10)]
@@ -109,7 +111,7 @@ def test_weights_are_inverse_chances():
     assert np.nansum(weights[:, 1]) == pytest.approx(12, rel=1e-3)
 
 
-def test_use_that_only_answerers_have_is_not_looked_at():
+def test_use_that_only_answerers_have_is_not_looked_at() -> None:
     """Else its absence would foretell dropout; the use of the wave before is."""
     panel = plant(SMALL, 1)
     unknown = panel.assign(**{USE: panel[USE].where(panel[OUTCOME].notna())})
@@ -120,7 +122,7 @@ def test_use_that_only_answerers_have_is_not_looked_at():
     assert names == [USE, f"{USE} (wave before)"]
 
 
-def mean_bias(estimator, **how):
+def mean_bias(estimator: str, **how: dict[str, Any]) -> np.ndarray:
     """Of complete cases, and of a remedy, against what everybody's answers say."""
     biases = []
     for seed in range(6):
@@ -147,7 +149,9 @@ def mean_bias(estimator, **how):
         ("fixed_effects", {"missing": "imputed"}),
     ],
 )
-def test_estimates_are_mended(few_draws, estimator, how):
+def test_estimates_are_mended(
+    few_draws: None, estimator: str, how: dict[str, Any]
+) -> None:
     """Complete cases are off, and a remedy takes most of it away."""
     left, mended = mean_bias(estimator, **how)
     assert abs(left) > 0.015
@@ -160,7 +164,7 @@ SOLVERS = {
 
 
 @pytest.mark.parametrize("estimator", sorted(SOLVERS))
-def test_the_bootstrap_solves_what_the_estimator_does(estimator):
+def test_the_bootstrap_solves_what_the_estimator_does(estimator: str) -> None:
     """With everybody drawn once, its coefficients are the estimates."""
     panel = plant(SMALL, 2)
     weights = np.random.default_rng(1).uniform(0.5, 2, len(panel))
@@ -173,7 +177,7 @@ def test_the_bootstrap_solves_what_the_estimator_does(estimator):
     assert found.tolist() == pytest.approx([one.estimate for one in terms], rel=1e-8)
 
 
-def test_who_is_drawn_twice_counts_twice():
+def test_who_is_drawn_twice_counts_twice() -> None:
     """As a panel in which that person stands under two names."""
     panel = plant(replace(SMALL, persons=60), 2).assign(weight=1.0)
     times = np.bincount(np.random.default_rng(3).integers(0, 60, 60), minlength=60)
@@ -193,7 +197,7 @@ def test_who_is_drawn_twice_counts_twice():
         assert found.tolist() == pytest.approx([t.estimate for t in terms], rel=1e-7)
 
 
-def test_bootstrap_errors_are_near_clustered_ones():
+def test_bootstrap_errors_are_near_clustered_ones() -> None:
     """Where leaving is by chance, weights are nearly 1 and both errors say the same."""
     panel = plant(replace(SMALL, persons=600, attrition=0.0), 4)
     fixed = specify("fixed_effects")
@@ -204,7 +208,7 @@ def test_bootstrap_errors_are_near_clustered_ones():
     assert found.terms[0].df == plain.df
 
 
-def test_the_same_seed_gives_the_same_numbers(few_draws):
+def test_the_same_seed_gives_the_same_numbers(few_draws: None) -> None:
     """Another specification draws otherwise."""
     panel = plant(SMALL, 6)
     for how in ({"weights": "attrition"}, {"missing": "imputed"}, {"missing": "delta"}):
@@ -215,7 +219,7 @@ def test_the_same_seed_gives_the_same_numbers(few_draws):
         assert first.terms[0].std_error != other.terms[0].std_error
 
 
-def test_where_nobody_drops_out_weights_are_one(few_draws):
+def test_where_nobody_drops_out_weights_are_one(few_draws: None) -> None:
     """And the note says so."""
     panel = plant(replace(SMALL, leaving=1e-12, attrition=0.0), 7)
     one = specify("fixed_effects")
@@ -225,7 +229,7 @@ def test_where_nobody_drops_out_weights_are_one(few_draws):
     assert found.terms[0].estimate == fit(one, panel).terms[0].estimate
 
 
-def test_answers_after_a_gap_are_left_out_and_counted(few_draws):
+def test_answers_after_a_gap_are_left_out_and_counted(few_draws: None) -> None:
     """The rule knows no coming back."""
     panel = plant(replace(SMALL, missed=0.2), 7)
     waves = arrange(panel, OUTCOME)
@@ -235,7 +239,7 @@ def test_answers_after_a_gap_are_left_out_and_counted(few_draws):
     assert f"answers after a missed wave left out: {returned}" in found.note
 
 
-def test_weights_stand_in_the_tests(few_draws):
+def test_weights_stand_in_the_tests(few_draws: None) -> None:
     """The largest and how many rows without weights would say as much."""
     panel = plant(SMALL, 8)
     found = fit(specify("fixed_effects", weights="attrition"), panel)
@@ -247,7 +251,7 @@ def test_weights_stand_in_the_tests(few_draws):
     assert size.note == f"of {found.n_obs} rows analysed"
 
 
-def test_certain_dropout_is_refused():
+def test_certain_dropout_is_refused() -> None:
     """Separation: everybody whose use is high leaves."""
     panel = plant(replace(SMALL, leaving=0.01, attrition=0.0), 9)
     high = panel["participant_id"].map(panel.groupby("participant_id")[USE].max()) > 4.5
@@ -258,7 +262,7 @@ def test_certain_dropout_is_refused():
     assert np.isnan(found.terms[0].estimate)
 
 
-def test_one_wave_is_refused():
+def test_one_wave_is_refused() -> None:
     """Nobody can drop out of it, and nothing says what its missing answers are."""
     panel = plant(SMALL, 9)
     once = panel.assign(**{OUTCOME: panel[OUTCOME].where(panel["wave"] == 1)})
@@ -268,13 +272,13 @@ def test_one_wave_is_refused():
 
 @pytest.mark.parametrize("how", [{"weights": "attrition"}, {"missing": "imputed"}])
 @pytest.mark.parametrize("column", [OUTCOME, USE])
-def test_a_missing_column_is_named(how, column):
+def test_a_missing_column_is_named(how: dict[str, Any], column: str) -> None:
     """As without a layer."""
     found = fit(specify("pooled", **how), plant(SMALL, 9).drop(columns=column))
     assert found.note == f"not fitted: the panel has no column {column}"
 
 
-def test_an_outcome_without_variance_is_refused():
+def test_an_outcome_without_variance_is_refused() -> None:
     """There is nothing to draw from."""
     panel = plant(SMALL, 9)
     same = panel.assign(**{OUTCOME: panel[OUTCOME].where(panel[OUTCOME].isna(), 7.0)})
@@ -282,7 +286,7 @@ def test_an_outcome_without_variance_is_refused():
     assert found.note == "not fitted: the outcome has the same value in every row"
 
 
-def test_too_few_answers_to_impute_from_are_refused():
+def test_too_few_answers_to_impute_from_are_refused() -> None:
     """Ten people and a wave with three answers."""
     panel = plant(replace(SMALL, persons=10), 9)
     found = fit(specify("fixed_effects", missing="imputed"), panel)
@@ -290,13 +294,13 @@ def test_too_few_answers_to_impute_from_are_refused():
     assert found.note.endswith(f"too few to impute from {8} columns")
 
 
-def test_estimators_without_weights_say_so():
+def test_estimators_without_weights_say_so() -> None:
     """Rather than ignore them."""
     found = fit(specify("between", weights="attrition"), plant(SMALL, 9))
     assert found.note == "not fitted: between takes no weights"
 
 
-def test_imputation_fills_rows_that_are_there_and_over():
+def test_imputation_fills_rows_that_are_there_and_over() -> None:
     """Not those of a wave that is open, nor of somebody who never answered."""
     panel = plant(SMALL, 10)
     panel["answered"] = panel[OUTCOME].notna().astype("Int8")
@@ -312,7 +316,7 @@ def test_imputation_fills_rows_that_are_there_and_over():
     assert full[OUTCOME][panel[OUTCOME].notna()].equals(panel[OUTCOME].dropna())
 
 
-def test_draws_follow_what_is_known():
+def test_draws_follow_what_is_known() -> None:
     """Imputed values have the planted regression's slope and spread, not the mean."""
     truth = Truth(persons=2000, waves=2, within=-2.0, between=0.0, leaving=0.3)
     panel = plant(truth, 11)
@@ -328,7 +332,7 @@ def test_draws_follow_what_is_known():
     assert spread == pytest.approx(residual_spread(complete), rel=0.05)
 
 
-def residual_spread(panel):
+def residual_spread(panel: pd.DataFrame) -> float:
     """What is left of wave 2 after wave 1 and the use of both, in standard deviations."""
     wide = panel.pivot(index="participant_id", columns="wave", values=[OUTCOME, USE])
     seen = np.column_stack([wide[OUTCOME][1], wide[USE], np.ones(len(wide))])
@@ -336,7 +340,7 @@ def residual_spread(panel):
     return float(np.sqrt(left[0] / (len(wide) - seen.shape[1])))
 
 
-def test_pooling_by_hand():
+def test_pooling_by_hand() -> None:
     """Two imputations: within 1, between 2, total 1 + 1.5 * 2 = 4."""
     found = pool(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 1e12)
     assert (found.estimate, found.std_error) == (2.0, 2.0)
@@ -345,7 +349,7 @@ def test_pooling_by_hand():
     assert (same.std_error, same.df) == (2.0, 7.5)
 
 
-def test_delta_moves_what_was_imputed():
+def test_delta_moves_what_was_imputed() -> None:
     """A shift of all missing answers moves a mean by the share that is missing."""
     panel = plant(SMALL, 12)
     found = fit(specify("pooled", missing="delta"), panel)
@@ -369,12 +373,12 @@ def test_delta_moves_what_was_imputed():
         ({-0.5: -1.0, 0.0: -1.0, 0.5: -1.0}, None),
     ],
 )
-def test_the_tipping_point(margins, tips):
+def test_the_tipping_point(margins: dict[float, float], tips: float | None) -> None:
     """Where the line between two deltas crosses 0, nearest to no delta."""
     assert delta.tipping_point(margins) == tips
 
 
-def test_what_tips_is_named():
+def test_what_tips_is_named() -> None:
     """Here the pooled estimate becomes significant if leavers were better off."""
     panel = plant(replace(SMALL, attrition=1.0, leaving=0.12, persons=400, waves=5), 1)
     found = fit(specify("pooled", missing="delta"), panel)
@@ -388,7 +392,7 @@ def test_what_tips_is_named():
     )
 
 
-def test_a_certain_answer_ends_the_search():
+def test_a_certain_answer_ends_the_search() -> None:
     """A group that always says yes has no finite coefficient, and the search ends."""
     yes = np.array([True, False, True, False, True, True])
     columns = np.column_stack([np.ones(6), [0, 0, 0, 0, 1, 1]])

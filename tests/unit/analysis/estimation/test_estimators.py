@@ -1,15 +1,18 @@
 """What must hold of the estimators whatever the panel."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from panelstream.analysis.estimation.estimates import diagnose, fit
 from panelstream.analysis.estimation.estimators import ESTIMATORS
+from panelstream.analysis.estimation.fit import Fit, Term
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.estimators import ESTIMATOR_RULES
 from panelstream.models.study.study import Window
@@ -23,7 +26,7 @@ seeds = st.integers(0, 10_000)
 estimators = st.sampled_from(LINEAR)
 
 
-def specify(estimator, **fields):
+def specify(estimator: str, **fields: Any) -> Specification:
     """Two exposures and two covariates on pdd_total."""
     one = Specification(
         specification="s",
@@ -41,7 +44,13 @@ def specify(estimator, **fields):
     return replace(one, **fields)
 
 
-def simulate(seed, persons=30, waves=5, within=-1.0, between=2.0):
+def simulate(
+    seed: int,
+    persons: int = 30,
+    waves: int = 5,
+    within: float = -1.0,
+    between: float = 2.0,
+) -> pd.DataFrame:
     """An unbalanced panel; story has a within and a between effect on the outcome."""
     random = np.random.default_rng(seed)
     person = np.repeat(np.arange(persons), waves)
@@ -68,19 +77,21 @@ def simulate(seed, persons=30, waves=5, within=-1.0, between=2.0):
     return frame[random.random(n) < 0.8].reset_index(drop=True)
 
 
-def numbers(found):
+def numbers(found: Fit) -> list[float]:
     """Every number of every term, in order."""
     return [getattr(term, name) for term in found.terms for name in NUMBERS]
 
 
-def terms(found):
+def terms(found: Fit) -> dict[tuple[str, str], Term]:
     """The terms by component and exposure."""
     return {(term.component, term.exposure): term for term in found.terms}
 
 
 @deterministic
 @given(seed=seeds, estimator=estimators, factor=st.sampled_from([0.01, 7.0, 365.0]))
-def test_units_of_an_exposure_scale_its_coefficient(seed, estimator, factor):
+def test_units_of_an_exposure_scale_its_coefficient(
+    seed: int, estimator: str, factor: float
+) -> None:
     """Days a week or days a year: the coefficient scales, what it says does not."""
     panel = simulate(seed)
     scaled = panel.assign(**{STORY: panel[STORY] * factor})
@@ -96,7 +107,7 @@ def test_units_of_an_exposure_scale_its_coefficient(seed, estimator, factor):
 
 @deterministic
 @given(seed=seeds)
-def test_within_components_are_fixed_effects(seed):
+def test_within_components_are_fixed_effects(seed: int) -> None:
     """On any unbalanced panel, covariates and waves included."""
     panel = simulate(seed)
     fixed = terms(fit(specify("fixed_effects"), panel))
@@ -107,7 +118,9 @@ def test_within_components_are_fixed_effects(seed):
 
 @deterministic
 @given(seed=seeds, effects=st.sampled_from([("participant",), ("participant", "wave")]))
-def test_fixed_effects_equal_person_dummies(seed, effects):
+def test_fixed_effects_equal_person_dummies(
+    seed: int, effects: tuple[str, ...]
+) -> None:
     """Absorbing persons gives the coefficients of a regression with their dummies."""
     panel = simulate(seed)
     found = terms(fit(specify("fixed_effects", effects=effects), panel))
@@ -125,7 +138,7 @@ def test_fixed_effects_equal_person_dummies(seed, effects):
 
 @settings(deterministic, max_examples=300)
 @given(data=st.data(), estimator=st.sampled_from(sorted(ESTIMATORS)))
-def test_no_panel_raises(data, estimator):
+def test_no_panel_raises(data: DataObject, estimator: str) -> None:
     """Tiny panels of few values, full of ties and gaps, give numbers or a note."""
     rows = data.draw(
         st.lists(
@@ -144,7 +157,7 @@ def test_no_panel_raises(data, estimator):
         assert np.isfinite(row.statistic) or row.note
 
 
-def test_both_effects_are_recovered():
+def test_both_effects_are_recovered() -> None:
     """Within -1 and between +2 are found, and told apart, where both are true."""
     found = fit(specify("within_between"), simulate(1, persons=800))
     within, between = (terms(found)[name, "story"] for name in ("within", "between"))
@@ -157,14 +170,14 @@ def test_both_effects_are_recovered():
     assert test.df == 2
 
 
-def test_equal_effects_are_not_told_apart():
+def test_equal_effects_are_not_told_apart() -> None:
     """Where within and between are the same, Mundlak's test stays quiet."""
     found = fit(specify("within_between"), simulate(1, 800, within=1.0, between=1.0))
     (test,) = (one for one in found.tests if one.test == "within_equals_between")
     assert test.p_value > 0.05
 
 
-def test_standardized_is_in_standard_deviations():
+def test_standardized_is_in_standard_deviations() -> None:
     """The estimate times the deviations' spread over the outcome's."""
     panel = simulate(4)
     term = terms(fit(specify("within_between"), panel))["within", "story"]
@@ -177,7 +190,7 @@ def test_standardized_is_in_standard_deviations():
     assert between.standardized == pytest.approx(between.estimate * ratio, rel=1e-10)
 
 
-def test_an_exposure_nobody_changes_has_no_within_number():
+def test_an_exposure_nobody_changes_has_no_within_number() -> None:
     """It says so; its between component and the other exposure have numbers."""
     panel = simulate(2)
     first = panel.groupby("participant_id")[STORY].transform("first")
@@ -188,7 +201,7 @@ def test_an_exposure_nobody_changes_has_no_within_number():
     assert np.isfinite(found["within", "reaction"].p_value)
 
 
-def test_the_comparison_leaves_out_what_has_one_component():
+def test_the_comparison_leaves_out_what_has_one_component() -> None:
     """Mundlak's test is of the exposures that have both."""
     panel = simulate(2)
     first = panel.groupby("participant_id")[STORY].transform("first")
@@ -199,7 +212,7 @@ def test_the_comparison_leaves_out_what_has_one_component():
 
 
 @pytest.mark.parametrize("estimator", LINEAR)
-def test_exposures_that_equal_each_other_have_no_numbers(estimator):
+def test_exposures_that_equal_each_other_have_no_numbers(estimator: str) -> None:
     """Neither of two collinear exposures is given the other's coefficient."""
     panel = simulate(3)
     found = fit(specify(estimator), panel.assign(**{REACTION: 2 * panel[STORY] + 1}))
@@ -210,7 +223,7 @@ def test_exposures_that_equal_each_other_have_no_numbers(estimator):
 
 
 @pytest.mark.parametrize("estimator", LINEAR)
-def test_an_exposure_that_is_the_calendar_has_no_number(estimator):
+def test_an_exposure_that_is_the_calendar_has_no_number(estimator: str) -> None:
     """What moves with the waves for all cannot be told from wave effects."""
     panel = simulate(3)
     calendar = panel["wave"] * 0.5
@@ -220,7 +233,7 @@ def test_an_exposure_that_is_the_calendar_has_no_number(estimator):
 
 
 @pytest.mark.parametrize("estimator", LINEAR)
-def test_a_constant_exposure_has_no_number(estimator):
+def test_a_constant_exposure_has_no_number(estimator: str) -> None:
     """It says that nothing varies, also where the mean of 0.1 is not quite 0.1."""
     found = terms(fit(specify(estimator), simulate(3).assign(**{STORY: 0.1})))
     why = {
@@ -233,7 +246,7 @@ def test_a_constant_exposure_has_no_number(estimator):
 
 
 @pytest.mark.parametrize("estimator", ["fixed_effects", "within_between"])
-def test_an_outcome_nobody_changes_is_not_fitted(estimator):
+def test_an_outcome_nobody_changes_is_not_fitted(estimator: str) -> None:
     """There is nothing to explain within persons."""
     panel = simulate(3)
     first = panel.groupby("participant_id")["pdd_total"].transform("first")
@@ -241,7 +254,7 @@ def test_an_outcome_nobody_changes_is_not_fitted(estimator):
     assert found.note == "not fitted: the outcome changes within no person"
 
 
-def test_one_row_a_person_is_not_fitted():
+def test_one_row_a_person_is_not_fitted() -> None:
     """Within and between cannot be told apart in a single wave."""
     panel = simulate(3)
     found = fit(specify("within_between"), panel[panel["wave"] == 1])
@@ -249,7 +262,7 @@ def test_one_row_a_person_is_not_fitted():
     assert found.note == f"not fitted: {why}"
 
 
-def test_weights_and_layers_that_are_not_there_are_said():
+def test_weights_and_layers_that_are_not_there_are_said() -> None:
     """An estimator without weights, and a layer that nobody built, have a note."""
     weighted = specify("between", weights="attrition")
     found = fit(weighted, simulate(3))
@@ -257,7 +270,7 @@ def test_weights_and_layers_that_are_not_there_are_said():
     assert all(np.isnan(term.estimate) for term in found.terms)
 
 
-def test_a_boundary_fit_is_pooled_least_squares():
+def test_a_boundary_fit_is_pooled_least_squares() -> None:
     """Without variance between persons the random intercept vanishes."""
     panel = simulate(5)
     centred = panel["pdd_total"] - panel.groupby("participant_id")[
