@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.measuring import measured, tell
 from panelstream.analysis.plan.specifications import Specification
@@ -51,9 +52,9 @@ def asked(words: str) -> Specification:
     effects = PLAIN.effects if estimator == "fixed_effects" else ("wave",)
     exposures = FUNCTIONS[2:3] if estimator in ("gmm", "ri_clpm") else FUNCTIONS
     one = replace(PLAIN, estimator=estimator, effects=effects, exposures=exposures)
-    if layer in ("imputed", "delta"):
-        return replace(one, missing=layer)
-    return replace(one, weights=layer or "none")
+    option = "missing" if layer in ("imputed", "delta") else "weights"
+    fields: dict[str, Any] = {option: layer} if layer else {}
+    return replace(one, **fields)
 
 
 def measure(fit: Callable[[], float], mode: str) -> None:

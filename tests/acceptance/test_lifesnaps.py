@@ -102,7 +102,7 @@ def test_coefficients_and_errors_are_equal(study: Path) -> None:
     for fit in EXPECTED["panel"]["fits"]:
         [exposure] = fit["exposures"]
         name = f"{PLANNED[fit['windows']]}_{ESTIMATORS[fit['effects']]}"
-        row = found.loc[(name, OUTCOMES[fit["outcome"]], exposure)]
+        row = found.xs((name, OUTCOMES[fit["outcome"]], exposure))
         slope = fit[f"log1p_{exposure}"]
         assert row["estimate"] == pytest.approx(slope["b"], rel=1e-9, abs=1e-9)
         assert row["std_error"] == pytest.approx(slope["cr1_nested"], rel=1e-9)

@@ -32,13 +32,17 @@ def change(study: Path, **plan: Any) -> None:
 
 def shown(study: Path) -> dict[str, Any]:
     """What `plan show` says to a program."""
-    return json.loads(succeed("plan", "show", "--json", "--study", study).out)
+    plan: dict[str, Any] = json.loads(
+        succeed("plan", "show", "--json", "--study", study).out
+    )
+    return plan
 
 
 def manifest(study: Path) -> dict[str, Any]:
     """What the results depend on."""
     path = study / "results/private/manifest.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def test_a_plan_from_lock_to_deviation(study: Path) -> None:

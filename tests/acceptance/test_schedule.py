@@ -116,7 +116,10 @@ def test_a_port_that_is_taken(study: Path, tmp_path: Path) -> None:
     """Another program on the server's port: one line with the remedy, exit code 5."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        places = {"PREFECT_SERVER_API_PORT": str(port), "PREFECT_HOME": str(tmp_path)}
+        places: dict[str, Any] = {
+            "PREFECT_SERVER_API_PORT": str(port),
+            "PREFECT_HOME": str(tmp_path),
+        }
         ran = panelstream("flows", "serve", study, **places)
     assert ran.code == 5
     assert f"port {port} of 127.0.0.1 is taken by another program" in ran.err

@@ -222,7 +222,7 @@ def test_the_ledger_from_emit_over_http(tmp_path: Path) -> None:
     study = studies.write(tmp_path / "study", studies.BASE)
     env = collecting.environment(study)
     token, port = collecting.add_token(study, env), free_port()
-    words = {
+    words: dict[str, Any] = {
         "source": "u2plus",
         "spool": str(tmp_path / "spool"),
         "url": f"http://127.0.0.1:{port}",

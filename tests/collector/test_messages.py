@@ -18,7 +18,7 @@ TAKEN = {"accepted": 1, "rejected": 0, "refused": 0, "rejections": [], "received
 CANARY = "canary-7f3a"
 
 
-def binary(one: Mapping[str, Any], **more: str) -> dict[str, str]:
+def binary(one: Mapping[str, Any], **more: str) -> dict[str, Any]:
     """The headers of an event in binary mode."""
     named = {f"ce_{name}": str(one[name]) for name in one if name != "data"}
     return {**named, **more}
@@ -183,7 +183,7 @@ def test_python_sdk(running: Running) -> None:
     bodies = []
     for convert in (to_binary, to_structured):
         message = convert(made, JSONFormat())
-        headers = {
+        headers: dict[str, Any] = {
             name.replace("-", "_"): value for name, value in message.headers.items()
         }
         kind = headers.pop("content_type")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.lib import studies
 from tests.lib.streams import Stream
@@ -88,10 +89,10 @@ def flip(batch: bytearray) -> None:
     batch[-1] ^= 1
 
 
-def listed(stream: Stream, *words: str) -> list[dict[str, str]]:
+def listed(stream: Stream, *words: str) -> list[dict[str, Any]]:
     """The open dead letters."""
     out = stream.run("dead-letters", "list", "--json", *words).stdout
-    letters: list[dict[str, str]] = json.loads(out)
+    letters: list[dict[str, Any]] = json.loads(out)
     return letters
 
 

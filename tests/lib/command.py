@@ -23,7 +23,7 @@ class Ran:
 
 
 def panelstream(
-    *words: str | Path,
+    *words: str | Path | int,
     cwd: Path | None = None,
     stdin: bytes = b"",
     fresh: bool = False,
@@ -35,12 +35,12 @@ def panelstream(
     """
     rest = {k: v for k, v in os.environ.items() if not k.startswith("PANELSTREAM_")}
     env = {**rest, "PYTHONPATH": str(warm.ROOT), "COLUMNS": "200", **environ}
-    line = ["-m", "panelstream.flows.cli", *words]
+    line = ["-m", "panelstream.flows.cli", *map(str, words)]
     done = warm.run(line, env, cwd, stdin=stdin, fresh=fresh)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def succeed(*words: str | Path, **options: Any) -> Ran:
+def succeed(*words: str | Path | int, **options: Any) -> Ran:
     """Run a command that must not fail; returns what it left."""
     ran = panelstream(*words, **options)
     assert ran.code == 0, ran.shown

@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.lib.warm import ROOT
 
 VERSION = "0.0.0+copy"
-PARTS = ("panelstream", "models", "ingest", "analysis", "flows", "deploy/chdb_server")
-PARTS += ("tests/lib", "tests/docs", "tests/conftest.py", "pyproject.toml")
+PARTS = ["panelstream", "models", "ingest", "analysis", "flows", "deploy/chdb_server"]
+PARTS += ["tests/lib", "tests/docs", "tests/conftest.py", "pyproject.toml"]
 TEST = f"""
 from tests.docs import shells
 from tests.lib import command

@@ -7,6 +7,7 @@ prints the table of docs/explanation/dropout.md.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ ESTIMATORS = {
     "first_difference": "within",
     "within_between": "between",
 }
-REMEDIES = {
+REMEDIES: dict[str, dict[str, Any]] = {
     "complete cases": {},
     "weights": {"weights": "attrition"},
     "imputation": {"missing": "imputed"},
@@ -64,7 +65,7 @@ def _of_estimator(
             {
                 "bias": estimates.mean() - truth,
                 "error": estimates.std(ddof=1) / np.sqrt(seeds),
-                "held": sum(one.ci_low <= truth <= one.ci_high for one in terms),
+                "held": sum(bool(t.ci_low <= truth <= t.ci_high) for t in terms),
             },
         )
 
@@ -79,8 +80,8 @@ def table(found: pd.DataFrame, seeds: int = SEEDS) -> str:
     rows = ["| estimator | remedy | bias | coverage |", "|---|---|---|---|"]
     rows += [
         f"| `{row.estimator}` ({row.component}) | {row.remedy} | {row.bias:+.3f} ± "
-        f"{row.error:.3f} | {row.held / seeds:.1%} |".replace("%", " %")
-        for row in found.itertuples()
+        f"{row.error:.3f} | {row.coverage:.1%} |".replace("%", " %")
+        for row in found.assign(coverage=found["held"] / seeds).itertuples()
     ]
     return "\n".join(rows)
 

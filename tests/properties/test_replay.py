@@ -154,7 +154,7 @@ def study_files(draw: DrawFn, measures: SearchStrategy[list[str]]) -> dict[str, 
     )
 
 
-all_measures = st.just([]) | st.permutations(MEASURES)
+all_measures = st.just(list[Any]()) | st.permutations(MEASURES)
 few_measures = st.lists(st.sampled_from(MEASURES), max_size=3, unique=True)
 """Enough where a panel is only compared with itself: each comes up in some study."""
 
@@ -183,7 +183,7 @@ def usage(draw: DrawFn, zone: str) -> Event:
 @st.composite
 def heartbeats(draw: DrawFn, zone: str) -> Event:
     """A stretch for which the log of some functions is whole."""
-    data = {"functions": draw(some_functions), **draw(beats(zone))}
+    data: dict[str, Any] = {"functions": draw(some_functions), **draw(beats(zone))}
     identity = f"{data['functions']} {data['from']} {data['to']}"
     at = datetime.fromisoformat(data["to"])
     return studies.event("heartbeat", None, at, id=identity, data=data)
@@ -205,7 +205,7 @@ def answers(zone: str) -> SearchStrategy[Answer]:
 def beginnings(draw: DrawFn, zone: str) -> list[Event]:
     """Most people enrol and consent early, so that there is something to see."""
     start = datetime.combine(FIRST, datetime.min.time(), ZoneInfo(zone))
-    made = []
+    made: list[Event] = []
     for who in draw(st.sets(st.sampled_from(PEOPLE), min_size=2)):
         for kind in draw(st.sampled_from((ENROLS, JOINS, JOINS))):
             at = start - timedelta(days=draw(st.integers(0, 3)))

@@ -18,7 +18,9 @@ def test_pooling_equals_mice(expected: Callable[..., pd.DataFrame], model: str) 
     for row in expected("imputation", model).itertuples():
         of_term = EACH[EACH["term"] == row.term]
         estimates, errors = of_term["estimate"], of_term["std_error"]
-        found = pool(estimates.to_numpy(), errors.to_numpy(), row.complete_df)
+        found = pool(
+            estimates.to_numpy(), errors.to_numpy(), float(str(row.complete_df))
+        )
         said = refer(found.estimate, found.std_error, found.df)
         assert found.estimate == pytest.approx(row.estimate, rel=1e-12)
         assert found.std_error == pytest.approx(row.std_error, rel=1e-12)

@@ -31,4 +31,4 @@ def test_largest_inflation_equals_r(
     (inflation,) = (one for one in fit(specify(), panel).tests if one.test == "vif_max")
     wanted = expected("pooled", "dropout")
     assert inflation.statistic == pytest.approx(wanted["inflation"].max(), rel=1e-10)
-    assert inflation.note == wanted["term"][wanted["inflation"].idxmax()]
+    assert inflation.note == wanted["term"][wanted["inflation"].argmax()]

@@ -34,6 +34,8 @@ AGREEMENT = {"within_between": 1e-6}
 def panels() -> dict[str, pd.DataFrame]:
     """What `panels.py` says, by name."""
     spec = importlib.util.spec_from_file_location("real_panels", HERE / "panels.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return {name: make() for name, make in module.PANELS.items()}

@@ -20,8 +20,9 @@ NUMERICAL = {"omega": 1e-7}
 def compared() -> pd.DataFrame:
     """Every number that R wrote beside ours (`_ours`)."""
     answers = pd.read_csv(HERE / "answers.csv")
-    scored = [score(one, answers) for one in INSTRUMENTS]
-    panel = answers[["participant_id", "wave"]].assign(round=1).join(scored)
+    keys = answers[["participant_id", "wave"]].assign(round=1)
+    scores = [score(instrument, answers) for instrument in INSTRUMENTS]
+    panel = pd.concat([keys, *scores], axis=1)
     expected = pd.read_csv(HERE / "expected.csv").fillna({"item": ""})
     found = measure(INSTRUMENTS, panel, answers)
     return expected.merge(found, on=KEYS, how="left", suffixes=("", "_ours"))
@@ -45,7 +46,9 @@ def test_numbers_equal_r(compared: pd.DataFrame, column: str) -> None:
     """All values and limits agree to rounding, omega to R's tolerance."""
     for row in compared.itertuples():
         exact = pytest.approx(
-            getattr(row, column), rel=NUMERICAL.get(row.statistic, 1e-12), nan_ok=True
+            getattr(row, column),
+            rel=NUMERICAL.get(str(row.statistic), 1e-12),
+            nan_ok=True,
         )
         place = row.score, row.wave, row.statistic, row.item
         assert getattr(row, f"{column}_ours") == exact, place

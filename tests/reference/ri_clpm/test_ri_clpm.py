@@ -55,7 +55,7 @@ def test_effects_equal_lavaan(
         assert term.std_error == pytest.approx(row["std_error"], rel=1e-6)
         assert term.statistic == pytest.approx(row["statistic"], rel=1e-6)
         assert term.df == row["df"]
-        near = row["std_error"] * 3e-6
+        near = float(row.to_dict()["std_error"]) * 3e-6
         assert term.ci_low == pytest.approx(row["ci_low"], abs=near)
         assert term.ci_high == pytest.approx(row["ci_high"], abs=near)
         # A p-value moves by as many times its size as t is large, and squared.

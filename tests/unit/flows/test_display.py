@@ -1,5 +1,7 @@
 """What commands show people."""
 
+from typing import Any
+
 import pytest
 
 from panelstream.flows.display import Display
@@ -28,7 +30,9 @@ def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
     )
     none = ANSWERS.empty_table()
     imported = Imported("wave1.csv", "google_forms", 1, 0, none, (), understood, {})
-    counts = dict.fromkeys(("added", "changed", "moved", "unchanged"), 0)
+    counts: dict[Any, int] = dict.fromkeys(
+        ("added", "changed", "moved", "unchanged"), 0
+    )
     held = WaveImport(imported, Revision(none, counts, 0), 0, 0, (), "")
     Display().imported(held, dry_run=True, as_json=False)
     [line] = [o for o in capsys.readouterr().out.splitlines() if "ignored" in o]

@@ -59,7 +59,7 @@ def test_rows_with_a_missing_value_are_left_out_and_counted() -> None:
 
 def test_missing_covariates_leave_rows_out() -> None:
     """A fixed covariate that is not known makes a row incomplete."""
-    frame = BALANCED.assign(gender=["f", None, "m", "m"])
+    frame = BALANCED.assign(gender=pd.Series(["f", None, "m", "m"]))
     assert build(specify(fixed=("gender",)), frame).n_obs == 3
 
 

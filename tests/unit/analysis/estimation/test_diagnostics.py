@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,7 +144,7 @@ def test_few_persons_are_no_accident(estimator: str, persons: int) -> None:
         first = panel["participant_id"] == "p00000"
         plain = specify(estimator)
         without_waves = replace(plain, effects=plain.effects[:-1])
-        uses = (panel[USE], panel[USE] * first, 1.0)
+        uses: list[Any] = [panel[USE], panel[USE] * first, 1.0]
         for asked, use in product((plain, without_waves), uses):
             changed = panel.assign(**{USE: use})
             for row in diagnose(fit(asked, changed), changed):

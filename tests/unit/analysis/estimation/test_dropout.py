@@ -122,7 +122,7 @@ def test_use_that_only_answerers_have_is_not_looked_at() -> None:
     assert names == [USE, f"{USE} (wave before)"]
 
 
-def mean_bias(estimator: str, **how: dict[str, Any]) -> np.ndarray:
+def mean_bias(estimator: str, **how: Any) -> np.ndarray:
     """Of complete cases, and of a remedy, against what everybody's answers say."""
     biases = []
     for seed in range(6):
@@ -137,7 +137,7 @@ def mean_bias(estimator: str, **how: dict[str, Any]) -> np.ndarray:
         biases.append(
             [left.estimate - truth.estimate, mended.estimate - truth.estimate]
         )
-    return np.mean(biases, axis=0)
+    return np.asarray(np.mean(biases, axis=0))
 
 
 @pytest.mark.parametrize(

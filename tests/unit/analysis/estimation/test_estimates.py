@@ -207,7 +207,7 @@ def test_broken_off_a_running_fit_ends_with_its_next_step(
     monkeypatch.setattr(estimates, "WORKERS", 1)
 
     def bootstrapping(
-        specification: Specification, _: object, progress: Callable[[], None]
+        specification: Specification, _: object, progress: Callable[[int, int], None]
     ) -> None:
         for draw in range(1000):
             drawn.append(draw)

@@ -80,23 +80,21 @@ def test_units_and_sources(workspace: Callable[..., Workspace]) -> None:
     """Columns of use come from events, scores from their instrument."""
     _, book = described(workspace)
     rows = book.set_index("column")
-    assert rows.loc["story_days_per_week", "unit"] == "days a week"
-    assert rows.loc["story_count", "source"] == "events"
-    assert rows.loc["mood_total", "source"] == "mood"
-    assert "U2Friend stories" in rows.loc["story_self_report", "meaning"]
-    assert (
-        rows.loc["mood_total_previous", "meaning"]
-        == "one wave before: Mood: sum of 2 items"
-    )
-    assert rows.loc["mood_total_previous", "source"] == "mood"
+    source, meaning = rows["source"], rows["meaning"]
+    assert rows["unit"]["story_days_per_week"] == "days a week"
+    assert source["story_count"] == "events"
+    assert source["mood_total"] == "mood"
+    assert "U2Friend stories" in meaning["story_self_report"]
+    assert meaning["mood_total_previous"] == "one wave before: Mood: sum of 2 items"
+    assert source["mood_total_previous"] == "mood"
 
 
 def test_codes_and_nulls_are_explained(workspace: Callable[..., Workspace]) -> None:
     """What codes stand for, and what a missing value means wherever there can be one."""
     panel, book = described(workspace)
-    rows = book.set_index("column")
-    assert rows.loc["answered", "values"] == "0 no; 1 yes"
-    assert rows.loc["gender", "values"].startswith("female Female; male Male; other")
-    assert rows.loc["story_frequency", "values"].endswith("5 almost every day")
+    values = book.set_index("column")["values"]
+    assert values["answered"] == "0 no; 1 yes"
+    assert values["gender"].startswith("female Female; male Male; other")
+    assert values["story_frequency"].endswith("5 almost every day")
     may_be_null = book.loc[book["null"] != "", "column"]
     assert {name for name in panel if panel[name].isna().any()} <= set(may_be_null)

@@ -28,20 +28,11 @@ def between(start: float, end: float) -> Intervals:
 
 def seen(*windows: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
     """Windows from day to day; None: none."""
-    zero = np.datetime64("2027-01-01", "us")
-    ends = [one or (None, None) for one in windows]
-    return tuple(
-        np.array(
-            [
-                zero + np.timedelta64(round(one[side] * 24 * 60), "m")
-                if one[side] is not None
-                else np.datetime64("NaT", "us")
-                for one in ends
-            ],
-            dtype="datetime64[us]",
-        )
-        for side in (0, 1)
-    )
+    days = np.array([window or (NAN, NAN) for window in windows], dtype=float)
+    offsets = pd.to_timedelta((days * 24 * 60).round().ravel(), unit="min")
+    instants = (pd.Timestamp("2027-01-01") + offsets).to_numpy("datetime64[us]")
+    starts, ends = instants.reshape(days.shape).T
+    return starts, ends
 
 
 def measured(
@@ -123,12 +114,14 @@ def rows(**columns: Any) -> pd.DataFrame:
             "round": 1,
             "wave": [1, 2, 3],
             "wave_index": [0, 1, 2],
-            "responded_at": pd.to_datetime(
-                ["2027-01-12", None, "2027-02-09"], utc=True
+            "responded_at": pd.DatetimeIndex(
+                ["2027-01-12", pd.NaT, "2027-02-09"], tz="UTC"
             ),
             "timing": ["in_time", "", "late"],
             "closes_before": pd.to_datetime(["2027-01-12", "2027-01-21", "2027-01-30"]),
-            "next_closes_before": pd.to_datetime(["2027-01-21", "2027-01-30", None]),
+            "next_closes_before": pd.DatetimeIndex(
+                ["2027-01-21", "2027-01-30", pd.NaT]
+            ),
             "round_closes_before": pd.Timestamp("2027-01-30"),
             "withdrawn": False,
             "start_on": days,
@@ -212,7 +205,7 @@ def test_the_wave_before(tmp_path: Path) -> None:
 def test_only_what_is_of_use_is_carried(tmp_path: Path) -> None:
     """Days a week, outcomes and planned covariates have a `_previous`; nothing else."""
     found = built(tmp_path, rows(), ANSWERS)
-    assert [name for name in found if name.endswith("_previous")] == [
+    assert [name for name in found if str(name).endswith("_previous")] == [
         "story_days_per_week_previous",
         "reaction_days_per_week_previous",
         "mood_total_previous",
@@ -301,7 +294,7 @@ def test_no_consent_to_the_last_wave(tmp_path: Path) -> None:
 def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:
     """A fixed covariate has the first value given, on all rows, the ones before too."""
     answers = answered((2, "2027-01-22", NAN, 3), (3, "2027-02-09", 8, 4))
-    at = pd.to_datetime([None, "2027-01-22", "2027-02-09"], utc=True)
+    at = pd.DatetimeIndex([pd.NaT, "2027-01-22", "2027-02-09"], tz="UTC")
     planned = rows().assign(responded_at=at)
     found = built(tmp_path, planned, answers, covariates={"fixed": ["calm", "awake"]})
     assert found["calm"].tolist() == [8, 8, 8]
@@ -310,15 +303,15 @@ def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:
 
 def test_types_do_not_depend_on_what_is_there(tmp_path: Path) -> None:
     """Without a row, or an answer, each column has the type that it has with them."""
-    asked = {
+    changes: dict[str, Any] = {
         "instruments": ["mood.yaml", "demographics"],
         "covariates": {"fixed": ["age", "gender"]},
     }
-    told = ANSWERS.assign(age=[30.0, np.nan], gender=["female", None])
+    told = ANSWERS.assign(age=[30.0, np.nan], gender=pd.Series(["female", None]))
     silent = told.assign(age=np.nan, gender=None)
-    whole = built(tmp_path, rows(), told, **asked)
+    whole = built(tmp_path, rows(), told, **changes)
     for planned, given in ((rows().iloc[:0], told), (rows(), silent)):
-        found = built(tmp_path, planned, given, **asked)
+        found = built(tmp_path, planned, given, **changes)
         assert found.dtypes.to_dict() == whole.dtypes.to_dict()
 
 

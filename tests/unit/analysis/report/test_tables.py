@@ -16,6 +16,7 @@ from panelstream.analysis.report import tables
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.report.tables import Table
 from panelstream.models.study.study import Window
+from panelstream.models.study.use import FREQUENCIES
 from tests.lib import panels
 from tests.lib.panels import Inputs
 
@@ -98,8 +99,8 @@ def test_unknown_use_is_not_no_use(built: dict[str, Table]) -> None:
 def test_frequencies_sum_to_their_own_n(built: dict[str, Table]) -> None:
     """Each row's n is the total of its shown cells, their percentages of it 100."""
     for _, row in built["survey_table_1"].frame.iterrows():
-        shown = [row[f] for f in tables.FREQUENCIES if row[f] != REDACTED]
-        shares = [row[f"{f}_percent"] for f in tables.FREQUENCIES]
+        shown = [row[f] for f in FREQUENCIES if row[f] != REDACTED]
+        shares = [row[f"{f}_percent"] for f in FREQUENCIES]
         assert sum(shown) == row["n"]
         assert sum(s for s in shares if s != REDACTED) == pytest.approx(100)
 
@@ -146,7 +147,7 @@ def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
     one = frame[frame["outcome"] == "pdd_total"].iloc[0]
 
     def reach(n: int) -> float:
-        return float(stats.t.ppf(0.975, n - 1)) * one["sd"] / np.sqrt(n)
+        return float(stats.t.ppf(0.975, n - 1) * one["sd"] / np.sqrt(n))
 
     assert one["n"] == 55
     assert _solved(reach, (one["ci_high"] - one["ci_low"]) / 2) == 55
@@ -155,9 +156,9 @@ def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
 def test_correlations_give_no_number_of_people_away(u2plus: Inputs) -> None:
     """Solved for n, Fisher's interval of 57 people gives 55."""
     frame = tables.survey_table_2(_first(u2plus, 57), u2plus.folder.study).frame
-    for one in frame[frame["outcome"] == "pdd_total"].itertuples():
-        width = np.arctanh(one.ci_high) - np.arctanh(one.ci_low)
-        assert one.n == 55
+    for _, one in frame[frame["outcome"] == "pdd_total"].iterrows():
+        width = np.arctanh(one["ci_high"]) - np.arctanh(one["ci_low"])
+        assert one["n"] == 55
         assert _solved(lambda n: 2 * 1.959964 / np.sqrt(n - 3), width) == 55
 
 
@@ -169,9 +170,9 @@ def test_regressions_give_no_number_of_people_away(u2plus: Inputs) -> None:
     frame = tables.survey_table_3(_first(u2plus, 57), u2plus.folder.study).frame
     told = frame[frame["t"].abs() > 1.5]
     assert len(told)
-    for one in told.itertuples():
-        for_n = partial(_regression_p, one.t)
-        assert _solved(for_n, one.p_value) == 55
+    for _, one in told.iterrows():
+        for_n = partial(_regression_p, one["t"])
+        assert _solved(for_n, one["p_value"]) == 55
 
 
 @pytest.mark.parametrize(("users", "withheld"), [(0, False), (1, True), (8, False)])
@@ -187,14 +188,15 @@ def test_one_persons_use_is_not_a_mean(
     row = use[use["function"] == "story"].iloc[0]
     names = ("mean_days_per_week", "sd", "ci_low", "ci_high")
     assert [row[c] == REDACTED for c in names] == [withheld] * 4
-    for made, names in (
+    cells: list[tuple[Table, tuple[str, ...]]] = [
         (tables.survey_table_2(panel, study), ("r", "ci_low", "ci_high")),
         (tables.survey_table_3(panel, study), ("b", "std_error", "t", "p_value")),
         (tables.self_report_agreement(panel, study), ("kappa", "mean_difference")),
-    ):
-        frame = made.frame
+    ]
+    for table, columns in cells:
+        frame = table.frame
         for _, one in frame[frame["function"] == "story"].iterrows():
-            assert [one[c] == REDACTED for c in names] == [withheld] * len(names)
+            assert [one[c] == REDACTED for c in columns] == [withheld] * len(columns)
 
 
 def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
@@ -204,15 +206,17 @@ def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
     steady = np.where(person < 9, 2.0, 0.0)
     changing = np.where(person < 7, np.arange(960) % 4, steady)
     panel = panel.assign(reaction_days_per_week=changing)
-    estimates, own = u2plus.estimates, u2plus.folder.study.exposure.window
-    people = tables.people_behind(estimates, {own: panel}, u2plus.folder.study)
+    estimates, window = u2plus.estimates, u2plus.folder.study.exposure.window
+    people = tables.people_behind(estimates, {window: panel}, u2plus.folder.study)
     rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
     found = dict(zip(estimates["component"][rows], people[rows], strict=True))
     assert found == {"within": 7, "between": 9}
     built = _built(replace(u2plus, panel=panel))
     frame = built["estimates_confirmatory"].frame
-    own = frame[(frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")]
-    shown = dict(zip(own["component"], own["estimate"] != REDACTED, strict=True))
+    rows = (frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")
+    shown = dict(
+        zip(frame["component"][rows], frame["estimate"][rows] != REDACTED, strict=True)
+    )
     assert shown == {"within": False, "between": True}
 
 
@@ -289,7 +293,7 @@ def test_no_small_count_in_any_table(forum: Inputs, built: dict[str, Table]) -> 
     counts = ("n", "eligible", "answered", "complete_outcomes", "any_use", "not_known")
     more = ("lost_since_previous", "exact", "n_obs", "n_participants", "outcome_n")
     for table in (*_built(forum).values(), *built.values()):
-        columns = {*counts, *more, *tables.FREQUENCIES} & set(table.frame.columns)
+        columns = {*counts, *more, *FREQUENCIES} & set(table.frame.columns)
         for name in columns:
             values = pd.to_numeric(table.frame[name], errors="coerce").dropna()
             assert not values.between(1, 7).any(), (table.name, name)

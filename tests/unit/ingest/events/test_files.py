@@ -5,12 +5,13 @@ import io
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 import zstandard
 
 from panelstream.ingest.events import files
-from panelstream.ingest.events.pipeline import RawEvents
+from panelstream.ingest.events.pipeline import Pipeline, RawEvents
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
 from panelstream.models.errors import FileError
 
@@ -61,8 +62,8 @@ def test_compression_is_known_by_content(
     """Plain, gzip and zstd files are read alike, whatever their name."""
     path = tmp_path / "events.ndjson"
     path.write_bytes(compress(LINES))
-    seen = []
-    files.ingest(files.find([str(path)])[0], Recorder(seen))
+    seen: list[bytes] = []
+    files.ingest(files.find([str(path)])[0], recorder(seen))
     assert b"\n".join(seen) == LINES.rstrip(b"\n")
 
 
@@ -70,8 +71,8 @@ def test_members_of_one_gzip_file_are_all_read(tmp_path: Path) -> None:
     """Concatenated gzip files, as log rotation writes them, are one file."""
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
-    seen = []
-    files.ingest(files.find([str(path)])[0], Recorder(seen))
+    seen: list[bytes] = []
+    files.ingest(files.find([str(path)])[0], recorder(seen))
     assert b"\n".join(seen).split(b"\n") == [b"a", b"b"]
 
 
@@ -89,7 +90,7 @@ def test_damaged_file_is_said_to_be(tmp_path: Path, damaged: bytes) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(damaged)
     with pytest.raises(FileError, match="damaged or ends early"):
-        files.ingest(files.find([str(path)])[0], Recorder([]))
+        files.ingest(files.find([str(path)])[0], recorder([]))
 
 
 def test_folder_gives_its_event_files_by_name(tmp_path: Path) -> None:
@@ -120,6 +121,11 @@ class Recorder:
         """Note the payloads."""
         self.seen.extend(raw.payload for raw in raws)
         return []
+
+
+def recorder(seen: list[bytes]) -> Pipeline:
+    """A pipeline that only notes payloads."""
+    return cast(Pipeline, Recorder(seen))
 
 
 def test_only_the_start_of_a_file_may_have_a_mark() -> None:

@@ -28,7 +28,8 @@ HEADER_ROWS = {
 
 def drafted(path: Path) -> dict[str, Any]:
     """The draft of a mapping, as YAML gives it."""
-    return yaml.safe_load(mapping_draft.draft(path, ITEMS))
+    mapping: dict[str, Any] = yaml.safe_load(mapping_draft.draft(path, ITEMS))
+    return mapping
 
 
 def test_headers_are_recognised_by_code_and_by_label(tmp_path: Path) -> None:

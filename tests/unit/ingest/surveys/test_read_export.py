@@ -45,7 +45,7 @@ def read(
 
 def answers(survey: Survey) -> dict[str, list[str]]:
     """By item, the answers of all rows in order."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for row in survey.rows:
         for code, answer in row.answers.items():
             found.setdefault(code, []).append(answer)
@@ -59,7 +59,7 @@ def times(survey: Survey) -> list[str]:
     ]
 
 
-MISTAKES = {
+MISTAKES: dict[str, tuple[str | bytes, str, str]] = {
     "an unmapped header": (
         f"{HEAD},phq9_1,{CANARY}\n",
         "",

@@ -192,7 +192,7 @@ def test_column_of_a_view(kind: str, always: bool, store: Store) -> None:
         ).to_pylist()[0]["value"]
         for text in texts[: 1 if always else 2]
     ]
-    absent = [] if always else [None if KINDS[kind].nullable else []]
+    absent: list[object] = [] if always else [None if KINDS[kind].nullable else []]
     assert values == [SAMPLES[kind].column, *absent]
 
 

@@ -237,8 +237,8 @@ def test_early_and_late(
 
 def test_answers_of_unknown_people(tmp_path: Path) -> None:
     """An answer of somebody who never enrolled changes no row."""
-    answers = NO_ANSWERS.iloc[:0].copy()
-    answers.loc[0] = ["b", 1, pd.Timestamp("2027-01-12", tz="UTC")]
+    at = pd.Timestamp("2027-01-12", tz="UTC")
+    answers = pd.DataFrame([["b", 1, at]], columns=NO_ANSWERS.columns)
     planned = windows.plan(
         a_study(tmp_path),
         Window(kind="lookback", days=7),
@@ -265,7 +265,7 @@ def test_nobody(tmp_path: Path) -> None:
 
 def test_days_begin_at_midnight_or_where_the_clock_jumps() -> None:
     """In Beirut 28 March 2027 has no midnight: it begins at 01:00, 22:00 UTC."""
-    days = pd.Series(pd.to_datetime(["2027-03-28", None, "2027-03-27"]))
+    days = pd.Series(pd.DatetimeIndex(["2027-03-28", pd.NaT, "2027-03-27"]))
     begins = windows.days_to_instants(days, ZoneInfo("Asia/Beirut"))
     assert pd.Series(begins).tolist()[0] == pd.Timestamp("2027-03-27T22:00")
     assert pd.isna(begins[1])
