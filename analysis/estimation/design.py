@@ -12,16 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
 Role = Literal["exposure", "varying", "fixed", "wave"]
 
 WEIGHT = "weight"

@@ -9,12 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from panelstream.analysis.estimation.design import (
-    Design,
-    Mask,
-    NotEstimable,
-    Vector,
-)
+from panelstream.analysis.estimation.design import Design, NotEstimable
 from panelstream.analysis.estimation.differences import adjacent, differences
 from panelstream.analysis.estimation.fit import Diagnostic
 from panelstream.analysis.estimation.inference import (
@@ -29,6 +24,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.influence import Regression, without_each
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Mask, Vector
 
 INDEPENDENT_ERRORS, INDEPENDENT_CHANGES = -0.5, 0.0
 """The correlation of consecutive changes of errors, if errors are independent (both

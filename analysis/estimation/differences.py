@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Codes, Design, Matrix, NotEstimable
+from panelstream.analysis.estimation.design import Design, NotEstimable
+from panelstream.models.arrays import Codes, Matrix
 
 
 def differences(design: Design) -> Design:

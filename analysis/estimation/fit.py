@@ -6,7 +6,7 @@ from math import nan
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Codes, Design, Mask, Matrix, Vector
+from panelstream.analysis.estimation.design import Design
 from panelstream.analysis.estimation.inference import (
     NEGLIGIBLE,
     STD_ERROR_TYPE,
@@ -18,6 +18,7 @@ from panelstream.analysis.estimation.inference import (
     with_intercept,
 )
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 UNVARYING = {
     "pooled": "the same in every row",

@@ -14,13 +14,11 @@ from math import log, pi
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from panelstream.analysis.estimation.design import Codes, Matrix, NotEstimable, Vector
+from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.inference import positive_definite
-
-Array = npt.NDArray[np.float64]
+from panelstream.models.arrays import Array, Codes, Matrix, Vector
 
 ITERATIONS = 500
 HALVINGS = 40

@@ -18,13 +18,8 @@ from scipy import stats
 from scipy.linalg import qr, solve_triangular
 from scipy.sparse import csr_array
 
-from panelstream.analysis.estimation.design import (
-    Codes,
-    Mask,
-    Matrix,
-    NotEstimable,
-    Vector,
-)
+from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 STD_ERROR_TYPE = "cluster_person_cr1"
 CONFIDENCE = 0.95

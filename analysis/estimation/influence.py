@@ -10,17 +10,14 @@ products of scores and cross products, so that nothing is done for each pair.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import solve_triangular
 
-from panelstream.analysis.estimation.design import Codes, Matrix, Vector
 from panelstream.analysis.estimation.inference import (
     person_sizes,
     person_sums,
     small_sample,
 )
-
-Cube = npt.NDArray[np.float64]
+from panelstream.models.arrays import Array, Codes, Matrix, Vector
 
 # The share of all information on something that a person may hold without being the
 # only one who tells of it.
@@ -62,9 +59,9 @@ class Parts:
     """
 
     scores: Matrix
-    products: Cube
+    products: Array
     changes: Matrix
-    inverses: Cube
+    inverses: Array
     packed: Matrix
     squared: Matrix
     crossed: Matrix
@@ -107,12 +104,12 @@ def _parts(orthonormal: Matrix, residuals: Vector, persons: Codes) -> Parts:
     )
 
 
-def _applied(matrices: Cube, vectors: Matrix) -> Matrix:
+def _applied(matrices: Array, vectors: Matrix) -> Matrix:
     """Each matrix (G, k, k) times its vector (G, k)."""
     return np.asarray((matrices @ vectors[:, :, None])[:, :, 0])
 
 
-def _inverses(products: Cube) -> Cube:
+def _inverses(products: Array) -> Array:
     """Of the identity less each person's `products`; generalized where singular."""
     remaining = np.eye(products.shape[1]) - products
     # The trace bounds the largest share of information from above.

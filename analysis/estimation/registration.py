@@ -10,9 +10,10 @@ from typing import Literal
 
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, Vector
+from panelstream.analysis.estimation.design import Design
 from panelstream.analysis.estimation.fit import Diagnostic, Fit
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Vector
 
 Fitter = Callable[[Specification, pd.DataFrame], Fit]
 

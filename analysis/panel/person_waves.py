@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from panelstream.analysis.panel import careless_responding
 from panelstream.analysis.panel.scoring import score
 from panelstream.analysis.plan.specifications import previous
+from panelstream.models.arrays import Array, Mask
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study.coverage import Coverage
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.measures import Column
 from panelstream.models.study.study import Study
-from panelstream.models.study.use import MeasuredUse, Numbers
+from panelstream.models.study.use import MeasuredUse
 from panelstream.models.study.windows import days_to_instants
 
 KEYS = ["participant_id", "wave"]
@@ -78,12 +78,12 @@ def lagged(study: Study) -> list[str]:
 
 
 def measure(
-    counts: Numbers,
-    days: Numbers,
+    counts: Array,
+    days: Array,
     coverage: Coverage,
     seen: tuple[np.ndarray, np.ndarray],
-    whole: npt.NDArray[np.bool_],
-) -> dict[str, Numbers]:
+    whole: Mask,
+) -> dict[str, Array]:
     """The measures of one function's use, NaN where the log does not cover the window.
 
     `seen`: instants (rows,) at which the observable windows start and end. `whole`:
@@ -104,11 +104,11 @@ def measure(
 
 def further(
     column: Column,
-    counted: Numbers,
+    counted: Array,
     coverage: Sequence[Coverage],
     rows: pd.DataFrame,
     study: Study,
-) -> Numbers:
+) -> Array:
     """A further measure, NaN where consent or the log does not cover all of the window.
 
     Use to date must be covered from where it begins. What is not prorated is not known
@@ -125,7 +125,7 @@ def further(
 
 def _observed(
     coverage: Coverage, seen: tuple[np.ndarray, np.ndarray]
-) -> tuple[Numbers, Numbers]:
+) -> tuple[Array, Array]:
     """Observed days of each window, and what scales a count over them to the window.
 
     NaN where the log neither covers the window nor is excused.
@@ -138,7 +138,7 @@ def _observed(
     return observed, np.where(length - observed < _NOTHING, 1.0, length / observed)
 
 
-def frequency(days_a_year: Numbers) -> Numbers:
+def frequency(days_a_year: Array) -> Array:
     """The survey's six answers (0 to 5) for active days a year; NaN stays NaN."""
     codes = 1.0 + np.digitize(days_a_year, FREQUENCY_LIMITS)
     codes = np.where(days_a_year == 0, 0.0, codes)
@@ -170,7 +170,7 @@ def _instants(
     return days_to_instants(rows[start], zone), days_to_instants(rows[end], zone)
 
 
-def _whole(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _whole(rows: pd.DataFrame) -> Mask:
     """Whether consent lets all of the window be seen."""
     start = rows["start_on"] == rows["seen_from"]
     return (start & (rows["end_on"] == rows["seen_until"])).to_numpy()
@@ -207,16 +207,16 @@ def _flag(yes: pd.Series, known: pd.Series) -> pd.Series:
     return yes.astype("Int8").where(known)
 
 
-def _over(ends: pd.Series, study: Study, as_of: datetime) -> npt.NDArray[np.bool_]:
+def _over(ends: pd.Series, study: Study, as_of: datetime) -> Mask:
     """Whether what ends at the beginning of these days was over at `as_of`."""
     at = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None))
-    over: npt.NDArray[np.bool_] = days_to_instants(ends, study.zone) <= at
+    over: Mask = days_to_instants(ends, study.zone) <= at
     return over
 
 
 def _observed_days(
     study: Study, coverage: Mapping[str, Coverage], seen: tuple[np.ndarray, np.ndarray]
-) -> Numbers:
+) -> Array:
     """Days of the window for which at least one function's log is whole."""
     each = [coverage[name].observed for name in study.exposure.functions]
     together = each[0]

@@ -17,7 +17,8 @@ from scipy import linalg, optimize, stats
 
 from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.panel.scoring import item_values
-from panelstream.analysis.report.disclosure import LEVEL, Floats
+from panelstream.analysis.report.disclosure import LEVEL
+from panelstream.models.arrays import Array
 from panelstream.models.instruments.instrument import Instrument, Scale
 
 COLUMNS = (
@@ -111,7 +112,7 @@ def measure(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def pairs(panel: pd.DataFrame, score: str) -> Iterator[tuple[int, int, Floats]]:
+def pairs(panel: pd.DataFrame, score: str) -> Iterator[tuple[int, int, Array]]:
     """Round, wave, and the scores (people, 2) of those who had one the wave before."""
     narrow = panel[["round", *KEYS, score]]
     for round_, rows in narrow.groupby("round"):
@@ -121,7 +122,7 @@ def pairs(panel: pd.DataFrame, score: str) -> Iterator[tuple[int, int, Floats]]:
             yield int(str(round_)), int(wave), both
 
 
-def alpha(items: Floats) -> float:
+def alpha(items: Array) -> float:
     """Cronbach's alpha of complete items (people, items), from their covariances.
 
     Psychometrika 1951;16(3):297-334. Raises `NotEstimable` where no sum varies.
@@ -142,7 +143,7 @@ def alpha_limits(value: Any, n: Any, items: int) -> tuple[Any, Any]:
     return 1 - (1 - value) * low, 1 - (1 - value) * high
 
 
-def omega(items: Floats) -> float:
+def omega(items: Array) -> float:
     """McDonald's omega of complete items: the one factor's share of the sum's variance.
 
     The factor is fitted by maximum likelihood (McDonald, Test Theory, 1999). Raises
@@ -164,7 +165,7 @@ def omega(items: Floats) -> float:
     return common / (common + float(sd**2 @ unique))
 
 
-def item_rest(items: Floats) -> Floats:
+def item_rest(items: Array) -> Array:
     """Correlation of each item with the sum of the others; NaN if one never varies."""
     rest = items.sum(axis=1, keepdims=True) - items
     x, y = items - items.mean(axis=0), rest - rest.mean(axis=0)
@@ -172,7 +173,7 @@ def item_rest(items: Floats) -> Floats:
     return np.asarray((x * y).sum(axis=0) / np.where(size > 0, size, np.nan))
 
 
-def retest(first: Floats, second: Floats) -> Retest:
+def retest(first: Array, second: Array) -> Retest:
     """Agreement of two measurements of the same people, one value each.
 
     Raises `NotEstimable` for fewer than 3 people or if nobody's value changes.
@@ -189,19 +190,19 @@ def retest(first: Floats, second: Floats) -> Retest:
     return Retest(n, people / residual, times / residual)
 
 
-def _one_factor(correlations: Floats) -> tuple[Floats, Floats]:
+def _one_factor(correlations: Array) -> tuple[Array, Array]:
     """Loadings and unique variances by maximum likelihood.
 
     The likelihood concentrated on the unique variances: Joreskog, Psychometrika
     1967;32(4):443-482.
     """
 
-    def solved(unique: Floats) -> tuple[Floats, Floats]:
+    def solved(unique: Array) -> tuple[Array, Array]:
         scale = np.sqrt(unique)
         values, vectors = linalg.eigh(correlations / np.outer(scale, scale))
         return values, scale * vectors[:, -1] * np.sqrt(max(values[-1] - 1, 0))
 
-    def misfit(unique: Floats) -> tuple[float, Floats]:
+    def misfit(unique: Array) -> tuple[float, Array]:
         values, loadings = solved(unique)
         rest = values[:-1]
         slope = (loadings**2 + unique - 1) / unique**2
@@ -222,7 +223,7 @@ def _of_scale(
 ) -> Iterator[dict[str, Any]]:
     name = instrument.column(scale)
     values = item_values(instrument, scale, items).dropna()
-    retests: dict[Any, Floats] = {(r, w): both for r, w, both in pairs(panel, name)}
+    retests: dict[Any, Array] = {(r, w): both for r, w, both in pairs(panel, name)}
     for wave, rows in (
         panel[["round", "wave", name]].dropna().groupby(["round", "wave"])
     ):
@@ -236,7 +237,7 @@ def _of_scale(
             yield {"score": name, "round": wave[0], "wave": wave[1], **vars(one)}
 
 
-def _of_items(scale: Scale, items: Floats) -> Iterator[Found]:
+def _of_items(scale: Scale, items: Array) -> Iterator[Found]:
     if scale.delivered:
         yield Found("alpha", 0, note="delivered without its items")
     if len(scale.items) < 2 or scale.method == "count":
@@ -260,12 +261,12 @@ def _of_items(scale: Scale, items: Floats) -> Iterator[Found]:
         yield Found("item_rest", n, value, item=code, note=note)
 
 
-def _of_ends(scores: Floats, bounds: Limits | None) -> Iterator[Found]:
+def _of_ends(scores: Array, bounds: Limits | None) -> Iterator[Found]:
     for name, end in zip(("floor", "ceiling"), bounds or (), strict=False):
         yield Found(name, len(scores), float(np.isclose(scores, end).mean()))
 
 
-def _of_retest(both: Floats | None) -> Iterator[Found]:
+def _of_retest(both: Array | None) -> Iterator[Found]:
     if both is None:
         return
     try:

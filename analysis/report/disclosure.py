@@ -20,6 +20,7 @@ from scipy import stats
 
 from panelstream.analysis.estimation.estimates import JUDGED
 from panelstream.analysis.verdicts.verdicts import judge
+from panelstream.models.arrays import Array, Mask
 from panelstream.models.study.study import Disclosure, Study
 
 REDACTED = "[REDACTED]"
@@ -36,8 +37,6 @@ SHIFTED = "delta"
 LEVEL = 0.95
 """Coverage of every released confidence interval."""
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _OF_ESTIMATES = (
     "estimate",
@@ -66,7 +65,7 @@ _IN_NOTES = re.compile(
 class Row:
     """Released cells of one row and the total of those shown; NaN where withheld."""
 
-    cells: Floats
+    cells: Array
     total: float
 
 
@@ -74,11 +73,11 @@ class Row:
 class Parts:
     """Released parts of wholes, and their percentages; NaN where withheld."""
 
-    counts: Floats
-    percent: Floats
+    counts: Array
+    percent: Array
 
 
-def counts(values: npt.ArrayLike, rule: Disclosure) -> Floats:
+def counts(values: npt.ArrayLike, rule: Disclosure) -> Array:
     """Counts as they may leave: 0 stays, 1 to `suppress_below` - 1 become NaN.
 
     The others go to the nearest multiple of `round_to` (halves up), though never
@@ -91,7 +90,7 @@ def counts(values: npt.ArrayLike, rule: Disclosure) -> Floats:
     return np.where(exact == 0, 0.0, released)
 
 
-def behind(values: npt.ArrayLike, rule: Disclosure) -> Floats:
+def behind(values: npt.ArrayLike, rule: Disclosure) -> Array:
     """The n from which intervals and p-values are computed: as released.
 
     An n that is withheld stays, as what is computed from it is withheld as well.
@@ -124,7 +123,7 @@ def parts(
     part: npt.ArrayLike,
     whole: npt.ArrayLike,
     rule: Disclosure,
-    shown: Floats | None = None,
+    shown: Array | None = None,
 ) -> Parts:
     """Counts out of a whole that is shown beside them, and percentages of it.
 
@@ -140,7 +139,7 @@ def parts(
     )
 
 
-def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
+def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Array:
     """Percentages of released counts; NaN where there is no whole."""
     of = np.asarray(whole, dtype=float)
     return 100 * np.asarray(part, dtype=float) / np.where(of > 0, of, np.nan)
@@ -151,7 +150,7 @@ def statistics(
     n: npt.ArrayLike,
     rule: Disclosure,
     users: npt.ArrayLike = np.nan,
-) -> Floats:
+) -> Array:
     """Means, deviations, correlations: NaN where fewer than the threshold stand behind.
 
     `users`: how many of the n are not zero, where zero is no use. A few of them
@@ -161,7 +160,7 @@ def statistics(
     return np.where(enough & ~small(users, rule), significant(values), np.nan)
 
 
-def significant(values: npt.ArrayLike, digits: int = 4) -> Floats:
+def significant(values: npt.ArrayLike, digits: int = 4) -> Array:
     """Statistics to four significant digits; a mean in full gives its n away."""
     exact = np.asarray(values, dtype=float)
     size = np.where(np.isfinite(exact) & (exact != 0), np.abs(exact), 1.0)
@@ -171,13 +170,13 @@ def significant(values: npt.ArrayLike, digits: int = 4) -> Floats:
 
 def limits(
     centre: npt.ArrayLike, error: npt.ArrayLike, df: npt.ArrayLike
-) -> tuple[Floats, Floats]:
+) -> tuple[Array, Array]:
     """Confidence limits from t, of released numbers; no less than 1 df."""
     reach = stats.t.ppf((1 + LEVEL) / 2, np.maximum(df, 1)) * np.asarray(error)
     return np.asarray(centre - reach), np.asarray(centre + reach)
 
 
-def p_values(statistic: npt.ArrayLike, df: npt.ArrayLike) -> Floats:
+def p_values(statistic: npt.ArrayLike, df: npt.ArrayLike) -> Array:
     """Two-sided p from t, of released numbers; no less than 1 df."""
     return np.asarray(2 * stats.t.sf(np.abs(statistic), np.maximum(df, 1)))
 
@@ -209,7 +208,7 @@ def statistic_column(
 
 
 def estimates(
-    frame: pd.DataFrame, people: Floats, study: Study, absent: int = 0
+    frame: pd.DataFrame, people: Array, study: Study, absent: int = 0
 ) -> pd.DataFrame:
     """All estimates of a study as they may leave, in the same columns and order.
 
@@ -228,7 +227,7 @@ def estimates(
 
 
 def tests(
-    frame: pd.DataFrame, fitted: pd.DataFrame, people: Floats, rule: Disclosure
+    frame: pd.DataFrame, fitted: pd.DataFrame, people: Array, rule: Disclosure
 ) -> pd.DataFrame:
     """Tests as they may leave; withheld with the (exact) estimates they belong to.
 
@@ -271,7 +270,7 @@ def _anew(frame: pd.DataFrame, study: Study, absent: int) -> pd.DataFrame:
     return anew.assign(**known, verdict=frame["verdict"])
 
 
-def _of_tests_p(frame: pd.DataFrame, df: Floats) -> Floats:
+def _of_tests_p(frame: pd.DataFrame, df: Array) -> Array:
     statistic = frame["statistic"].to_numpy(dtype=float)
     restrictions = frame["df"].to_numpy(dtype=float)
     is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
@@ -298,7 +297,7 @@ def _number(found: re.Match[str], rule: Disclosure) -> str:
     return REDACTED if math.isnan(released) else f"{released:.0f}"
 
 
-def _too_few(frame: pd.DataFrame, people: Floats, rule: Disclosure) -> Mask:
+def _too_few(frame: pd.DataFrame, people: Array, rule: Disclosure) -> Mask:
     fitted = frame[["n_obs", "n_participants"]].to_numpy(dtype=float).min(axis=1)
     enough = np.minimum(fitted, people) >= rule.suppress_below
     return np.asarray(~enough & frame["estimate"].notna().to_numpy(dtype=bool))

@@ -12,8 +12,9 @@ import pandas as pd
 from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.panel import careless_responding, reliability
 from panelstream.analysis.report import disclosure
-from panelstream.analysis.report.disclosure import REDACTED, Floats
+from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.report.tables import Table, shares, stack, wave_keys
+from panelstream.models.arrays import Array
 from panelstream.models.instruments.instrument import Instrument, Scale
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
@@ -164,7 +165,7 @@ def _reliability(
     }
     waves = by_statistic["alpha"].index
 
-    def pick(statistic: str, column: str) -> Floats:
+    def pick(statistic: str, column: str) -> Array:
         known = by_statistic.get(statistic, by_statistic["alpha"].iloc[:0])
         return known[column].reindex(waves).to_numpy(dtype=float)
 
@@ -189,7 +190,7 @@ def _reliability(
 
 
 def _weakest(
-    rows: pd.DataFrame, waves: "pd.Index[Any]", n: Floats, study: Study
+    rows: pd.DataFrame, waves: "pd.Index[Any]", n: Array, study: Study
 ) -> dict[str, Any]:
     """The item that hangs together least with the others."""
     known = rows[rows["statistic"] == "item_rest"].dropna(subset=["value"])
@@ -221,7 +222,7 @@ def _retests(
     return {**texts, "n_retest": disclosure.count_column(n, study.disclosure)}
 
 
-def _retest(both: Floats, study: Study) -> tuple[float, float, float, float]:
+def _retest(both: Array, study: Study) -> tuple[float, float, float, float]:
     n = len(both)
     try:
         found = reliability.retest(both[:, 0], both[:, 1])

@@ -22,7 +22,8 @@ from panelstream.analysis.estimation.design import build as design
 from panelstream.analysis.estimation.estimates import Panels
 from panelstream.analysis.plan.specifications import Specification, expand
 from panelstream.analysis.report import disclosure
-from panelstream.analysis.report.disclosure import LEVEL, Floats
+from panelstream.analysis.report.disclosure import LEVEL
+from panelstream.models.arrays import Array
 from panelstream.models.study import measures
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Disclosure, Study, Window
@@ -50,10 +51,10 @@ class Regression:
     `beta` is the slope in standard deviations; errors are classical.
     """
 
-    slope: Floats
-    std_error: Floats
-    beta: Floats
-    statistic: Floats
+    slope: Array
+    std_error: Array
+    beta: Array
+    statistic: Array
     df: int
     n: int
 
@@ -211,7 +212,7 @@ def self_report_agreement(panel: pd.DataFrame, study: Study) -> Table:
     return Table("self_report_agreement", title, caption, stack(frames))
 
 
-def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Floats:
+def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Array:
     """How many people's use each estimate (rows,) rests on; NaN if not known.
 
     Of the people analysed, who use the exposure at all; for a within component,
@@ -228,7 +229,7 @@ def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Floa
 
 
 def estimate_tables(
-    estimates: pd.DataFrame, people: Floats, study: Study, absent: int = 0
+    estimates: pd.DataFrame, people: Array, study: Study, absent: int = 0
 ) -> tuple[Table, ...]:
     """Confirmatory, sensitivity (`<specification>.<preset>`), exploratory estimates.
 
@@ -268,7 +269,7 @@ def estimate_tables(
 
 
 def tests_table(
-    tests: pd.DataFrame, estimates: pd.DataFrame, people: Floats, rule: Disclosure
+    tests: pd.DataFrame, estimates: pd.DataFrame, people: Array, rule: Disclosure
 ) -> Table:
     """Tests and diagnostics of the specifications; `people` as for the estimates."""
     caption = "Tests of the specifications' assumptions; not corrected."
@@ -276,14 +277,14 @@ def tests_table(
     return Table("tests", "Tests and diagnostics", caption, released)
 
 
-def correlation(x: Floats, y: Floats) -> float:
+def correlation(x: Array, y: Array) -> float:
     """Pearson's r; NaN where it or its interval is undefined."""
     if len(x) < 4 or not (np.ptp(x) > 0 and np.ptp(y) > 0):
         return np.nan
     return float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
 
 
-def fisher(r: Floats, n: Floats) -> tuple[Floats, Floats]:
+def fisher(r: Array, n: Array) -> tuple[Array, Array]:
     """Confidence limits of correlations by Fisher's z; +-1 has no width."""
     with np.errstate(divide="ignore"):
         z = np.arctanh(r)
@@ -291,7 +292,7 @@ def fisher(r: Floats, n: Floats) -> tuple[Floats, Floats]:
     return np.tanh(z - half), np.tanh(z + half)
 
 
-def weighted_kappa(first: Floats, second: Floats, categories: int) -> float:
+def weighted_kappa(first: Array, second: Array, categories: int) -> float:
     """Cohen's kappa with quadratic weights (Psychol Bull 1968;70(4):213-220).
 
     `first`, `second`: codes 0 to `categories` - 1. NaN where neither varies.
@@ -304,7 +305,7 @@ def weighted_kappa(first: Floats, second: Floats, categories: int) -> float:
     return 1 - float(((first - second) ** 2).mean()) / expected if expected else np.nan
 
 
-def regression(x: Floats, y: Floats) -> Regression | None:
+def regression(x: Array, y: Array) -> Regression | None:
     """Least squares of `y` (n) on `x` (n by k) and an intercept.
 
     None where it is not identified: too few rows, or collinear regressors.
@@ -329,7 +330,7 @@ def regression(x: Floats, y: Floats) -> Regression | None:
 
 
 def shares(
-    name: str, part: Any, whole: Any, rule: Disclosure, shown: Floats | None = None
+    name: str, part: Any, whole: Any, rule: Disclosure, shown: Array | None = None
 ) -> dict[str, Any]:
     """The columns `name` and `<name>_percent`: released parts of a released whole."""
     released = disclosure.parts(part, whole, rule, shown)
@@ -358,9 +359,9 @@ class _Moments:
     """Exact moments of one column, a row per wave, with the wave's keys."""
 
     keys: pd.DataFrame
-    n: Floats
-    mean: Floats
-    sd: Floats
+    n: Array
+    mean: Array
+    sd: Array
 
     def released(
         self, rule: Disclosure, mean: str = "mean", users: Any = np.nan

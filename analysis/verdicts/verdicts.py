@@ -43,9 +43,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from panelstream.analysis.estimation.design import Mask, Vector
 from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic
+from panelstream.models.arrays import Mask, Vector
 from panelstream.models.study.measures import AS_IS
 from panelstream.models.study.study import Planned
 

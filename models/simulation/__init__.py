@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from panelstream.models.arrays import Integers, Mask
 from panelstream.models.simulation import events, forms, responses, scores, use
-from panelstream.models.simulation.arrays import Flags, Whole
 from panelstream.models.simulation.timeline import Timeline
 from panelstream.models.simulation.use import Use
 from panelstream.models.simulation.world import FUNCTIONS, PHQ9, SCORES
@@ -57,8 +57,8 @@ class _Draw:
     """What happened: use, points of every score, and who answered when."""
 
     use: Use
-    points: dict[str, Whole]
-    answered: Flags
+    points: dict[str, Integers]
+    answered: Mask
 
 
 def simulate(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from panelstream.models.simulation.arrays import Flags, Whole
+from panelstream.models.arrays import Integers, Mask
 from panelstream.models.simulation.timeline import Timeline
 from panelstream.models.simulation.use import Use
 from panelstream.models.simulation.world import (
@@ -47,9 +47,9 @@ _AT_ONCE = 50_000
 class Log:
     """One row an event: when (UTC, ms since 1970), who (-1: nobody), which act."""
 
-    at: Whole
-    person: Whole
-    act: Whole
+    at: Integers
+    person: Integers
+    act: Integers
 
 
 def write(
@@ -88,7 +88,7 @@ def start_of(timeline: Timeline) -> int:
     return int(np.datetime64(timeline.begins_on, "ms").astype(np.int64)) - UTC_OFFSET
 
 
-def time_of_day(size: int, rng: np.random.Generator) -> Whole:
+def time_of_day(size: int, rng: np.random.Generator) -> Integers:
     """Local time in ms since midnight: mostly in the evening."""
     evening = rng.normal(21 * HOUR, 2.2 * HOUR, size)
     whenever = rng.uniform(6.5 * HOUR, DAY, size)
@@ -104,7 +104,7 @@ def _together(logs: Sequence[Log]) -> Log:
     )
 
 
-def _uses(name: str, active: Flags, start: int, rng: np.random.Generator) -> Log:
+def _uses(name: str, active: Mask, start: int, rng: np.random.Generator) -> Log:
     """At least one event on every active day, within that local day."""
     person, day = np.nonzero(active)
     times = 1 + rng.poisson(HABITS[name].more, len(day))
@@ -158,11 +158,11 @@ def _heartbeats(timeline: Timeline) -> list[Act]:
     ]
 
 
-def _delays(size: int, mean: int, rng: np.random.Generator) -> Whole:
+def _delays(size: int, mean: int, rng: np.random.Generator) -> Integers:
     return rng.exponential(mean, size).astype(np.int64)
 
 
-def _arrivals(at: Whole, rng: np.random.Generator) -> Whole:
+def _arrivals(at: Integers, rng: np.random.Generator) -> Integers:
     """Rows in the order of arrival: some late, some a second time."""
     arrived = at + _delays(len(at), 2_000, rng)
     late = np.flatnonzero(rng.random(len(at)) < _LATE)
@@ -173,20 +173,20 @@ def _arrivals(at: Whole, rng: np.random.Generator) -> Whole:
     return rows[np.argsort(np.concatenate([arrived, again]), kind="stable")]
 
 
-def _ids(at: Whole, rng: np.random.Generator) -> str:
+def _ids(at: Integers, rng: np.random.Generator) -> str:
     """32 hexadecimal digits an event, one after the other: the time, then luck."""
     time = at.astype(">i8").view(np.uint8).reshape(-1, 8)[:, 2:]
     luck = rng.integers(0, 256, (len(at), 10), dtype=np.uint8)
     return np.hstack([time, luck]).tobytes().hex()
 
 
-def _instants(at: Whole) -> list[str]:
+def _instants(at: Integers) -> list[str]:
     texts: list[str] = np.datetime_as_string(at.astype("M8[ms]")).tolist()
     return [f"{text}Z" for text in texts]
 
 
 def _text(
-    log: Log, rows: Whole, acts: Sequence[Act], ids: str, subjects: Sequence[str]
+    log: Log, rows: Integers, acts: Sequence[Act], ids: str, subjects: Sequence[str]
 ) -> str:
     """The lines of some rows, in their order."""
     heads = [

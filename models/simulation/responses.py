@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from panelstream.models.arrays import Integers
 from panelstream.models.simulation import scores
-from panelstream.models.simulation.arrays import Whole
 from panelstream.models.simulation.events import DAY, time_of_day
 from panelstream.models.simulation.timeline import Timeline
 from panelstream.models.simulation.use import Use
@@ -73,10 +73,10 @@ def write_wave(
 
 
 def answers(
-    points: Mapping[str, Whole],
+    points: Mapping[str, Integers],
     use: Use,
     wave_index: int,
-    who: Whole,
+    who: Integers,
     rng: np.random.Generator,
 ) -> Answers:
     """What the people `who` answer in a wave; who they are is asked in the first."""
@@ -93,7 +93,7 @@ def answers(
 
 
 def _self_reports(
-    use: Use, wave_index: int, who: Whole, rng: np.random.Generator
+    use: Use, wave_index: int, who: Integers, rng: np.random.Generator
 ) -> Answers:
     """How often people say they use each function: as often as they do, roughly."""
     bounds = [high for _, high in DAYS_A_YEAR[1:-1]]
@@ -118,7 +118,7 @@ def _demographics(people: int, rng: np.random.Generator) -> Answers:
 
 
 def _local_times(
-    days: Whole, timeline: Timeline, rng: np.random.Generator
+    days: Integers, timeline: Timeline, rng: np.random.Generator
 ) -> list[str]:
     """Some time on each of `days`, as people there write it."""
     since = days * DAY + time_of_day(len(days), rng)

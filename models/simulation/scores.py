@@ -13,7 +13,7 @@ confounds nothing.
 
 import numpy as np
 
-from panelstream.models.simulation.arrays import Flags, Floats, Whole
+from panelstream.models.arrays import Array, Integers, Mask
 from panelstream.models.simulation.use import Use
 from panelstream.models.simulation.world import PHQ9, SCORES, Score
 
@@ -23,12 +23,12 @@ _SHAPE = 1.5
 """Of the symmetric beta distribution of persons: round, without tails."""
 
 
-def draw(use: Use, rng: np.random.Generator) -> dict[str, Whole]:
+def draw(use: Use, rng: np.random.Generator) -> dict[str, Integers]:
     """Points above the lowest codes for every score column, people by waves."""
     return {score.column: _points(score, use, rng) for score in SCORES}
 
 
-def expected(score: Score, use: Use, persons: Floats) -> Floats:
+def expected(score: Score, use: Use, persons: Array) -> Array:
     """The expectation of a score, people by waves; `persons`: deviations in points."""
     waves = next(iter(use.exposures.values())).shape[1]
     total = score.level + persons[:, None] + score.drift * np.arange(waves)
@@ -39,7 +39,7 @@ def expected(score: Score, use: Use, persons: Floats) -> Floats:
     return total
 
 
-def answered(use: Use, phq9: Whole, rng: np.random.Generator) -> Flags:
+def answered(use: Use, phq9: Integers, rng: np.random.Generator) -> Mask:
     """Who answers which wave, people by waves.
 
     Someone leaves for good, or skips a wave, at random given the last PHQ-9
@@ -57,7 +57,7 @@ def answered(use: Use, phq9: Whole, rng: np.random.Generator) -> Flags:
     return np.stack(waves, axis=1)
 
 
-def items(score: Score, points: Whole, rng: np.random.Generator) -> Whole:
+def items(score: Score, points: Integers, rng: np.random.Generator) -> Integers:
     """Item codes as a person would tick them, answers by items.
 
     Every way to share out the points is equally likely, so prorating a missing
@@ -68,15 +68,15 @@ def items(score: Score, points: Whole, rng: np.random.Generator) -> Whole:
     filled = rng.permuted(slots, axis=1) < points[:, None]
     codes = low + filled.reshape(len(points), -1, high - low).sum(axis=2)
     turned = [item.reversed for item in score.items]
-    coded: Whole = np.where(turned, low + high - codes, codes)
+    coded: Integers = np.where(turned, low + high - codes, codes)
     return coded
 
 
-def _points(score: Score, use: Use, rng: np.random.Generator) -> Whole:
+def _points(score: Score, use: Use, rng: np.random.Generator) -> Integers:
     people = len(next(iter(use.exposures.values())))
     persons = score.spread * (2 * rng.beta(_SHAPE, _SHAPE, people) - 1)
     wanted = score.to_points(expected(score, use, persons)) / score.points
     share = np.clip(wanted, _EDGE, 1 - _EDGE)
     chance = rng.beta(share * score.precision, (1 - share) * score.precision)
-    points: Whole = rng.binomial(score.points, chance)
+    points: Integers = rng.binomial(score.points, chance)
     return points

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from panelstream.models.simulation.arrays import Whole
+from panelstream.models.arrays import Integers
 from panelstream.models.study.template import WAVE_EVERY_DAYS, WAVE_OPEN_DAYS
 
 FIRST_WINDOW_DAYS = 91
@@ -29,7 +29,7 @@ class Timeline:
         return self.opening(self.waves - 1) + WAVE_OPEN_DAYS
 
     @property
-    def periods(self) -> Whole:
+    def periods(self) -> Integers:
         """For each day the index of the wave whose window or opening it is in."""
         since = np.arange(self.days) - FIRST_WINDOW_DAYS - WAVE_OPEN_DAYS
         return np.maximum(since // WAVE_EVERY_DAYS + 1, 0)

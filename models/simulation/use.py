@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from panelstream.models.simulation.arrays import Flags, Floats
+from panelstream.models.arrays import Array, Mask
 from panelstream.models.simulation.timeline import Timeline
 from panelstream.models.simulation.world import DAYS_A_YEAR, FUNCTIONS, HABITS, JOINT
 
@@ -34,9 +34,9 @@ class Use:
     `exposures`: people by waves, active days a week in the window of each wave.
     """
 
-    active: Mapping[str, Flags]
-    rates: Mapping[str, Floats]
-    exposures: Mapping[str, Floats]
+    active: Mapping[str, Mask]
+    rates: Mapping[str, Array]
+    exposures: Mapping[str, Array]
 
 
 def draw(people: int, timeline: Timeline, rng: np.random.Generator) -> Use:
@@ -57,7 +57,7 @@ def draw(people: int, timeline: Timeline, rng: np.random.Generator) -> Use:
     return Use(active, rates, exposures)
 
 
-def _fading(people: int, timeline: Timeline, rng: np.random.Generator) -> Floats:
+def _fading(people: int, timeline: Timeline, rng: np.random.Generator) -> Array:
     """What is left of people's use in each wave: all, or little once they fade out."""
     from_wave = rng.integers(1, max(timeline.waves, 2), people)
     from_wave[rng.random(people) > _FADING] = timeline.waves
@@ -65,33 +65,33 @@ def _fading(people: int, timeline: Timeline, rng: np.random.Generator) -> Floats
     return np.where(faded, _LEFT_AFTER_FADING, 1.0)
 
 
-def _habitual(name: str, tendency: Floats, rng: np.random.Generator) -> Floats:
+def _habitual(name: str, tendency: Array, rng: np.random.Generator) -> Array:
     """Active days a year that each person tends to, spread evenly in logarithms."""
     normal, shares = NormalDist(), np.cumsum(HABITS[name].shares)[:-1]
     answers = np.searchsorted([normal.inv_cdf(share) for share in shares], tendency)
     low, high = np.array(DAYS_A_YEAR, dtype=float)[answers].T
     ratio = np.divide(high, low, out=np.ones_like(low), where=low > 0)
-    days: Floats = low * ratio ** rng.random(len(low))
+    days: Array = low * ratio ** rng.random(len(low))
     return days
 
 
-def _chances(habitual: Floats, left: Floats, rng: np.random.Generator) -> Floats:
+def _chances(habitual: Array, left: Array, rng: np.random.Generator) -> Array:
     """The chance of being active on a day, people by waves."""
     odds = habitual / (365 - habitual)
     wave_odds = odds[:, None] * np.exp(_UPS_AND_DOWNS * rng.standard_normal(left.shape))
-    chances: Floats = left * wave_odds / (1 + wave_odds)
+    chances: Array = left * wave_odds / (1 + wave_odds)
     return chances
 
 
-def _active(chances: Floats, timeline: Timeline, rng: np.random.Generator) -> Flags:
+def _active(chances: Array, timeline: Timeline, rng: np.random.Generator) -> Mask:
     weekdays = (timeline.begins_on.weekday() + np.arange(timeline.days)) % 7
     luck = rng.random((len(chances), timeline.days), dtype=np.float32)
     daily = np.minimum(chances[:, timeline.periods] * _WEEKDAYS[weekdays], _MOST)
-    active: Flags = luck < daily
+    active: Mask = luck < daily
     return active
 
 
-def _exposures(active: Flags, timeline: Timeline) -> Floats:
+def _exposures(active: Mask, timeline: Timeline) -> Array:
     weekly = [
         active[:, timeline.window(i)].mean(axis=1) * 7 for i in range(timeline.waves)
     ]

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
+from panelstream.models.arrays import Array
 from panelstream.models.instruments.instrument import (
     Instrument,
     Item,
     Scale,
     find_instrument,
 )
-from panelstream.models.simulation.arrays import Floats
 
 DAYS_A_YEAR = ((0, 0), (0.5, 3.5), (3.5, 25), (25, 97), (97, 239), (239, 310))
 """Bounds of the active days a year behind the answers never … almost every day."""
@@ -140,11 +140,11 @@ class Score:
         low, high = self.item_range
         return len(self.definition.items) * (high - low)
 
-    def to_score(self, total: Floats) -> Floats:
+    def to_score(self, total: Array) -> Array:
         """The score of `total` points above the lowest codes."""
         return total / self._per_score + self._lowest
 
-    def to_points(self, score: Floats) -> Floats:
+    def to_points(self, score: Array) -> Array:
         """The inverse of `to_score`."""
         return (score - self._lowest) * self._per_score
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from panelstream.models.arrays import Integers, Vector
 from panelstream.models.timestamps import END_DAY, FIRST_DAY
 
 Instants = npt.NDArray[np.datetime64]
@@ -61,11 +62,11 @@ class Intervals:
         ]
         return Intervals.of((a.item(), b.item()) for a, b in pairs)
 
-    def days_within(self, starts: Instants, ends: Instants) -> npt.NDArray[np.float64]:
+    def days_within(self, starts: Instants, ends: Instants) -> Vector:
         """Days of each window [start, end) that the intervals cover; NaT gives NaN."""
         return (self._covered_until(ends) - self._covered_until(starts)) / _DAY
 
-    def _covered_until(self, instants: Instants) -> npt.NDArray[np.float64]:
+    def _covered_until(self, instants: Instants) -> Vector:
         """Microseconds covered before each instant: piecewise linear in time."""
         knots = (
             np.ravel([self.starts, self.ends], "F")
@@ -82,10 +83,10 @@ class Intervals:
 
 
 def _interpolate(
-    at: npt.NDArray[np.int64],
-    knots: npt.NDArray[np.int64],
-    heights: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
+    at: Integers,
+    knots: Integers,
+    heights: Integers,
+) -> Vector:
     """Exact in integers, where `numpy.interp` would round microseconds away."""
     if not len(knots):
         return np.zeros(len(at))

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
+from panelstream.models.arrays import Array
 
 FREQUENCIES = (
     "never",
@@ -16,14 +15,12 @@ FREQUENCIES = (
 )
 """The survey's six answers, in the order of their codes 0 to 5."""
 
-Numbers = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class MeasuredUse:
     """Counted use: arrays (rows, functions) of events and of active local days."""
 
-    counts: Numbers
-    days: Numbers
-    further: Mapping[str, Numbers] = field(default_factory=dict)
+    counts: Array
+    days: Array
+    further: Mapping[str, Array] = field(default_factory=dict)
     """Each column (rows,) of a further measure, as counted."""

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from panelstream.models.arrays import Array
 from panelstream.models.errors import PanelstreamError
 from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
@@ -17,8 +17,6 @@ from panelstream.models.study.windows import DAY
 from panelstream.models.warehouse import projection_rows
 from panelstream.models.warehouse.exposure_measures import lost
 from panelstream.models.warehouse.store import Store
-
-Numbers = npt.NDArray[np.float64]
 
 _BITS = 64
 _BELOW = np.array([(1 << bit) - 1 for bit in range(_BITS + 1)], np.uint64)
@@ -88,7 +86,7 @@ def count_use(
 
 def _count(
     store: Store, study: Study, name: str, planned: pd.DataFrame, as_of: datetime
-) -> Numbers:
+) -> Array:
     """Events and active days (2, rows, functions)."""
     cells = cut(planned["seen_from"], planned["seen_until"])
     functions = list(study.exposure.functions)
@@ -145,7 +143,7 @@ def _last_accepted(store: Store) -> datetime:
 
 def _in_windows(
     counted: pa.Table, planned: pd.DataFrame, cells: Cells, width: int
-) -> Numbers:
+) -> Array:
     """Events and active days of each window (2, rows, width); 0 for who did nothing."""
     who = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])
     active = who >= 0

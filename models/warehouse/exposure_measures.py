@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from panelstream.models.arrays import Array
 from panelstream.models.study import measures
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.measures import Column
@@ -18,8 +19,6 @@ from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.timestamps import microseconds
 from panelstream.models.warehouse.store import Store
-
-Numbers = npt.NDArray[np.float64]
 
 _EVENTS_AT_ONCE = 10_000_000
 """The engine holds up to 100 bytes for each; so one query stays near 1 GB."""
@@ -51,18 +50,18 @@ class Windows:
             use.days - np.nan_to_num(self._aligned(found, "days", keys)),
         )
 
-    def further(self) -> Mapping[str, Numbers]:
+    def further(self) -> Mapping[str, Array]:
         """Each column of a further measure that the study asks for, as counted."""
         asked = self.folder.measures
         if self.rows.empty:
             return {one.name: np.empty(0) for one in asked}
-        counted: dict[str, Numbers] = {}
+        counted: dict[str, Array] = {}
         for measure in self.folder.study.exposure.measures:
             columns = [one for one in asked if one.measure == measure]
             counted |= self._counted(measure, columns)
         return counted
 
-    def _counted(self, measure: str, columns: list[Column]) -> dict[str, Numbers]:
+    def _counted(self, measure: str, columns: list[Column]) -> dict[str, Array]:
         found = self._query(
             f"measures/{columns[0].definition.name}",
             field=measures.field(measure) or "",
@@ -104,12 +103,12 @@ class Windows:
         number = min(len(people), 1 + log["stored"] // _EVENTS_AT_ONCE)
         return np.array_split(people, number)
 
-    def _aligned(self, found: pd.DataFrame, column: str, keys: list[str]) -> Numbers:
+    def _aligned(self, found: pd.DataFrame, column: str, keys: list[str]) -> Array:
         """Values (rows, keys); NaN where a row has no window."""
         found = found if "key" in found else found.assign(key="")
         wide = found.pivot(index=["participant", "wave"], columns="key", values=column)
         rows = pd.MultiIndex.from_frame(self.rows[["participant_id", "wave"]])
-        aligned: Numbers = wide.reindex(index=rows, columns=keys).to_numpy(float)
+        aligned: Array = wide.reindex(index=rows, columns=keys).to_numpy(float)
         return aligned
 
     @cached_property

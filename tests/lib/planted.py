@@ -14,17 +14,15 @@ waves, for everybody alike.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Mask, Matrix
 from panelstream.models.study.estimators import ESTIMATOR_RULES
 from panelstream.models.study.study import Window
 
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
 USE, OUTCOME = "story_days_per_week", "pdd_total"
 SETTLING = 30
 
@@ -157,9 +155,7 @@ def _movements(truth: Truth, random: np.random.Generator) -> tuple[Matrix, Matri
     return movements[:, 0].T, movements[:, 1].T
 
 
-def _answered(
-    truth: Truth, outcome: Matrix, random: np.random.Generator
-) -> npt.NDArray[np.bool_]:
+def _answered(truth: Truth, outcome: Matrix, random: np.random.Generator) -> Mask:
     """Who answers when (persons, waves); everybody answers first."""
     scores = (outcome - outcome.mean(axis=0)) / outcome.std(axis=0)
     chance = expit(

@@ -14,18 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from panelstream.analysis.estimation.design import (
-    Codes,
-    Matrix,
-    NotEstimable,
-    Vector,
-    require_columns,
-)
+from panelstream.analysis.estimation.design import NotEstimable, require_columns
 from panelstream.analysis.estimation.dropout import logit
 from panelstream.analysis.estimation.dropout.history import History, look_back
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange
 from panelstream.analysis.estimation.inference import person_sums, refer, small_sample
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Matrix, Vector
 
 COLUMNS = ("outcome", "wave", "expected", "answered", "missed", "left")
 MODEL_COLUMNS = (

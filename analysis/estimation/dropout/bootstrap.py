@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Codes, Matrix, NotEstimable, Vector
+from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.dropout.waves import Waves
 from panelstream.analysis.estimation.registration import Solve
+from panelstream.models.arrays import Codes, Matrix, Vector
 
 DRAWS = 400
 """An error from 400 draws is itself uncertain by 3.5 %."""

@@ -16,11 +16,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from panelstream.analysis.estimation.design import (
-    Codes,
-    Mask,
-    Matrix,
     NotEstimable,
-    Vector,
     numbers,
     term_name,
     transformed,
@@ -28,6 +24,7 @@ from panelstream.analysis.estimation.design import (
 from panelstream.analysis.estimation.dropout.waves import Waves, earlier
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, centred
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 SHARED = 0.9
 """Share of those who did not answer of whom something must be known to be used."""

@@ -22,11 +22,7 @@ import pandas as pd
 from scipy.linalg import cho_solve, solve_triangular
 
 from panelstream.analysis.estimation.design import (
-    Codes,
-    Mask,
-    Matrix,
     NotEstimable,
-    Vector,
     numbers,
     require_columns,
 )
@@ -41,6 +37,7 @@ from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.inference import refer
 from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 IMPUTATIONS = 20
 ITERATIONS = 10

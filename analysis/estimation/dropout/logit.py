@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit
 
-from panelstream.analysis.estimation.design import Mask, Matrix, NotEstimable, Vector
+from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.models.arrays import Mask, Matrix, Vector
 
 STEPS = 60
 EXACT, ROUGH = 1e-20, 1e-10

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Vector
+from panelstream.models.arrays import Vector
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Codes, Mask, Matrix, Vector, numbers
+from panelstream.analysis.estimation.design import numbers
+from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

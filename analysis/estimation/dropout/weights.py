@@ -26,10 +26,7 @@ from scipy.special import log_expit
 
 from panelstream.analysis.estimation.design import (
     WEIGHT,
-    Mask,
-    Matrix,
     NotEstimable,
-    Vector,
     build,
     require_columns,
 )
@@ -47,6 +44,7 @@ from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.inference import infer
 from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Mask, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

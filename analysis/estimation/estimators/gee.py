@@ -21,13 +21,7 @@ import pandas as pd
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
-from panelstream.analysis.estimation.design import (
-    Codes,
-    Matrix,
-    NotEstimable,
-    Vector,
-    build,
-)
+from panelstream.analysis.estimation.design import NotEstimable, build
 from panelstream.analysis.estimation.estimators.within_between import (
     component_names,
     decompose,
@@ -48,6 +42,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Matrix, Vector
 
 ITERATIONS, TOLERANCE = 100, 1e-9
 # A fitted value this near to an end of what it can be is on the way to it.

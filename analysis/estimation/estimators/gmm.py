@@ -26,10 +26,7 @@ import pandas as pd
 from scipy import stats
 
 from panelstream.analysis.estimation.design import (
-    Mask,
-    Matrix,
     NotEstimable,
-    Vector,
     numbers,
     shifted,
     term_name,
@@ -42,7 +39,6 @@ from panelstream.analysis.estimation.fit import (
     Term,
     completed,
 )
-from panelstream.analysis.estimation.full_information_ml import Array
 from panelstream.analysis.estimation.inference import (
     Identification,
     independent,
@@ -51,6 +47,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Array, Mask, Matrix, Vector
 
 STD_ERROR_TYPE = "windmeijer"
 FEWEST_WAVES = 3

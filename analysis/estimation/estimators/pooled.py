@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, Vector, build
+from panelstream.analysis.estimation.design import Design, build
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -22,6 +22,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.registration import Registration, Solve
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Vector
 
 
 def fit_pooled(specification: Specification, panel: pd.DataFrame) -> Fit:

@@ -13,13 +13,7 @@ import pandas as pd
 from linearmodels.panel import RandomEffects
 from linearmodels.panel.results import RandomEffectsResults
 
-from panelstream.analysis.estimation.design import (
-    Codes,
-    Design,
-    Matrix,
-    NotEstimable,
-    build,
-)
+from panelstream.analysis.estimation.design import Design, NotEstimable, build
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -40,6 +34,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Matrix
 
 
 def fit_random_effects(specification: Specification, panel: pd.DataFrame) -> Fit:

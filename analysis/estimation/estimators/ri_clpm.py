@@ -27,9 +27,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from panelstream.analysis.estimation.design import (
-    Codes,
     NotEstimable,
-    Vector,
     numbers,
     term_name,
     transformed,
@@ -41,7 +39,6 @@ from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
 )
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.full_information_ml import (
-    Array,
     Linear,
     Maximum,
     Patterns,
@@ -52,6 +49,7 @@ from panelstream.analysis.estimation.full_information_ml import (
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, Inference, infer
 from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Array, Codes, Vector
 
 STD_ERROR_TYPE = "robust_ml"
 FEWEST_WAVES = 3

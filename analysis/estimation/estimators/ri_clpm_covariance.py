@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Matrix, Vector
-from panelstream.analysis.estimation.full_information_ml import Array
+from panelstream.models.arrays import Array, Matrix, Vector
 
 # The starting value: half of the variance is persons', deviations halve a wave.
 SHARE, CARRIED = 0.5, 0.5

@@ -19,14 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from panelstream.analysis.estimation.design import (
-    Codes,
-    Design,
-    Matrix,
-    NotEstimable,
-    Vector,
-    build,
-)
+from panelstream.analysis.estimation.design import Design, NotEstimable, build
 from panelstream.analysis.estimation.estimators.fixed_effects import (
     diagnose_within,
     within,
@@ -55,6 +48,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.registration import Registration, Solve
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Codes, Matrix, Vector
 
 # Shares of the intercept in the unexplained variance between which a maximum is
 # looked for: a restricted likelihood can have more than one.
