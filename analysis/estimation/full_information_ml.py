@@ -1,12 +1,12 @@
 """Maximum likelihood of a normal distribution when some values are missing.
 
-Every person contributes the density of what is known of that person (full
-information), which is right where what is missing depends on nothing but what
-is known (Rubin 1976, Biometrika 63(3)). Means are free; a structure says how the
-covariances hang on parameters. Persons with the same pattern of known values are
-one term of the likelihood, so that its cost does not grow with their number.
+Every person contributes the density of that person's observed values (full-information
+maximum likelihood), which is valid if data are missing at random: missingness depends
+on observed values only (Rubin 1976, Biometrika 63(3)). Means are free; a structure says
+how the covariances depend on parameters. Persons with the same pattern of observed
+values are one term of the likelihood, so that its cost does not grow with their number.
 
-A matrix of a pattern has 0 in the rows and columns of what is unknown.
+A matrix of a pattern has 0 in the rows and columns of what is not observed.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from panelstream.models.arrays import Array, Codes, Matrix, Vector
 
 ITERATIONS = 500
 HALVINGS = 40
-# A step is measured by its gain as a quadratic function foresees it: the square of
-# its length in standard errors. After a gain below this, one Newton step is left,
-# which doubles the digits.
+# A step is measured by the gain that a quadratic approximation predicts: the square of
+# its length in standard errors. After a gain below this one Newton step remains, which
+# doubles the digits.
 GAIN = 1e-10
 # A gain in the likelihood below this part of it is rounding.
 ROUNDING = 1e-12
@@ -65,24 +65,24 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """Persons (n, k) by their pattern of known values.
+    """Persons (n, k) by their pattern of observed values.
 
-    `values` (n, k) are 0 where unknown, `members` (n,) say which of P patterns.
-    `known` (P, k) is 1 or 0; `counts` (P,) persons have `means` (P, k) and
+    `values` (n, k) are 0 where missing, `members` (n,) say which of P patterns.
+    `observed` (P, k) is 1 or 0; `counts` (P,) persons have `means` (P, k) and
     mean products of deviations from them `scatters` (P, k, k).
     """
 
     values: Matrix
     members: Codes
-    known: Matrix
+    observed: Matrix
     counts: Vector
     means: Matrix
     scatters: Array
 
     @property
-    def both(self) -> Array:
-        """1 where both of a pair are known (P, k, k)."""
-        return self.known[:, :, None] * self.known[:, None, :]
+    def observed_pairs(self) -> Array:
+        """1 where both of a pair are observed (P, k, k)."""
+        return self.observed[:, :, None] * self.observed[:, None, :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ class _Point:
     """The likelihood at some means and parameters, and what its derivatives need.
 
     `weights` (P, k, k) are inverse covariances, `distances` (P, k) means less the
-    model's, `fitted` (P, k, k) the weights around the mean squared distances.
+    model's, `weighted_squares` (P, k, k) the mean squared distances between the weights.
     """
 
     means: Vector
@@ -126,12 +126,12 @@ class _Point:
     log_likelihood: float
     weights: Array
     distances: Matrix
-    fitted: Array
+    weighted_squares: Array
 
 
-def group(values: Matrix) -> Patterns:
-    """Group persons (n, k), NaN where unknown; each must have something known."""
-    known, members = np.unique(np.isfinite(values), axis=0, return_inverse=True)
+def group_by_pattern(values: Matrix) -> Patterns:
+    """Group persons (n, k), NaN where missing; each must have an observed value."""
+    observed, members = np.unique(np.isfinite(values), axis=0, return_inverse=True)
     members = members.reshape(-1)
     filled = np.nan_to_num(values, nan=0.0)
     order = np.argsort(members, kind="stable")
@@ -141,32 +141,32 @@ def group(values: Matrix) -> Patterns:
     scatters = np.stack(
         [_products(part) for part in np.split(filled[order], starts[1:])]
     )
-    mask = known.astype(np.float64)
+    mask = observed.astype(np.float64)
     return Patterns(filled, members, mask, counts, means, scatters)
 
 
 def maximise(
     patterns: Patterns, structure: Structure, means: Vector, parameters: Vector
 ) -> Maximum:
-    """Climb from `means` (k,) and `parameters` (q,) by Newton's method.
+    """Newton's method from `means` (k,) and `parameters` (q,).
 
-    Where the likelihood curves the wrong way, by Fisher's scoring. Raises
-    `NotEstimable` if no maximum is reached, or if it is flat there.
+    Where the likelihood is not concave, Fisher scoring. Raises `NotEstimable` if no
+    maximum is reached, or if it is flat there.
     """
-    point = _at(patterns, structure, means, parameters)
+    point = _point_at(patterns, structure, means, parameters)
     if point is None:
         raise NotEstimable("the likelihood has no value to start from")
     for _ in range(ITERATIONS):
         gradient = _gradient(patterns, point)
-        observed = _information(patterns, structure, point)
-        curved = positive_definite(observed)
-        metric = observed if curved else _expected(patterns, point)
-        if not curved and not positive_definite(metric):
+        observed = _observed_information(patterns, structure, point)
+        concave = positive_definite(observed)
+        metric = observed if concave else _expected_information(patterns, point)
+        if not concave and not positive_definite(metric):
             raise NotEstimable("the likelihood is flat: the model is not identified")
         step: Vector = np.asarray(np.linalg.solve(metric, gradient))
-        if curved and gradient @ step < GAIN:
+        if concave and gradient @ step < GAIN:
             return _finish(patterns, structure, point, step)
-        point = _climb(patterns, structure, point, step)
+        point = _line_search(patterns, structure, point, step)
     raise NotEstimable("the likelihood has no maximum that could be reached")
 
 
@@ -189,22 +189,22 @@ def _products(rows: Matrix) -> Matrix:
     return np.asarray(centred.T @ centred / len(rows))
 
 
-def _at(
+def _point_at(
     patterns: Patterns, structure: Structure, means: Vector, parameters: Vector
 ) -> _Point | None:
     """None where the covariances of some pattern are not positive definite."""
-    both, size = patterns.both, len(means)
-    padded = np.where(both > 0, structure.covariance(parameters), np.eye(size))
+    pairs, size = patterns.observed_pairs, len(means)
+    padded = np.where(pairs > 0, structure.covariance(parameters), np.eye(size))
     try:
         triangles = np.linalg.cholesky(padded)
     except np.linalg.LinAlgError:
         return None
     diagonals = np.einsum("paa->pa", triangles)
-    weights = np.linalg.inv(padded) * both
-    distances = (patterns.means - means) * patterns.known
+    weights = np.linalg.inv(padded) * pairs
+    distances = (patterns.means - means) * patterns.observed
     squares = patterns.scatters + distances[:, :, None] * distances[:, None, :]
-    each = (
-        patterns.known.sum(axis=1) * log(2 * pi)
+    deviances = (
+        patterns.observed.sum(axis=1) * log(2 * pi)
         + 2 * np.log(diagonals).sum(axis=1)
         + np.einsum("pab,pab->p", weights, squares)
     )
@@ -212,10 +212,10 @@ def _at(
         means=means,
         parameters=parameters,
         slopes=structure.slopes(parameters).reshape(len(parameters), size * size),
-        log_likelihood=-float(patterns.counts @ each) / 2,
+        log_likelihood=-float(patterns.counts @ deviances) / 2,
         weights=weights,
         distances=distances,
-        fitted=weights @ squares @ weights,
+        weighted_squares=weights @ squares @ weights,
     )
 
 
@@ -230,62 +230,75 @@ def _gradient(patterns: Patterns, point: _Point) -> Vector:
 def _slope(patterns: Patterns, point: _Point) -> Matrix:
     """The derivative of the likelihood by the covariances (k, k)."""
     return np.asarray(
-        np.tensordot(patterns.counts, point.fitted - point.weights, axes=1) / 2
+        np.tensordot(patterns.counts, point.weighted_squares - point.weights, axes=1)
+        / 2
     )
 
 
-def _information(patterns: Patterns, structure: Structure, point: _Point) -> Matrix:
+def _observed_information(
+    patterns: Patterns, structure: Structure, point: _Point
+) -> Matrix:
     """Less the second derivatives of the likelihood (k+q, k+q)."""
-    pulls = np.einsum("pab,pb->pa", point.weights, point.distances)
-    crossed = np.einsum(
-        "p,pab,pc->abc", patterns.counts, point.weights, pulls, optimize=True
+    weighted = np.einsum("pab,pb->pa", point.weights, point.distances)
+    products = np.einsum(
+        "p,pab,pc->abc", patterns.counts, point.weights, weighted, optimize=True
     )
-    mixed = crossed.reshape(len(point.means), -1) @ point.slopes.T
+    mixed = products.reshape(len(point.means), -1) @ point.slopes.T
     curvature = structure.curvature(point.parameters, _slope(patterns, point))
-    second = _quadratic(patterns, point, 2 * point.fitted - point.weights) - curvature
-    return _joined(patterns, point, mixed, second)
+    second = (
+        _quadratic(patterns, point, 2 * point.weighted_squares - point.weights)
+        - curvature
+    )
+    return _by_blocks(patterns, point, mixed, second)
 
 
-def _expected(patterns: Patterns, point: _Point) -> Matrix:
-    """What the information is on average, if the model holds."""
+def _expected_information(patterns: Patterns, point: _Point) -> Matrix:
+    """Fisher's information (k+q, k+q): the observed one on average, if the model holds."""
     mixed = np.zeros((len(point.means), len(point.parameters)))
-    return _joined(patterns, point, mixed, _quadratic(patterns, point, point.weights))
+    return _by_blocks(
+        patterns, point, mixed, _quadratic(patterns, point, point.weights)
+    )
 
 
-def _joined(patterns: Patterns, point: _Point, mixed: Matrix, second: Matrix) -> Matrix:
+def _by_blocks(
+    patterns: Patterns, point: _Point, mixed: Matrix, second: Matrix
+) -> Matrix:
     first = np.tensordot(patterns.counts, point.weights, axes=1)
     return np.block([[first, mixed], [mixed.T, (second + second.T) / 2]])
 
 
-def _quadratic(patterns: Patterns, point: _Point, left: Array) -> Matrix:
-    """Half the sums of tr(left S_r W S_s) over persons (q, q), for slopes S."""
-    count, size = len(left), left.shape[1]
-    weighted = (left * patterns.counts[:, None, None]).reshape(count, -1)
+def _quadratic(patterns: Patterns, point: _Point, weights: Array) -> Matrix:
+    """Half the sums of tr(V S_r W S_s) over persons (q, q), for slopes S.
+
+    V are `weights` (P, k, k), W those of the point.
+    """
+    count, size = len(weights), weights.shape[1]
+    weighted = (weights * patterns.counts[:, None, None]).reshape(count, -1)
     products = weighted.T @ point.weights.reshape(count, -1)
     paired = products.reshape(size, size, size, size).transpose(1, 2, 3, 0)
-    # tr(left S W S') = sum of left[a,b] S[b,c] W[c,d] S'[d,a]
+    # tr(V S W S') = sum of V[a,b] S[b,c] W[c,d] S'[d,a]
     return np.asarray(
         point.slopes @ paired.reshape(size**2, size**2) @ point.slopes.T / 2
     )
 
 
-def _climb(
+def _line_search(
     patterns: Patterns, structure: Structure, point: _Point, step: Vector
 ) -> _Point:
-    """The step, halved until it does not lead down."""
+    """The step, halved until the likelihood does not decrease."""
     floor = point.log_likelihood - ROUNDING * abs(point.log_likelihood)
     for halving in range(HALVINGS):
-        moved = _moved(patterns, structure, point, step / 2**halving)
-        if moved is not None and moved.log_likelihood >= floor:
-            return moved
+        candidate = _after(patterns, structure, point, step / 2**halving)
+        if candidate is not None and candidate.log_likelihood >= floor:
+            return candidate
     raise NotEstimable("the likelihood has no maximum that could be reached")
 
 
-def _moved(
+def _after(
     patterns: Patterns, structure: Structure, point: _Point, step: Vector
 ) -> _Point | None:
     size = len(point.means)
-    return _at(
+    return _point_at(
         patterns, structure, point.means + step[:size], point.parameters + step[size:]
     )
 
@@ -293,14 +306,14 @@ def _moved(
 def _finish(
     patterns: Patterns, structure: Structure, point: _Point, step: Vector
 ) -> Maximum:
-    last = _moved(patterns, structure, point, step) or point
-    information = _information(patterns, structure, last)
+    final = _after(patterns, structure, point, step) or point
+    information = _observed_information(patterns, structure, final)
     return Maximum(
-        means=last.means,
-        parameters=last.parameters,
-        log_likelihood=last.log_likelihood,
+        means=final.means,
+        parameters=final.parameters,
+        log_likelihood=final.log_likelihood,
         information=information,
-        products=_score_products(patterns, last),
+        products=_score_products(patterns, final),
     )
 
 
@@ -317,7 +330,7 @@ def _scores(patterns: Patterns, point: _Point, persons: slice) -> Matrix:
     """The derivatives of some persons' own likelihoods (m, k+q)."""
     members = patterns.members[persons]
     deviations = patterns.values[persons] - point.means
-    pulls = np.einsum("nab,nb->na", point.weights[members], deviations)
-    squares = pulls[:, :, None] * pulls[:, None, :] - point.weights[members]
+    by_mean = np.einsum("nab,nb->na", point.weights[members], deviations)
+    squares = by_mean[:, :, None] * by_mean[:, None, :] - point.weights[members]
     by_covariance = squares.reshape(len(members), -1) @ point.slopes.T / 2
-    return np.hstack([pulls, by_covariance])
+    return np.hstack([by_mean, by_covariance])

@@ -5,16 +5,16 @@ level of the person that differences remove (Rev. Econ. Stud. 58(2)):
 
     y[t] - y[t-1] = a (y[t-1] - y[t-2]) + within (x[t] - x[t-1]) + wave + error
 
-Differences are between waves whose numbers follow each other, never over a gap.
+Differences are between waves with consecutive numbers, never over a gap.
 Exposures and varying covariates are predetermined: they may follow from earlier
 outcomes, not from later ones. So instruments are the outcome two waves before and
 earlier, and exposures and covariates one wave before and earlier; one column for
 each distance (collapsed, Roodman 2009, Oxf. Bull. Econ. Stat. 71(1)), 0 where
 unknown. Instruments that others add up to are left out.
 
-Two steps, with the errors of Windmeijer (2005, J. Econom. 126(1)), which know that
-the second step's weights are estimated. They carry no other small-sample factor; t
-has persons - 1 degrees of freedom. Numbers are those of plm's `pgmm`.
+Two steps, with the standard errors of Windmeijer (2005, J. Econom. 126(1)), which
+account for the estimated weights of the second step. They carry no other
+small-sample factor; t has persons - 1 degrees of freedom. Numbers are those of plm's `pgmm`.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ SERIAL = {"ar1": 1, "ar2": 2}
 
 @dataclass(frozen=True, eq=False)
 class Equations:
-    """Differenced equations of G persons at E waves, 0 where they cannot be made.
+    """Differenced equations of G persons at E waves, 0 where they cannot be formed.
 
     `outcome` (G, E); `terms` (G, E, k): the lagged outcome, exposures and varying
     covariates, wave dummies; `instruments` (G, E, l); `usable` (G, E). `waves` are
@@ -79,26 +79,26 @@ class Equations:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """Coefficients (k,) with some weights (l, l) of the moments.
+    """Coefficients (k,) with some weights W (l, l) of the moments.
 
-    `moments` (G, l) are each person's residuals times instruments, `crossed` (l, k)
-    terms times instruments, `unscaled` (k, k) the inverse of crossed' weights crossed.
+    `moments` (G, l) are each person's residuals times instruments Z; `zx` (l, k) is
+    Z'X of terms X, `bread` (k, k) the inverse of X'Z W Z'X.
     """
 
     weights: Matrix
-    crossed: Matrix
-    unscaled: Matrix
+    zx: Matrix
+    bread: Matrix
     coefficients: Vector
     moments: Matrix
 
     @property
     def influence(self) -> Matrix:
         """What a moment adds to the coefficients (k, l)."""
-        return np.asarray(self.unscaled @ self.crossed.T @ self.weights)
+        return np.asarray(self.bread @ self.zx.T @ self.weights)
 
     @property
-    def spread(self) -> Matrix:
-        """The moments' sum of products (l, l)."""
+    def meat(self) -> Matrix:
+        """The sum over persons of the moments' products (l, l)."""
         return np.asarray(self.moments.T @ self.moments)
 
 
@@ -120,17 +120,19 @@ def fit_gmm(specification: Specification, panel: pd.DataFrame) -> Fit:
     if specification.shift > 0:
         raise NotEstimable("gmm takes exposures for predetermined; leads are not")
     equations = differenced(specification, panel)
-    told = _told_apart(equations.terms[equations.usable])
-    terms = equations.terms[:, :, told.kept]
-    found = two_steps(equations, terms)
-    estimates, errors = completed(found.coefficients, found.covariance, told)
+    identification = _identify(equations.terms[equations.usable])
+    terms = equations.terms[:, :, identification.kept]
+    result = two_steps(equations, terms)
+    estimates, errors = completed(
+        result.coefficients, result.covariance, identification
+    )
     return Fit(
         specification=specification,
         terms=tuple(_terms(specification, equations, estimates, errors)),
         tests=(
             _lagged(estimates[0], errors[0]),
-            _hansen(found.second),
-            *(_serial(terms, found, test) for test in SERIAL),
+            _hansen(result.second),
+            *(_serial(terms, result, test) for test in SERIAL),
         ),
         n_obs=int(equations.usable.sum()),
         n_participants=equations.persons,
@@ -141,29 +143,28 @@ def fit_gmm(specification: Specification, panel: pd.DataFrame) -> Fit:
 
 
 def differenced(specification: Specification, panel: pd.DataFrame) -> Equations:
-    """The equations that can be made; raises `NotEstimable` if there are too few."""
+    """The equations that can be formed; raises `NotEstimable` if there are too few."""
     outcome, regressors = _grid(specification, panel)
-    change, led = np.diff(outcome)[:, 1:], np.diff(outcome)[:, :-1]
-    moves = np.diff(regressors, axis=1)[:, 1:]
-    terms = np.concatenate([led[:, :, None], moves], axis=2)
+    change, lagged = np.diff(outcome)[:, 1:], np.diff(outcome)[:, :-1]
+    changes = np.diff(regressors, axis=1)[:, 1:]
+    terms = np.concatenate([lagged[:, :, None], changes], axis=2)
     usable = np.isfinite(change) & np.isfinite(terms).all(axis=2)
     if not usable.any():
         raise NotEstimable("nobody has three waves in a row")
     persons = usable.any(axis=1)
     if persons.sum() < 2:
         raise NotEstimable("only one person has three waves in a row")
-    instruments = np.stack([*_distances(outcome, 2), *_all(regressors)], axis=2)
+    instruments = np.stack([*_lags(outcome, 2), *_regressor_lags(regressors)], axis=2)
     if "wave" in specification.effects:
         dummies = _dummies(usable)
         terms = np.concatenate([terms, dummies], axis=2)
         instruments = np.concatenate([instruments, dummies], axis=2)
-    used = usable.any(axis=0)
     return Equations(
-        outcome=_cleared(change[:, :, None], usable)[persons, :, 0],
-        terms=_cleared(terms, usable)[persons],
-        instruments=_cleared(instruments, usable)[persons],
+        outcome=_zero_unless(change[:, :, None], usable)[persons, :, 0],
+        terms=_zero_unless(terms, usable)[persons],
+        instruments=_zero_unless(instruments, usable)[persons],
         usable=usable[persons],
-        waves=int(_spread(used).sum()),
+        waves=int(_waves_used(usable).sum()),
         unused=int(np.isfinite(outcome).sum() - usable.sum()),
     )
 
@@ -171,7 +172,7 @@ def differenced(specification: Specification, panel: pd.DataFrame) -> Equations:
 def two_steps(equations: Equations, terms: Array) -> TwoSteps:
     """Coefficients of independent `terms` (G, E, k); raises `NotEstimable`."""
     instruments = equations.instruments
-    instruments = instruments[:, :, _told_apart(instruments[equations.usable]).kept]
+    instruments = instruments[:, :, _identify(instruments[equations.usable]).kept]
     if instruments.shape[2] < terms.shape[2]:
         raise NotEstimable("fewer instruments than coefficients")
     # Weights undo the instruments' units; here they are brought to one size.
@@ -179,10 +180,10 @@ def two_steps(equations: Equations, terms: Array) -> TwoSteps:
     products = np.einsum("gel,gek->gkl", instruments, terms, optimize=True)
     explained = np.einsum("gel,ge->gl", instruments, equations.outcome, optimize=True)
     first = _step(products, explained, _inverse(_differenced_errors(instruments)))
-    if not positive_definite(first.spread):
+    if not positive_definite(first.meat):
         sizes = f"{len(explained)} persons, {explained.shape[1]} instruments"
         raise NotEstimable(f"the second step's weights are singular: {sizes}")
-    second = _step(products, explained, _inverse(first.spread))
+    second = _step(products, explained, _inverse(first.meat))
     return TwoSteps(
         second=second,
         coefficients=second.coefficients,
@@ -192,34 +193,37 @@ def two_steps(equations: Equations, terms: Array) -> TwoSteps:
 
 
 def _step(products: Array, explained: Matrix, weights: Matrix) -> Step:
-    """From terms (G, k, l) and outcome (G, l) times instruments."""
-    crossed = products.sum(axis=0).T
-    unscaled = _inverse(crossed.T @ weights @ crossed)
-    coefficients = unscaled @ crossed.T @ weights @ explained.sum(axis=0)
+    """From terms (G, k, l) and outcome (G, l) times instruments, with weights (l, l)."""
+    zx = products.sum(axis=0).T
+    bread = _inverse(zx.T @ weights @ zx)
+    coefficients = bread @ zx.T @ weights @ explained.sum(axis=0)
     moments = explained - np.tensordot(products, coefficients, axes=(1, 0))
-    return Step(weights, crossed, unscaled, coefficients, moments)
+    return Step(weights, zx, bread, coefficients, moments)
 
 
 def _windmeijer(products: Array, first: Step, second: Step) -> Matrix:
-    """The second step's covariance with what the first one's errors add."""
-    pull = second.weights @ second.moments.sum(axis=0)
-    drifts = [
-        one.T @ (first.moments @ pull) + first.moments.T @ (one @ pull)
-        for one in products.swapaxes(0, 1)
+    """V2 + D V2 + V2 D' + D V1 D', with covariances V1 and V2 of the two steps.
+
+    D (k, k) are the derivatives of the second step's coefficients by the first one's,
+    which its weights are estimated from (Windmeijer 2005).
+    """
+    weighted = second.weights @ second.moments.sum(axis=0)
+    slopes = [
+        term.T @ (first.moments @ weighted) + first.moments.T @ (term @ weighted)
+        for term in products.swapaxes(0, 1)
     ]
-    moved = second.influence @ np.stack(drifts, axis=1)
-    unsure = first.influence @ first.spread @ first.influence.T
-    drift = moved @ second.unscaled
-    return np.asarray(second.unscaled + drift + drift.T + moved @ unsure @ moved.T)
+    d = second.influence @ np.stack(slopes, axis=1)
+    v1, v2 = first.influence @ first.meat @ first.influence.T, second.bread
+    return np.asarray(v2 + d @ v2 + (d @ v2).T + d @ v1 @ d.T)
 
 
 def _differenced_errors(instruments: Array) -> Matrix:
     """Sums of Z'HZ: errors that are independent give differences of this H."""
-    beside = 2 * instruments
-    beside[:, 1:] -= instruments[:, :-1]
-    beside[:, :-1] -= instruments[:, 1:]
-    flat = instruments.reshape(-1, instruments.shape[2])
-    return np.asarray(flat.T @ beside.reshape(flat.shape))
+    hz = 2 * instruments
+    hz[:, 1:] -= instruments[:, :-1]
+    hz[:, :-1] -= instruments[:, 1:]
+    z = instruments.reshape(-1, instruments.shape[2])
+    return np.asarray(z.T @ hz.reshape(z.shape))
 
 
 def _inverse(matrix: Matrix) -> Matrix:
@@ -234,33 +238,33 @@ def _grid(specification: Specification, panel: pd.DataFrame) -> tuple[Matrix, Ar
     for name in (specification.outcome, *columns):
         if name not in panel:
             raise NotEstimable(f"the panel has no column {name}")
-    persons, who = pd.factorize(panel["participant_id"], sort=True)
+    persons, names = pd.factorize(panel["participant_id"], sort=True)
     waves = panel["wave"].to_numpy(dtype=np.int64)
     waves = waves - waves.min(initial=waves.max(initial=0))
     values = [numbers(panel[specification.outcome])]
     for name in specification.columns:
-        used = transformed(specification, panel[name])
-        values.append(shifted(used, panel, specification.shift))
+        exposure = transformed(specification, panel[name])
+        values.append(shifted(exposure, panel, specification.shift))
     values += [numbers(panel[name]) for name in specification.varying]
-    grid = np.full((len(who), waves.max(initial=-1) + 1, len(values)), nan)
+    grid = np.full((len(names), waves.max(initial=-1) + 1, len(values)), nan)
     grid[persons, waves] = np.column_stack(values)
     grid[~np.isfinite(grid)] = nan
     return grid[:, :, 0], grid[:, :, 1:]
 
 
-def _distances(values: Matrix, nearest: int) -> Iterator[Matrix]:
-    """Values (G, T) so many waves before the equations, 0 where unknown (G, T-2)."""
+def _lags(values: Matrix, first: int) -> Iterator[Matrix]:
+    """Lags from `first` on of values (G, T) at the equations (G, T-2), 0 where unknown."""
     waves = values.shape[1]
-    known = np.nan_to_num(values, nan=0.0)
-    for distance in range(nearest, waves):
-        moved = np.zeros_like(known)
-        moved[:, distance:] = known[:, : waves - distance]
-        yield moved[:, 2:]
+    filled = np.nan_to_num(values, nan=0.0)
+    for lag in range(first, waves):
+        lagged = np.zeros_like(filled)
+        lagged[:, lag:] = filled[:, : waves - lag]
+        yield lagged[:, 2:]
 
 
-def _all(regressors: Array) -> Iterator[Matrix]:
+def _regressor_lags(regressors: Array) -> Iterator[Matrix]:
     for j in range(regressors.shape[2]):
-        yield from _distances(regressors[:, :, j], 1)
+        yield from _lags(regressors[:, :, j], 1)
 
 
 def _dummies(usable: Mask) -> Array:
@@ -269,17 +273,17 @@ def _dummies(usable: Mask) -> Array:
     return np.broadcast_to(waves, (len(usable), *waves.shape))
 
 
-def _spread(used: Mask) -> Mask:
-    """Waves of equations (E,) and the two before each (E + 2,)."""
-    return np.convolve(used, [1, 1, 1]) > 0
+def _waves_used(usable: Mask) -> Mask:
+    """Whether a wave has an equation or is one of the two before it (E + 2,)."""
+    return np.convolve(usable.any(axis=0), [1, 1, 1]) > 0
 
 
-def _cleared(values: Array, usable: Mask) -> Array:
+def _zero_unless(values: Array, usable: Mask) -> Array:
     return np.where(usable[:, :, None], values, 0.0)
 
 
-def _told_apart(columns: Matrix) -> Identification:
-    """Which of the columns (n, k), without an intercept, can be told apart."""
+def _identify(columns: Matrix) -> Identification:
+    """Which of the columns (n, k) are identified, without an intercept."""
     lengths = np.sqrt(np.square(columns).sum(axis=0))
     varying = np.flatnonzero(lengths)
     unit = columns[:, varying] / lengths[varying]
@@ -298,15 +302,19 @@ def _terms(
     changes = equations.outcome[equations.usable]
     names = zip(specification.exposures, specification.columns, strict=True)
     for j, (exposure, column) in enumerate(names, start=1):
-        where = (exposure, term_name(specification, column), "within")
+        labels = (exposure, term_name(specification, column), "within")
         entered = equations.terms[:, :, j][equations.usable]
         if np.isnan(estimates[j]):
-            why = "collinear with other terms" if entered.any() else UNVARYING["within"]
-            yield Term(*where, note=f"not estimable: {why}")
+            reason = (
+                "collinear with other terms" if entered.any() else UNVARYING["within"]
+            )
+            yield Term(*labels, note=f"not estimable: {reason}")
             continue
-        said = infer(float(estimates[j]), float(errors[j]), equations.persons)
+        inference = infer(float(estimates[j]), float(errors[j]), equations.persons)
         relative = float(np.std(entered, ddof=1) / np.std(changes, ddof=1))
-        yield Term(*where, **asdict(said), standardized=said.estimate * relative)
+        yield Term(
+            *labels, **asdict(inference), standardized=inference.estimate * relative
+        )
 
 
 def _lagged(estimate: float, error: float) -> Diagnostic:
@@ -316,7 +324,7 @@ def _lagged(estimate: float, error: float) -> Diagnostic:
 
 
 def _hansen(step: Step) -> Diagnostic:
-    """That instruments beyond those needed say the same (Hansen 1982)."""
+    """Test of overidentifying restrictions (Hansen 1982)."""
     df = len(step.weights) - len(step.coefficients)
     if df == 0:
         return Diagnostic("hansen", note="not estimable: no instrument to spare")
@@ -325,21 +333,21 @@ def _hansen(step: Step) -> Diagnostic:
     return Diagnostic("hansen", statistic, df, float(stats.chi2.sf(statistic, df)))
 
 
-def _serial(terms: Array, found: TwoSteps, test: str) -> Diagnostic:
-    """That differenced errors so many waves apart are unrelated."""
-    order, residuals, step = SERIAL[test], found.residuals, found.second
-    before = np.zeros_like(residuals)
-    before[:, order:] = residuals[:, :-order]
-    each = (before * residuals).sum(axis=1)
-    moved = np.einsum("ge,gek->k", before, terms, optimize=True)
+def _serial(terms: Array, result: TwoSteps, test: str) -> Diagnostic:
+    """No autocorrelation of differenced errors (Arellano & Bond 1991)."""
+    order, residuals, step = SERIAL[test], result.residuals, result.second
+    lagged = np.zeros_like(residuals)
+    lagged[:, order:] = residuals[:, :-order]
+    products = (lagged * residuals).sum(axis=1)
+    slopes = np.einsum("ge,gek->k", lagged, terms, optimize=True)
     variance = (
-        each @ each
-        - 2 * moved @ step.influence @ (step.moments.T @ each)
-        + moved @ found.covariance @ moved
+        products @ products
+        - 2 * slopes @ step.influence @ (step.moments.T @ products)
+        + slopes @ result.covariance @ slopes
     )
-    if not each.any() or variance <= 0:
+    if not products.any() or variance <= 0:
         return Diagnostic(test, note="not estimable: too few waves in a row")
-    statistic = float(each.sum() / sqrt(variance))
+    statistic = float(products.sum() / sqrt(variance))
     return Diagnostic(test, statistic, nan, float(2 * stats.norm.sf(abs(statistic))))
 
 

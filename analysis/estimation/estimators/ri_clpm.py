@@ -12,10 +12,10 @@ are each wave's own. Past exposure and outcome are predetermined: each may follo
 from the other. With the timing `same`, for windows that end before the outcome is
 measured, the outcome follows from x[t] instead, and u and v are uncorrelated.
 
-Fitted by maximum likelihood to every person of whom something is known, in an
-answered wave or not (`analysis.likelihood`). Errors are the sandwich that does
-without normality, one score a person and without a small-sample factor (lavaan's
-MLR); t has persons - 1 degrees of freedom.
+Fitted by full-information maximum likelihood to every person with a known value, in
+an answered wave or not, which is valid if data are missing at random. Standard errors
+are the sandwich that does without normality, one score a person and without a
+small-sample factor (lavaan's MLR); t has persons - 1 degrees of freedom.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ from panelstream.analysis.estimation.design import (
 )
 from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
     CrossLagged,
-    start,
+    starting_values,
     structure,
 )
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
@@ -42,7 +42,7 @@ from panelstream.analysis.estimation.full_information_ml import (
     Linear,
     Maximum,
     Patterns,
-    group,
+    group_by_pattern,
     likelihood_ratio,
     maximise,
 )
@@ -80,11 +80,11 @@ class Pair:
         return np.asarray(np.nanstd(self.values, axis=(0, 1), ddof=1))
 
     @property
-    def changes(self) -> Array:
+    def deviations(self) -> Array:
         """Deviations (G, T, 2) from each person's mean of what is known."""
-        known = np.isfinite(self.values)
-        sums = np.where(known, self.values, 0.0).sum(axis=1, keepdims=True)
-        counts = np.maximum(known.sum(axis=1, keepdims=True), 1)
+        finite = np.isfinite(self.values)
+        sums = np.where(finite, self.values, 0.0).sum(axis=1, keepdims=True)
+        counts = np.maximum(finite.sum(axis=1, keepdims=True), 1)
         return np.asarray(self.values - sums / counts)
 
 
@@ -102,29 +102,30 @@ def fit_ri_clpm(specification: Specification, panel: pd.DataFrame) -> Fit:
     ):
         try:
             pair = _pair(specification, panel, exposure, column)
-            found, said = _fit_pair(specification, pair)
+            paths, diagnostics = _fit_pair(specification, pair)
             pairs.append(pair)
         except (NotEstimable, np.linalg.LinAlgError) as problem:
-            found, said = _without_numbers(specification, exposure, column, problem), []
-        terms += found
-        tests += said
+            paths = _without_numbers(specification, exposure, column, problem)
+            diagnostics = []
+        terms += paths
+        tests += diagnostics
     return _summary(specification, terms, tests, pairs)
 
 
 def _pair(
     specification: Specification, panel: pd.DataFrame, exposure: str, column: str
 ) -> Pair:
-    """What is known of exposure and outcome, by person and wave."""
+    """Exposure and outcome by person and wave."""
     for name in (column, specification.outcome):
         if name not in panel:
             raise NotEstimable(f"the panel has no column {name}")
-    used = transformed(specification, panel[column])
-    both = np.column_stack([used, numbers(panel[specification.outcome])])
-    both[~np.isfinite(both)] = np.nan
+    use = transformed(specification, panel[column])
+    rows = np.column_stack([use, numbers(panel[specification.outcome])])
+    rows[~np.isfinite(rows)] = np.nan
     persons, _ = pd.factorize(panel["participant_id"], sort=True)
     wave, waves = pd.factorize(panel["wave"], sort=True)
     values = np.full((persons.max(initial=-1) + 1, len(waves), 2), np.nan)
-    values[persons, wave] = both
+    values[persons, wave] = rows
     measured = np.isfinite(values).any(axis=0).prod(axis=1) > 0
     values = values[:, measured]
     values = values[np.isfinite(values).any(axis=(1, 2))]
@@ -154,7 +155,7 @@ def _require_change(pair: Pair) -> None:
         for wave, value in zip(pair.waves, spread, strict=True):
             if value <= noise:
                 raise NotEstimable(f"{name} has the same value for all in wave {wave}")
-        if np.nanmax(np.abs(pair.changes[:, :, side])) <= noise:
+        if np.nanmax(np.abs(pair.deviations[:, :, side])) <= noise:
             raise NotEstimable(f"{name} changes within no person")
 
 
@@ -169,8 +170,8 @@ def _require_even_waves(
         raise NotEstimable(f"wave numbers have gaps; {remedy}")
     days = list(_intervals(panel, waves))
     if days and max(days) > UNEVEN * min(days):
-        apart = f"waves are {min(days):.0f} to {max(days):.0f} days apart"
-        raise NotEstimable(f"{apart}; {remedy}")
+        distance = f"waves are {min(days):.0f} to {max(days):.0f} days apart"
+        raise NotEstimable(f"{distance}; {remedy}")
 
 
 def _intervals(panel: pd.DataFrame, waves: Codes) -> Iterator[float]:
@@ -179,9 +180,9 @@ def _intervals(panel: pd.DataFrame, waves: Codes) -> Iterator[float]:
         panel["responded_at"]
     ):
         return
-    at = panel.pivot(index="participant_id", columns="wave", values="responded_at")
+    times = panel.pivot(index="participant_id", columns="wave", values="responded_at")
     for earlier, later in pairwise(waves):
-        days = (at[later] - at[earlier]).dt.total_seconds().median() / 86_400
+        days = (times[later] - times[earlier]).dt.total_seconds().median() / 86_400
         if np.isfinite(days):
             yield float(days)
 
@@ -192,37 +193,40 @@ def _fit_pair(
     persons, waves = pair.persons, len(pair.waves)
     model = structure(waves, specification.timing)
     scaled = (pair.values / pair.scales).reshape(persons, 2 * waves)
-    patterns = group(scaled)
-    means, parameters = start(scaled, model)
+    patterns = group_by_pattern(scaled)
+    means, parameters = starting_values(scaled, model)
     if persons <= (count := len(means) + len(parameters)):
         raise NotEstimable(f"{persons} persons are too few for {count} parameters")
-    found = maximise(patterns, model, means, parameters)
-    said = _paths(pair, found)
-    note = _propriety(found, model)
+    maximum = maximise(patterns, model, means, parameters)
+    effects = _effects(pair, maximum)
+    note = _improper(maximum, model)
     terms = [
         Term(
             pair.exposure,
             name,
             component,
-            **asdict(said[component]),
-            standardized=said[component].estimate * _spread(pair, side),
+            **asdict(effects[component]),
+            standardized=effects[component].estimate * _standardization(pair, side),
             note=note,
         )
         for side, (component, name) in enumerate(
             zip(COMPONENTS, (pair.term, pair.reverse), strict=True)
         )
     ]
-    return terms, [*_carried(said, pair), *_fit_tests(patterns, found, pair)]
+    return terms, [
+        *_autoregressions(effects, pair),
+        *_fit_tests(patterns, maximum, pair),
+    ]
 
 
-def _paths(pair: Pair, found: Maximum) -> dict[str, Inference]:
+def _effects(pair: Pair, maximum: Maximum) -> dict[str, Inference]:
     """The four effects in the units of exposure and outcome."""
     exposure, outcome = pair.scales
     units = np.array([1, 1, outcome / exposure, exposure / outcome])
-    errors = np.sqrt(np.diag(found.covariance))
+    errors = np.sqrt(np.diag(maximum.covariance))
     return {
         path: infer(
-            float(found.parameters[j] * units[j]),
+            float(maximum.parameters[j] * units[j]),
             float(errors[j] * units[j]),
             pair.persons,
         )
@@ -230,69 +234,71 @@ def _paths(pair: Pair, found: Maximum) -> dict[str, Inference]:
     }
 
 
-def _propriety(found: Maximum, model: CrossLagged) -> str:
-    """A word of warning where a variance came out below 0."""
-    between = np.tensordot(found.parameters[4:7], model.intercepts, axes=1)[:2, :2]
-    residual = np.tensordot(found.parameters[7:], model.residuals, axes=1)
-    smallest = min(np.linalg.eigvalsh(each)[0] for each in (between, residual))
+def _improper(maximum: Maximum, model: CrossLagged) -> str:
+    """A warning where a variance is estimated below 0 (Heywood case)."""
+    between = np.tensordot(maximum.parameters[4:7], model.intercepts, axes=1)[:2, :2]
+    residual = np.tensordot(maximum.parameters[7:], model.residuals, axes=1)
+    smallest = min(np.linalg.eigvalsh(matrix)[0] for matrix in (between, residual))
     return "improper: a variance is estimated below 0" if smallest < 0 else ""
 
 
-def _spread(pair: Pair, side: int) -> float:
-    """Deviations' spread of what leads, over the spread of what follows."""
-    leading = float(np.nanstd(pair.changes[:, :, side], ddof=1))
-    return leading / float(pair.scales[1 - side])
+def _standardization(pair: Pair, side: int) -> float:
+    """Standard deviation of the predictor's deviations over that of what it predicts."""
+    predictor = float(np.nanstd(pair.deviations[:, :, side], ddof=1))
+    return predictor / float(pair.scales[1 - side])
 
 
-def _carried(said: dict[str, Inference], pair: Pair) -> Iterator[Diagnostic]:
-    """How far deviations carry over to the next wave."""
+def _autoregressions(effects: dict[str, Inference], pair: Pair) -> Iterator[Diagnostic]:
+    """How much of a deviation is still there in the next wave."""
     for path in PATHS[:2]:
-        error = f"std_error {said[path].std_error:.4g}"
-        yield Diagnostic(path, said[path].estimate, note=f"{pair.term}; {error}")
+        error = f"std_error {effects[path].std_error:.4g}"
+        yield Diagnostic(path, effects[path].estimate, note=f"{pair.term}; {error}")
 
 
-def _fit_tests(patterns: Patterns, found: Maximum, pair: Pair) -> Iterator[Diagnostic]:
-    """Whether fewer parameters say as much as all covariances would."""
+def _fit_tests(
+    patterns: Patterns, maximum: Maximum, pair: Pair
+) -> Iterator[Diagnostic]:
+    """Fit against free means and covariances: scaled chi-square, CFI, RMSEA."""
     try:
-        free = _unstructured(patterns, found)
-        square, df, p = likelihood_ratio(free, found)
-        apart, apart_df, _ = likelihood_ratio(free, _independent(patterns))
+        saturated = _saturated(patterns, maximum)
+        square, df, p = likelihood_ratio(saturated, maximum)
+        baseline, baseline_df, _ = likelihood_ratio(saturated, _baseline(patterns))
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         yield Diagnostic("model_fit", note=f"not estimable: {problem}")
         return
-    beyond = max(square - df, 0.0)
-    worst = max(beyond, apart - apart_df)
+    noncentrality = max(square - df, 0.0)
+    worst = max(noncentrality, baseline - baseline_df)
     yield Diagnostic("model_fit", square, df, p, f"scaled chi-square; {pair.term}")
-    yield Diagnostic("cfi", 1 - beyond / worst if worst else 1.0, note=pair.term)
-    rmsea = np.sqrt(beyond / (df * pair.persons))
+    yield Diagnostic("cfi", 1 - noncentrality / worst if worst else 1.0, note=pair.term)
+    rmsea = np.sqrt(noncentrality / (df * pair.persons))
     yield Diagnostic("rmsea", float(rmsea), note=pair.term)
 
 
-def _unstructured(patterns: Patterns, found: Maximum) -> Maximum:
+def _saturated(patterns: Patterns, maximum: Maximum) -> Maximum:
     """All means, variances and covariances free."""
-    size = len(found.means)
+    size = len(maximum.means)
     rows, columns = np.triu_indices(size)
     basis = np.zeros((len(rows), size, size))
     basis[np.arange(len(rows)), rows, columns] = 1.0
     basis[np.arange(len(rows)), columns, rows] = 1.0
     variances = (rows == columns) * _variances(patterns)[rows]
-    return maximise(patterns, Linear(basis), found.means, variances)
+    return maximise(patterns, Linear(basis), maximum.means, variances)
 
 
-def _independent(patterns: Patterns) -> Maximum:
+def _baseline(patterns: Patterns) -> Maximum:
     """All covariances 0."""
     variances = _variances(patterns)
     size = len(variances)
     basis = np.zeros((size, size, size))
     basis[(np.arange(size),) * 3] = 1.0
-    means = (patterns.counts @ patterns.means) / (patterns.counts @ patterns.known)
+    means = (patterns.counts @ patterns.means) / (patterns.counts @ patterns.observed)
     return maximise(patterns, Linear(basis), means, variances)
 
 
 def _variances(patterns: Patterns) -> Vector:
     """Of what is known of each column (k,)."""
-    filled = np.where(patterns.known[patterns.members] > 0, patterns.values, np.nan)
-    return np.asarray(np.nanvar(filled, axis=0))
+    known = np.where(patterns.observed[patterns.members] > 0, patterns.values, np.nan)
+    return np.asarray(np.nanvar(known, axis=0))
 
 
 def _without_numbers(
@@ -311,7 +317,7 @@ def _summary(
     tests: list[Diagnostic],
     pairs: list[Pair],
 ) -> Fit:
-    known = [np.isfinite(pair.values).any(axis=2).sum() for pair in pairs]
+    rows = [np.isfinite(pair.values).any(axis=2).sum() for pair in pairs]
     parts = (
         ("past exposure and outcome predetermined", bool(pairs)),
         ("exposures fitted one by one", len(terms) > len(COMPONENTS)),
@@ -321,10 +327,10 @@ def _summary(
         specification=specification,
         terms=tuple(terms),
         tests=tuple(tests),
-        n_obs=int(max(known, default=0)),
+        n_obs=int(max(rows, default=0)),
         n_participants=max((pair.persons for pair in pairs), default=0),
         n_waves=max((len(pair.waves) for pair in pairs), default=0),
-        note="; ".join(words for words, said in parts if said),
+        note="; ".join(words for words, applies in parts if applies),
         std_error_type=STD_ERROR_TYPE,
     )
 

@@ -6,13 +6,14 @@ import numpy as np
 
 from panelstream.models.arrays import Array, Matrix, Vector
 
-# The starting value: half of the variance is persons', deviations halve a wave.
-SHARE, CARRIED = 0.5, 0.5
+# Starting values: half of the variance is between persons, and half of a deviation is
+# still there in the next wave.
+BETWEEN_SHARE, AUTOREGRESSION = 0.5, 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class CrossLagged:
-    """Covariances (k, k) of exposure and outcome in T waves, k = 2T, in turns.
+    """Covariances (k, k) of exposure and outcome in T waves, alternating; k = 2T.
 
     Deviations are (I - sum of coefficients times `paths` (4, k, k)) to the power -1
     times residuals, whose covariances are a sum of `residuals` (r, k, k); those of
@@ -32,29 +33,29 @@ class CrossLagged:
     def slopes(self, parameters: Vector) -> Array:
         """Their derivatives (7 + r, k, k)."""
         spread, within = self._within(parameters)
-        turned = spread @ self.paths @ within
-        carried = spread @ self.residuals @ spread.T
-        return np.concatenate([_symmetric(turned), self.intercepts, carried])
+        by_path = _with_transpose(spread @ self.paths @ within)
+        by_residual = spread @ self.residuals @ spread.T
+        return np.concatenate([by_path, self.intercepts, by_residual])
 
     def curvature(self, parameters: Vector, slope: Matrix) -> Matrix:
         """Second derivatives (7 + r, 7 + r), summed with `slope` (k, k)."""
         spread, within = self._within(parameters)
-        moved = self.slopes(parameters)
-        moved[4:7] = 0.0
-        second = np.zeros((len(moved), len(moved)))
-        for one, path in enumerate(self.paths):
-            # d(spread path within): the first factor moves with paths only.
-            changed = spread @ path @ moved
-            changed[:4] += spread @ self.paths @ spread @ path @ within
-            second[one] = 2 * np.tensordot(changed, slope, axes=2)
+        slopes = self.slopes(parameters)
+        slopes[4:7] = 0.0
+        second = np.zeros((len(slopes), len(slopes)))
+        for j, path in enumerate(self.paths):
+            # d(spread path within): the first factor depends on paths only.
+            product = spread @ path @ slopes
+            product[:4] += spread @ self.paths @ spread @ path @ within
+            second[j] = 2 * np.tensordot(product, slope, axes=2)
         second[4:, :4] = second[:4, 4:].T
         return second
 
     def _within(self, parameters: Vector) -> tuple[Matrix, Matrix]:
         """How residuals spread (k, k), and the deviations' covariances (k, k)."""
         size = self.paths.shape[1]
-        led = np.tensordot(parameters[:4], self.paths, axes=1)
-        spread: Matrix = np.asarray(np.linalg.inv(np.eye(size) - led))
+        paths = np.tensordot(parameters[:4], self.paths, axes=1)
+        spread: Matrix = np.asarray(np.linalg.inv(np.eye(size) - paths))
         residual = np.tensordot(parameters[7:], self.residuals, axes=1)
         return spread, np.asarray(spread @ residual @ spread.T)
 
@@ -73,23 +74,23 @@ def structure(waves: int, timing: str) -> CrossLagged:
     correlated = range(0, 2 if timing == "same" else size, 2)
     variances = [_units(size, [(j, j)]) for j in range(size)]
     covariances = [_units(size, [(t, t + 1), (t + 1, t)]) for t in correlated]
-    every = np.ones((waves, waves))
+    all_waves = np.ones((waves, waves))
     sides = ([[1, 0], [0, 0]], [[0, 0], [0, 1]], [[0, 1], [1, 0]])
     return CrossLagged(
         paths=np.stack([_units(size, places) for places in paths]),
-        intercepts=np.stack([np.kron(every, side) for side in sides]),
+        intercepts=np.stack([np.kron(all_waves, side) for side in sides]),
         residuals=np.stack([*variances, *covariances]),
     )
 
 
-def start(scaled: Matrix, model: CrossLagged) -> tuple[Vector, Vector]:
-    """Means and parameters from which to climb, for `scaled` values (n, 2T)."""
+def starting_values(scaled: Matrix, model: CrossLagged) -> tuple[Vector, Vector]:
+    """Means and parameters to begin the search with, for `scaled` values (n, 2T)."""
     variances = np.nanvar(scaled, axis=0)
     residuals = np.zeros(len(model.residuals))
-    residuals[: len(variances)] = variances * SHARE
-    residuals[2 : len(variances)] *= 1 - CARRIED**2
-    sides = variances.reshape(-1, 2).mean(axis=0) * SHARE
-    paths = [CARRIED, CARRIED, 0, 0]
+    residuals[: len(variances)] = variances * BETWEEN_SHARE
+    residuals[2 : len(variances)] *= 1 - AUTOREGRESSION**2
+    sides = variances.reshape(-1, 2).mean(axis=0) * BETWEEN_SHARE
+    paths = [AUTOREGRESSION, AUTOREGRESSION, 0, 0]
     parameters = np.concatenate([paths, sides, [0], residuals])
     return np.nanmean(scaled, axis=0), parameters
 
@@ -101,5 +102,5 @@ def _units(size: int, places: list[tuple[int, int]]) -> Matrix:
     return matrix
 
 
-def _symmetric(matrices: Array) -> Array:
+def _with_transpose(matrices: Array) -> Array:
     return np.asarray(matrices + matrices.swapaxes(-1, -2))

@@ -10,7 +10,7 @@ import pytest
 from panelstream.analysis.estimation import full_information_ml
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
-    start,
+    starting_values,
     structure,
 )
 from panelstream.analysis.estimation.fit import Fit, Term
@@ -52,13 +52,13 @@ def test_derivatives_are_those_of_the_likelihood(timing: str) -> None:
     random = np.random.default_rng(4)
     values = random.normal(size=(60, 8))
     values[random.random(values.shape) < 0.2] = np.nan
-    patterns, model = full_information_ml.group(values), structure(4, timing)
-    means, parameters = start(values, model)
+    patterns, model = full_information_ml.group_by_pattern(values), structure(4, timing)
+    means, parameters = starting_values(values, model)
     parameters[:PATHS] = 0.3, 0.2, -0.1, 0.15
     where = np.concatenate([means + 0.1, parameters])
 
     def at(point: np.ndarray) -> Any:
-        return full_information_ml._at(patterns, model, point[:8], point[8:])
+        return full_information_ml._point_at(patterns, model, point[:8], point[8:])
 
     def differences(function: Callable[[Any], Any], step: float = 1e-5) -> np.ndarray:
         moves = np.eye(len(where)) * step
@@ -76,7 +76,9 @@ def test_derivatives_are_those_of_the_likelihood(timing: str) -> None:
         full_information_ml._gradient(patterns, here), gradient, atol=1e-6
     )
     np.testing.assert_allclose(
-        full_information_ml._information(patterns, model, here), -bends, atol=1e-5
+        full_information_ml._observed_information(patterns, model, here),
+        -bends,
+        atol=1e-5,
     )
     scores = full_information_ml._scores(patterns, here, slice(None))
     np.testing.assert_allclose(scores.sum(axis=0), gradient, atol=1e-6)
@@ -89,7 +91,7 @@ def test_complete_data_have_the_normal_likelihood() -> None:
     basis = np.zeros((6, 3, 3))
     basis[np.arange(6), rows, columns] = basis[np.arange(6), columns, rows] = 1.0
     found = full_information_ml.maximise(
-        full_information_ml.group(values),
+        full_information_ml.group_by_pattern(values),
         full_information_ml.Linear(basis),
         np.zeros(3),
         np.array([1.0, 0, 0, 1, 0, 1]),
