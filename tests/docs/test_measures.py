@@ -54,6 +54,14 @@ def test_further_measures_are_those_of_their_headers() -> None:
     ]
 
 
+def test_no_line_of_a_header_is_lost() -> None:
+    """Each key of a header is one line: what it goes on to say would reach no reader."""
+    for file in (documents.ROOT / "models/warehouse/sql/measures").glob("*.sql"):
+        header = file.read_text(encoding="utf-8").partition("\nselect")[0]
+        keys = header[header.index("-- of:") : header.index("-- gaps:")].splitlines()
+        assert all(re.match(r"-- (of|over|unit|null): ", line) for line in keys), file
+
+
 def test_frequency_limits_are_those_of_the_code() -> None:
     """Each limit between two codes stands on the page, and there are six codes."""
     section = documents.section(TEXT, "Frequency")

@@ -1,4 +1,4 @@
--- How many of the study's functions were used.
+-- Number of the study's functions that were used.
 -- of: person
 -- over: window
 -- unit: functions

@@ -4,8 +4,8 @@
 -- unit: days
 -- null: consent or the log does not cover the whole window
 -- gaps: not known
--- 0 where the last study-local day of the window was used. Without use in the window,
--- its length: at least so many.
+-- 0 if the function was used on the last study-local day of the window. Without use in
+-- the window, the length of the window, as a lower bound.
 select
     participant,
     wave,

@@ -5,7 +5,7 @@
 -- null: consent or the log does not cover all the time until the window ends
 -- gaps: prorated
 -- From enrolment, or from the start of the person's first window if that is earlier,
--- but never from before their use may be looked at (telemetry_from). Acts that were
+-- but not from before the time that consent allows (telemetry_from). Acts that were
 -- taken back before the window ended do not count.
 -- fmt: off
 select

@@ -5,7 +5,7 @@
 -- null: consent or the log does not cover the whole window
 -- gaps: not known
 -- Study-local days of the window with an act from 0:00 to before 5:00 by the clock of
--- the study, whatever became of the act: who takes one back was there all the same.
+-- the study. Acts that were taken back count, as the person was active.
 select
     w.participant as participant,
     w.wave as wave,

@@ -1,13 +1,13 @@
--- Runs of acts of any of the study's functions, parted by pauses.
+-- Runs of acts of any of the study's functions, separated by pauses.
 -- of: person
 -- over: window
 -- unit: sessions
 -- null: consent or the log does not cover the whole window
 -- gaps: not known
--- Two acts of a person belong to one session where no more than 30 minutes lie between
--- neighbours. A session counts in every window that holds one of its acts, so one that
--- runs past midnight at a window's end counts in the next one too. What became of an
--- act is not asked: who takes one back was there all the same.
+-- Consecutive acts of a person belong to one session if there are at most 30 minutes
+-- between them. A session counts in every window with one of its acts, so a session
+-- that runs past midnight at the end of a window also counts in the next window. Acts
+-- that were taken back count, as the person was active.
 select
     w.participant as participant,
     w.wave as wave,
