@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from panelstream.analysis.panel.scoring import score
 from panelstream.models.instruments.instrument import (
+    SHIPPED,
     Instrument,
     Item,
     Scale,
@@ -19,9 +20,13 @@ from panelstream.models.instruments.instrument import (
 )
 
 EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
+SHIPPED_INSTRUMENTS = (
+    find_instrument(path.stem, Path()).value for path in sorted(SHIPPED.glob("*.yaml"))
+)
 SCORED = {
-    name: find_instrument(name, Path()).value
-    for name in ("phq9", "phq8", "pdd", "ghsq", "ahsq")
+    instrument.instrument: instrument
+    for instrument in SHIPPED_INSTRUMENTS
+    if any(scale.items for scale in instrument.scales)
 }
 
 Answers = dict[str, int | None]

@@ -8,23 +8,12 @@ import pytest
 from panelstream.analysis.panel.scoring import score
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import (
-    SHIPPED as FOLDER,
-)
-from panelstream.models.instruments.instrument import (
+    SHIPPED,
     find_instrument,
     self_reports,
 )
 
-SHIPPED = [
-    "phq9",
-    "phq8",
-    "pdd",
-    "ghsq",
-    "ahsq",
-    "function_use",
-    "demographics",
-    "form",
-]
+SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 TINY = """\
 instrument: tiny
 title: {en: Tiny}
@@ -42,7 +31,7 @@ def written(folder: Path, text: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
 def test_shipped_instruments_are_complete(name: str, tmp_path: Path) -> None:
     """Every shipped file says where it is from, its licence, and all labels twice."""
     instrument = find_instrument(name, tmp_path).value
@@ -54,12 +43,6 @@ def test_shipped_instruments_are_complete(name: str, tmp_path: Path) -> None:
     texts += [text for item in instrument.items for text in item.choices.values()]
     texts += [*instrument.answers.values(), *(band.label for band in instrument.bands)]
     assert all(set(text) == {"en", "ja"} for text in texts)
-
-
-def test_every_shipped_file_is_tested() -> None:
-    """A new instrument file joins the list above."""
-    files = {path.stem for path in FOLDER.glob("*.yaml")}
-    assert files == set(SHIPPED)
 
 
 @pytest.mark.parametrize(
