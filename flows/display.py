@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from panelstream.ingest.collector.tokens import Token
     from panelstream.ingest.events.files import Source
     from panelstream.ingest.kafka.clients import Topic
-    from panelstream.ingest.surveys.formats.importer import Understood
+    from panelstream.ingest.surveys.formats.importer import ImportSummary
     from panelstream.models.events.event import Counts, Rejection
 
 SHOWN = 20
@@ -206,8 +206,8 @@ class Display:
         if as_json:
             self.json(
                 {
-                    **asdict(imported.understood),
-                    "file": imported.origin,
+                    **asdict(imported.summary),
+                    "file": imported.summary.origin,
                     "wave": imported.wave,
                     "responses": imported.responses,
                     "answers": imported.answers.num_rows,
@@ -223,11 +223,11 @@ class Display:
                 }
             )
             return
-        for line in _understood(imported.understood):
+        for line in _summary_lines(imported.summary):
             self.say(line)
         verb = "would store" if dry_run else "stored"
         self.say(
-            f"{imported.origin} ({imported.format}): {verb} {imported.responses} responses, "
+            f"{imported.summary.origin} ({imported.summary.format}): {verb} {imported.responses} responses, "
             f"{imported.answers.num_rows} answers for wave {imported.wave}"
         )
         for line in _news(held):
@@ -422,8 +422,8 @@ def _news(held: "WaveImport") -> Iterator[str]:
         )
 
 
-def _understood(file: "Understood") -> Iterator[str]:
-    """What was understood of a file of answers, a line each."""
+def _summary_lines(file: "ImportSummary") -> Iterator[str]:
+    """What was recognised in a file of answers, a line each."""
     yield (
         f"{file.origin}: {file.format}, {file.variant}; {file.encoding}; "
         f"{file.rows} rows; times in {file.timezone}"

@@ -8,14 +8,29 @@ from functools import partial
 from pathlib import Path
 
 from panelstream.flows.workspace import Workspace
-from panelstream.ingest import roster
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source
-from panelstream.ingest.surveys import mapping as mappings
-from panelstream.ingest.surveys import mapping_draft, read_export, responses, revisions
+from panelstream.ingest.roster.roster_file import RosterRules, read_roster
+from panelstream.ingest.roster.roster_revision import (
+    RosterRevision,
+    plan_roster_revision,
+    store_roster_revision,
+)
+from panelstream.ingest.surveys import mapping_draft
 from panelstream.ingest.surveys.formats.redcap import DICTIONARY
-from panelstream.ingest.surveys.responses import Imported
-from panelstream.ingest.surveys.revisions import Revision
+from panelstream.ingest.surveys.mapping import read_mapping
+from panelstream.ingest.surveys.read_export import items_by_column
+from panelstream.ingest.surveys.responses import (
+    ImportedResponses,
+    read_links,
+    read_responses,
+    study_context,
+)
+from panelstream.ingest.surveys.revisions import (
+    ResponseRevision,
+    plan_response_revision,
+    store_response_revision,
+)
 from panelstream.models.errors import InputRejected, UsageError
 from panelstream.models.events.event import Counts
 from panelstream.models.settings.environment import Settings
@@ -47,8 +62,8 @@ class WaveFile:
 class WaveImport:
     """A survey export: what it held, and what of it is new, untimely or of strangers."""
 
-    imported: Imported
-    revision: Revision
+    imported: ImportedResponses
+    revision: ResponseRevision
     early: int
     late: int
     not_enrolled: tuple[int, ...]
@@ -66,7 +81,7 @@ class WaveImport:
 class FolderImport:
     """What a study folder held: roster, events, exports, and files passed over."""
 
-    roster: roster.Revision | None
+    roster: RosterRevision | None
     counts: Counts
     exports: tuple[WaveImport, ...]
     passed_over: tuple[str, ...]
@@ -80,7 +95,7 @@ class FolderImport:
         for held in self.exports:
             one = held.imported
             apart = f", {len(one.set_apart)} set apart" if one.set_apart else ""
-            yield f"{one.origin}: {one.responses} responses for wave {one.wave}{apart}"
+            yield f"{one.summary.origin}: {one.responses} responses for wave {one.wave}{apart}"
         for name in self.passed_over:
             yield f"{name}: passed over; its name is not *.ndjson or *wave<number>* with the ending of an export"
 
@@ -132,20 +147,21 @@ def import_events(
     return counts
 
 
-def import_roster(workspace: Workspace, path: Path) -> roster.Revision:
+def import_roster(workspace: Workspace, path: Path) -> RosterRevision:
     """Import a roster file; only what is new or has changed is stored.
 
     Raises `FileError` with the places of all that is wrong.
     """
     folder = workspace.folder
-    rules = roster.Rules(folder.catalogue, folder.study.zone, workspace.clock())
-    read = roster.read(path, rules)
-    revision = roster.plan(read, workspace.pseudonyms, workspace.store)
-    roster.store(revision, workspace.store)
+    rules = RosterRules(folder.catalogue, folder.study.zone, workspace.clock())
+    revision = plan_roster_revision(
+        read_roster(path, rules), workspace.pseudonyms, workspace.store
+    )
+    store_roster_revision(revision, workspace.store)
     return revision
 
 
-def said_of(people: roster.Revision) -> str:
+def said_of(people: RosterRevision) -> str:
     """What a roster brought, in a line."""
     known = people.people.values()
     enrolled = sum(bool(one.enrolled) for one in known)
@@ -179,18 +195,20 @@ def import_responses(
             f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
         )
     instruments = workspace.folder.instruments
-    mapped = mappings.read(mapping or _beside(path, MAPPING), [*instruments, QUESTION])
+    mapped = read_mapping(mapping or _beside(path, MAPPING), [*instruments, QUESTION])
     asked = [*instruments, QUESTION] if mapped.consent else instruments
-    known = responses.known(asked, workspace.pseudonyms, study.zone)
+    known = study_context(asked, workspace.pseudonyms, study.zone)
     link_file = links or _beside(path, LINKS)
-    linked = responses.read_links(link_file) if link_file else None
-    imported = responses.read(path, wave, known, mapped, linked)
+    linked = read_links(link_file) if link_file else None
+    imported = read_responses(path, wave, known, mapped, linked)
     if strict and imported.set_apart:
         raise InputRejected(
             f"{path}: {len(imported.set_apart)} cells or rows would be set apart"
         )
-    revision = revisions.plan(imported, workspace.store, study.zone)
-    stored = "" if dry_run else revisions.store(imported, revision, workspace.store)
+    revision = plan_response_revision(imported, workspace.store, study.zone)
+    stored = (
+        "" if dry_run else store_response_revision(imported, revision, workspace.store)
+    )
     return _judged(workspace, imported, revision, stored)
 
 
@@ -207,12 +225,15 @@ def retract(workspace: Workspace, import_id: str) -> int:
 
 
 def _judged(
-    workspace: Workspace, imported: Imported, revision: Revision, stored: str
+    workspace: Workspace,
+    imported: ImportedResponses,
+    revision: ResponseRevision,
+    stored: str,
 ) -> WaveImport:
     """Set an import against the roster and the wave's days."""
     study = workspace.folder.study
     people = reads.read_people(workspace.store, study, LATEST).enrolled
-    sent = imported.sent()
+    sent = imported.response_times()
     timing = windows.timing(study, people, sent)
     known = sent["participant_id"].isin(people["participant_id"])
     strangers = sent.loc[~known & (study.enrolment != "activity"), "row"]
@@ -224,7 +245,7 @@ def _judged(
 def draft_mapping(path: Path, study: Path | None) -> str:
     """A mapping file for an export, for a person to complete; stores nothing."""
     loaded = load_study(Settings.from_environ(os.environ, study).study)
-    return mapping_draft.draft(path, read_export.items_of(loaded.instruments))
+    return mapping_draft.draft_mapping(path, items_by_column(loaded.instruments))
 
 
 def wave_files(folder: Path) -> list[WaveFile]:

@@ -13,7 +13,10 @@ from panelstream.analysis.panel import participation
 from panelstream.analysis.panel.answers import sheets
 from panelstream.analysis.panel.participation import Known, Participation
 from panelstream.flows.workspace import Workspace
-from panelstream.ingest.surveys.file_types import export_file
+from panelstream.ingest.surveys.file_types.export_file import (
+    read_export_file,
+    require_column,
+)
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import Statements
@@ -159,8 +162,8 @@ def _complete(raw: pd.DataFrame) -> set[str]:
 
 def _platform_ids(path: Path) -> list[str]:
     """The ids in a CSV file with a column `platform_id`."""
-    export = export_file.read(path)
-    place = export_file.column_of(export, "platform_id", "people")
+    export = read_export_file(path)
+    place = require_column(export, "platform_id", "people")
     ids = [record[place].strip() for _, record in export.rows()]
     if not all(ids):
         raise FileError(path, "column platform_id", "a row has no id")

@@ -20,20 +20,19 @@ import pyarrow.compute as pc
 from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
 from panelstream.ingest.events.strict_decoder import Decoder
 from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.ingest.withdrawals import read_withdrawal_periods
 from panelstream.models.events.catalogue import TAKING_PART, Catalogue
 from panelstream.models.events.event import (
+    COUNTED_REJECTIONS,
     DECODED,
     NOBODY,
     PSEUDONYMOUS,
-    SHOWN_REJECTIONS,
     Counts,
     Event,
     Position,
     Rejection,
 )
-from panelstream.models.study import consent
-from panelstream.models.study.consent import Gone, Statements
-from panelstream.models.timestamps import LATEST
+from panelstream.models.study.consent import Gone, is_gone
 from panelstream.models.warehouse.store import Batch, NotStorable, Store
 
 Given = TypeVar("Given")
@@ -110,7 +109,7 @@ class Pipeline:
 
     def refresh(self) -> None:
         """Learn who withdrew since, or came back, from whatever source."""
-        self._gone = gone(self._store, self._zone)
+        self._withdrawn = read_withdrawal_periods(self._store, self._zone)
 
     def held(self) -> Mapping[str, int]:
         """What the warehouse holds now, in events: `arrival_counts`."""
@@ -140,7 +139,7 @@ class Pipeline:
         received_at = self._clock()
         decoded = decode(raw, self._catalogue, received_at)
         known = pseudonymise(decoded.events, self._pseudonyms, received_at)
-        taken = _without_refused(known, self._gone)
+        taken = _without_refused(known, self._withdrawn)
         refused = known.num_rows - taken.num_rows
         rejections = [*raw.rejections, *decoded.rejections]
         return Prepared(raw, _batch(raw, sort(taken), rejections, refused))
@@ -211,7 +210,7 @@ def _batch(
         refused=refused,
         rejected=len(rejections),
         reasons=dict(Counter(one.reason for one in rejections)),
-        rejections=tuple(rejections[:SHOWN_REJECTIONS]),
+        rejections=tuple(rejections[:COUNTED_REJECTIONS]),
     )
     return Batch(raw.origin, events, rejections, counts, raw.path)
 
@@ -337,37 +336,19 @@ def _table(events: list[Event]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=DECODED)
 
 
-def gone(
-    store: Store, zone: ZoneInfo, now: Statements | None = None
-) -> Mapping[bytes, Gone]:
-    """When nothing of somebody is taken, of all who ever withdrew from collection.
+def _without_refused(events: pa.Table, withdrawn: Mapping[bytes, Gone]) -> pa.Table:
+    """Take nothing of a person between withdrawing and agreeing again.
 
-    `now`: what people say in what has just arrived and is not stored yet.
+    Events that say who takes part are always taken, or nobody could come back.
     """
-    rows = store.query("consents", as_of=LATEST).to_pylist()
-    said, more = consent.by_participant(rows), now or {}
-    spans = {
-        bytes.fromhex(who): consent.gone([*said[who], *more.get(who, ())], zone)
-        for who in said
-    }
-    return {who: one for who, one in spans.items() if one}
-
-
-def _without_refused(events: pa.Table, gone: Mapping[bytes, Gone]) -> pa.Table:
-    """Take nothing that somebody did between withdrawing and agreeing again.
-
-    What says who takes part is always taken, or nobody could come back.
-    """
-    people = pa.array(list(gone), PSEUDONYMOUS.field("participant_id").type)
-    suspects = np.flatnonzero(pc.is_in(events["participant_id"], people))
+    people = pa.array(list(withdrawn), PSEUDONYMOUS.field("participant_id").type)
+    rows = np.flatnonzero(pc.is_in(events["participant_id"], people))
     refused = [
         row
-        for row, event in zip(suspects, events.take(suspects).to_pylist(), strict=True)
+        for row, event in zip(rows, events.take(rows).to_pylist(), strict=True)
         if event["event_type"] not in TAKING_PART
-        and consent.is_gone(gone[event["participant_id"]], event["occurred_at"])
+        and is_gone(withdrawn[event["participant_id"]], event["occurred_at"])
     ]
-    return (
-        events.take(np.delete(np.arange(events.num_rows), refused))
-        if refused
-        else events
-    )
+    if not refused:
+        return events
+    return events.take(np.delete(np.arange(events.num_rows), refused))

@@ -4,15 +4,18 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from panelstream.ingest.surveys import mapping as mappings
 from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.formats.importer import (
-    Asked,
-    item_of,
+    ImportContext,
+    item_of_column,
     looks_personal,
-    plain,
+    normalize_text,
 )
-from panelstream.ingest.surveys.mapping import Checkboxes, SurveyMapping
+from panelstream.ingest.surveys.mapping import (
+    Checkboxes,
+    SurveyMapping,
+    coding_ends,
+)
 from panelstream.models import config_file
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Item
@@ -39,20 +42,22 @@ class Question:
     """By label, the code of this export."""
     strict: bool
     """Whether nothing but these labels is an answer."""
-    own: Mapping[str, str]
-    """By label of the instrument, its own code."""
+    standard_labels: Mapping[str, str]
+    """By label of the instrument, the instrument's code."""
     coding: str | None
 
     def answer(self, cell: str) -> str:
         """The answer by the instrument's code; what is none becomes `NOT_A_CODE`."""
-        text = plain(cell)
+        text = normalize_text(cell)
         if not text:
             return ""
         if text in self.labels:
             return self._number(self.labels[text])
         if self.strict:
             return NOT_A_CODE
-        return self.own[text] if text in self.own else self._number(text)
+        if text in self.standard_labels:
+            return self.standard_labels[text]
+        return self._number(text)
 
     def _number(self, text: str) -> str:
         item = self.item
@@ -61,14 +66,14 @@ class Question:
         number = int(float(text))
         if self.coding is None or number == item.not_applicable:
             return str(number)
-        first, last = mappings.ends(self.coding)
+        first, last = coding_ends(self.coding)
         if not min(first, last) <= number <= max(first, last):
             return NOT_A_CODE
         return str(item.range[0] + abs(number - first))
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedCheckboxes:
     """A column whose cells hold all options that were ticked."""
 
     place: int
@@ -82,19 +87,20 @@ class Joined:
 
     def answers(self, record: Sequence[str]) -> dict[str, str]:
         """Options joined by `;` or `, `; their labels may hold commas themselves."""
-        rest = plain(record[self.place])
+        text = normalize_text(record[self.place])
         ticked = dict.fromkeys(self.options.values(), False)
         for label in sorted(self.options, key=len, reverse=True):
             pattern = rf"(?:^|(?<=;)|(?<=, )){re.escape(label)}(?=;|, |$)"
-            rest, found = re.subn(pattern, "", rest)
-            ticked[self.options[label]] |= bool(found)
+            text, count = re.subn(pattern, "", text)
+            ticked[self.options[label]] |= count > 0
+        has_unknown_option = bool(text.strip("; ,"))
         return (
-            dict.fromkeys(ticked, NOT_A_CODE) if rest.strip("; ,") else _marked(ticked)
+            dict.fromkeys(ticked, NOT_A_CODE) if has_unknown_option else _coded(ticked)
         )
 
 
 @dataclass(frozen=True)
-class Separate:
+class SeparateCheckboxes:
     """Columns of one question, each with something in it where its option was ticked."""
 
     places: Mapping[int, str]
@@ -108,27 +114,28 @@ class Separate:
     def answers(self, record: Sequence[str]) -> dict[str, str]:
         """Which of the options were ticked."""
         cells = {code: record[place].strip() for place, code in self.places.items()}
-        return _marked({code: cell not in _NO_TICK for code, cell in cells.items()})
+        return _coded({code: cell not in _NO_TICK for code, cell in cells.items()})
 
 
 @dataclass(frozen=True)
-class Columns:
+class AnswerColumns:
     """The columns of an export that hold answers."""
 
     questions: Mapping[int, Question]
-    boxes: tuple[Joined | Separate, ...]
+    boxes: tuple[JoinedCheckboxes | SeparateCheckboxes, ...]
 
     @property
     def items(self) -> set[str]:
         """The codes of all items that the columns hold."""
-        asked = {one.code for one in self.questions.values()}
-        return asked.union(*(box.items for box in self.boxes))
+        codes = {question.code for question in self.questions.values()}
+        return codes.union(*(box.items for box in self.boxes))
 
-    def of(self, places: Container[int]) -> "Columns":
-        """The same, for some of the columns only."""
-        questions = {i: one for i, one in self.questions.items() if i in places}
-        boxes = tuple(one for one in self.boxes if _first(one) in places)
-        return Columns(questions, boxes)
+    def select(self, places: Container[int]) -> "AnswerColumns":
+        """Only the columns at these places."""
+        return AnswerColumns(
+            {place: q for place, q in self.questions.items() if place in places},
+            tuple(box for box in self.boxes if _first_place(box) in places),
+        )
 
     def answers(self, record: Sequence[str]) -> dict[str, str]:
         """The coded answers of a record.
@@ -136,112 +143,124 @@ class Columns:
         An item may stand in two columns, if its question was edited while people
         answered; only one of them may hold an answer.
         """
-        found: dict[str, str] = {}
+        answers: dict[str, str] = {}
         for place, question in self.questions.items():
-            answer, held = question.answer(record[place]), found.get(question.code, "")
-            found[question.code] = NOT_A_CODE if held and answer else held or answer
+            answer = question.answer(record[place])
+            earlier = answers.get(question.code, "")
+            answers[question.code] = (
+                NOT_A_CODE if earlier and answer else earlier or answer
+            )
         for box in self.boxes:
-            found |= box.answers(record)
-        return found
+            answers |= box.answers(record)
+        return answers
 
 
-def columns(export: Export, asked: Asked, plumbing: Iterable[str]) -> Columns:
-    """The columns that hold answers; `plumbing` is what the importer itself reads.
+def find_answer_columns(
+    export: Export, context: ImportContext, metadata_columns: Iterable[str]
+) -> AnswerColumns:
+    """The columns that hold answers: all but metadata, and what the mapping ignores.
 
-    Raises `FileError` for a header that is neither mapped, nor a known code, nor
+    Raises `FileError` for a header that is neither mapped, nor an item's code, nor
     ignored: an edited title must not drop an item in silence.
     """
-    mapping = asked.mapping
-    boxed = {header for box in mapping.checkboxes for header in box.headers}
-    passed = {*plumbing, *mapping.ignore, mapping.person, *boxed} - {*mapping.columns}
+    mapping = context.mapping
+    box_headers = {header for box in mapping.checkboxes for header in box.headers}
+    skipped = {*metadata_columns, *mapping.ignore, mapping.person, *box_headers}
     questions: dict[int, Question] = {}
     for place, header in enumerate(export.header):
-        if header not in passed:
-            code = _code(export, asked, place, header)
-            questions[place] = question(
-                asked, code, export.value_labels.get(header, {})
-            )
+        if header in mapping.columns or header not in skipped:
+            code = _item_code(export, context, place, header)
+            labels = export.value_labels.get(header, {})
+            questions[place] = question_of(context, code, labels)
     _refuse_repeated(export, mapping, questions)
-    return Columns(questions, tuple(_boxes(export, asked)))
+    return AnswerColumns(questions, tuple(_boxes(export, context)))
 
 
 def _refuse_repeated(
     export: Export, mapping: SurveyMapping, questions: Mapping[int, Question]
 ) -> None:
     """Two columns of one item are meant only where the mapping names both."""
-    seen: dict[str, int] = {}
-    for place, one in questions.items():
-        first = seen.setdefault(one.code, place)
-        named = {export.header[first], export.header[place]} <= {*mapping.columns}
-        if first != place and not named:
-            problem = f"'{one.code}' stands in two columns; name both in the mapping"
+    places: dict[str, int] = {}
+    for place, question in questions.items():
+        first = places.setdefault(question.code, place)
+        mapped = {export.header[first], export.header[place]} <= {*mapping.columns}
+        if first != place and not mapped:
+            problem = f"two columns of '{question.code}'; name both in the mapping"
             raise FileError(export.path, export.column(place), problem)
 
 
-def question(asked: Asked, code: str, labels: Mapping[str, str]) -> Question:
+def question_of(
+    context: ImportContext, code: str, labels: Mapping[str, str]
+) -> Question:
     """How answers to an item are read; `labels` are the export's own, by code."""
-    mapped, item = asked.mapping.labels_of(code), item_of(asked, code)
-    instrument = asked.items[code][0]
-    given = {label: c for c, label in labels.items()} if mapped is None else mapped
-    own = instrument.labels(item).items() if item else ()
+    mapped, item = context.mapping.labels_of(code), item_of_column(context, code)
+    instrument = context.items[code][0]
+    codes = {label: c for c, label in labels.items()} if mapped is None else mapped
+    standard = instrument.labels(item).items() if item else ()
     return Question(
         code=code,
         item=item,
-        labels={plain(label): c for label, c in given.items()},
+        labels={normalize_text(label): c for label, c in codes.items()},
         strict=mapped is not None,
-        own={plain(label): c for c, text in own for label in text.values()},
-        coding=asked.mapping.coding.get(instrument.instrument),
+        standard_labels={
+            normalize_text(label): c for c, text in standard for label in text.values()
+        },
+        coding=context.mapping.coding.get(instrument.instrument),
     )
 
 
-def _code(export: Export, asked: Asked, place: int, header: str) -> str:
-    mapping = asked.mapping
-    code = mapping.columns.get(header, header)
-    if code not in asked.items:
-        problem = _unmapped(mapping, header, code, list(asked.items))
+def _item_code(export: Export, context: ImportContext, place: int, header: str) -> str:
+    code = context.mapping.columns.get(header, header)
+    if code not in context.items:
+        problem = _unmapped(context.mapping, header, code, list(context.items))
         raise FileError(export.path, export.column(place), problem)
     return code
 
 
 def _unmapped(
-    mapping: SurveyMapping, header: str, code: str, known: Sequence[str]
+    mapping: SurveyMapping, header: str, code: str, codes: Sequence[str]
 ) -> str:
     """Says what to do; shows a header only if the mapping named it itself."""
     if header in mapping.columns:
-        return f"mapped to '{code}', which no instrument has; {config_file.nearest(code, known)}"
+        remedy = config_file.nearest(code, codes)
+        return f"mapped to '{code}', which no instrument has; {remedy}"
     if looks_personal(header):
         return "looks like personal data; list this header under ignore in the mapping"
     return "this header is not mapped; add it to the mapping's columns, or to ignore"
 
 
-def _boxes(export: Export, asked: Asked) -> Iterable[Joined | Separate]:
-    for box in asked.mapping.checkboxes:
-        _check_items(export, asked, box)
+def _boxes(
+    export: Export, context: ImportContext
+) -> Iterable[JoinedCheckboxes | SeparateCheckboxes]:
+    for box in context.mapping.checkboxes:
+        _check_items(export, context, box)
         if box.column is None:
             places = {export.place(name): code for name, code in box.options.items()}
-            held = {place: code for place, code in places.items() if place is not None}
-            if held:
-                yield Separate(held)
+            present = {p: code for p, code in places.items() if p is not None}
+            if present:
+                yield SeparateCheckboxes(present)
         elif (place := export.place(box.column)) is not None:
-            yield Joined(place, {plain(k): code for k, code in box.options.items()})
+            options = {normalize_text(k): code for k, code in box.options.items()}
+            yield JoinedCheckboxes(place, options)
 
 
-def _check_items(export: Export, asked: Asked, box: Checkboxes) -> None:
-    known = list(asked.items)
+def _check_items(export: Export, context: ImportContext, box: Checkboxes) -> None:
+    codes = list(context.items)
     for code in box.options.values():
-        if code not in known:
-            problem = (
-                f"checkboxes: no item '{code}'; {config_file.nearest(code, known)}"
-            )
+        if code not in codes:
+            remedy = config_file.nearest(code, codes)
+            problem = f"checkboxes: no item '{code}'; {remedy}"
             raise FileError(export.path, "mapping", problem)
 
 
-def _first(box: Joined | Separate) -> int:
-    return box.place if isinstance(box, Joined) else min(box.places)
+def _first_place(box: JoinedCheckboxes | SeparateCheckboxes) -> int:
+    return box.place if isinstance(box, JoinedCheckboxes) else min(box.places)
 
 
-def _marked(ticked: Mapping[str, bool]) -> dict[str, str]:
+def _coded(ticked: Mapping[str, bool]) -> dict[str, str]:
     """Nothing ticked is no answer: it may be "none of these", or skipped."""
     if not any(ticked.values()):
         return dict.fromkeys(ticked, "")
-    return {code: TICKED if one else UNTICKED for code, one in ticked.items()}
+    return {
+        code: TICKED if is_ticked else UNTICKED for code, is_ticked in ticked.items()
+    }

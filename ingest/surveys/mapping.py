@@ -103,7 +103,7 @@ class SurveyMapping(Frozen):
         named = {self.person, self.submitted_at, self.response_id, *self.ignore}
         named |= set(self.columns)
         named |= {header for box in self.checkboxes for header in box.headers}
-        return {one for one in named if one is not None}
+        return {header for header in named if header is not None}
 
     def labels_of(self, code: str) -> Mapping[str, str] | None:
         """The codes behind the labels of an item; None if it has none here."""
@@ -113,7 +113,7 @@ class SurveyMapping(Frozen):
         return None
 
 
-def read(path: Path | None, instruments: Sequence[Instrument]) -> SurveyMapping:
+def read_mapping(path: Path | None, instruments: Sequence[Instrument]) -> SurveyMapping:
     """Read a mapping file; without one, headers are the codes themselves.
 
     Raises `FileError` with line and remedy, also for a coding or label of something
@@ -130,26 +130,26 @@ def _check_names(
     document: Document[SurveyMapping], instruments: Sequence[Instrument]
 ) -> None:
     mapping = document.value
-    names = [one.instrument for one in instruments]
+    names = [instrument.instrument for instrument in instruments]
     for name in mapping.coding:
         if name not in names:
             remedy = config_file.nearest(name, names)
             raise document.error(["coding", name], f"no instrument '{name}'; {remedy}")
-    for one in instruments:
-        if one.instrument in mapping.coding:
-            _check_coding(document, one)
-    known = [item.code for one in instruments for item in one.items]
+    for instrument in instruments:
+        if instrument.instrument in mapping.coding:
+            _check_coding(document, instrument)
+    codes = [item.code for instrument in instruments for item in instrument.items]
     for at, group in enumerate(mapping.labels):
         for code in group.items:
-            if code not in known:
-                problem = f"no item '{code}'; {config_file.nearest(code, known)}"
+            if code not in codes:
+                problem = f"no item '{code}'; {config_file.nearest(code, codes)}"
                 raise document.error(["labels", at, "items"], problem)
 
 
 def _check_coding(document: Document[SurveyMapping], instrument: Instrument) -> None:
     """A coding may shift or turn the answers, not stretch them."""
     text = document.value.coding[instrument.instrument]
-    first, last = ends(text)
+    first, last = coding_ends(text)
     for item in instrument.items:
         if item.is_numeric and item.range[1] - item.range[0] != abs(last - first):
             low, high = item.range
@@ -157,7 +157,7 @@ def _check_coding(document: Document[SurveyMapping], instrument: Instrument) -> 
             raise document.error(["coding", instrument.instrument], problem)
 
 
-def ends(coding: str) -> tuple[int, int]:
+def coding_ends(coding: str) -> tuple[int, int]:
     """The codes of an item's low and high end."""
     first, last = coding.split("-")
     return int(first), int(last)

@@ -11,18 +11,15 @@ from pathlib import Path
 
 import yaml
 
-from panelstream.ingest.surveys import read_export
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats import qualtrics, redcap
-from panelstream.ingest.surveys.formats.importer import looks_personal, plain
-from panelstream.ingest.surveys.mapping import (
-    PERSON,
-    SUBMITTED_AT,
-    Format,
-    SurveyMapping,
+from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
+from panelstream.ingest.surveys.formats.importer import (
+    Importer,
+    RequiredKey,
+    looks_personal,
+    normalize_text,
 )
-from panelstream.ingest.surveys.read_export import FORMATS, Items
+from panelstream.ingest.surveys.mapping import PERSON, SurveyMapping
+from panelstream.ingest.surveys.read_export import FORMATS, Items, detect_format
 from panelstream.models.errors import FileError
 
 _DATUM = re.compile(r"\d+(?:[.,]\d+)?|\d[\d\-/.]+\d(?:[ T]\d.*)?|\S+@\S+\.\S+|R_\w{8,}")
@@ -31,8 +28,15 @@ _ROWS = (re.compile(r"\[([^\]]+)\](?:#\d+)?$"), re.compile(r" [-–] ([^-–]+)$
 _LONG_KEY = 1000
 
 
+_PROMPTS: Mapping[RequiredKey, str] = {
+    "submitted_at": "the header of the column that says when",
+    "timezone": "where the export was made, e.g. Asia/Tokyo",
+    "events": "the wave of each event, e.g. baseline_arm_1: 1",
+}
+
+
 @dataclass(frozen=True)
-class _Drafted:
+class _DraftMapping:
     """The headers of an export by what a mapping must say of them."""
 
     mapped: Mapping[str, str]
@@ -41,120 +45,108 @@ class _Drafted:
     instruments: tuple[str, ...]
 
 
-def draft(path: Path, items: Items) -> str:
+def draft_mapping(path: Path, items: Items) -> str:
     """A mapping file for an export, as YAML with comments.
 
     Raises `FileError` where row 1 holds something else than headers.
     """
-    table = export_file.read(path)
+    table = read_export_file(path)
     if any(_DATUM.fullmatch(header) for header in table.header):
         problem = "row 1 seems to hold answers; it must hold the headers"
         raise FileError(path, "row 1", problem)
-    form = read_export.detect(table)
-    export = _prepared(table, form)
+    name = detect_format(table)
+    importer = FORMATS[name]
+    export = importer.prepare_for_draft(table)
     as_exported = dict(zip(export.header, table.header, strict=True))
-    drafted = _sort(export, form, items, as_exported)
-    return "\n".join(_lines(path, form, export, drafted, items)) + "\n"
+    draft = _sort_headers(export, importer, items, as_exported)
+    lines = [
+        f"# How the headers of {path.name} relate to the study's items.",
+        f"format: {name}",
+        *_required_lines(importer, export),
+        *_coding_lines(draft, items),
+        *_column_lines(export, draft),
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def _prepared(table: Export, form: Format) -> Export:
-    if form == "qualtrics":
-        return qualtrics.by_import_id(table)
-    prepared: Export = FORMATS[form].prepare(table, SurveyMapping())
-    return prepared
-
-
-def _sort(
-    export: Export, form: Format, items: Items, as_exported: Mapping[str, str]
-) -> _Drafted:
-    importer = FORMATS[form]
-    passed = {
+def _sort_headers(
+    export: Export, importer: Importer, items: Items, as_exported: Mapping[str, str]
+) -> _DraftMapping:
+    metadata = {
         PERSON,
-        *importer.personal(export),
-        *importer.plumbing(export, SurveyMapping()),
+        *importer.personal_columns(export),
+        *importer.metadata_columns(export, SurveyMapping()),
     }
     codes = _codes_by_label(items)
-    headers = [one for one in export.header if one not in passed]
-    mapped, held = {}, set[str]()
+    headers = [header for header in export.header if header not in metadata]
+    mapped: dict[str, str] = {}
     for header in headers:
-        said = (header, as_exported[header], export.titles.get(header, ""))
-        code = _recognised(said, codes, items)
-        if code and code not in held:
+        names = (header, as_exported[header], export.titles.get(header, ""))
+        code = _recognised(names, codes, items)
+        if code and code not in mapped.values():
             mapped[header] = code
-            held.add(code)
-    rest = [one for one in headers if one not in mapped]
-    ignored = tuple(one for one in rest if looks_personal(one))
-    names = sorted({items[code][0].instrument for code in held})
-    return _Drafted(
-        mapped, tuple(o for o in rest if o not in ignored), ignored, tuple(names)
-    )
+    unmapped = [header for header in headers if header not in mapped]
+    ignored = tuple(header for header in unmapped if looks_personal(header))
+    unknown = tuple(header for header in unmapped if header not in ignored)
+    instruments = {items[code][0].instrument for code in mapped.values()}
+    return _DraftMapping(mapped, unknown, ignored, tuple(sorted(instruments)))
 
 
-def _recognised(said: Sequence[str], codes: Mapping[str, str], items: Items) -> str:
+def _recognised(names: Sequence[str], codes: Mapping[str, str], items: Items) -> str:
     """The item whose code or label one of a column's names says."""
-    for text in said:
+    for text in names:
         if text in items:
             return text
-        rows = [found[1] for row in _ROWS if (found := row.search(text))]
+        rows = [match[1] for row in _ROWS if (match := row.search(text))]
         for part in (text, *rows):
-            if _key(part) in codes:
-                return codes[_key(part)]
+            if _label_key(part) in codes:
+                return codes[_label_key(part)]
     return ""
 
 
 def _codes_by_label(items: Items) -> dict[str, str]:
     """Codes by label, and by themselves; a label that two items share tells nothing."""
-    found = {_key(code): code for code in items}
+    by_label = {_label_key(code): code for code in items}
     for code, (instrument, name) in items.items():
-        item = next((one for one in instrument.items if one.code == name), None)
+        item = next((item for item in instrument.items if item.code == name), None)
         for label in set(item.label.values()) if item else ():
-            found[_key(label)] = "" if _key(label) in found else code
-    return {label: code for label, code in found.items() if code and label}
+            key = _label_key(label)
+            by_label[key] = "" if key in by_label else code
+    return {label: code for label, code in by_label.items() if code and label}
 
 
-def _key(text: str) -> str:
-    return re.sub(r"[\W_]+", "", plain(text).casefold())
+def _label_key(text: str) -> str:
+    return re.sub(r"[\W_]+", "", normalize_text(text).casefold())
 
 
-def _lines(
-    path: Path, form: Format, export: Export, drafted: _Drafted, items: Items
-) -> Iterator[str]:
-    yield f"# How the headers of {path.name} relate to the study's items."
-    yield f"format: {form}"
+def _required_lines(importer: Importer, export: Export) -> Iterator[str]:
+    """The keys that somebody has to fill in."""
     if PERSON not in export.header:
         yield "person:  # fill in: the header of the column that says who"
-    if _lacks_times(form, export):
-        yield "submitted_at:  # fill in: the header of the column that says when"
-    if form == "qualtrics":
-        yield "timezone:  # fill in: where the export was made, e.g. Asia/Tokyo"
-    if form == "redcap" and export.place(redcap.EVENT) is not None:
-        yield "events:  # fill in: the wave of each event, e.g. baseline_arm_1: 1"
-    yield from _coding(drafted, items)
-    renamed = {h: code for h, code in drafted.mapped.items() if h != code}
-    if renamed or drafted.unknown:
+    for key in importer.required_keys(export):
+        yield f"{key}:  # fill in: {_PROMPTS[key]}"
+
+
+def _column_lines(export: Export, draft: _DraftMapping) -> Iterator[str]:
+    renamed = {header: code for header, code in draft.mapped.items() if header != code}
+    if renamed or draft.unknown:
         yield "columns:"
     for header, code in renamed.items():
         yield f"  {_key_of(header)}: {code}{_comment(export, header)}"
-    if drafted.unknown:
+    if draft.unknown:
         yield "  # Fill in the code of an item, or move the header to ignore."
-    for header in drafted.unknown:
+    for header in draft.unknown:
         yield f"  {_key_of(header)}:{_comment(export, header)}"
-    if drafted.ignored:
+    if draft.ignored:
         yield "ignore:  # looks like personal data"
-        yield from (f"  - {_scalar(header)}" for header in drafted.ignored)
+        yield from (f"  - {_scalar(header)}" for header in draft.ignored)
 
 
-def _lacks_times(form: Format, export: Export) -> bool:
-    if form == "redcap":
-        return not any(one.timestamp for one in redcap.forms(export))
-    return form == "plain" and SUBMITTED_AT not in export.header
-
-
-def _coding(drafted: _Drafted, items: Items) -> Iterator[str]:
+def _coding_lines(draft: _DraftMapping, items: Items) -> Iterator[str]:
     """The instruments' own codings, to be confirmed by taking the mark away."""
-    by_name = {one.instrument: one for one, _ in items.values()}
+    by_name = {instrument.instrument: instrument for instrument, _ in items.values()}
     ranges = []
-    for name in drafted.instruments:
+    for name in draft.instruments:
         spans = {item.range for item in by_name[name].items if item.is_numeric}
         if len(spans) == 1 and (span := spans.pop())[1] - span[0] <= 10:
             ranges.append(f"{name}: {span[0]}-{span[1]}")
@@ -164,7 +156,7 @@ def _coding(drafted: _Drafted, items: Items) -> Iterator[str]:
 
 
 def _comment(export: Export, header: str) -> str:
-    title = plain(export.titles.get(header, ""))
+    title = normalize_text(export.titles.get(header, ""))
     return f"  # {title}" if title and title != header else ""
 
 

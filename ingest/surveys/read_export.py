@@ -1,43 +1,40 @@
 """A survey tool's export to rows of coded answers: the door for personal data.
 
 What names or locates a person is removed before anything else is looked at. What
-happens to the rows then, `ingest.responses` knows.
+happens to the rows then, `ingest.surveys.responses` knows.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from zoneinfo import ZoneInfo
 
-from panelstream.ingest.surveys import coding_checks
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats import (
-    generic_table,
-    google_forms,
-    qualtrics,
-    redcap,
-)
+from panelstream.ingest.surveys.coding_checks import check_codings
+from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
+from panelstream.ingest.surveys.formats.generic_table import GenericTable
+from panelstream.ingest.surveys.formats.google_forms import GoogleForms
 from panelstream.ingest.surveys.formats.importer import (
-    Asked,
-    Excluded,
-    Row,
-    SetApart,
+    ExcludedRow,
+    ImportContext,
+    Importer,
+    ImportProblem,
+    ImportSummary,
+    RowOutcome,
     SurveyRow,
-    Understood,
     looks_personal,
 )
+from panelstream.ingest.surveys.formats.qualtrics import Qualtrics
+from panelstream.ingest.surveys.formats.redcap import Redcap
 from panelstream.ingest.surveys.mapping import Format, SurveyMapping
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Instrument
 
-FORMATS: Mapping[Format, ModuleType] = {
-    "google_forms": google_forms,
-    "qualtrics": qualtrics,
-    "redcap": redcap,
-    "plain": generic_table,
+FORMATS: Mapping[Format, Importer] = {
+    "google_forms": GoogleForms(),
+    "qualtrics": Qualtrics(),
+    "redcap": Redcap(),
+    "plain": GenericTable(),
 }
 """In the order in which they are tried on a file."""
 
@@ -46,85 +43,97 @@ Items = Mapping[str, tuple[Instrument, str]]
 
 
 @dataclass(frozen=True)
-class Survey:
+class SurveyExport:
     """What an export holds: responses in the order of the file, and what is set apart."""
 
-    understood: Understood
+    summary: ImportSummary
     rows: tuple[SurveyRow, ...]
-    set_apart: tuple[SetApart, ...]
+    set_apart: tuple[ImportProblem, ...]
 
 
-def items_of(instruments: Sequence[Instrument]) -> Items:
+def items_by_column(instruments: Sequence[Instrument]) -> Items:
     """Items by their code, delivered scales by their score's name."""
-    items = {item.code: (one, item.code) for one in instruments for item in one.items}
-    for one in instruments:
-        for scale in one.scales:
+    items: dict[str, tuple[Instrument, str]] = {}
+    for instrument in instruments:
+        items |= {item.code: (instrument, item.code) for item in instrument.items}
+        for scale in instrument.scales:
             if scale.delivered:
-                items[one.column(scale)] = (one, scale.code)
+                items[instrument.column(scale)] = (instrument, scale.code)
     return items
 
 
-def read(
+def read_survey_export(
     path: Path,
     wave: int,
     items: Items,
     mapping: SurveyMapping,
     study_zone: ZoneInfo,
     linked: bool = False,
-) -> Survey:
-    """Read an export; `linked` says that its people are known through a link file.
+) -> SurveyExport:
+    """Read an export; `linked`: a link file relates its people to platform ids.
 
     Raises `FileError` with place and remedy, never with the value of a cell.
     """
-    table = export_file.read(path)
-    form = mapping.format or detect(table)
-    importer = FORMATS[form]
+    table = read_export_file(path)
+    name = mapping.format or detect_format(table)
+    importer = FORMATS[name]
     zone = ZoneInfo(mapping.timezone) if mapping.timezone else study_zone
-    asked = Asked(mapping, items, zone, wave)
-    whole = importer.prepare(table, mapping)
-    dropped = [one for one in whole.header if one in importer.personal(whole)]
-    _refuse_address(whole, dropped, mapping, linked)
-    export = whole.without({*dropped} - {mapping.person})
-    found: list[Row] = list(importer.rows(export, asked))
-    rows = tuple(one for one in found if isinstance(one, SurveyRow))
-    coding_checks.check(export, asked, rows)
-    understood = Understood(
+    context = ImportContext(mapping, items, zone, wave)
+    export, dropped = _without_personal_data(
+        importer.prepare(table, mapping), importer, mapping, linked
+    )
+    outcomes = list(importer.read_rows(export, context))
+    rows = tuple(row for row in outcomes if isinstance(row, SurveyRow))
+    check_codings(export, context, rows)
+    summary = ImportSummary(
         origin=path.name,
         sha256=table.sha256,
-        format=form,
+        format=name,
         variant=importer.variant(export),
         encoding=table.encoding,
         timezone=str(zone),
         coding=mapping.coding,
         mapping=mapping.hash,
         rows=len(list(export.rows())),
-        items=_items_held(asked, rows),
-        excluded=dict(Counter(o.reason for o in found if isinstance(o, Excluded))),
-        dropped=tuple(dropped),
-        ignored=tuple(one for one in export.header if one in mapping.ignore),
+        items=_count_items(context, rows),
+        excluded=_count_excluded(outcomes),
+        dropped=dropped,
+        ignored=tuple(header for header in export.header if header in mapping.ignore),
     )
-    set_apart = tuple(one for one in found if isinstance(one, SetApart))
-    return Survey(understood, rows, set_apart)
+    problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
+    return SurveyExport(summary, rows, problems)
 
 
-def detect(export: Export) -> Format:
+def detect_format(export: Export) -> Format:
     """The format that a file is in, by its headers."""
-    return next(name for name, one in FORMATS.items() if one.recognises(export))
+    return next(
+        name for name, importer in FORMATS.items() if importer.recognises(export)
+    )
 
 
-def _refuse_address(
-    export: Export, dropped: Sequence[str], mapping: SurveyMapping, linked: bool
-) -> None:
-    """An address is nobody's id on the platform: without links it leads nowhere."""
-    person = mapping.person
+def _without_personal_data(
+    export: Export, importer: Importer, mapping: SurveyMapping, linked: bool
+) -> tuple[Export, tuple[str, ...]]:
+    """The export without its personal columns, and their headers.
+
+    Only the column that identifies the person stays. An address in it is nobody's id on
+    the platform: without links it is refused.
+    """
+    personal, person = importer.personal_columns(export), mapping.person
+    dropped = tuple(header for header in export.header if header in personal)
     if not linked and (person in dropped or looks_personal(person)):
         problem = (
             f"'{person}' is no platform id; give a link file (survey_id,platform_id)"
         )
         raise FileError(export.path, "mapping", problem)
+    return export.without({*dropped} - {person}), dropped
 
 
-def _items_held(asked: Asked, rows: Sequence[SurveyRow]) -> dict[str, int]:
-    codes = {code for one in rows for code in one.answers}
-    held = Counter(asked.items[code][0].instrument for code in codes)
-    return {name: held[name] for name in sorted(held)}
+def _count_items(context: ImportContext, rows: Sequence[SurveyRow]) -> dict[str, int]:
+    codes = {code for row in rows for code in row.answers}
+    counts = Counter(context.items[code][0].instrument for code in codes)
+    return {name: counts[name] for name in sorted(counts)}
+
+
+def _count_excluded(outcomes: Sequence[RowOutcome]) -> dict[str, int]:
+    return dict(Counter(row.reason for row in outcomes if isinstance(row, ExcludedRow)))

@@ -8,23 +8,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
 
 from panelstream.ingest.pseudonymise import SEPARATOR, Pseudonyms
-from panelstream.ingest.surveys import read_export
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.formats.importer import SetApart, SurveyRow, Understood
+from panelstream.ingest.surveys.file_types.export_file import (
+    read_export_file,
+    require_column,
+)
+from panelstream.ingest.surveys.formats.importer import (
+    ImportProblem,
+    ImportSummary,
+    SurveyRow,
+)
 from panelstream.ingest.surveys.mapping import SurveyMapping
-from panelstream.ingest.surveys.read_export import Items
+from panelstream.ingest.surveys.read_export import (
+    Items,
+    items_by_column,
+    read_survey_export,
+)
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.consent import QUESTION, answered
 
-Answer = tuple[bytes, str, int, datetime, str, str, str, bool | None, str]
-"""One row of `ANSWERS`."""
+
+class AnswerRow(NamedTuple):
+    """One row of `ANSWERS`."""
+
+    participant_id: bytes
+    response: str
+    wave: int
+    responded_at: datetime
+    instrument: str
+    item: str
+    answer: str
+    finished: bool | None
+    origin: str
+
 
 ANSWERS = pa.schema(
     {
@@ -42,118 +65,119 @@ ANSWERS = pa.schema(
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What an import understood: rows stored, what was set apart, and the answers."""
+class ImportedResponses:
+    """What an export says: answers as they are stored, and what is set apart."""
 
-    origin: str
-    format: str
+    summary: ImportSummary
     wave: int
     responses: int
     answers: pa.Table
-    set_apart: tuple[SetApart, ...]
-    understood: Understood
-    rows: Mapping[tuple[bytes, datetime], int]
+    """Rows of `ANSWERS`."""
+    set_apart: tuple[ImportProblem, ...]
+    file_rows: Mapping[tuple[bytes, datetime], int]
     """By person and time the row of a response in the file."""
 
-    def sent(self) -> pd.DataFrame:
+    def response_times(self) -> pd.DataFrame:
         """participant_id, wave and responded_at of each response, and its row."""
         names = ["participant_id", "wave", "responded_at"]
         rows: pd.DataFrame = self.answers.select([*names, "response"]).to_pandas()
         rows = rows.drop_duplicates(["participant_id", "response", "responded_at"])
-        people, times = rows["participant_id"], rows["responded_at"]
-        rows["row"] = [self.rows[one] for one in zip(people, times, strict=True)]
-        rows["participant_id"] = [one.hex() for one in people]
+        keys = zip(rows["participant_id"], rows["responded_at"], strict=True)
+        rows["row"] = [self.file_rows[key] for key in keys]
+        rows["participant_id"] = [
+            participant.hex() for participant in rows.participant_id
+        ]
         return rows[[*names, "row"]].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the study knows: its items by column code, and who its people are."""
+class StudyContext:
+    """What of a study an import needs: items by column code, people, time zone."""
 
     items: Items
     pseudonyms: Pseudonyms
     zone: ZoneInfo
 
 
-def known(
+def study_context(
     instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneInfo
-) -> Known:
-    """What a study knows, of its instruments and its key."""
-    return Known(read_export.items_of(instruments), pseudonyms, zone)
+) -> StudyContext:
+    """What an import needs of a study that asks these instruments."""
+    return StudyContext(items_by_column(instruments), pseudonyms, zone)
 
 
-def read(
+def read_responses(
     path: Path,
     wave: int,
-    study: Known,
+    study: StudyContext,
     mapping: SurveyMapping,
     links: Mapping[str, str] | None,
-) -> Imported:
+) -> ImportedResponses:
     """Read an export without storing anything.
 
-    `links` maps survey ids to platform ids; without it people are known by their
+    `links` maps survey ids to platform ids; without it people are identified by their
     platform id. Raises `FileError` with place and remedy.
     """
-    held = read_export.read(
+    export = read_survey_export(
         path, wave, study.items, mapping, study.zone, links is not None
     )
-    kept, again = _one_a_response(held.rows, study)
-    checked, places = list[Answer | SetApart](), dict[tuple[bytes, datetime], int]()
-    for row in kept:
-        for one in _check(row, wave, path.name, study, mapping, links):
-            checked.append(one)
-            if isinstance(one, tuple):
-                places.setdefault((one[0], one[3]), row.number)
-    answers = [one for one in checked if isinstance(one, tuple)]
-    wrong = [one for one in checked if isinstance(one, SetApart)]
-    set_apart = sorted([*held.set_apart, *wrong, *again], key=lambda one: one.row)
-    responses = len({(one[0], one[1] or one[3]) for one in answers})
-    form = held.understood.format
-    table = _table(answers)
-    return Imported(
-        path.name,
-        form,
+    rows, repeated = _first_rows(export.rows, study)
+    checked = [
+        (row.number, outcome)
+        for row in rows
+        for outcome in _check_row(row, wave, path.name, study, mapping, links)
+    ]
+    answers = [(number, a) for number, a in checked if isinstance(a, AnswerRow)]
+    invalid = [problem for _, problem in checked if isinstance(problem, ImportProblem)]
+    problems = sorted(
+        [*export.set_apart, *invalid, *repeated], key=lambda problem: problem.row
+    )
+    file_rows: dict[tuple[bytes, datetime], int] = {}
+    for number, answer in answers:
+        file_rows.setdefault((answer.participant_id, answer.responded_at), number)
+    return ImportedResponses(
+        export.summary,
         wave,
-        responses,
-        table,
-        tuple(set_apart),
-        held.understood,
-        places,
+        len({(a.participant_id, a.response or a.responded_at) for _, a in answers}),
+        _table([answer for _, answer in answers]),
+        tuple(problems),
+        file_rows,
     )
 
 
 def read_links(path: Path) -> dict[str, str]:
     """Read a link file (`survey_id,platform_id`); it is never stored."""
-    export = export_file.read(path)
-    survey_id = export_file.column_of(export, "survey_id", "the link")
-    platform_id = export_file.column_of(export, "platform_id", "the link")
+    export = read_export_file(path)
+    survey_column = require_column(export, "survey_id", "the link")
+    platform_column = require_column(export, "platform_id", "the link")
     links: dict[str, str] = {}
     for number, record in export.rows():
-        known, platform = record[survey_id].strip(), record[platform_id].strip()
-        if links.setdefault(known, platform) != platform:
+        survey_id = record[survey_column].strip()
+        platform_id = record[platform_column].strip()
+        if links.setdefault(survey_id, platform_id) != platform_id:
             problem = "this survey id is linked to two people"
             raise FileError(path, f"row {number}", problem)
     return links
 
 
-def _one_a_response(
-    rows: Sequence[SurveyRow], study: Known
-) -> tuple[list[SurveyRow], list[SetApart]]:
+def _first_rows(
+    rows: Sequence[SurveyRow], study: StudyContext
+) -> tuple[list[SurveyRow], list[ImportProblem]]:
     """One row a response and instrument: of two the answers would be mixed."""
-    kept: dict[tuple[str, str, str], SurveyRow] = {}
+    keys: set[tuple[str, str, str]] = set()
     first: list[SurveyRow] = []
-    again: list[SetApart] = []
+    repeated: list[ImportProblem] = []
     for row in rows:
-        sent = row.response_id or _to_the_second(row.responded_at).isoformat()
-        asked = {study.items[code][0].instrument for code in row.answers}
-        keys = [(row.person, sent, name) for name in asked]
-        if any(key in kept for key in keys):
+        response = row.response_id or _to_the_second(row.responded_at).isoformat()
+        names = {study.items[code][0].instrument for code in row.answers}
+        row_keys = {(row.person, response, name) for name in names}
+        if row_keys & keys:
             problem = "a second row of the same response"
-            again.append(SetApart(row.number, "row", problem))
+            repeated.append(ImportProblem(row.number, "row", problem))
         else:
-            kept |= dict.fromkeys(keys, row)
+            keys |= row_keys
             first.append(row)
-    return first, again
+    return first, repeated
 
 
 def _to_the_second(at: datetime) -> datetime:
@@ -161,41 +185,44 @@ def _to_the_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def _check(
+def _check_row(
     row: SurveyRow,
     wave: int,
     origin: str,
-    study: Known,
+    study: StudyContext,
     mapping: SurveyMapping,
     links: Mapping[str, str] | None,
-) -> Iterator[Answer | SetApart]:
+) -> Iterator[AnswerRow | ImportProblem]:
     person = row.person if links is None else links.get(row.person, "")
     if not person:
         unknown = links is not None and row.person
         problem = "not in the link file" if unknown else "no platform id"
-        yield SetApart(row.number, "person", problem)
+        yield ImportProblem(row.number, "person", problem)
         return
     participant, at = study.pseudonyms.of(person), _to_the_second(row.responded_at)
     response = _response(row, study.pseudonyms)
     for code, answer in row.answers.items():
         instrument, item = study.items[code]
         if answer and not instrument.accepts(item, answer):
-            yield SetApart(row.rows.get(code, row.number), code, "out of range")
+            yield ImportProblem(row.rows.get(code, row.number), code, "out of range")
         else:
-            name, said = instrument.instrument, row.finished
+            name, finished = instrument.instrument, row.finished
             if instrument is QUESTION and mapping.consent:
-                agreed = mapping.consent
-                name, item, answer = answered(agreed.version, agreed.scopes, answer)
-            yield participant, response, wave, at, name, item, answer, said, origin
+                consent = mapping.consent
+                name, item, answer = answered(consent.version, consent.scopes, answer)
+            yield AnswerRow(
+                participant, response, wave, at, name, item, answer, finished, origin
+            )
 
 
 def _response(row: SurveyRow, pseudonyms: Pseudonyms) -> str:
-    """What a response is known by, if its tool gives it an id: a keyed hash of that."""
-    own = row.response_id
-    return pseudonyms.of(f"response{SEPARATOR.decode()}{own}").hex() if own else ""
+    """A keyed hash of the tool's id of the response; empty where it has none."""
+    if not row.response_id:
+        return ""
+    return pseudonyms.of(f"response{SEPARATOR.decode()}{row.response_id}").hex()
 
 
-def _table(answers: Sequence[Answer]) -> pa.Table:
+def _table(answers: Sequence[AnswerRow]) -> pa.Table:
     columns = zip(*answers, strict=True) if answers else [[] for _ in ANSWERS]
     arrays = [pa.array(list(c), f.type) for c, f in zip(columns, ANSWERS, strict=True)]
     return pa.Table.from_arrays(arrays, schema=ANSWERS)

@@ -1,22 +1,22 @@
-"""What an import adds to the answers that are known: only what is new or has changed.
+"""What an import adds to the answers that are stored: only what is new or has changed.
 
-A response is known by its tool's id, else by person and second. Its answers to one
-instrument are a sheet; a sheet that says anything other than what holds is stored
-again as a whole, and holds from then on. A response that comes again under another
-wave moves there.
+A response is identified by its tool's id, else by person and second. Its answers to one
+instrument are a sheet; a sheet that differs from the stored one in any way is stored
+again as a whole, and replaces it from then on. A response that comes again under
+another wave moves there.
 """
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from panelstream.ingest.events.pipeline import gone
-from panelstream.ingest.surveys.responses import ANSWERS, Imported
+from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
+from panelstream.ingest.withdrawals import read_withdrawal_periods
 from panelstream.models.study.consent import (
     INSTRUMENT,
     Gone,
@@ -28,60 +28,70 @@ from panelstream.models.study.consent import (
 from panelstream.models.warehouse.store import Store
 
 Row = Mapping[str, Any]
-Response = tuple[bytes, str]
-Sheet = tuple[bytes, str, str]
-News = Literal["added", "changed", "moved", "unchanged"]
-"""What an import says of a response, set against what is known."""
+"""A row of `ANSWERS`."""
+ResponseKey = tuple[bytes, str]
+SheetKey = tuple[bytes, str, str]
+Change = Literal["added", "changed", "moved", "unchanged"]
+"""What an import does to a response."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the warehouse holds of a sheet: its wave, and a hash of what it says."""
+class StoredSheet:
+    """A sheet in the warehouse: its wave, and a hash of its content."""
 
     wave: int
     digest: str
 
 
 @dataclass(frozen=True)
-class Revision:
-    """What an import adds: `answers` of sheets that are new or say something else."""
+class ResponseRevision:
+    """What an import adds: `answers` of sheets that are new or have changed."""
 
     answers: pa.Table
-    responses: Mapping[News, int]
+    responses: Mapping[Change, int]
     refused: int
     """Responses given after a withdrawal from collection: not stored."""
 
 
-def plan(imported: Imported, warehouse: Store, zone: ZoneInfo) -> Revision:
-    """Set an import against what is known; stores nothing."""
+def plan_response_revision(
+    imported: ImportedResponses, warehouse: Store, zone: ZoneInfo
+) -> ResponseRevision:
+    """Compare an import with the warehouse; stores nothing."""
     rows = imported.answers.to_pylist()
-    away = gone(warehouse, zone, _agreeing(rows))
-    refused = {_response(row) for row in rows if _is_refused(row, away)}
-    taken = [row for row in rows if _response(row) not in refused] if refused else rows
-    sheets = _by_sheet(taken)
-    held = _held(warehouse, taken)
-    news = {key: _news(said, held.get(key)) for key, said in sheets.items()}
-    fresh = [
-        row for key, said in sheets.items() if news[key] != "unchanged" for row in said
+    withdrawn = read_withdrawal_periods(warehouse, zone, _consents(rows))
+    refused = {_response_key(row) for row in rows if _is_refused(row, withdrawn)}
+    accepted = [row for row in rows if _response_key(row) not in refused]
+    sheets = _by_sheet(accepted)
+    stored = _stored_sheets(warehouse, accepted)
+    changes = {key: _change(sheet, stored.get(key)) for key, sheet in sheets.items()}
+    answers = [
+        row
+        for key, sheet in sheets.items()
+        if changes[key] != "unchanged"
+        for row in sheet
     ]
-    return Revision(
-        pa.Table.from_pylist(fresh, schema=ANSWERS), _counted(news), len(refused)
+    return ResponseRevision(
+        pa.Table.from_pylist(answers, schema=ANSWERS),
+        _count_responses(changes),
+        len(refused),
     )
 
 
-def store(imported: Imported, revision: Revision, warehouse: Store) -> str:
+def store_response_revision(
+    imported: ImportedResponses, revision: ResponseRevision, warehouse: Store
+) -> str:
     """Store what is new, with a line in the ledger; returns the import's id."""
-    understood = imported.understood
-    about = {
-        "origin": imported.origin,
-        "sha256": understood.sha256,
-        "format": understood.format,
-        "encoding": understood.encoding,
-        "timezone": understood.timezone,
-        "coding": list(understood.coding.items()),
-        "mapping": understood.mapping,
+    summary = imported.summary
+    ledger_row = {
+        "origin": summary.origin,
+        "sha256": summary.sha256,
+        "format": summary.format,
+        "encoding": summary.encoding,
+        "timezone": summary.timezone,
+        "coding": list(summary.coding.items()),
+        "mapping": summary.mapping,
         "wave": imported.wave,
-        "rows": understood.rows,
+        "rows": summary.rows,
         "responses": imported.responses,
         "answers": imported.answers.num_rows,
         "added": revision.responses["added"],
@@ -90,60 +100,61 @@ def store(imported: Imported, revision: Revision, warehouse: Store) -> str:
         "refused": revision.refused,
         "set_apart": len(imported.set_apart),
     }
-    return warehouse.append_responses(revision.answers, about)
+    return warehouse.append_responses(revision.answers, ledger_row)
 
 
-def _agreeing(rows: Iterable[Row]) -> Statements:
-    """Who says yes with these answers: whoever comes back so is not away."""
-    said: dict[str, list[Statement]] = defaultdict(list)
+def _consents(rows: Iterable[Row]) -> Statements:
+    """The consents among the answers: with one, a person comes back."""
+    statements: dict[str, list[Statement]] = defaultdict(list)
     for row in rows:
         if row["instrument"] == INSTRUMENT and row["answer"]:
-            one = statement(row["responded_at"], row["item"], row["answer"])
-            said[row["participant_id"].hex()].append(one)
-    return said
+            consent = statement(row["responded_at"], row["item"], row["answer"])
+            statements[row["participant_id"].hex()].append(consent)
+    return statements
 
 
-def _is_refused(row: Row, away: Mapping[bytes, Gone]) -> bool:
-    return is_gone(away.get(row["participant_id"], ()), row["responded_at"])
+def _is_refused(row: Row, withdrawn: Mapping[bytes, Gone]) -> bool:
+    return is_gone(withdrawn.get(row["participant_id"], ()), row["responded_at"])
 
 
-def _by_sheet(rows: Iterable[Row]) -> dict[Sheet, list[Row]]:
-    sheets: dict[Sheet, list[Row]] = defaultdict(list)
+def _by_sheet(rows: Iterable[Row]) -> dict[SheetKey, list[Row]]:
+    sheets: dict[SheetKey, list[Row]] = defaultdict(list)
     for row in rows:
-        sheets[*_response(row), row["instrument"]].append(row)
+        sheets[*_response_key(row), row["instrument"]].append(row)
     return sheets
 
 
-def _response(row: Row) -> Response:
-    at = str(int(row["responded_at"].timestamp()))
-    return row["participant_id"], row["response"] or at
+def _response_key(row: Row) -> ResponseKey:
+    second = str(int(row["responded_at"].timestamp()))
+    return row["participant_id"], row["response"] or second
 
 
-def _held(warehouse: Store, rows: Iterable[Row]) -> dict[Sheet, Held]:
-    """What is known of the items that the import holds, sheet by sheet."""
-    asked = sorted({(row["instrument"], row["item"]) for row in rows})
-    found = warehouse.query(
+def _stored_sheets(
+    warehouse: Store, rows: Iterable[Row]
+) -> dict[SheetKey, StoredSheet]:
+    """The stored sheets, as far as they are about the items of the import."""
+    items = sorted({(row["instrument"], row["item"]) for row in rows})
+    digests = warehouse.query(
         "response_digests",
-        instruments=[instrument for instrument, _ in asked],
-        items=[item for _, item in asked],
-    ).to_pylist()
+        instruments=[instrument for instrument, _ in items],
+        items=[item for _, item in items],
+    )
     return {
         (
-            bytes.fromhex(one["participant_id"]),
-            one["response"],
-            one["instrument"],
-        ): Held(one["wave"], one["digest"])
-        for one in found
+            bytes.fromhex(row["participant_id"]),
+            row["response"],
+            row["instrument"],
+        ): StoredSheet(row["wave"], row["digest"])
+        for row in digests.to_pylist()
     }
 
 
-def _news(said: Iterable[Row], held: Held | None) -> News:
-    rows = list(said)
-    if held is None:
+def _change(rows: Sequence[Row], stored: StoredSheet | None) -> Change:
+    if stored is None:
         return "added"
-    if held.wave != rows[0]["wave"]:
+    if stored.wave != rows[0]["wave"]:
         return "moved"
-    return "unchanged" if held.digest == _digest(rows) else "changed"
+    return "unchanged" if stored.digest == _digest(rows) else "changed"
 
 
 def _digest(rows: Iterable[Row]) -> str:
@@ -157,17 +168,17 @@ def _digest(rows: Iterable[Row]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _counted(news: Mapping[Sheet, News]) -> dict[News, int]:
-    """By response: moved if any sheet moved; added only if nothing of it was known."""
-    each: dict[Response, set[News]] = defaultdict(set)
-    for (participant, response, _), one in news.items():
-        each[participant, response].add(one)
-    counts = Counter(map(_of_response, each.values()))
-    kinds: tuple[News, ...] = ("added", "changed", "moved", "unchanged")
+def _count_responses(changes: Mapping[SheetKey, Change]) -> dict[Change, int]:
+    """By response: moved if any sheet moved; added only if all its sheets are new."""
+    by_response: dict[ResponseKey, set[Change]] = defaultdict(set)
+    for (participant, response, _), change in changes.items():
+        by_response[participant, response].add(change)
+    counts = Counter(map(_change_of_response, by_response.values()))
+    kinds: tuple[Change, ...] = ("added", "changed", "moved", "unchanged")
     return {kind: counts[kind] for kind in kinds}
 
 
-def _of_response(sheets: set[News]) -> News:
+def _change_of_response(sheets: set[Change]) -> Change:
     if len(sheets) == 1:
         return next(iter(sheets))
     return "moved" if "moved" in sheets else "changed"

@@ -1,12 +1,12 @@
 """When people answered, as survey tools write it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats.importer import Asked
+from panelstream.ingest.surveys.formats.importer import ImportContext
 from panelstream.models.errors import FileError
 from panelstream.models.timestamps import EARLIEST
 
@@ -30,58 +30,58 @@ _GOOGLE = re.compile(
 )
 
 
-def instants(
-    export: Export, place: int, cells: Iterable[tuple[int, str]], asked: Asked
+def parse_timestamps(
+    export: Export, place: int, cells: Cells, context: ImportContext
 ) -> dict[int, datetime]:
     """The time in each row; one without an offset is where the mapping says, or the study.
 
-    Days before months and months before days are told apart by the whole column.
-    Raises `FileError` with the row of a cell that is no time, or where both would do.
+    Whether days or months come first, the whole column decides. Raises `FileError` with
+    the row of a cell that is no time, or where both orders would do.
     """
-    said = list(cells)
-    zone = asked.zone
-    if asked.mapping.times:
-        read = {row: _any(text, [asked.mapping.times], zone) for row, text in said}
+    zone = context.zone
+    if context.mapping.times:
+        formats = [context.mapping.times]
+        times = {row: _parse(text, formats, zone) for row, text in cells}
     else:
-        read = _read(export, place, said, zone)
-    for row, at in read.items():
+        times = _parse_column(export, place, cells, zone)
+    for row, at in times.items():
         if at is None or at.year < EARLIEST.year:
             problem = (
                 "not a time; write 2027-01-31T09:30:00+09:00, "
                 "or say in the mapping how times are written"
             )
             raise FileError(export.path, f"row {row}, {export.column(place)}", problem)
-    return {row: at for row, at in read.items() if at is not None}
+    return {row: at for row, at in times.items() if at is not None}
 
 
-def _read(
+def _parse_column(
     export: Export, place: int, cells: Cells, zone: ZoneInfo
 ) -> dict[int, datetime | None]:
-    read = {row: _unambiguous(text.strip(), zone) for row, text in cells}
-    left = [(row, text) for row, text in cells if read[row] is None]
+    times = {row: _parse_unambiguous(text.strip(), zone) for row, text in cells}
+    ambiguous = [(row, text) for row, text in cells if times[row] is None]
     orders = [
-        {row: _any(text, order, zone) for row, text in left}
+        {row: _parse(text, order, zone) for row, text in ambiguous}
         for order in (MONTH_FIRST, DAY_FIRST)
     ]
-    whole = [one for one in orders if None not in one.values()]
-    if len(whole) == 2 and whole[0] != whole[1]:
+    complete = [parsed for parsed in orders if None not in parsed.values()]
+    if len(complete) == 2 and complete[0] != complete[1]:
         problem = (
-            "days and months cannot be told apart; "
+            "day and month are ambiguous; "
             "write times: '%m/%d/%Y %H:%M:%S' or '%d/%m/%Y %H:%M:%S' in the mapping"
         )
         raise FileError(export.path, export.column(place), problem)
-    return read | (whole[0] if whole else orders[0])
+    return times | (complete[0] if complete else orders[0])
 
 
-def _unambiguous(text: str, zone: ZoneInfo) -> datetime | None:
+def _parse_unambiguous(text: str, zone: ZoneInfo) -> datetime | None:
     return (
-        _google(text, zone)
-        or _iso(text, zone)
-        or _any(text, (*YEAR_FIRST, *DOTTED), zone)
+        _parse_google(text, zone)
+        or _parse_iso(text, zone)
+        or _parse(text, (*YEAR_FIRST, *DOTTED), zone)
     )
 
 
-def _any(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | None:
+def _parse(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | None:
     for form in formats:
         try:
             at = datetime.strptime(text.strip(), form)  # noqa: DTZ007 - the zone follows
@@ -91,7 +91,7 @@ def _any(text: str, formats: Sequence[str], zone: ZoneInfo) -> datetime | None:
     return None
 
 
-def _iso(text: str, zone: ZoneInfo) -> datetime | None:
+def _parse_iso(text: str, zone: ZoneInfo) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -99,7 +99,7 @@ def _iso(text: str, zone: ZoneInfo) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
-def _google(text: str, zone: ZoneInfo) -> datetime | None:
+def _parse_google(text: str, zone: ZoneInfo) -> datetime | None:
     """`2025/07/11 10:16:35 午前 GMT+9`; twelve o'clock 午前 is midnight."""
     match = _GOOGLE.fullmatch(text)
     if match is None or int(match[4]) > 12:

@@ -26,7 +26,8 @@ Reason = Literal[
 """The last two are no fault of the event's text: a Kafka record that its client cannot
 decode, and a row that the warehouse's engine does not take."""
 
-SHOWN_REJECTIONS = 1000
+COUNTED_REJECTIONS = 1000
+"""Rejections that `Counts` carry; a longer import would hold them all in memory."""
 
 NOBODY = bytes(16)
 """The participant of an event that names nobody, as a heartbeat."""
@@ -104,7 +105,7 @@ class Counts:
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
-    """The first of them, for showing; all are in the dead letters."""
+    """The first of them; all are in the dead letters."""
 
     @property
     def received(self) -> int:
@@ -121,5 +122,5 @@ class Counts:
             self.refused + other.refused,
             self.rejected + other.rejected,
             reasons,
-            (self.rejections + other.rejections)[:SHOWN_REJECTIONS],
+            (self.rejections + other.rejections)[:COUNTED_REJECTIONS],
         )

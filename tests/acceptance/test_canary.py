@@ -55,12 +55,12 @@ def export_of(case: Path) -> Path:
 
 def personal(case: Path) -> set[str]:
     """What of an export may be found nowhere: by the expectations, not by the code."""
-    said = yaml.safe_load((case / "understood.yaml").read_text("utf-8"))
+    said = yaml.safe_load((case / "summary.yaml").read_text("utf-8"))
     mapping = case / "mapping.yaml"
     mapped = yaml.safe_load(mapping.read_text("utf-8")) if mapping.exists() else {}
     who = mapped.get("person", "platform_id")
     hidden = {*said.get("dropped", ()), *said.get("ignored", ()), who}
-    table = export_file.read(export_of(case))
+    table = export_file.read_export_file(export_of(case))
     labelled = [list(table.header), *table.records[:2]]
     places = {row.index(name) for row in labelled for name in hidden if name in row}
     cells = {r[i].strip() for r in table.records for i in places if r}

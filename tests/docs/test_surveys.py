@@ -38,7 +38,7 @@ def test_mapping_loads(tmp_path: Path) -> None:
     path = tmp_path / "mapping.yaml"
     path.write_text(block.text, encoding="utf-8")
     known = [find_instrument(name, tmp_path).value for name in ("phq9", "pdd")]
-    assert mappings.read(path, known).coding == {"pdd": "1-6"}
+    assert mappings.read_mapping(path, known).coding == {"pdd": "1-6"}
 
 
 def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:

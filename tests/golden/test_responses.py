@@ -2,7 +2,7 @@
 
 A case is a folder: `export.*`, as a service writes it; the mapping, links and data
 dictionary beside it as a coordinator would put them there; `expected.csv`, every
-answer that is kept; `set_apart.csv`, what is not; `understood.yaml`, what the import
+answer that is kept; `set_apart.csv`, what is not; `summary.yaml`, what the import
 says of the file.
 """
 
@@ -16,10 +16,19 @@ import pytest
 import yaml
 
 from panelstream.ingest.pseudonymise import Pseudonyms
-from panelstream.ingest.surveys import mapping as mappings
-from panelstream.ingest.surveys import read_export, responses
-from panelstream.ingest.surveys.read_export import Survey
-from panelstream.ingest.surveys.responses import Imported
+from panelstream.ingest.surveys.mapping import read_mapping
+from panelstream.ingest.surveys.read_export import (
+    FORMATS,
+    SurveyExport,
+    items_by_column,
+    read_survey_export,
+)
+from panelstream.ingest.surveys.responses import (
+    ImportedResponses,
+    read_links,
+    read_responses,
+    study_context,
+)
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import find_instrument
 
@@ -31,8 +40,8 @@ INSTRUMENTS = [
     find_instrument(name, HERE).value
     for name in ("phq9", "pdd", "ghsq", "ahsq", "function_use", "demographics")
 ]
-ITEMS = read_export.items_of(INSTRUMENTS)
-KNOWN = responses.known(INSTRUMENTS, PEOPLE, ZONE)
+ITEMS = items_by_column(INSTRUMENTS)
+KNOWN = study_context(INSTRUMENTS, PEOPLE, ZONE)
 WAVE = 1
 
 
@@ -55,16 +64,16 @@ def export_of(folder: Path) -> Path:
     return path
 
 
-def read(path: Path, links: Mapping[str, str] | None = None) -> Survey:
+def read(path: Path, links: Mapping[str, str] | None = None) -> SurveyExport:
     """What an export holds at the border to storage."""
-    mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
-    return read_export.read(path, WAVE, ITEMS, mapping, ZONE, links is not None)
+    mapping = read_mapping(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
+    return read_survey_export(path, WAVE, ITEMS, mapping, ZONE, links is not None)
 
 
-def whole(path: Path, links: Mapping[str, str] | None = None) -> Imported:
+def whole(path: Path, links: Mapping[str, str] | None = None) -> ImportedResponses:
     """The import of an export, storing nothing."""
-    mapping = mappings.read(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
-    return responses.read(path, WAVE, KNOWN, mapping, links)
+    mapping = read_mapping(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
+    return read_responses(path, WAVE, KNOWN, mapping, links)
 
 
 def answers(
@@ -92,23 +101,23 @@ def test_export_gives_the_expected_answers(case: str) -> None:
     """Every answer is there once, by row and in UTC; the rest is set apart by place."""
     folder = HERE / case
     path, link_file = export_of(folder), beside(folder, "links.csv")
-    links = responses.read_links(link_file) if link_file else None
+    links = read_links(link_file) if link_file else None
     apart = whole(path, links).set_apart
     assert [{k: str(v) for k, v in vars(one).items()} for one in apart] == table(
         folder / "set_apart.csv"
     )
     found = answers(path, links, {(one.row, one.column) for one in apart})
     assert found == table(folder / "expected.csv")
-    said = vars(read(path, links).understood)
-    expected = yaml.safe_load((folder / "understood.yaml").read_text("utf-8"))
+    said = vars(read(path, links).summary)
+    expected = yaml.safe_load((folder / "summary.yaml").read_text("utf-8"))
     shown = {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}
     assert {key: shown[key] for key in expected} == expected
 
 
 def test_every_format_and_kind_of_file_has_a_case() -> None:
     """Each importer and each container stands here with a file of its own."""
-    said = [read(export_of(HERE / case), {}).understood for case in CASES]
-    assert {one.format for one in said} == set(read_export.FORMATS)
+    said = [read(export_of(HERE / case), {}).summary for case in CASES]
+    assert {one.format for one in said} == set(FORMATS)
     assert {"UTF-8", "Windows Japanese", "UTF-16", "XLSX", "SPSS", "Stata"} <= {
         one.encoding for one in said
     }
@@ -117,7 +126,7 @@ def test_every_format_and_kind_of_file_has_a_case() -> None:
 def test_link_file_turns_survey_ids_into_people(tmp_path: Path) -> None:
     """With a link file people are known by survey id; the unlinked are set apart."""
     (tmp_path / "links.csv").write_text("survey_id,platform_id\nuser-1,real-9\n")
-    links = responses.read_links(tmp_path / "links.csv")
+    links = read_links(tmp_path / "links.csv")
     imported = whole(HERE / "plain/wide/export.csv", links)
     people = {row["participant_id"] for row in imported.answers.to_pylist()}
     assert people == {PEOPLE.of("real-9")}
@@ -130,4 +139,4 @@ def test_link_to_two_people_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "links.csv"
     path.write_text("survey_id,platform_id\ns1,a\ns1,b\n")
     with pytest.raises(FileError, match=r"row 3: .*two people"):
-        responses.read_links(path)
+        read_links(path)

@@ -17,7 +17,7 @@ _END = "\x00"
 """Stands after the last line; a parser that swallows it is inside a quoted cell."""
 
 
-def rows(path: Path, content: bytes) -> tuple[list[list[str]], str]:
+def read_delimited_text(path: Path, content: bytes) -> tuple[list[list[str]], str]:
     """All rows of a file, and in which encoding it was.
 
     Raises `FileError` where bytes are in no known encoding, or where a quote is
@@ -83,10 +83,10 @@ def _by_line(path: Path, lines: Sequence[bytes]) -> tuple[str, str]:
     """Files that were put together from two: each line in its own encoding."""
     decoded = [_line(path, number, line) for number, line in enumerate(lines, start=1)]
     text = "\n".join(line for line, _ in decoded)
-    used = [encoding for _, encoding in decoded if encoding]
-    if "UTF-8" not in used:
+    encodings = [encoding for _, encoding in decoded if encoding]
+    if "UTF-8" not in encodings:
         return text, "Windows Japanese"
-    return text, f"UTF-8, {used.count('cp932')} lines of it in Windows Japanese"
+    return text, f"UTF-8, {encodings.count('cp932')} lines of it in Windows Japanese"
 
 
 def _line(path: Path, number: int, line: bytes) -> tuple[str, str]:

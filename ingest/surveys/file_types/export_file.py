@@ -13,7 +13,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from panelstream.ingest.surveys.file_types import delimited_text, spss_stata, xlsx
+from panelstream.ingest.surveys.file_types.delimited_text import read_delimited_text
+from panelstream.ingest.surveys.file_types.spss_stata import read_spss_stata
+from panelstream.ingest.surveys.file_types.xlsx import read_workbook
 from panelstream.models.errors import FileError
 
 _SPSS = (b"$FL2", b"$FL3")
@@ -28,9 +30,10 @@ _WORKBOOK = "[Content_Types].xml"
 class Export:
     """A file's header and records, as text; records begin at `first_row`.
 
-    A header that repeats is `title`, `title#2`, ... so that a mapping can tell them
-    apart; `numbers` are the file's own, 1-based, of the columns. `titles` are longer names of columns, `value_labels` what their codes are
-    called, by header and as far as the file says.
+    A header that repeats is `title`, `title#2`, ... so that a mapping can name each;
+    `numbers` are the file's own, 1-based, of the columns. `titles` are longer names of
+    columns, `value_labels` what their codes are called, by header and as far as the
+    file says.
     """
 
     path: Path
@@ -59,7 +62,7 @@ class Export:
 
     def renamed(self, names: Mapping[str, str]) -> "Export":
         """The same file under other headers, for those that `names` has."""
-        header = [names.get(one, one) for one in self.header]
+        header = [names.get(title, title) for title in self.header]
         return replace(
             self,
             header=header,
@@ -69,15 +72,15 @@ class Export:
 
     def without(self, headers: Collection[str]) -> "Export":
         """The same file without some of its columns."""
-        kept = [i for i, one in enumerate(self.header) if one not in headers]
+        places = [i for i, title in enumerate(self.header) if title not in headers]
         records = [
-            [record[i] for i in kept] if record else [] for record in self.records
+            [record[i] for i in places] if record else [] for record in self.records
         ]
         return replace(
             self,
-            header=[self.header[i] for i in kept],
+            header=[self.header[i] for i in places],
             records=records,
-            numbers=[self.numbers[i] for i in kept],
+            numbers=[self.numbers[i] for i in places],
         )
 
     def from_record(self, index: int) -> "Export":
@@ -87,7 +90,7 @@ class Export:
         )
 
 
-def read(path: Path) -> Export:
+def read_export_file(path: Path) -> Export:
     """Read a file: CSV (UTF-8 or Windows Japanese), XLSX, SPSS or Stata.
 
     Raises `FileError` for a file that is missing, empty, uneven or of another kind.
@@ -98,23 +101,23 @@ def read(path: Path) -> Export:
     values: Mapping[str, Mapping[str, str]] = {}
     match kind:
         case "xlsx":
-            rows, encoding = xlsx.rows(path, inner), "XLSX"
+            rows, encoding = read_workbook(path, inner), "XLSX"
         case "spss" | "stata":
-            rows, titles, values = spss_stata.rows(path, kind, inner)
+            rows, titles, values = read_spss_stata(path, kind, inner)
             encoding = "SPSS" if kind == "spss" else "Stata"
         case _:
-            rows, encoding = delimited_text.rows(path, inner)
+            rows, encoding = read_delimited_text(path, inner)
     header, records, numbers = _even(path, rows)
     digest = hashlib.sha256(content).hexdigest()
     return Export(path, header, records, numbers, 2, encoding, digest, titles, values)
 
 
-def column_of(export: Export, name: str, what: str) -> int:
-    """The place of a header; `what` it is for goes into the error."""
+def require_column(export: Export, name: str, purpose: str) -> int:
+    """The place of a header; raises `FileError`, with its purpose, if there is none."""
     place = export.place(name)
     if place is None:
         # What stands there instead may be somebody's data, if the headers are missing.
-        problem = f"no column '{name}' for {what}; row 1 must hold the headers"
+        problem = f"no column '{name}' for {purpose}; row 1 must hold the headers"
         raise FileError(export.path, "row 1", problem)
     return place
 
@@ -165,26 +168,28 @@ def _even(
         if record and len(record) != len(header):
             problem = f"{len(record)} cells under {len(header)} headers; export the file again"
             raise FileError(path, f"row {number}", problem)
-    kept = [
+    places = [
         place
         for place, title in enumerate(header)
         if title.strip() or any(record[place].strip() for record in records if record)
     ]
-    if not kept:
+    if not places:
         raise FileError(path, "", "the file is empty")
-    for place in kept:
+    for place in places:
         if not header[place].strip():
             problem = "answers without a header; row 1 must hold the headers"
             raise FileError(path, f"column {place + 1}", problem)
-    cells = [[record[place] for place in kept] if record else [] for record in records]
-    names = _numbered([header[place] for place in kept])
-    return names, cells, [place + 1 for place in kept]
+    cells = [
+        [record[place] for place in places] if record else [] for record in records
+    ]
+    names = _numbered([header[place] for place in places])
+    return names, cells, [place + 1 for place in places]
 
 
 def _numbered(header: Sequence[str]) -> list[str]:
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     names = []
-    for title in (one.strip() for one in header):
-        seen[title] = seen.get(title, 0) + 1
-        names.append(title if seen[title] == 1 else f"{title}#{seen[title]}")
+    for title in map(str.strip, header):
+        counts[title] = counts.get(title, 0) + 1
+        names.append(title if counts[title] == 1 else f"{title}#{counts[title]}")
     return names

@@ -15,7 +15,7 @@ Titles = dict[str, str]
 ValueLabels = dict[str, dict[str, str]]
 
 
-def rows(
+def read_spss_stata(
     path: Path, kind: Literal["spss", "stata"], content: bytes
 ) -> tuple[Texts, Titles, ValueLabels]:
     """A header of variable names and the records below, as text; titles; labels.
@@ -25,18 +25,18 @@ def rows(
     """
     reader = pyreadstat.read_sav if kind == "spss" else pyreadstat.read_dta
     try:
-        columns, about = reader(io.BytesIO(content), output_format="dict")
+        columns, metadata = reader(io.BytesIO(content), output_format="dict")
     except (pyreadstat.ReadstatError, OverflowError, ValueError):
         raise FileError(path, "", "a damaged file; save it again, or as CSV") from None
     records = [[_text(c) for c in row] for row in zip(*columns.values(), strict=True)]
-    titles = {k: v for k, v in about.column_names_to_labels.items() if v}
-    return [list(columns), *records], titles, _labels(about.variable_value_labels)
+    titles = {k: v for k, v in metadata.column_names_to_labels.items() if v}
+    return [list(columns), *records], titles, _labels(metadata.variable_value_labels)
 
 
-def _labels(found: Mapping[str, Mapping[Any, str]]) -> ValueLabels:
+def _labels(value_labels: Mapping[str, Mapping[Any, str]]) -> ValueLabels:
     return {
         name: {_text(code): label for code, label in labels.items()}
-        for name, labels in found.items()
+        for name, labels in value_labels.items()
     }
 
 

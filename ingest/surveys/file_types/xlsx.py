@@ -13,7 +13,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from panelstream.models.errors import FileError
 
 
-def rows(path: Path, content: bytes) -> list[list[str]]:
+def read_workbook(path: Path, content: bytes) -> list[list[str]]:
     """All rows of the one sheet that holds any, as text.
 
     Raises `FileError` for a workbook that is damaged or has several such sheets.

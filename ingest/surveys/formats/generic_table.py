@@ -4,130 +4,143 @@ Wide: headers are item codes, or mapped to them. Long: one column names the item
 another holds the answer.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from panelstream.ingest.surveys import item_columns, survey_timestamps
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.file_types.export_file import Export
+from panelstream.ingest.surveys.file_types.export_file import Export, require_column
 from panelstream.ingest.surveys.formats.importer import (
-    Asked,
-    Excluded,
-    Row,
-    SetApart,
+    ExcludedRow,
+    ImportContext,
+    Importer,
+    ImportProblem,
+    RequiredKey,
+    RowOutcome,
     SurveyRow,
 )
+from panelstream.ingest.surveys.item_columns import find_answer_columns, question_of
 from panelstream.ingest.surveys.mapping import SUBMITTED_AT, SurveyMapping
+from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
 from panelstream.models.errors import FileError
 
 
-def recognises(export: Export) -> bool:
-    """Anything with a header may be a plain file."""
-    return bool(export.header)
+class GenericTable(Importer):
+    """Any table with a header; nothing is known of it but what the mapping says."""
+
+    def recognises(self, export: Export) -> bool:
+        """Anything with a header may be a plain file."""
+        return bool(export.header)
+
+    def personal_columns(self, export: Export) -> Collection[str]:
+        """None: what such a file calls personal data, the mapping must ignore by name."""
+        return ()
+
+    def metadata_columns(
+        self, export: Export, mapping: SurveyMapping
+    ) -> Collection[str]:
+        """The columns that say who, when and which response."""
+        return _metadata_columns(export, mapping)
+
+    def required_keys(self, export: Export) -> Sequence[RequiredKey]:
+        """The column of times, unless it has the usual name."""
+        return [] if SUBMITTED_AT in export.header else ["submitted_at"]
+
+    def variant(self, export: Export) -> str:
+        """Long files are known by the columns that they have in place of items."""
+        return "long" if {"item", "answer"} <= set(export.header) else "wide"
+
+    def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
+        """Yield the responses."""
+        if _is_long(export, context.mapping):
+            yield from _read_long(export, context)
+        else:
+            yield from _read_wide(export, context)
 
 
-def prepare(export: Export, mapping: SurveyMapping) -> Export:
-    """A plain file needs no preparation."""
-    return export
-
-
-def personal(export: Export) -> Collection[str]:
-    """Nobody knows what a plain file calls personal data: it must be ignored by name."""
-    return ()
-
-
-def plumbing(export: Export, mapping: SurveyMapping) -> Collection[str]:
-    """The columns that say who, when and which response."""
-    own = (mapping.person, mapping.submitted_at or SUBMITTED_AT, mapping.response_id)
+def _metadata_columns(export: Export, mapping: SurveyMapping) -> Collection[str]:
+    names = (mapping.person, mapping.submitted_at or SUBMITTED_AT, mapping.response_id)
     long = (mapping.item, mapping.answer) if _is_long(export, mapping) else ()
-    return {one for one in (*own, *long) if one}
-
-
-def variant(export: Export) -> str:
-    """Long files are known by the columns that they have in place of items."""
-    return "long" if {"item", "answer"} <= set(export.header) else "wide"
-
-
-def rows(export: Export, asked: Asked) -> Iterator[Row]:
-    """Yield the responses; raises `FileError` with row and column."""
-    long = _is_long(export, asked.mapping)
-    yield from _answers(export, asked) if long else _responses(export, asked)
+    return {name for name in (*names, *long) if name}
 
 
 def _is_long(export: Export, mapping: SurveyMapping) -> bool:
     return {mapping.item, mapping.answer} <= set(export.header)
 
 
-def _responses(export: Export, asked: Asked) -> Iterator[SurveyRow]:
-    told = _told(export, asked)
-    held = item_columns.columns(export, asked, plumbing(export, asked.mapping))
-    for row in told:
+def _read_wide(export: Export, context: ImportContext) -> Iterator[SurveyRow]:
+    rows = _rows_without_answers(export, context)
+    columns = find_answer_columns(
+        export, context, _metadata_columns(export, context.mapping)
+    )
+    for row in rows:
         record = export.records[row.number - export.first_row]
-        yield replace(row, answers=held.answers(record))
+        yield replace(row, answers=columns.answers(record))
 
 
-def _told(export: Export, asked: Asked) -> list[SurveyRow]:
-    """Who, when and which response, of each row; answers are still missing."""
-    mapping = asked.mapping
-    person = export_file.column_of(export, mapping.person, "the person")
-    what = "the time of the answer"
-    time = export_file.column_of(export, mapping.submitted_at or SUBMITTED_AT, what)
-    own = mapping.response_id
-    given = export_file.column_of(export, own, "the response") if own else None
-    at = survey_timestamps.instants(
-        export, time, [(n, r[time]) for n, r in export.rows()], asked
+def _rows_without_answers(export: Export, context: ImportContext) -> list[SurveyRow]:
+    """Who, when and which response, of each row."""
+    mapping = context.mapping
+    person = require_column(export, mapping.person, "the person")
+    purpose = "the time of the answer"
+    time = require_column(export, mapping.submitted_at or SUBMITTED_AT, purpose)
+    header = mapping.response_id
+    response = require_column(export, header, "the response") if header else None
+    times = parse_timestamps(
+        export, time, [(n, record[time]) for n, record in export.rows()], context
     )
     return [
         SurveyRow(
             number,
             record[person].strip(),
-            at[number],
+            times[number],
             {},
-            "" if given is None else record[given].strip(),
+            "" if response is None else record[response].strip(),
         )
         for number, record in export.rows()
     ]
 
 
-def _answers(export: Export, asked: Asked) -> Iterator[Row]:
+def _read_long(export: Export, context: ImportContext) -> Iterator[RowOutcome]:
     """Rows of one person, time and response are one response, in any order."""
-    told = sorted(_told(export, asked), key=_response)
-    item_columns.columns(export, asked, plumbing(export, asked.mapping))
-    for _, group in groupby(told, key=_response):
-        yield from _joined(export, asked, list(group))
+    rows = sorted(_rows_without_answers(export, context), key=_response_key)
+    # Refuses headers that are neither metadata nor ignored.
+    find_answer_columns(export, context, _metadata_columns(export, context.mapping))
+    for _, group in groupby(rows, key=_response_key):
+        yield from _join_answers(export, context, list(group))
 
 
-def _response(row: SurveyRow) -> tuple[str, str, str]:
+def _response_key(row: SurveyRow) -> tuple[str, str, str]:
     return row.person, row.responded_at.isoformat(), row.response_id
 
 
-def _joined(export: Export, asked: Asked, group: list[SurveyRow]) -> Iterator[Row]:
-    mapping, held, numbers = asked.mapping, dict[str, str](), dict[str, int]()
-    item = export_file.column_of(export, mapping.item, "the item")
-    answer = export_file.column_of(export, mapping.answer, "the answer")
+def _join_answers(
+    export: Export, context: ImportContext, group: list[SurveyRow]
+) -> Iterator[RowOutcome]:
+    mapping, answers, numbers = context.mapping, dict[str, str](), dict[str, int]()
+    item = require_column(export, mapping.item, "the item")
+    answer = require_column(export, mapping.answer, "the answer")
     for row in group:
         record = export.records[row.number - export.first_row]
         name = record[item].strip()
         if name in mapping.ignore:
-            yield Excluded(row.number, "item ignored")
+            yield ExcludedRow(row.number, "item ignored")
             continue
-        code = _code(export, asked, row.number, name)
-        if code in held:
+        code = _item_code(export, context, row.number, name)
+        if code in answers:
             problem = "a second answer of the same response to this item"
-            yield SetApart(row.number, code, problem)
+            yield ImportProblem(row.number, code, problem)
         else:
-            held[code] = item_columns.question(asked, code, {}).answer(record[answer])
+            question = question_of(context, code, {})
+            answers[code] = question.answer(record[answer])
             numbers[code] = row.number
-    if held:
-        yield replace(group[0], answers=held, rows=numbers)
+    if answers:
+        yield replace(group[0], answers=answers, rows=numbers)
 
 
-def _code(export: Export, asked: Asked, number: int, name: str) -> str:
-    code = asked.mapping.columns.get(name, name)
-    if code not in asked.items:
-        problem = (
-            "this item is not known; add it to the mapping's columns, or to ignore"
-        )
-        raise FileError(export.path, f"row {number}, {asked.mapping.item}", problem)
+def _item_code(export: Export, context: ImportContext, number: int, name: str) -> str:
+    code = context.mapping.columns.get(name, name)
+    if code not in context.items:
+        problem = "unknown item; add it to the mapping's columns, or to ignore"
+        place = f"row {number}, {context.mapping.item}"
+        raise FileError(export.path, place, problem)
     return code

@@ -7,58 +7,67 @@ count only through a mapping. A form gives its responses no id and holds only th
 that were sent.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from panelstream.ingest.surveys import item_columns, survey_timestamps
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats.importer import Asked, Row, SurveyRow
+from panelstream.ingest.surveys.file_types.export_file import Export, require_column
+from panelstream.ingest.surveys.formats.importer import (
+    ImportContext,
+    Importer,
+    RequiredKey,
+    RowOutcome,
+    SurveyRow,
+)
+from panelstream.ingest.surveys.item_columns import find_answer_columns
 from panelstream.ingest.surveys.mapping import SurveyMapping
+from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
 
-TIMESTAMPS = ("タイムスタンプ", "Timestamp")
-PERSONAL = frozenset(
+_TIMESTAMPS = ("タイムスタンプ", "Timestamp")
+_PERSONAL = frozenset(
     {"メールアドレス", "ユーザー名", "Email Address", "Email address", "Username"}
 )
 
 
-def recognises(export: Export) -> bool:
-    """A form's first column is its timestamp."""
-    return export.header[0] in TIMESTAMPS
+class GoogleForms(Importer):
+    """A form's responses, downloaded or from its sheet."""
 
+    def recognises(self, export: Export) -> bool:
+        """A form's first column is its timestamp."""
+        return export.header[0] in _TIMESTAMPS
 
-def prepare(export: Export, mapping: SurveyMapping) -> Export:
-    """A form needs no preparation."""
-    return export
+    def personal_columns(self, export: Export) -> Collection[str]:
+        """The column of the e-mail addresses that a form may collect."""
+        return _PERSONAL
 
+    def metadata_columns(
+        self, export: Export, mapping: SurveyMapping
+    ) -> Collection[str]:
+        """The time, which stands first, whatever its language."""
+        return {export.header[0]}
 
-def personal(export: Export) -> Collection[str]:
-    """The column of the e-mail addresses that a form may collect."""
-    return PERSONAL
+    def required_keys(self, export: Export) -> Sequence[RequiredKey]:
+        """None: the first column says when."""
+        return []
 
+    def variant(self, export: Export) -> str:
+        """Times with an offset come from the form itself, others from its sheet."""
+        zoned = any("GMT" in record[0] for _, record in export.rows())
+        return "direct download" if zoned else "linked sheet"
 
-def plumbing(export: Export, mapping: SurveyMapping) -> Collection[str]:
-    """The time, which stands first, whatever its language."""
-    return {export.header[0]}
-
-
-def variant(export: Export) -> str:
-    """Times with an offset come from the form itself, others from its sheet."""
-    zoned = any("GMT" in record[0] for _, record in export.rows())
-    return "direct download" if zoned else "linked sheet"
-
-
-def rows(export: Export, asked: Asked) -> Iterator[Row]:
-    """Yield the responses; raises `FileError` with row and column."""
-    person = export_file.column_of(export, asked.mapping.person, "the person")
-    held = item_columns.columns(export, asked, plumbing(export, asked.mapping))
-    at = survey_timestamps.instants(
-        export, 0, [(n, r[0]) for n, r in export.rows()], asked
-    )
-    for number, record in export.rows():
-        yield SurveyRow(
-            number=number,
-            person=record[person].strip(),
-            responded_at=at[number],
-            answers=held.answers(record),
-            finished=True,
+    def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
+        """Yield the responses."""
+        mapping = context.mapping
+        person = require_column(export, mapping.person, "the person")
+        columns = find_answer_columns(
+            export, context, self.metadata_columns(export, mapping)
         )
+        times = parse_timestamps(
+            export, 0, [(n, record[0]) for n, record in export.rows()], context
+        )
+        for number, record in export.rows():
+            yield SurveyRow(
+                number=number,
+                person=record[person].strip(),
+                responded_at=times[number],
+                answers=columns.answers(record),
+                finished=True,
+            )

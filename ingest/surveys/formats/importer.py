@@ -1,12 +1,15 @@
-"""What every importer is told, and what it makes of an export."""
+"""The contract of an importer: what it is given, what it must answer, what it yields."""
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
+from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.models.instruments.instrument import Instrument, Item
 
@@ -17,6 +20,9 @@ PERSONAL = re.compile(
     re.IGNORECASE,
 )
 """What headers of columns look like that name or locate a person."""
+
+RequiredKey = Literal["submitted_at", "timezone", "events"]
+"""A key of a mapping that some exports need and that no program can fill in."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class SurveyRow:
     that is absent was not asked."""
     response_id: str = ""
     """The survey tool's own id of the response, never stored as it is; empty where
-    an export has none, so that person and time are all there is to tell it by."""
+    an export has none: person and time identify the response then."""
     finished: bool | None = None
     """Whether the person sent the questionnaire in; None: the export does not say."""
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -42,8 +48,8 @@ class SurveyRow:
 
 
 @dataclass(frozen=True)
-class SetApart:
-    """A row or a cell that is not stored, by place and never by value."""
+class ImportProblem:
+    """A row or a cell that is set apart, by place and never by value."""
 
     row: int
     column: str
@@ -51,16 +57,20 @@ class SetApart:
 
 
 @dataclass(frozen=True)
-class Excluded:
+class ExcludedRow:
     """A row that is no response of this wave, and why: counted, never listed."""
 
     row: int
     reason: str
 
 
+RowOutcome = SurveyRow | ImportProblem | ExcludedRow
+"""What becomes of a row of a file."""
+
+
 @dataclass(frozen=True)
-class Understood:
-    """What was understood of a file, to be shown and recorded with its import."""
+class ImportSummary:
+    """What an import has recognised in a file, to be shown and recorded with it."""
 
     origin: str
     """The file's name."""
@@ -77,7 +87,7 @@ class Understood:
     """Hash of the mapping that was used."""
     rows: int
     items: Mapping[str, int]
-    """By instrument, how many of its items the file holds."""
+    """By instrument, how many of its items the file has."""
     excluded: Mapping[str, int]
     """Rows that are no responses (previews, tests, spam), by reason."""
     dropped: tuple[str, ...]
@@ -87,8 +97,8 @@ class Understood:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What an importer is told besides the file."""
+class ImportContext:
+    """What an importer needs to know besides the file."""
 
     mapping: SurveyMapping
     items: Mapping[str, tuple[Instrument, str]]
@@ -98,21 +108,59 @@ class Asked:
     wave: int
 
 
-Row = SurveyRow | SetApart | Excluded
-"""What becomes of a row of a file."""
+class Importer(ABC):
+    """One survey tool's format.
+
+    An instance has no state. Errors are `FileError`s with a place, never with the value
+    of a cell.
+    """
+
+    @abstractmethod
+    def recognises(self, export: Export) -> bool:
+        """Whether a file is of this format, by its headers."""
+
+    def prepare(self, export: Export, mapping: SurveyMapping) -> Export:
+        """The export under the headers that the mapping uses; here, as it is."""
+        return export
+
+    def prepare_for_draft(self, export: Export) -> Export:
+        """The export under the headers that a new mapping should use."""
+        return self.prepare(export, SurveyMapping())
+
+    @abstractmethod
+    def personal_columns(self, export: Export) -> Collection[str]:
+        """Headers of personal data; they are removed before anything is looked at."""
+
+    @abstractmethod
+    def metadata_columns(
+        self, export: Export, mapping: SurveyMapping
+    ) -> Collection[str]:
+        """Headers that hold no answers: what the tool adds, and who and when."""
+
+    @abstractmethod
+    def required_keys(self, export: Export) -> Sequence[RequiredKey]:
+        """Keys that the mapping of this export needs besides the items."""
+
+    @abstractmethod
+    def variant(self, export: Export) -> str:
+        """Which of its kinds the format is, in words for people."""
+
+    @abstractmethod
+    def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
+        """Yield what becomes of each row."""
 
 
-def plain(text: str) -> str:
+def normalize_text(text: str) -> str:
     """A text as it is compared: without the accidents of width and space."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
-def item_of(asked: Asked, code: str) -> Item | None:
+def item_of_column(context: ImportContext, code: str) -> Item | None:
     """The item of a column code; None for a delivered scale."""
-    instrument, name = asked.items[code]
-    return next((one for one in instrument.items if one.code == name), None)
+    instrument, name = context.items[code]
+    return next((item for item in instrument.items if item.code == name), None)
 
 
 def looks_personal(header: str) -> bool:
     """Whether a header is one of a column that names or locates people."""
-    return PERSONAL.search(plain(header)) is not None
+    return PERSONAL.search(normalize_text(header)) is not None

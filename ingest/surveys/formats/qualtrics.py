@@ -11,14 +11,21 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from panelstream.ingest.surveys import item_columns, survey_timestamps
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats.importer import Asked, Excluded, Row, SurveyRow
+from panelstream.ingest.surveys.file_types.export_file import Export, require_column
+from panelstream.ingest.surveys.formats.importer import (
+    ExcludedRow,
+    ImportContext,
+    Importer,
+    RequiredKey,
+    RowOutcome,
+    SurveyRow,
+)
+from panelstream.ingest.surveys.item_columns import find_answer_columns
 from panelstream.ingest.surveys.mapping import SurveyMapping
+from panelstream.ingest.surveys.survey_timestamps import Cells, parse_timestamps
 from panelstream.models.errors import FileError
 
-PERSONAL = frozenset(
+_PERSONAL = frozenset(
     {
         "IPAddress",
         "RecipientLastName",
@@ -31,7 +38,7 @@ PERSONAL = frozenset(
         "Name",
     }
 )
-KNOWN = frozenset(
+_METADATA = frozenset(
     {
         "StartDate",
         "EndDate",
@@ -47,7 +54,7 @@ KNOWN = frozenset(
         "UserLanguage",
     }
 )
-NO_RESPONSES: Mapping[str, str] = {
+_NO_RESPONSES: Mapping[str, str] = {
     "1": "preview",
     "Survey Preview": "preview",
     "2": "test",
@@ -81,115 +88,134 @@ _IDS = {
     "userLanguage": "UserLanguage",
 }
 _LEGACY = {"ResponseID": "ResponseId", "ExternalDataReference": "ExternalReference"}
-_LEGACY_PLUMBING = re.compile(r"V(?:[1-9]|10)")
+_LEGACY_METADATA = re.compile(r"V(?:[1-9]|10)")
 _FINISHED = {"1": True, "true": True, "0": False, "false": False}
 _MOST_HEADER_ROWS = 3
 
 
-def recognises(export: Export) -> bool:
-    """Import ids in the third row, the columns of a legacy export, or their names."""
-    return _import_ids(export) is not None or _is_legacy(export) or _is_named(export)
+class Qualtrics(Importer):
+    """A survey's responses, as numbers or texts."""
+
+    def recognises(self, export: Export) -> bool:
+        """Import ids in the third row, the columns of a legacy export, or their names."""
+        has_ids = _import_ids(export) is not None
+        return has_ids or _is_legacy(export) or _has_usual_names(export)
+
+    def prepare(self, export: Export, mapping: SurveyMapping) -> Export:
+        """Columns under their import ids where the mapping names those, without the
+        further header rows."""
+        ids = _import_ids(export)
+        if ids is not None:
+            return _renamed_by_ids(export, ids, mapping.headers)
+        if _is_legacy(export):
+            return _renamed_legacy(export)
+        return export.from_record(_header_rows(export))
+
+    def prepare_for_draft(self, export: Export) -> Export:
+        """Questions under their import ids, which stay when a text is edited."""
+        ids = _import_ids(export)
+        if ids is None:
+            return self.prepare(export, SurveyMapping())
+        return _renamed_by_ids(export, ids, {*ids})
+
+    def personal_columns(self, export: Export) -> Collection[str]:
+        """Recipients, addresses and places."""
+        return _PERSONAL
+
+    def metadata_columns(
+        self, export: Export, mapping: SurveyMapping
+    ) -> Collection[str]:
+        """What Qualtrics adds to each response."""
+        return _METADATA
+
+    def required_keys(self, export: Export) -> Sequence[RequiredKey]:
+        """Times carry no offset."""
+        return ["timezone"]
+
+    def variant(self, export: Export) -> str:
+        """Numbers or texts, by what stands in the columns that every export has."""
+        place = export.place("Finished")
+        has_texts = place is not None and any(
+            not record[place].strip().isdigit()
+            for _, record in export.rows()
+            if record[place]
+        )
+        return "choice texts" if has_texts else "numeric values"
+
+    def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
+        """Yield the responses, and the rows that are none."""
+        columns = find_answer_columns(export, context, _METADATA)
+        person = require_column(export, context.mapping.person, "the person")
+        place = _time_column(export, context.mapping)
+        cells = [(number, record[place]) for number, record in export.rows()]
+        _require_zone(export, place, cells, context.mapping)
+        times = parse_timestamps(export, place, cells, context)
+        for number, record in export.rows():
+            metadata = _metadata(export, record)
+            reason = _no_response(metadata)
+            if reason:
+                yield ExcludedRow(number, reason)
+            else:
+                yield SurveyRow(
+                    number,
+                    record[person].strip(),
+                    times[number],
+                    columns.answers(record),
+                    metadata.get("ResponseId", ""),
+                    _finished(metadata),
+                )
 
 
-def prepare(export: Export, mapping: SurveyMapping) -> Export:
-    """Columns under their import ids where the mapping names those; header rows gone."""
-    ids = _import_ids(export)
-    if ids is not None:
-        ours = {
-            header: _IDS.get(found, found if found in mapping.headers else header)
-            for header, found in zip(export.header, ids, strict=True)
-        }
-        return _titled(export).renamed(ours).from_record(2)
-    if _is_legacy(export):
-        names = [_LEGACY.get(one, one) for one in export.records[0]]
-        plumb = {
-            header: name
-            for header, name in zip(export.header, names, strict=True)
-            if _LEGACY_PLUMBING.fullmatch(header)
-        }
-        return _titled(export).renamed(plumb).from_record(1)
-    return export.from_record(_header_rows(export))
+def _renamed_by_ids(export: Export, ids: Sequence[str], headers: set[str]) -> Export:
+    """Metadata under their usual names, questions under the import ids in `headers`."""
+    names = {
+        header: _IDS.get(import_id, import_id if import_id in headers else header)
+        for header, import_id in zip(export.header, ids, strict=True)
+    }
+    return _titled(export).renamed(names).from_record(2)
 
 
-def by_import_id(export: Export) -> Export:
-    """The export with questions under their import ids, the best names for a mapping."""
-    ids = _import_ids(export)
-    if ids is None:
-        return prepare(export, SurveyMapping())
-    return prepare(export, SurveyMapping(ignore=tuple(ids)))
+def _renamed_legacy(export: Export) -> Export:
+    """Metadata are V1 to V10, with their names in the second row."""
+    titles = [_LEGACY.get(title, title) for title in export.records[0]]
+    names = {
+        header: name
+        for header, name in zip(export.header, titles, strict=True)
+        if _LEGACY_METADATA.fullmatch(header)
+    }
+    return _titled(export).renamed(names).from_record(1)
 
 
-def personal(export: Export) -> Collection[str]:
-    """Recipients, addresses and places."""
-    return PERSONAL
-
-
-def plumbing(export: Export, mapping: SurveyMapping) -> Collection[str]:
-    """What Qualtrics adds to each response."""
-    return KNOWN
-
-
-def variant(export: Export) -> str:
-    """Numbers or texts, by what stands in the columns that every export has."""
-    place = export.place("Finished")
-    words = place is not None and any(
-        not record[place].strip().isdigit()
-        for _, record in export.rows()
-        if record[place]
-    )
-    return "choice texts" if words else "numeric values"
-
-
-def rows(export: Export, asked: Asked) -> Iterator[Row]:
-    """Yield the responses and what is none; raises `FileError` with row and column."""
-    held = item_columns.columns(export, asked, KNOWN)
-    person = export_file.column_of(export, asked.mapping.person, "the person")
-    place = _time_column(export, asked.mapping)
-    cells = [(number, record[place]) for number, record in export.rows()]
-    if asked.mapping.timezone is None and not all(
-        _has_offset(text) for _, text in cells
-    ):
+def _require_zone(
+    export: Export, place: int, cells: Cells, mapping: SurveyMapping
+) -> None:
+    if mapping.timezone is None and not all(_has_offset(text) for _, text in cells):
         problem = (
             "times without an offset; write timezone: (of the export) in the mapping"
         )
         raise FileError(export.path, export.column(place), problem)
-    at = survey_timestamps.instants(export, place, cells, asked)
-    for number, record in export.rows():
-        cell = _cells(export, record)
-        reason = _no_response(cell)
-        if reason:
-            yield Excluded(number, reason)
-        else:
-            yield SurveyRow(
-                number,
-                record[person].strip(),
-                at[number],
-                held.answers(record),
-                cell.get("ResponseId", ""),
-                _finished(cell),
-            )
 
 
-def _cells(export: Export, record: Sequence[str]) -> dict[str, str]:
+def _metadata(export: Export, record: Sequence[str]) -> dict[str, str]:
     return {
         header: cell.strip()
         for header, cell in zip(export.header, record, strict=True)
-        if header in KNOWN
+        if header in _METADATA
     }
 
 
-def _no_response(cell: Mapping[str, str]) -> str:
-    if cell.get("DistributionChannel") in ("preview", "test"):
-        return cell["DistributionChannel"]
-    return NO_RESPONSES.get(cell.get("Status", ""), "")
+def _no_response(metadata: Mapping[str, str]) -> str:
+    if metadata.get("DistributionChannel") in ("preview", "test"):
+        return metadata["DistributionChannel"]
+    return _NO_RESPONSES.get(metadata.get("Status", ""), "")
 
 
-def _finished(cell: Mapping[str, str]) -> bool | None:
+def _finished(metadata: Mapping[str, str]) -> bool | None:
     """By the flag; its words differ between languages, so else by the progress."""
-    known = _FINISHED.get(cell.get("Finished", "").lower())
-    if known is not None or "Progress" not in cell:
-        return known
-    return cell["Progress"] == "100"
+    finished = _FINISHED.get(metadata.get("Finished", "").lower())
+    if finished is not None or "Progress" not in metadata:
+        return finished
+    return metadata["Progress"] == "100"
 
 
 def _time_column(export: Export, mapping: SurveyMapping) -> int:
@@ -197,8 +223,8 @@ def _time_column(export: Export, mapping: SurveyMapping) -> int:
     names = (
         [mapping.submitted_at] if mapping.submitted_at else ["EndDate", "RecordedDate"]
     )
-    found = [name for name in names if export.place(name) is not None]
-    return export_file.column_of(export, (found or names)[0], "the time of the answer")
+    present = [name for name in names if export.place(name) is not None]
+    return require_column(export, (present or names)[0], "the time of the answer")
 
 
 def _has_offset(text: str) -> bool:
@@ -209,19 +235,19 @@ def _import_ids(export: Export) -> list[str] | None:
     """The import ids of the third row, with their choices; None if there are none."""
     if len(export.records) < 2 or not all(export.records[:2]):
         return None
-    found = [_import_id(cell) for cell in export.records[1]]
-    return found if any(found) else None
+    ids = [_import_id(cell) for cell in export.records[1]]
+    return ids if any(ids) else None
 
 
 def _import_id(cell: str) -> str:
     try:
-        said = json.loads(cell)
+        description = json.loads(cell)
     except ValueError:
         return ""
-    if not isinstance(said, dict) or "ImportId" not in said:
+    if not isinstance(description, dict) or "ImportId" not in description:
         return ""
-    choice = said.get("choiceId")
-    return str(said["ImportId"]) + (f"_{choice}" if choice is not None else "")
+    choice = description.get("choiceId")
+    return str(description["ImportId"]) + (f"_{choice}" if choice is not None else "")
 
 
 def _titled(export: Export) -> Export:
@@ -234,7 +260,7 @@ def _is_legacy(export: Export) -> bool:
     return bool(export.records) and "ResponseID" in export.records[0]
 
 
-def _is_named(export: Export) -> bool:
+def _has_usual_names(export: Export) -> bool:
     return "ResponseId" in export.header and bool(
         {"Finished", "Progress"} & {*export.header}
     )
@@ -245,5 +271,10 @@ def _header_rows(export: Export) -> int:
     place = export.place("ResponseId")
     ids = [r[place] if r else "" for r in export.records] if place is not None else []
     return next(
-        (i for i, one in enumerate(ids[:_MOST_HEADER_ROWS]) if one.startswith("R_")), 0
+        (
+            index
+            for index, response_id in enumerate(ids[:_MOST_HEADER_ROWS])
+            if response_id.startswith("R_")
+        ),
+        0,
     )

@@ -14,36 +14,41 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from panelstream.ingest.surveys import item_columns, survey_timestamps
-from panelstream.ingest.surveys.file_types import export_file
-from panelstream.ingest.surveys.file_types.export_file import Export
+from panelstream.ingest.surveys.file_types.export_file import (
+    Export,
+    read_export_file,
+    require_column,
+)
 from panelstream.ingest.surveys.formats.importer import (
-    Asked,
-    Excluded,
-    Row,
-    SetApart,
+    ExcludedRow,
+    ImportContext,
+    Importer,
+    ImportProblem,
+    RequiredKey,
+    RowOutcome,
     SurveyRow,
 )
-from panelstream.ingest.surveys.item_columns import Columns
+from panelstream.ingest.surveys.item_columns import AnswerColumns, find_answer_columns
 from panelstream.ingest.surveys.mapping import SurveyMapping
+from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
 from panelstream.models.errors import FileError
 
 DICTIONARY = "dictionary.csv"
-EVENT, INSTRUMENT, INSTANCE = (
+_EVENT, _INSTRUMENT, _INSTANCE = (
     "redcap_event_name",
     "redcap_repeat_instrument",
     "redcap_repeat_instance",
 )
-IDENTIFIER = "redcap_survey_identifier"
-KNOWN = frozenset({EVENT, INSTRUMENT, INSTANCE, "redcap_data_access_group"})
-LABELS = {
-    "Event Name": EVENT,
-    "Repeat Instrument": INSTRUMENT,
-    "Repeat Instance": INSTANCE,
+_IDENTIFIER = "redcap_survey_identifier"
+_METADATA = frozenset({_EVENT, _INSTRUMENT, _INSTANCE, "redcap_data_access_group"})
+_LABELS = {
+    "Event Name": _EVENT,
+    "Repeat Instrument": _INSTRUMENT,
+    "Repeat Instance": _INSTANCE,
     "Data Access Group": "redcap_data_access_group",
-    "Survey Identifier": IDENTIFIER,
+    "Survey Identifier": _IDENTIFIER,
 }
-NOT_COMPLETED = "[not completed]"
+_NOT_COMPLETED = "[not completed]"
 
 _HEADERS = (
     "Variable / Field Name",
@@ -71,7 +76,7 @@ _TICKS = {"Unchecked": "0", "Checked": "1"}
 
 
 @dataclass(frozen=True)
-class Form:
+class _Form:
     """A block of columns: where its answers, its status and its time stand."""
 
     name: str
@@ -81,7 +86,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Field:
+class _Field:
     """A line of a data dictionary."""
 
     name: str
@@ -92,72 +97,94 @@ class Field:
     identifies: bool
 
 
-def recognises(export: Export) -> bool:
-    """REDCap's own columns, or a column of a form's status."""
-    named = {*export.header} & {*KNOWN, *LABELS, IDENTIFIER}
-    return bool(named) or any(_is_status(export, i) for i in range(len(export.header)))
+class Redcap(Importer):
+    """A project's records, raw or as labels, with its data dictionary beside."""
+
+    def recognises(self, export: Export) -> bool:
+        """REDCap's own columns, or a column of a form's status."""
+        usual = {*export.header} & {*_METADATA, *_LABELS, _IDENTIFIER}
+        places = range(len(export.header))
+        return bool(usual) or any(_is_status(export, place) for place in places)
+
+    def prepare(self, export: Export, mapping: SurveyMapping) -> Export:
+        """Raw names in place of labels, and what the dictionary says of the fields."""
+        fields = _read_dictionary(export.path)
+        renamed = export.renamed(_raw_names(export, fields))
+        choices = {
+            header: dict(field.choices)
+            for header in renamed.header
+            if (field := fields.get(header)) and field.choices
+        }
+        boxes = {
+            header: {code: label for label, code in _TICKS.items()}
+            for header in renamed.header
+            if "___" in header
+        }
+        titles = {field.name: field.label for field in fields.values()}
+        return replace(renamed, titles=titles, value_labels=choices | boxes)
+
+    def personal_columns(self, export: Export) -> Collection[str]:
+        """Who was invited, and the fields that the dictionary says identify people."""
+        fields = _read_dictionary(export.path).values()
+        return {_IDENTIFIER, *(field.name for field in fields if field.identifies)}
+
+    def metadata_columns(
+        self, export: Export, mapping: SurveyMapping
+    ) -> Collection[str]:
+        """The record, REDCap's own columns, and status and time of each form."""
+        headers = {export.header[0], *_METADATA}
+        for form in _forms(export):
+            headers.add(export.header[form.complete])
+            if form.timestamp is not None:
+                headers.add(export.header[form.timestamp])
+        return headers | ({mapping.submitted_at} if mapping.submitted_at else set())
+
+    def required_keys(self, export: Export) -> Sequence[RequiredKey]:
+        """The column of times where no form has one, and the waves of events."""
+        keys: list[RequiredKey] = []
+        if not any(form.timestamp for form in _forms(export)):
+            keys.append("submitted_at")
+        if export.place(_EVENT) is not None:
+            keys.append("events")
+        return keys
+
+    def variant(self, export: Export) -> str:
+        """What the rows stand for."""
+        kinds = [("longitudinal", _EVENT), ("repeating", _INSTANCE)]
+        return (
+            ", ".join(
+                kind for kind, header in kinds if export.place(header) is not None
+            )
+            or "flat"
+        )
+
+    def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
+        """Yield a response a form and row."""
+        mapping = context.mapping
+        columns = find_answer_columns(
+            export, context, self.metadata_columns(export, mapping)
+        )
+        blocks = [(form, columns.select(form.places)) for form in _forms(export)]
+        if not blocks:
+            problem = "no column <form>_complete; export whole forms from REDCap"
+            raise FileError(export.path, "row 1", problem)
+        submitted = _submitted(export, mapping)
+        times = _times(export, context, submitted, [form for form, _ in blocks])
+        records = _Records(export, _people(export, mapping), times, submitted)
+        waves = _waves(export, context)
+        for number, record in export.rows():
+            if waves[number] == context.wave:
+                for form, block in blocks:
+                    if block.items:
+                        yield from records.response(number, record, form, block)
+            else:
+                reason = "of another wave" if waves[number] else "event left out"
+                yield ExcludedRow(number, reason)
 
 
-def prepare(export: Export, mapping: SurveyMapping) -> Export:
-    """Raw names in place of labels, and what the dictionary says of the fields."""
-    fields = dictionary(export.path)
-    named = export.renamed(_raw_names(export, fields))
-    choices = {
-        header: dict(field.choices)
-        for header in named.header
-        if (field := fields.get(header)) and field.choices
-    }
-    boxes = {h: {v: k for k, v in _TICKS.items()} for h in named.header if "___" in h}
-    titles = {one.name: one.label for one in fields.values()}
-    return replace(named, titles=titles, value_labels=choices | boxes)
-
-
-def personal(export: Export) -> Collection[str]:
-    """Who was invited, and the fields that the dictionary says identify people."""
-    marked = {one.name for one in dictionary(export.path).values() if one.identifies}
-    return {IDENTIFIER, *marked}
-
-
-def plumbing(export: Export, mapping: SurveyMapping) -> Collection[str]:
-    """The record, REDCap's own columns, and status and time of each form."""
-    own = {export.header[0], *KNOWN}
-    for form in forms(export):
-        own.add(export.header[form.complete])
-        if form.timestamp is not None:
-            own.add(export.header[form.timestamp])
-    return own | ({mapping.submitted_at} if mapping.submitted_at else set())
-
-
-def variant(export: Export) -> str:
-    """What the rows stand for."""
-    kinds = [("longitudinal", EVENT), ("repeating", INSTANCE)]
-    return ", ".join(k for k, h in kinds if export.place(h) is not None) or "flat"
-
-
-def rows(export: Export, asked: Asked) -> Iterator[Row]:
-    """Yield a response a form and row; raises `FileError` with row and column."""
-    held = item_columns.columns(export, asked, plumbing(export, asked.mapping))
-    blocks = [(form, held.of(form.places)) for form in forms(export)]
-    if not blocks:
-        problem = "no column <form>_complete; export whole forms from REDCap"
-        raise FileError(export.path, "row 1", problem)
-    submitted = _submitted(export, asked.mapping)
-    at = _times(export, asked, submitted, [form for form, _ in blocks])
-    records = _Records(export, _people(export, asked.mapping), at, submitted)
-    waves = _waves(export, asked)
-    for number, record in export.rows():
-        if waves[number] == asked.wave:
-            for form, block in blocks:
-                if block.items:
-                    yield from records.response(number, record, form, block)
-        else:
-            reason = "of another wave" if waves[number] else "event left out"
-            yield Excluded(number, reason)
-
-
-def forms(export: Export) -> list[Form]:
+def _forms(export: Export) -> list[_Form]:
     """The blocks of a file, from the status columns that end them."""
-    found, start, timestamp = [], 1, None
+    forms, start, timestamp = [], 1, None
     for place, header in enumerate(export.header):
         if (
             header.endswith(_TIMESTAMP)
@@ -166,19 +193,19 @@ def forms(export: Export) -> list[Form]:
             timestamp = place
         if _is_status(export, place):
             name = header.removesuffix(_COMPLETE)
-            found.append(Form(name, range(start, place), place, timestamp))
+            forms.append(_Form(name, range(start, place), place, timestamp))
             start, timestamp = place + 1, None
-    return found
+    return forms
 
 
-def dictionary(export: Path) -> Mapping[str, Field]:
+def _read_dictionary(export: Path) -> Mapping[str, _Field]:
     """The fields of the data dictionary beside an export, by name; there may be none."""
     path = export.parent / DICTIONARY
     if not path.exists():
         return {}
-    table = export_file.read(path)
-    used = _HEADERS if _HEADERS[0] in table.header else _API_HEADERS
-    places = [export_file.column_of(table, one, "the data dictionary") for one in used]
+    table = read_export_file(path)
+    headers = _HEADERS if _HEADERS[0] in table.header else _API_HEADERS
+    places = [require_column(table, name, "the data dictionary") for name in headers]
     fields = [
         _field(*(record[place].strip() for place in places))
         for _, record in table.rows()
@@ -188,19 +215,19 @@ def dictionary(export: Path) -> Mapping[str, Field]:
 
 def _field(
     name: str, form: str, kind: str, label: str, options: str, identifies: str
-) -> Field:
-    return Field(name, form, kind, label, _choices(options), identifies == "y")
+) -> _Field:
+    return _Field(name, form, kind, label, _choices(options), identifies == "y")
 
 
 def _choices(text: str) -> dict[str, str]:
     """`0, Not at all | 1, Several days`; anything else is no list of options."""
-    pairs = [one.split(",", 1) for one in text.split("|")]
+    pairs = [option.split(",", 1) for option in text.split("|")]
     if any(len(pair) != 2 for pair in pairs):
         return {}
     return {code.strip(): label.strip() for code, label in pairs}
 
 
-def _raw_names(export: Export, fields: Mapping[str, Field]) -> dict[str, str]:
+def _raw_names(export: Export, fields: Mapping[str, _Field]) -> dict[str, str]:
     """The raw name of each header of a label export."""
     by_label = _by_label(fields.values())
     names: dict[str, str] = {}
@@ -220,23 +247,23 @@ def _raw_names(export: Export, fields: Mapping[str, Field]) -> dict[str, str]:
     return names
 
 
-def _raw_name(header: str, by_label: Mapping[str, Field]) -> str:
+def _raw_name(header: str, by_label: Mapping[str, _Field]) -> str:
     box = _CHECKBOX_LABEL.fullmatch(header)
     if box and box[1] in by_label:
         codes = {label: code for code, label in by_label[box[1]].choices.items()}
         return f"{by_label[box[1]].name}___{codes.get(box[2], box[2])}"
-    return by_label[header].name if header in by_label else LABELS.get(header, header)
+    return by_label[header].name if header in by_label else _LABELS.get(header, header)
 
 
-def _by_label(fields: Iterable[Field]) -> dict[str, Field]:
+def _by_label(fields: Iterable[_Field]) -> dict[str, _Field]:
     """Fields by their label, numbered like headers where it repeats."""
-    seen: Counter[str] = Counter()
-    found = {}
+    counts: Counter[str] = Counter()
+    by_label = {}
     for field in fields:
-        seen[field.label] += 1
-        again = f"#{seen[field.label]}" if seen[field.label] > 1 else ""
-        found[field.label + again] = field
-    return found
+        counts[field.label] += 1
+        suffix = f"#{counts[field.label]}" if counts[field.label] > 1 else ""
+        by_label[field.label + suffix] = field
+    return by_label
 
 
 def _is_status(export: Export, place: int) -> bool:
@@ -250,17 +277,17 @@ def _is_status(export: Export, place: int) -> bool:
 
 def _people(export: Export, mapping: SurveyMapping) -> dict[str, str]:
     """The person behind each record: the id may stand in one of its rows only."""
-    place = export_file.column_of(export, mapping.person, "the person")
+    place = require_column(export, mapping.person, "the person")
     people: dict[str, str] = {}
     for number, row in export.rows():
         record, person = row[0].strip(), row[place].strip()
-        known = people.setdefault(record, person)
-        if person and known and person != known:
+        earlier = people.setdefault(record, person)
+        if person and earlier and person != earlier:
             problem = "another person than in an earlier row of the same record"
             raise FileError(
                 export.path, f"row {number}, {export.column(place)}", problem
             )
-        people[record] = known or person
+        people[record] = earlier or person
     return people
 
 
@@ -268,27 +295,31 @@ def _submitted(export: Export, mapping: SurveyMapping) -> int | None:
     """The column of times that the mapping names, if it does."""
     if mapping.submitted_at is None:
         return None
-    return export_file.column_of(export, mapping.submitted_at, "the time of the answer")
+    return require_column(export, mapping.submitted_at, "the time of the answer")
 
 
 def _times(
-    export: Export, asked: Asked, submitted: int | None, blocks: Iterable[Form]
+    export: Export,
+    context: ImportContext,
+    submitted: int | None,
+    forms: Iterable[_Form],
 ) -> dict[tuple[int, int], datetime]:
     """All times of the file by column and row."""
-    places = {submitted, *(form.timestamp for form in blocks)}
-    found: dict[tuple[int, int], datetime] = {}
-    for place in places - {None}:
-        assert place is not None
-        cells = [(number, record[place].strip()) for number, record in export.rows()]
-        told = [(n, text) for n, text in cells if text not in ("", NOT_COMPLETED)]
-        read = survey_timestamps.instants(export, place, told, asked)
-        found |= {(place, number): at for number, at in read.items()}
-    return found
+    times: dict[tuple[int, int], datetime] = {}
+    for place in {submitted, *(form.timestamp for form in forms)}:
+        if place is not None:
+            texts = [
+                (number, record[place].strip()) for number, record in export.rows()
+            ]
+            cells = [(n, text) for n, text in texts if text not in ("", _NOT_COMPLETED)]
+            parsed = parse_timestamps(export, place, cells, context)
+            times |= {(place, number): at for number, at in parsed.items()}
+    return times
 
 
-def _waves(export: Export, asked: Asked) -> dict[int, int | None]:
+def _waves(export: Export, context: ImportContext) -> dict[int, int | None]:
     """The wave of each row, by its event."""
-    place, waves = export.place(EVENT), asked.mapping.events
+    place, waves = export.place(_EVENT), context.mapping.events
     events = {
         n: r[place].strip() if place is not None else "" for n, r in export.rows()
     }
@@ -296,7 +327,7 @@ def _waves(export: Export, asked: Asked) -> dict[int, int | None]:
         if len(set(events.values())) > 1:
             problem = "several events; write in the mapping which wave each is, events: {name: 1}"
             raise FileError(export.path, export.column(place or 0), problem)
-        return dict.fromkeys(events, asked.wave)
+        return dict.fromkeys(events, context.wave)
     for number, event in events.items():
         if event not in waves:
             problem = "its event is not in the mapping's events; add it, without a wave to leave it out"
@@ -310,12 +341,12 @@ class _Records:
 
     export: Export
     people: Mapping[str, str]
-    at: Mapping[tuple[int, int], datetime]
+    times: Mapping[tuple[int, int], datetime]
     submitted: int | None
 
     def response(
-        self, number: int, record: Sequence[str], form: Form, block: Columns
-    ) -> Iterator[Row]:
+        self, number: int, record: Sequence[str], form: _Form, block: AnswerColumns
+    ) -> Iterator[RowOutcome]:
         """The response to one form of a row; none where the form was not asked."""
         status = record[form.complete].strip()
         stamp = "" if form.timestamp is None else record[form.timestamp].strip()
@@ -323,10 +354,12 @@ class _Records:
         if not status and not stamp:
             return
         if status not in _DONE and not any(_answered(self.export, form, record)):
-            yield Excluded(number, "opened, not answered" if stamp else "not started")
+            yield ExcludedRow(
+                number, "opened, not answered" if stamp else "not started"
+            )
         elif at is None:
             problem = "no time of the answer; name a column of times under submitted_at"
-            yield SetApart(number, form.name, problem)
+            yield ImportProblem(number, form.name, problem)
         else:
             yield SurveyRow(
                 number=number,
@@ -334,19 +367,18 @@ class _Records:
                 responded_at=at,
                 answers=block.answers(record),
                 response_id=_key(self.export, record, form, at),
-                finished=status in _DONE or stamp not in ("", NOT_COMPLETED),
+                finished=status in _DONE or stamp not in ("", _NOT_COMPLETED),
             )
 
-    def _at(self, form: Form, number: int) -> datetime | None:
+    def _at(self, form: _Form, number: int) -> datetime | None:
         """When the form was completed, else what the column of times says."""
-        places = [one for one in (form.timestamp, self.submitted) if one is not None]
-        found = [
-            self.at[place, number] for place in places if (place, number) in self.at
-        ]
-        return found[0] if found else None
+        for place in (form.timestamp, self.submitted):
+            if place is not None and (place, number) in self.times:
+                return self.times[place, number]
+        return None
 
 
-def _answered(export: Export, form: Form, record: Sequence[str]) -> Iterator[bool]:
+def _answered(export: Export, form: _Form, record: Sequence[str]) -> Iterator[bool]:
     """Whether each field was filled in; a box that is not ticked says nothing."""
     for place in form.places:
         cell = record[place].strip()
@@ -354,15 +386,15 @@ def _answered(export: Export, form: Form, record: Sequence[str]) -> Iterator[boo
         yield place != form.timestamp and cell not in empty
 
 
-def _key(export: Export, record: Sequence[str], form: Form, at: datetime) -> str:
+def _key(export: Export, record: Sequence[str], form: _Form, at: datetime) -> str:
     """Record, event, repeated instrument and instance, and the form.
 
     Without events the time as well: where each wave is a project of its own, all of
     them number the same people alike.
     """
     parts = [record[0].strip()]
-    for header in (EVENT, INSTRUMENT, INSTANCE):
+    for header in (_EVENT, _INSTRUMENT, _INSTANCE):
         place = export.place(header)
         parts.append(record[place].strip() if place is not None else "")
-    time = at.astimezone(UTC).isoformat() if export.place(EVENT) is None else ""
+    time = at.astimezone(UTC).isoformat() if export.place(_EVENT) is None else ""
     return "|".join([*parts, form.name, time])

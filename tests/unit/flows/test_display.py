@@ -6,14 +6,14 @@ import pytest
 
 from panelstream.flows.display import Display
 from panelstream.flows.imports import WaveImport
-from panelstream.ingest.surveys.formats.importer import Understood
-from panelstream.ingest.surveys.responses import ANSWERS, Imported
-from panelstream.ingest.surveys.revisions import Revision
+from panelstream.ingest.surveys.formats.importer import ImportSummary
+from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
+from panelstream.ingest.surveys.revisions import ResponseRevision
 
 
 def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The title of a question may have several lines, or be a page."""
-    understood = Understood(
+    summary = ImportSummary(
         origin="wave1.csv",
         sha256="",
         format="google_forms",
@@ -29,11 +29,11 @@ def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
         ignored=("Anything\n\nelse?", "I agree. " * 50),
     )
     none = ANSWERS.empty_table()
-    imported = Imported("wave1.csv", "google_forms", 1, 0, none, (), understood, {})
+    imported = ImportedResponses(summary, 1, 0, none, (), {})
     counts: dict[Any, int] = dict.fromkeys(
         ("added", "changed", "moved", "unchanged"), 0
     )
-    held = WaveImport(imported, Revision(none, counts, 0), 0, 0, (), "")
+    held = WaveImport(imported, ResponseRevision(none, counts, 0), 0, 0, (), "")
     Display().imported(held, dry_run=True, as_json=False)
     [line] = [o for o in capsys.readouterr().out.splitlines() if "ignored" in o]
     assert line.startswith("  ignored: Anything else?, I agree. I agree.")

@@ -232,18 +232,18 @@ def test_forms_say_the_same_as_the_plain_files(
     folder: Path, loaded: StudyFolder, tmp_path: Path
 ) -> None:
     """Imported with the drafted mapping, completed by hand, they give the same rows."""
-    items = read_export.items_of(loaded.instruments)
+    items = read_export.items_by_column(loaded.instruments)
     known = (1, items, SurveyMapping(), loaded.study.zone)
-    plain = read_export.read(folder / "responses" / "wave1.csv", *known)
+    plain = read_export.read_survey_export(folder / "responses" / "wave1.csv", *known)
     form = folder / "forms" / "wave1.csv"
-    text = mapping_draft.draft(form, items)
+    text = mapping_draft.draft_mapping(form, items)
     assert "pdd: 0-5" in text
     text = text.replace("person:  #", "person: U2plusのユーザーID  #")
     text = text.replace("  U2plusのユーザーID:\n", "")
     (tmp_path / "mapping.yaml").write_text(f"{text}coding: {{pdd: 1-6}}\n", "utf-8")
-    mapping = mappings.read(tmp_path / "mapping.yaml", loaded.instruments)
-    read = read_export.read(form, 1, items, mapping, loaded.study.zone)
-    assert read.understood.dropped == ("メールアドレス",)
+    mapping = mappings.read_mapping(tmp_path / "mapping.yaml", loaded.instruments)
+    read = read_export.read_survey_export(form, 1, items, mapping, loaded.study.zone)
+    assert read.summary.dropped == ("メールアドレス",)
     assert [vars(one) | {"finished": None} for one in read.rows] == [
         vars(one) for one in plain.rows
     ]

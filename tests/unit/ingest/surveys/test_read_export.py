@@ -10,7 +10,7 @@ import pytest
 
 from panelstream.ingest.surveys import mapping as mappings
 from panelstream.ingest.surveys import read_export
-from panelstream.ingest.surveys.read_export import Survey
+from panelstream.ingest.surveys.read_export import SurveyExport
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import find_instrument
 
@@ -19,7 +19,7 @@ INSTRUMENTS = [
     find_instrument(name, Path()).value
     for name in ("phq9", "pdd", "ghsq", "ahsq", "demographics")
 ]
-ITEMS = read_export.items_of(INSTRUMENTS)
+ITEMS = read_export.items_by_column(INSTRUMENTS)
 TOKYO = ZoneInfo("Asia/Tokyo")
 HEAD = "platform_id,submitted_at"
 AT = "2026-03-01T00:00:00Z"
@@ -33,17 +33,17 @@ def read(
     name: str = "wave1.csv",
     wave: int = 1,
     linked: bool = False,
-) -> Survey:
+) -> SurveyExport:
     """Import a file with these bytes or this text, under a mapping."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     place = folder / "mapping.yaml"
     place.write_text(mapping or "{}", encoding="utf-8")
-    said = mappings.read(place, INSTRUMENTS)
-    return read_export.read(path, wave, ITEMS, said, TOKYO, linked)
+    said = mappings.read_mapping(place, INSTRUMENTS)
+    return read_export.read_survey_export(path, wave, ITEMS, said, TOKYO, linked)
 
 
-def answers(survey: Survey) -> dict[str, list[str]]:
+def answers(survey: SurveyExport) -> dict[str, list[str]]:
     """By item, the answers of all rows in order."""
     found: dict[str, list[str]] = {}
     for row in survey.rows:
@@ -52,7 +52,7 @@ def answers(survey: Survey) -> dict[str, list[str]]:
     return found
 
 
-def times(survey: Survey) -> list[str]:
+def times(survey: SurveyExport) -> list[str]:
     """When each response was sent, in UTC to the minute."""
     return [
         one.responded_at.astimezone(UTC).strftime("%d %H:%M") for one in survey.rows
@@ -94,13 +94,13 @@ MISTAKES: dict[str, tuple[str | bytes, str, str]] = {
     "days or months first": (
         f"{HEAD},phq9_1\nx,03/04/2026 10:00,1\n",
         "",
-        "column 2: days and months cannot be told apart",
+        "column 2: day and month are ambiguous",
     ),
     "nothing but commas": (",,\n,,\n", "", "the file is empty"),
     "an item in two columns": (
         f"{HEAD},phq9_1,Q1\nx,{AT},1,2\n",
         "columns: {Q1: phq9_1}",
-        "column 4: 'phq9_1' stands in two columns",
+        "column 4: two columns of 'phq9_1'",
     ),
     "damaged UTF-16": (b"\xff\xfea", "", "damaged UTF-16"),
     "an uneven row": (f"{HEAD},phq9_1\nx,1\n", "", "row 2: 2 cells under 3 headers"),
@@ -155,7 +155,7 @@ MISTAKES: dict[str, tuple[str | bytes, str, str]] = {
     "an item of a long file": (
         f"{HEAD},item,answer\nx,{AT},{CANARY},1\n",
         "",
-        "row 2, item: this item is not known",
+        "row 2, item: unknown item",
     ),
     "times of Qualtrics without a zone": (
         f"ResponseId,Finished,EndDate,platform_id,phq9_1\nR_1,1,2026-03-01 10:00:00,{CANARY},1\n",
@@ -281,7 +281,7 @@ def test_declared_coding_is_applied_and_recorded(
     content = f"{HEAD},pdd_1\n" + "".join(f"x,{AT},{cell}\n" for cell in cells)
     survey = read(tmp_path, content, f"coding: {{pdd: {coding}}}")
     assert answers(survey)["pdd_1"] == expected
-    assert survey.understood.coding == {"pdd": coding}
+    assert survey.summary.coding == {"pdd": coding}
 
 
 def test_does_not_apply_is_no_other_coding(tmp_path: Path) -> None:
@@ -393,5 +393,5 @@ def test_the_same_mapping_has_the_same_hash(tmp_path: Path) -> None:
     """What is recorded with an import tells mappings apart, not how they are written."""
     one = mappings.SurveyMapping(columns={"a": "phq9_1"})
     (tmp_path / "m.yaml").write_text("# said otherwise\ncolumns:\n  a: phq9_1\n")
-    assert mappings.read(tmp_path / "m.yaml", INSTRUMENTS).hash == one.hash
+    assert mappings.read_mapping(tmp_path / "m.yaml", INSTRUMENTS).hash == one.hash
     assert mappings.SurveyMapping().hash != one.hash

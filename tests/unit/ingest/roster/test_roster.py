@@ -9,8 +9,11 @@ import pytest
 
 from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
-from panelstream.ingest import roster
-from panelstream.ingest.roster import Consent, Rules
+from panelstream.ingest.roster.roster_file import (
+    ConsentStatement,
+    RosterRules,
+    read_roster,
+)
 from panelstream.models.errors import FileError
 from panelstream.models.timestamps import LATEST
 from tests.lib.studies import HandClock
@@ -27,10 +30,10 @@ def write(folder: Path, rows: str, header: str = HEADER) -> Path:
     return path
 
 
-def rules(workspace: Workspace) -> Rules:
+def rules(workspace: Workspace) -> RosterRules:
     """What may stand in a roster of the study."""
     folder = workspace.folder
-    return Rules(folder.catalogue, folder.study.zone, workspace.clock())
+    return RosterRules(folder.catalogue, folder.study.zone, workspace.clock())
 
 
 def held(workspace: Workspace, who: str) -> dict[str, Any]:
@@ -56,11 +59,11 @@ def test_row_says_who_since_when_and_agreed_to_what(
     rows = (
         "a,2026-01-05,2,survey;telemetry,2026-01-06T10:00:00,young\nb,2026-01-07,,,,\n"
     )
-    read = roster.read(write(tmp_path, rows), rules(workspace()))
+    read = read_roster(write(tmp_path, rows), rules(workspace()))
     [first], [second] = read.rows["a"], read.rows["b"]
     assert first.enrolled_at == datetime(2026, 1, 4, 15, tzinfo=UTC)
     at = datetime(2026, 1, 6, 1, tzinfo=UTC)
-    assert first.consent == Consent(at, 2, ("survey", "telemetry"))
+    assert first.consent == ConsentStatement(at, 2, ("survey", "telemetry"))
     assert (first.group, second.consent) == ("young", None)
 
 
@@ -130,7 +133,7 @@ def test_accounts_and_invitations(tmp_path: Path, workspace: Make) -> None:
         ("a,2026-01-05,1,x,,\n", HEADER, "row 2, consented_at: is empty"),
         ("a,2026-01-05,1,x,soon,\n", HEADER, "row 2, consented_at: not a time"),
         ("a,2026-01-05,,,,Has Spaces\n", HEADER, "row 2, group: write a short name"),
-        ("a,2026-01-05,boss,\n", MORE, "row 2, account: may be participant, test"),
+        ("a,2026-01-05,boss,\n", MORE, "row 2, account: expected participant, test"),
         ("a,2026-01-05,,7\n", MORE, "row 2, invited_waves: the study has waves 1"),
         ("a,2026-01-05,,x\n", MORE, "row 2, invited_waves: write wave numbers"),
         ("a,2026-01-05,test,\na,2026-01-05,,\n", MORE, "row 3, account: row 2 says"),
@@ -139,7 +142,7 @@ def test_accounts_and_invitations(tmp_path: Path, workspace: Make) -> None:
         (
             ",2026-01-05,,,,\na,2026-01-05,,,,\nb,5 Jan,,,,\nc,6 Jan,,,,\n",
             HEADER,
-            r"row 2, platform_id: is empty \(2 more to mend: "
+            r"row 2, platform_id: is empty \(2 more to fix: "
             r"row 4, enrolled_on; row 5, enrolled_on\)",
         ),
     ],

@@ -1,0 +1,144 @@
+"""What a roster adds to earlier ones: people who are new, or whose entry has changed.
+
+A file speaks of the people whom it names and of the columns that it has. What it says
+of a person replaces what earlier files said in these columns; several rows of one
+person are one statement: several consents, or enrolment in several rounds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pyarrow as pa
+
+from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.ingest.roster.roster_file import ConsentStatement, Roster, RosterRow
+from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.store import Store
+
+_TIME = pa.timestamp("us", "UTC")
+ROSTER = pa.schema(
+    {
+        "participant_id": pa.binary(16),
+        "account": pa.string(),
+        "enrolled_at": pa.list_(_TIME),
+        "cohort": pa.list_(pa.string()),
+        "consented_at": pa.list_(_TIME),
+        "consent_version": pa.list_(pa.uint16()),
+        "consent_scopes": pa.list_(pa.list_(pa.string())),
+        "invited_waves": pa.list_(pa.uint16()),
+    }
+)
+
+
+@dataclass(frozen=True)
+class RosterEntry:
+    """All that rosters say of a person: enrolments with their groups, consents, waves."""
+
+    account: str = "participant"
+    enrolled: tuple[tuple[datetime, str], ...] = ()
+    consents: tuple[ConsentStatement, ...] = ()
+    invited_waves: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class RosterRevision:
+    """What a roster adds, as rows of `ROSTER`."""
+
+    people: Mapping[bytes, RosterEntry]
+    """All whom the file names, as they stand after it."""
+    added: int
+    changed: int
+    rows: pa.Table
+
+    @property
+    def unchanged(self) -> int:
+        """People of whom the file says the same as earlier ones."""
+        return len(self.people) - self.added - self.changed
+
+
+def plan_roster_revision(
+    roster: Roster, pseudonyms: Pseudonyms, warehouse: Store
+) -> RosterRevision:
+    """Compare a roster with earlier ones; stores nothing."""
+    stored = _read_entries(warehouse)
+    people = {}
+    for platform_id, rows in roster.rows.items():
+        participant = pseudonyms.of(platform_id)
+        entry = stored.get(participant, RosterEntry())
+        people[participant] = _revised(entry, rows, roster.columns)
+    revised = {
+        participant: entry
+        for participant, entry in people.items()
+        if stored.get(participant) != entry
+    }
+    added = sum(participant not in stored for participant in people)
+    return RosterRevision(people, added, len(revised) - added, _table(revised))
+
+
+def store_roster_revision(revision: RosterRevision, warehouse: Store) -> None:
+    """Store what is new; storing it again changes nothing."""
+    if revision.rows.num_rows:
+        warehouse.append_roster(revision.rows)
+
+
+def _revised(
+    entry: RosterEntry, rows: Sequence[RosterRow], columns: frozenset[str]
+) -> RosterEntry:
+    """A person's entry, with what the file's columns say in its place."""
+    if "enrolled_on" in columns:
+        groups = {} if "group" in columns else dict(entry.enrolled)
+        enrolments = {
+            (row.enrolled_at, row.group or groups.get(row.enrolled_at, ""))
+            for row in rows
+            if row.enrolled_at
+        }
+        entry = replace(entry, enrolled=tuple(sorted(enrolments)))
+    if "consented_at" in columns:
+        consents = {row.consent for row in rows if row.consent}
+        ordered = sorted(consents, key=lambda yes: (yes.at, yes.version, yes.scopes))
+        entry = replace(entry, consents=tuple(ordered))
+    if "invited_waves" in columns:
+        waves = {wave for row in rows for wave in row.invited_waves}
+        entry = replace(entry, invited_waves=tuple(sorted(waves)))
+    if "account" in columns:
+        entry = replace(entry, account=rows[0].account)
+    return entry
+
+
+def _read_entries(warehouse: Store) -> dict[bytes, RosterEntry]:
+    rows = warehouse.query("roster", as_of=LATEST).to_pylist()
+    return {
+        bytes.fromhex(row["participant_id"]): RosterEntry(
+            row["account"],
+            tuple(zip(row["enrolled_at"], row["cohort"], strict=True)),
+            tuple(
+                ConsentStatement(at, version, tuple(scopes))
+                for at, version, scopes in zip(
+                    row["consented_at"],
+                    row["consent_version"],
+                    row["consent_scopes"],
+                    strict=True,
+                )
+            ),
+            tuple(row["invited_waves"]),
+        )
+        for row in rows
+    }
+
+
+def _table(people: Mapping[bytes, RosterEntry]) -> pa.Table:
+    rows = [
+        {
+            "participant_id": participant,
+            "account": entry.account,
+            "enrolled_at": [at for at, _ in entry.enrolled],
+            "cohort": [group for _, group in entry.enrolled],
+            "consented_at": [consent.at for consent in entry.consents],
+            "consent_version": [consent.version for consent in entry.consents],
+            "consent_scopes": [list(consent.scopes) for consent in entry.consents],
+            "invited_waves": list(entry.invited_waves),
+        }
+        for participant, entry in people.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=ROSTER)

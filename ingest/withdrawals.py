@@ -1,0 +1,27 @@
+"""Whose data is refused at the door, and when: the periods after a withdrawal."""
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from panelstream.models.study import consent
+from panelstream.models.study.consent import Gone, Statements
+from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.store import Store
+
+
+def read_withdrawal_periods(
+    store: Store, zone: ZoneInfo, arriving: Statements | None = None
+) -> Mapping[bytes, Gone]:
+    """When nothing of a participant is taken, for all who withdrew from collection.
+
+    `arriving`: consents among the data that has arrived and is not stored yet.
+    """
+    rows = store.query("consents", as_of=LATEST).to_pylist()
+    stored, unstored = consent.by_participant(rows), arriving or {}
+    periods = {
+        bytes.fromhex(participant): consent.gone(
+            [*statements, *unstored.get(participant, ())], zone
+        )
+        for participant, statements in stored.items()
+    }
+    return {participant: gone for participant, gone in periods.items() if gone}
