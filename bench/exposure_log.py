@@ -33,6 +33,7 @@ from panelstream.models.study.template import (
     study_text,
 )
 from panelstream.models.warehouse import store
+from panelstream.models.warehouse.definitions import migrate
 
 PEOPLE, SILENT, WAVES = 24_000, 1_200, 8
 FIRST_ON = date(2025, 1, 6)
@@ -77,7 +78,7 @@ def write(folder: Path, events: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = study_text("bench", WAVES, FIRST_ON)
     (folder / STUDY_FILE).write_text(text, encoding="utf-8")
-    store.connect(dsn(folder)).migrate()
+    migrate(store.connect(dsn(folder)))
     client = clickhouse_connect.get_client(dsn=dsn(folder))
     ids = people()
     _write_acts(client, folder / EVENTS, ids, events)

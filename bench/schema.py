@@ -19,7 +19,7 @@ from numpy.random import default_rng
 from rich.console import Console
 
 from bench import exposure_log
-from panelstream.models.warehouse import store
+from panelstream.models.warehouse.statements import SQL
 
 EVENTS, RUNS, PARTS = 10_000_000, 5, 8
 BATCHES = (1_000, 10_000, 100_000, 1_000_000)
@@ -111,7 +111,7 @@ def make(client: Client, table: str, variant: Variant) -> None:
 
 def create(client: Client, table: str, variant: Variant) -> None:
     """Create a variant of the migration's table."""
-    text = (store.SQL / "migrations" / "001_events.sql").read_text(encoding="utf-8")
+    text = (SQL / "migrations" / "001_events.sql").read_text(encoding="utf-8")
     text = text.replace("not exists events", f"not exists {table}")
     client.command(text.replace(variant.was, variant.becomes) if variant.was else text)
 

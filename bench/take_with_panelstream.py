@@ -20,7 +20,8 @@ from panelstream.models.settings.environment import Values
 from panelstream.models.settings.kafka import WorkerSettings
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
-from panelstream.models.warehouse.store import Batch
+from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.ledger import Batch
 
 
 class Counted(Pipeline):
@@ -42,7 +43,7 @@ def main(address: str, topic: str, events: int) -> None:
     own = {"PANELSTREAM_WORKER_ADDRESS": f"127.0.0.1:{kafka.free_port()}"}
     with tempfile.TemporaryDirectory() as folder:
         warehouse = store.connect(f"chdb://{folder}/warehouse")
-        warehouse.migrate()
+        migrate(warehouse)
         u2plus = catalogue.find("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
         worker.run(

@@ -18,6 +18,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Planned
 from panelstream.models.warehouse.reads import read_people
+from panelstream.models.warehouse.study_records import record_study_version
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def analyse_study(
 ) -> StudyAnalysis:
     """Fit the plan on the panels and judge it."""
     folder = workspace.folder
-    workspace.store.keep_study(folder.version, folder.text)
+    record_study_version(workspace.store, folder.version, folder.text)
     standing = plan.read(workspace)
     specifications = mark(expand(folder.study), standing)
     fitted = estimates.fit_all(

@@ -39,6 +39,7 @@ from panelstream.models.study.consent import QUESTION
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
+from panelstream.models.warehouse.ledger import retract_import
 
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
@@ -220,7 +221,7 @@ def retract(workspace: Workspace, import_id: str) -> int:
     [known] = workspace.store.query("import_answers", import_id=import_id).to_pylist()
     if not known["imports"]:
         raise UsageError(f"no import {import_id}; 'panelstream status' lists them")
-    workspace.store.retract_import(import_id)
+    retract_import(workspace.store, import_id)
     return int(known["answers"])
 
 

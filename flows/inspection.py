@@ -6,6 +6,7 @@ from typing import Any
 
 from panelstream.flows.workspace import Workspace
 from panelstream.models.events.event import Counts
+from panelstream.models.warehouse.settling import settle
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ArrivalReport:
 
 def after_ingest(workspace: Workspace, arrived: Counts) -> ArrivalReport:
     """Settle, and read what became of the events that arrived."""
-    workspace.store.settle()
+    settle(workspace.store)
     [counts] = workspace.store.query(
         "arrival_counts", as_of=workspace.store.next_instant()
     ).to_pylist()

@@ -20,11 +20,11 @@ from panelstream.models.warehouse.exposure_measures import Windows
 from panelstream.models.warehouse.projections import Basis, Chunk
 from panelstream.models.warehouse.reads import (
     People,
-    await_settled,
     read_heartbeats,
     read_people,
     read_raw_answers,
 )
+from panelstream.models.warehouse.settling import await_settled
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.study.load import STUDY_FILE
 from panelstream.models.warehouse.store import Store
+from panelstream.models.warehouse.study_records import (
+    record_plan_lock,
+    record_study_version,
+)
 
 
 def read(workspace: Workspace) -> Standing:
@@ -38,14 +42,15 @@ def freeze(workspace: Workspace) -> Standing:
             folder.path / STUDY_FILE, "", "the plan has nothing confirmatory to lock"
         )
     [held] = store.query("responses_held").to_pylist()
-    store.keep_study(folder.version, folder.text)
-    store.lock_plan(
+    record_study_version(store, folder.version, folder.text)
+    record_plan_lock(
+        store,
         {
             "hash": standing.hash,
             "frozen": json.dumps(frozen, ensure_ascii=False),
             "study_version": folder.version,
             "text": folder.text,
             "responses": held["responses"],
-        }
+        },
     )
     return read(workspace)

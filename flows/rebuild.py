@@ -9,7 +9,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import UsageError
 from panelstream.models.warehouse import projections
 from panelstream.models.warehouse.projections import Basis, Build
-from panelstream.models.warehouse.reads import await_settled
+from panelstream.models.warehouse.settling import await_settled
 
 
 def rebuild(

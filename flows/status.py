@@ -24,6 +24,7 @@ from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.reads import People
+from panelstream.models.warehouse.settling import settle
 
 Import = Mapping[str, Any]
 
@@ -54,7 +55,7 @@ class Status:
 
 def read(workspace: Workspace) -> Status:
     """Read how the study stands, as known now."""
-    workspace.store.settle()
+    settle(workspace.store)
     store, study = workspace.store, workspace.folder.study
     said = reads.read_consent_statements(store, LATEST)
     people = reads.read_people(store, study, LATEST)
@@ -99,7 +100,7 @@ def due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     if wave not in [one.wave for one in study.waves]:
         raise UsageError(f"the study has no wave {wave}")
     named = _platform_ids(ids)
-    workspace.store.settle()
+    settle(workspace.store)
     said = reads.read_consent_statements(workspace.store, LATEST)
     people = reads.read_people(workspace.store, study, LATEST)
     raw = reads.read_raw_answers(workspace.store, workspace.folder, people, LATEST)

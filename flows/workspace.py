@@ -13,6 +13,7 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock, utc_now
 from panelstream.models.warehouse import endpoint, store, views
+from panelstream.models.warehouse.definitions import create_views, migrate
 from panelstream.models.warehouse.store import Store
 
 
@@ -56,9 +57,9 @@ def open_workspace(
         address, clock, setting=settings.warehouse_setting, cluster=settings.cluster
     )
     try:
-        migrated = warehouse.migrate()
-        warehouse.create_views(
-            views.statements(folder.catalogue, folder.study.timezone)
+        migrated = migrate(warehouse)
+        create_views(
+            warehouse, views.view_statements(folder.catalogue, folder.study.timezone)
         )
         key_file = settings.pseudonym_key_file
         yield Workspace(folder, warehouse, key_file, clock, migrated)

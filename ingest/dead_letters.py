@@ -24,6 +24,7 @@ from panelstream.ingest.kafka.records import Headers
 from panelstream.models.errors import FileError
 from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.warehouse.ledger import resolve_dead_letters
 from panelstream.models.warehouse.store import Store
 
 _AT_ONCE = 10_000
@@ -127,7 +128,9 @@ def _send(
         again |= known.intersection(pipeline.append(changed).rejections)
     resolved = [one for one in letters if _rejection(one) not in again]
     if resolved:
-        store.resolve([{name: one[name] for name in _KEY} for one in resolved])
+        resolve_dead_letters(
+            store, [{name: one[name] for name in _KEY} for one in resolved]
+        )
     return Replayed(len(resolved), len(letters) - len(resolved))
 
 

@@ -19,6 +19,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse import views
+from panelstream.models.warehouse.definitions import create_views, migrate
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
@@ -76,8 +77,10 @@ def engine() -> Iterator[str]:
     """The DSN of an engine that stays open for the tests of one module."""
     dsn = "chdb://memory"
     held = stores.connect(dsn)
-    held.migrate()
-    held.create_views(views.statements(catalogue.find("u2plus", Path()), "Asia/Tokyo"))
+    migrate(held)
+    create_views(
+        held, views.view_statements(catalogue.find("u2plus", Path()), "Asia/Tokyo")
+    )
     yield dsn
     held.close()
 

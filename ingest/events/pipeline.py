@@ -33,7 +33,9 @@ from panelstream.models.events.event import (
     Rejection,
 )
 from panelstream.models.study.consent import Gone, is_gone
-from panelstream.models.warehouse.store import Batch, NotStorable, Store
+from panelstream.models.warehouse.client import NotStorable
+from panelstream.models.warehouse.ledger import Batch, append_batch
+from panelstream.models.warehouse.store import Store
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -156,7 +158,7 @@ class Pipeline:
         """Write a batch; `known`: where rows are that were refused before."""
         batch = prepared.batch
         try:
-            self._store.append(batch)
+            append_batch(self._store, batch)
         except NotStorable:
             if not batch.events.num_rows:
                 raise

@@ -38,7 +38,7 @@ from panelstream.ingest.kafka.metrics import Health, Metrics
 from panelstream.models.errors import PanelstreamError, Unreachable
 from panelstream.models.events.event import Counts, Position, Rejection
 from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
-from panelstream.models.warehouse.store import Batch
+from panelstream.models.warehouse.ledger import Batch
 
 LIMIT_EVENTS, LIMIT_LEAST, LIMIT_SHARE = 10_000, 1_000, 0.95
 """A worker stops when of the last 10,000 events (of at least 1,000) 95 % are rejected."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.ingest.roster.roster_file import ConsentStatement, Roster, RosterRow
 from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.ledger import append_roster
 from panelstream.models.warehouse.store import Store
 
 _TIME = pa.timestamp("us", "UTC")
@@ -79,7 +80,7 @@ def plan_roster_revision(
 def store_roster_revision(revision: RosterRevision, warehouse: Store) -> None:
     """Store what is new; storing it again changes nothing."""
     if revision.rows.num_rows:
-        warehouse.append_roster(revision.rows)
+        append_roster(warehouse, revision.rows)
 
 
 def _revised(

@@ -25,6 +25,7 @@ from panelstream.models.study.consent import (
     is_gone,
     statement,
 )
+from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
 
 Row = Mapping[str, Any]
@@ -100,7 +101,7 @@ def store_response_revision(
         "refused": revision.refused,
         "set_apart": len(imported.set_apart),
     }
-    return warehouse.append_responses(revision.answers, ledger_row)
+    return append_responses(warehouse, revision.answers, ledger_row)
 
 
 def _consents(rows: Iterable[Row]) -> Statements:

@@ -161,11 +161,11 @@ def tidy(store: Store) -> None:
     ]
     names = [one.name for one in old]
     for projection in {one.projection: None for one in old}:
-        store.change(f"drop_{projection}", builds=names)
+        store.execute(f"changes/drop_{projection}", builds=names)
     if old:
         # After their rows: broken off in between, the next one does it again.
-        store.change("forget_chunks", builds=names)
-        store.change("forget_builds", builds=names)
+        store.execute("changes/forget_chunks", builds=names)
+        store.execute("changes/forget_builds", builds=names)
 
 
 def _age(build: Build) -> tuple[datetime, datetime]:
@@ -175,14 +175,14 @@ def _age(build: Build) -> tuple[datetime, datetime]:
 def _write_chunk(store: Store, build: Build, chunk: Chunk) -> None:
     rows = chunk.rows(build)
     if rows.num_rows:
-        store.derive(TABLES[build.projection], rows)
+        store.insert(TABLES[build.projection], rows)
     written = {
         "projection": [build.projection],
         "build": [build.name],
         "chunk": [chunk.name],
         "written_at": _instants([store.now()]),
     }
-    store.derive("projection_chunks", pa.table(written))
+    store.insert("projection_chunks", pa.table(written))
 
 
 def _record(store: Store, build: Build, finished_at: datetime) -> None:
@@ -196,7 +196,7 @@ def _record(store: Store, build: Build, finished_at: datetime) -> None:
         "started_at": _instants([build.started_at]),
         "finished_at": _instants([finished_at]),
     }
-    store.derive("projection_builds", pa.table(row))
+    store.insert("projection_builds", pa.table(row))
 
 
 def _build(row: Mapping[str, Any]) -> Build:

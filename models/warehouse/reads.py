@@ -1,19 +1,16 @@
 """Reads from the warehouse as of one instant: enrolment, consent, answers, heartbeats."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from time import sleep
+from datetime import datetime
 
 import pandas as pd
 
-from panelstream.models.errors import UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import Consents, Statements
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST, microseconds
-from panelstream.models.warehouse.store import SETTLING, Store
+from panelstream.models.warehouse.store import Store
 
 
 @dataclass(frozen=True)
@@ -25,40 +22,6 @@ class People:
 
     enrolled: pd.DataFrame
     consents: Consents
-
-
-def await_settled(
-    store: Store, as_of: datetime | None, say: Callable[[str], None]
-) -> datetime:
-    """Settle the log; `as_of`, or the newest instant that is present and settled.
-
-    Where others write, what is newer than `SETTLING` is waited for; `say` is called
-    with the reason. Raises `UsageError` for an `as_of` that is not settled yet.
-    """
-    if as_of is not None:
-        return _checked(as_of, store.settle())
-    newest = store.newest()
-    wait = (newest + SETTLING - store.now()) if store.shared else timedelta(0)
-    if wait > timedelta(0):
-        seconds = min(wait, SETTLING).total_seconds()
-        say(f"waiting {seconds:.0f} s, until no insert can precede the newest one")
-        sleep(seconds)
-    at = store.newest(store.settle())
-    if at < newest:
-        say(
-            f"as of {at.isoformat()}: what was recorded later is left out, as an insert "
-            f"that was begun before it has not ended"
-        )
-    return at
-
-
-def _checked(as_of: datetime, settled_at: datetime) -> datetime:
-    if as_of > settled_at:
-        raise UsageError(
-            f"--as-of {as_of.isoformat()} is not settled yet; the latest that is: "
-            f"{settled_at.isoformat()}"
-        )
-    return as_of
 
 
 def read_people(store: Store, study: Study, as_of: datetime) -> People:

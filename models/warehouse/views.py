@@ -41,7 +41,7 @@ class Column:
         return f"    {self.name}" if same else f"    {self.value} as {self.name}"
 
 
-def statements(catalogue: Catalogue, timezone: str) -> list[str]:
+def view_statements(catalogue: Catalogue, timezone: str) -> list[str]:
     """The statements that create every view anew; days are those of `timezone`.
 
     A reader gives a view no parameters, so their values stand in it as literals.

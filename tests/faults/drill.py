@@ -18,6 +18,7 @@ from kafka.structs import TopicPartition
 from panelstream.ingest.kafka import clients as kafka_clients
 from panelstream.ingest.kafka import records
 from panelstream.models.errors import PanelstreamError
+from panelstream.models.warehouse.settling import settle
 from tests.faults import schedule, traffic
 from tests.faults.ledger import (
     Found,
@@ -102,7 +103,7 @@ class Drill:
             )
             # Readers settle the log while it grows.
             with self.warehouse.store() as store:
-                store.settle()
+                settle(store)
 
     def during(self, fault: Fault) -> AbstractContextManager[Any]:
         """What a fault is."""
@@ -173,7 +174,7 @@ class Drill:
         """Stop the workers, and compare what was sent with what is there."""
         self.workers.finish()
         with self.warehouse.store() as store:
-            store.settle()
+            settle(store)
             seen = store.select("select source, id from events final").to_pylist()
             apart = store.select("select source, id from event_conflicts final")
             letters = store.select(

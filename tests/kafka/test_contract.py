@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from panelstream.models.warehouse.settling import settle
 from tests.lib import studies
 from tests.lib.streams import Stream
 
@@ -41,7 +42,7 @@ def test_same_rows_and_dead_letters(stream: Streams, tmp_path: Path) -> None:
     made.drain("--no-limit")
     assert made.run("query", "select 1").returncode == 0
     with made.store() as store:
-        store.settle()
+        settle(store)
     assert rows(made) == rows(by_file)
     assert rows(made)
     moved = [

@@ -27,7 +27,7 @@ WRONG: Sequence[tuple[dict[str, str], Sequence[str], str]] = [
     ({"KAFKA_REPLICATION": "3", "KAFKA_TOPIC": "r"}, ["topics", "create"], "InvalidReplicationFactorError"),
     ({"KAFKA_SASL_MECHANISM": "MAGIC"}, ["topics", "show"], "PLAIN, SCRAM-SHA-256"),
     ({"WORKER_ADDRESS": "192.0.2.1:80"}, ["worker"], "PANELSTREAM_WORKER_ADDRESS"),
-    (NO_SERVER, ["worker"], f"at 127.0.0.1:1; start it, or mend its address in PANELSTREAM_WAREHOUSE {SET}"),
+    (NO_SERVER, ["worker"], f"at 127.0.0.1:1; start it, or correct its address in PANELSTREAM_WAREHOUSE {SET}"),
     (NO_SERVER, ["dead-letters", "list"], f"PANELSTREAM_WAREHOUSE {SET}"),
     (NO_SERVER, ["dead-letters", "replay"], f"PANELSTREAM_WAREHOUSE {SET}"),
     (NO_SERVER, ["demo"], f"PANELSTREAM_WAREHOUSE {SET}"),

@@ -16,7 +16,9 @@ import pyarrow as pa
 from panelstream.models.timestamps import Clock
 from panelstream.models.warehouse import cluster as clusters
 from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.client import SETTINGS, as_parameters
 from panelstream.models.warehouse.cluster import Cluster
+from panelstream.models.warehouse.statements import read_statement, statement_names
 from panelstream.models.warehouse.store import Store
 
 SHARDS = ("shard0", "shard1")
@@ -40,31 +42,34 @@ class Sharded(Store):
             client.command(f"create database {name}")
         client.close()
         client = clickhouse_connect.get_client(
-            dsn=dsn, tz_mode="aware", database=WHOLE, settings=dict(stores._SETTINGS)
+            dsn=dsn, tz_mode="aware", database=WHOLE, settings=dict(SETTINGS)
         )
         created = [
-            stores._read("migrations", one) for one in stores._names("migrations")
+            read_statement(f"migrations/{name}")
+            for name in statement_names("migrations")
         ]
         self.keys = clusters.sharding(created)
         super().__init__(client, clock, cluster=Cluster("c", WHOLE, self.keys))
 
-    def _insert(self, table: str, rows: pa.Table) -> None:
+    def insert(self, table: str, rows: pa.Table) -> None:
         self._client.insert_arrow(table, rows, database=STAGE)
         self._spread(table)
 
-    def _rows(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
         [text] = self._statements(sql)
         found = self._client.query_arrow(
-            _answered(text), parameters=stores._bound(parameters), use_strings=True
+            _answered(text), parameters=as_parameters(parameters), use_strings=True
         )
         assert isinstance(found, pa.Table)
         return found
 
-    def _run(self, sql: str, parameters: Mapping[str, Any] = stores._NOTHING) -> None:
+    def execute_sql(
+        self, sql: str, parameters: Mapping[str, Any] = stores._NO_PARAMETERS
+    ) -> None:
         for text in self._statements(sql):
             inserted = _INSERT.match(text)
             for one in _played(text):
-                self._client.command(one, parameters=stores._bound(parameters))
+                self._client.command(one, parameters=as_parameters(parameters))
             if inserted:
                 self._spread(inserted[1])
 

@@ -23,6 +23,7 @@ from panelstream.ingest.surveys.responses import ANSWERS
 from panelstream.models.events.event import Counts
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock
+from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
 
 ABOUT = {"origin": "test.csv", "format": "plain", "wave": 1}
@@ -167,7 +168,7 @@ def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
 def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
     """Store responses as an import does."""
     rows = [row for one in answers for row in _answer_rows(workspace, one)]
-    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
+    append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 
 def arrive(

@@ -1,6 +1,6 @@
 """Writers of one warehouse that are held up, or die, at any point of a batch.
 
-A `Writer` runs the real `Store.append` in a thread of its own and stops before each of
+A `Writer` runs the real `ledger.append_batch` in a thread of its own and stops before each of
 its inserts until it is told to go on; only one of all threads ever runs.
 """
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.events.pipeline import RawEvents
 from panelstream.models.timestamps import Clock
+from panelstream.models.warehouse.ledger import append_batch
 from panelstream.models.warehouse.store import Store
 
 SECONDS = 300.0
@@ -31,9 +32,9 @@ class Interrupted(Store):
         super().__init__(store._client, clock, shared=True)
         self._before = before
 
-    def _insert(self, table: str, rows: pa.Table) -> None:
+    def insert(self, table: str, rows: pa.Table) -> None:
         self._before(table)
-        super()._insert(table, rows)
+        super().insert(table, rows)
 
 
 class Writer:
@@ -71,7 +72,7 @@ class Writer:
 
     def _run(self, store: Store, batch: Any) -> None:
         try:
-            store.append(batch)
+            append_batch(store, batch)
         except Killed:
             pass
         finally:

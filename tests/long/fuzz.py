@@ -20,6 +20,7 @@ import atheris
 with atheris.instrument_imports(include=["panelstream.ingest", "panelstream.models"]):
     from panelstream.models.events import catalogue
     from panelstream.models.warehouse import store as stores
+    from panelstream.models.warehouse.definitions import migrate
     from tests.lib import intake, studies
     from tests.lib.intake import CANARY, Record
 
@@ -52,7 +53,7 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self.store = stores.connect("chdb://memory", studies.HandClock())
-        self.store.migrate()
+        migrate(self.store)
         study = studies.write(folder, studies.BASE)
         opened = studies.open_in(study, self.store, studies.HandClock())
         self.pipeline = opened.pipeline

@@ -23,6 +23,7 @@ from panelstream.models.events.event import Counts
 from panelstream.models.study.measures import known
 from panelstream.models.study.study import Window
 from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.settling import settle
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.oracle import Oracle
@@ -279,7 +280,7 @@ def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> 
     arrived = data.draw(arrivals(events, given_answers))
     workspace = make(content)
     studies.arrive(workspace, clock, arrived)
-    workspace.store.settle()
+    settle(workspace.store)
     for number in range(len(arrived)):
         panel = panels.build_one(workspace, window_of(workspace), studies.as_of(number))
         assert not (panel["window_end"] > panel["responded_at"]).any()
@@ -296,7 +297,7 @@ def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> No
     workspace, then = make(content), []
     for number, one in enumerate(arrived):
         studies.arrive(workspace, clock, [one], first=number)
-        workspace.store.settle()
+        settle(workspace.store)
         then.append(panel_as_of(workspace, number))
     studies.merge(workspace.store)
     assert [panel_as_of(workspace, number) for number in range(len(then))] == then
@@ -344,9 +345,9 @@ def test_counts_add_up(
         clock.now = studies.recorded_at(number)
         counts += studies.send(workspace, part) if part else Counts()
         if data.draw(st.booleans()):
-            workspace.store.settle()
-    workspace.store.settle()
-    workspace.store.settle()
+            settle(workspace.store)
+    settle(workspace.store)
+    settle(workspace.store)
     [found] = workspace.store.query(
         "arrival_counts", as_of=workspace.store.next_instant()
     ).to_pylist()

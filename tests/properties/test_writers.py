@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from panelstream.flows.workspace import Workspace
+from panelstream.models.warehouse.settling import newest_instant, settle
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
@@ -61,7 +62,7 @@ class Race:
         """After so many seconds, look at the log as a panel does."""
         self.clock.now += timedelta(seconds=seconds)
         store = self.workspace.store
-        at = store.newest(store.settle())
+        at = newest_instant(store, settle(store))
         self.seen.append((at, self.log(at)))
 
     def log(self, as_of: datetime) -> list[tuple[str, datetime]]:
@@ -118,4 +119,4 @@ def test_what_was_seen_stays(data: st.DataObject, race: Callable[[], Race]) -> N
         assert len({identity for identity, _ in log}) == len(log)
     instants = [at for at, _ in run.seen]
     assert instants == sorted(instants)
-    assert run.workspace.store.settle() >= run.workspace.store.newest()
+    assert settle(run.workspace.store) >= newest_instant(run.workspace.store)

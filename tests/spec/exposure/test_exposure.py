@@ -33,6 +33,7 @@ import yaml
 from panelstream.analysis.panel.person_waves import frequency
 from panelstream.flows import panels
 from panelstream.models.study.load import load_study
+from panelstream.models.warehouse.settling import settle
 from panelstream.models.warehouse.store import Store
 from tests.lib import ascii_table, oracle, studies
 from tests.lib.oracle import Oracle
@@ -87,7 +88,7 @@ def test_engine(name: str, tmp_path: Path, store: Store, clock: HandClock) -> No
     example = read(name)
     workspace = studies.open_in(studies.write(tmp_path, example.study), store, clock)
     studies.arrive(workspace, clock, example.arrivals)
-    store.settle()
+    settle(store)
     people = {row["who"] for rows in example.expected.values() for row in rows}
     for number, expected in example.expected.items():
         window = workspace.folder.study.exposure.window

@@ -18,6 +18,7 @@ from panelstream.analysis.panel.export_formats import Described
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.responses import ANSWERS
+from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.parts import require
@@ -103,7 +104,7 @@ def answer_in_words(workspace: Workspace) -> None:
         }
         for item, answer in (("with", "7"), ("mother_tongue", "de"), ("age", "41"))
     ]
-    workspace.store.append_responses(pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
+    append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 
 def written(described: Described, path: Path) -> Path:

@@ -13,9 +13,10 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import PanelstreamError
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import cluster, views
-from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.cluster import Cluster, sharding
-from panelstream.models.warehouse.store import SQL, Store
+from panelstream.models.warehouse.definitions import create_views, migrate
+from panelstream.models.warehouse.statements import SQL, with_relations
+from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.shards import SHARDS, Sharded
 from tests.lib.studies import Answer, HandClock
@@ -35,7 +36,7 @@ def text(path: Path) -> str:
     """A file's statement, as the store sends it."""
     read = (SQL / path).read_text()
     if str(path).startswith(OVER_RELATIONS):
-        return stores._over_relations(read)
+        return with_relations(read)
     return read
 
 
@@ -45,7 +46,7 @@ def statements() -> Iterator[tuple[str, str]]:
         if path.parts[0] not in (FRAGMENTS, "views"):
             for one in CLUSTER.statements(text(path)):
                 yield str(path), one
-    for view in views.statements(catalogue.find("u2plus", Path()), "Asia/Tokyo"):
+    for view in views.view_statements(catalogue.find("u2plus", Path()), "Asia/Tokyo"):
         for one in CLUSTER.statements(view):
             yield "views", one
 
@@ -216,8 +217,10 @@ def test_without_a_cluster_nothing_changes(store: Store) -> None:
 def sharded(warehouse: str, clock: HandClock) -> Iterator[Sharded]:
     """An empty warehouse on two shards."""
     made = Sharded(warehouse, clock)
-    made.migrate()
-    made.create_views(views.statements(catalogue.find("u2plus", Path()), "Asia/Tokyo"))
+    migrate(made)
+    create_views(
+        made, views.view_statements(catalogue.find("u2plus", Path()), "Asia/Tokyo")
+    )
     yield made
     made.close()
 

@@ -7,6 +7,7 @@ import pytest
 
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import Unreachable
+from panelstream.models.warehouse.settling import newest_instant, settle
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock
@@ -62,10 +63,10 @@ def test_nothing_is_settled_for_ten_seconds(
     """What is younger may be preceded by somebody who is about to enter a batch."""
     writer("a").finish()
     after(clock, 9.9)
-    assert made.store.settle() < START
+    assert settle(made.store) < START
     after(clock, 10)
-    assert made.store.settle() == START
-    assert made.store.newest(made.store.settle()) == START
+    assert settle(made.store) == START
+    assert newest_instant(made.store, settle(made.store)) == START
 
 
 def test_an_embedded_warehouse_waits_for_nobody(
@@ -75,7 +76,7 @@ def test_an_embedded_warehouse_waits_for_nobody(
     made.store.shared = False
     writer("a").finish(until="events")
     writer("b").finish()
-    assert made.store.newest(made.store.settle()) == START + TICK
+    assert newest_instant(made.store, settle(made.store)) == START + TICK
 
 
 @pytest.mark.parametrize("table", ["events", "completions"])
@@ -89,10 +90,12 @@ def test_a_writer_that_is_held_up_is_waited_for(
     after(clock, 1)
     writer("quick").finish()
     after(clock, 599)
-    assert made.store.settle() == START - TICK
+    assert settle(made.store) == START - TICK
     slow.finish()
-    assert made.store.settle() == START + timedelta(seconds=589)
-    assert made.store.newest(made.store.settle()) == START + timedelta(seconds=1)
+    assert settle(made.store) == START + timedelta(seconds=589)
+    assert newest_instant(made.store, settle(made.store)) == START + timedelta(
+        seconds=1
+    )
 
 
 @pytest.mark.parametrize("table", ["events", "completions"])
@@ -106,9 +109,11 @@ def test_a_writer_that_died_is_waited_for_ten_minutes(
     after(clock, 1)
     writer("quick").finish()
     after(clock, 599)
-    assert made.store.newest(made.store.settle()) == BEGINNING
+    assert newest_instant(made.store, settle(made.store)) == BEGINNING
     after(clock, 600)
-    assert made.store.newest(made.store.settle()) == START + timedelta(seconds=1)
+    assert newest_instant(made.store, settle(made.store)) == START + timedelta(
+        seconds=1
+    )
 
 
 def test_two_batches_of_one_instant(
@@ -119,9 +124,9 @@ def test_two_batches_of_one_instant(
     first.finish()
     second.finish(until="completions")
     after(clock, 10)
-    assert made.store.settle() == START - TICK
+    assert settle(made.store) == START - TICK
     second.finish()
-    assert made.store.settle() == START
+    assert settle(made.store) == START
 
 
 def test_a_batch_that_is_entered_late_takes_a_later_instant(
@@ -132,13 +137,15 @@ def test_a_batch_that_is_entered_late_takes_a_later_instant(
     after(clock, 1)
     writer("quick").finish()
     after(clock, 11)
-    seen = made.store.newest(made.store.settle())
+    seen = newest_instant(made.store, settle(made.store))
     assert seen == START + timedelta(seconds=1)
     late.step()
-    assert made.store.newest(made.store.settle()) == seen
+    assert newest_instant(made.store, settle(made.store)) == seen
     late.finish()
     after(clock, 30)
-    assert made.store.newest(made.store.settle()) == START + timedelta(seconds=11)
+    assert newest_instant(made.store, settle(made.store)) == START + timedelta(
+        seconds=11
+    )
     [counts] = made.store.query("arrival_counts", as_of=clock.now).to_pylist()
     assert (counts["accepted"], counts["stored"], counts["duplicate"]) == (2, 2, 0)
 
@@ -166,10 +173,10 @@ def test_an_earlier_content_from_a_writer_that_was_held_up(
     after(clock, 1)
     writer("e", minute=2).finish()
     after(clock, 300)
-    made.store.settle()
+    settle(made.store)
     assert ids(made.store) == [("e", AT + timedelta(minutes=2))]
     slow.finish()
-    made.store.settle()
+    settle(made.store)
     assert ids(made.store) == [("e", AT + timedelta(minutes=1))]
     assert ids(made.store, "event_conflicts") == [("e", AT + timedelta(minutes=2))]
 
@@ -183,11 +190,11 @@ def test_a_settled_conflict_from_a_writer_that_was_held_up(
     for second in (1, 2):
         after(clock, second)
         writer("e", minute=second).finish()
-    made.store.settle()
+    settle(made.store)
     assert ids(made.store) == [("e", AT + timedelta(minutes=1))]
     slow.finish()
     after(clock, 60)
-    made.store.settle()
+    settle(made.store)
     assert ids(made.store) == [("e", AT + timedelta(minutes=1))]
     [found] = made.store.query("arrival_counts", as_of=clock.now).to_pylist()
     names = ("stored", "conflicting", "duplicate")
@@ -205,7 +212,7 @@ def test_what_is_settled_is_not_looked_at_again(
             "settled_at", now=clock.now, shared=True
         ).to_pylist()
         assert bool(bounds["due"]) is due
-        made.store.settle()
+        settle(made.store)
 
 
 def test_answers_are_waited_for_too(made: Workspace, clock: HandClock) -> None:
@@ -215,13 +222,13 @@ def test_answers_are_waited_for_too(made: Workspace, clock: HandClock) -> None:
     def held_up(table: str) -> None:
         if table == "completions":
             after(clock, 300)
-            seen.append(made.store.newest(made.store.settle()))
+            seen.append(newest_instant(made.store, settle(made.store)))
 
     store = Interrupted(made.store, clock, held_up)
     importing = studies.open_in(made.folder.path, store, clock)
     studies.answer(importing, [Answer("aki", 1, AT)])
     assert seen == [BEGINNING]
-    assert made.store.newest(made.store.settle()) == START
+    assert newest_instant(made.store, settle(made.store)) == START
 
 
 def _event(identity: str) -> dict[str, object]:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from panelstream.models.warehouse import store as stores
-from panelstream.models.warehouse.store import SQL, Store
+from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.statements import SQL
+from panelstream.models.warehouse.store import Store
 
 AT = datetime(2027, 1, 5, 3, tzinfo=UTC)
 NAMES = sorted(path.stem for path in SQL.glob("migrations/*.sql"))
@@ -25,12 +27,14 @@ class Breaking(Store):
     after = ""
     left = 0
 
-    def _run(self, sql: str, parameters: Mapping[str, Any] = stores._NOTHING) -> None:
-        super()._run(sql, parameters)
+    def execute_sql(
+        self, sql: str, parameters: Mapping[str, Any] = stores._NO_PARAMETERS
+    ) -> None:
+        super().execute_sql(sql, parameters)
         self._count("statement")
 
-    def _insert(self, table: str, rows: pa.Table) -> None:
-        super()._insert(table, rows)
+    def insert(self, table: str, rows: pa.Table) -> None:
+        super().insert(table, rows)
         self._count("record")
 
     def _count(self, what: str) -> None:
@@ -74,27 +78,27 @@ def test_broken_off_after_every_statement_and_every_record(
     for missing in range(len(NAMES), 0, -1):
         for breaking.after, breaking.left in (("statement", 2), ("record", 1)):
             with pytest.raises(Broken):
-                breaking.migrate()
+                migrate(breaking)
         applied = breaking.query("applied_migrations")["name"].to_pylist()
         assert sorted(applied) == NAMES[: len(NAMES) - missing + 1]
     breaking.after = ""
-    assert breaking.migrate() == []
+    assert migrate(breaking) == []
     assert tables(breaking) == tables(store)
 
 
 def test_what_is_pending_is_applied_in_order(breaking: Breaking) -> None:
     """From the first on, and only what is missing."""
-    assert breaking.migrate() == NAMES
+    assert migrate(breaking) == NAMES
     breaking._client.command("DELETE FROM migrations WHERE name > '010'")
-    assert breaking.migrate() == [name for name in NAMES if name > "010"]
-    assert breaking.migrate() == []
+    assert migrate(breaking) == [name for name in NAMES if name > "010"]
+    assert migrate(breaking) == []
 
 
 def test_every_migration_can_be_run_twice(store: Store) -> None:
     """A repetition, as after a statement whose record was lost, changes nothing."""
     before = tables(store)
     for name in NAMES:
-        store._run((SQL / "migrations" / f"{name}.sql").read_text())
+        store.execute_sql((SQL / "migrations" / f"{name}.sql").read_text())
     assert tables(store) == before
 
 
@@ -108,13 +112,13 @@ def test_a_warehouse_that_kept_hashes_among_its_migrations(breaking: Breaking) -
     breaking._client.insert_arrow(
         "migrations", pa.table({"name": rows, "applied_at": times})
     )
-    assert breaking.migrate() == ["025_view_definitions", "026_migrations_only"]
+    assert migrate(breaking) == ["025_view_definitions", "026_migrations_only"]
     applied = breaking.query("applied_migrations")["name"].to_pylist()
     assert sorted(applied) == NAMES
     assert breaking.query("answers", as_of=AT).num_rows == 0
     [definition] = breaking.query("last_definition", kind="as_of").to_pylist()
     assert len(definition["hash"]) == 64
-    assert breaking.migrate() == []
+    assert migrate(breaking) == []
     assert breaking.query("last_definition", kind="as_of").to_pylist() == [definition]
 
 

@@ -8,7 +8,11 @@ import pytest
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
 from panelstream.models.warehouse import store as stores
+from panelstream.models.warehouse.client import as_parameters
+from panelstream.models.warehouse.settling import newest_instant, settle
+from panelstream.models.warehouse.statements import read_statement
 from panelstream.models.warehouse.store import Store
+from panelstream.models.warehouse.study_records import record_study_version
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock
 
@@ -58,13 +62,13 @@ def test_newest_is_what_is_present(
 ) -> None:
     """A batch recorded twice is as old as at first; an answer counts too."""
     made = workspace()
-    assert store.newest() == datetime(1970, 1, 1, tzinfo=UTC)
+    assert newest_instant(store) == datetime(1970, 1, 1, tzinfo=UTC)
     for hour in range(2):
         clock.now = studies.recorded_at(hour)
         studies.send(made, [studies.event("story_viewed", "aki", AT)])
-    assert store.newest() == studies.recorded_at(0)
+    assert newest_instant(store) == studies.recorded_at(0)
     studies.answer(made, [Answer("aki", 1, AT)])
-    assert store.newest() == studies.recorded_at(1) + timedelta(microseconds=1)
+    assert newest_instant(store) == studies.recorded_at(1) + timedelta(microseconds=1)
 
 
 def test_settling_can_be_repeated(workspace: Make, store: Store) -> None:
@@ -73,11 +77,11 @@ def test_settling_can_be_repeated(workspace: Make, store: Store) -> None:
     for minute in (0, 1, 2):
         at = AT + timedelta(minutes=minute)
         studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
-    store.settle()
+    settle(store)
     first = rows(store, "events"), rows(store, "event_conflicts")
     assert [row["occurred_at"] for row in first[0]] == [AT]
     assert len(first[1]) == 2
-    store.settle()
+    settle(store)
     assert (rows(store, "events"), rows(store, "event_conflicts")) == first
     assert counts(made)["conflicting"] == 2
 
@@ -89,9 +93,9 @@ def test_settling_after_an_interruption(workspace: Make, store: Store) -> None:
         at = AT + timedelta(minutes=minute)
         studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
     [bounds] = store.query("settled_at", now=AT, shared=False).to_pylist()
-    step = stores._read("settle", "1_set_conflicts_apart")
-    store._client.command(step, parameters=stores._bound(bounds))
-    store.settle()
+    step = read_statement("settle/1_set_conflicts_apart")
+    store._client.command(step, parameters=as_parameters(bounds))
+    settle(store)
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
     found = counts(made)
     assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 0)
@@ -103,7 +107,7 @@ def test_a_settled_conflict_sent_again(workspace: Make, store: Store) -> None:
     for minute in (0, 1, 1):
         at = AT + timedelta(minutes=minute)
         studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
-        store.settle()
+        settle(store)
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
     found = counts(made)
     assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 1)
@@ -116,7 +120,7 @@ def test_the_same_id_of_two_sources(workspace: Make, store: Store) -> None:
         for source in ("u2plus.web", "u2plus.app")
     ]
     studies.send(workspace(), events)
-    store.settle()
+    settle(store)
     assert len(rows(store, "events")) == 2
 
 
@@ -130,7 +134,7 @@ def test_a_tie_is_decided_by_content(workspace: Make, store: Store) -> None:
     for order in (events, events[::-1]):
         studies.empty(store)
         studies.send(made, order)
-        store.settle()
+        settle(store)
         kept.append([row["occurred_at"] for row in rows(store, "events")])
     assert kept[0] == kept[1]
     assert len(kept[0]) == 1
@@ -138,9 +142,9 @@ def test_a_tie_is_decided_by_content(workspace: Make, store: Store) -> None:
 
 def test_study_versions_are_kept_once(store: Store) -> None:
     """A version is kept with its text, from when it was first used."""
-    store.keep_study("v1", "study: a")
-    store.keep_study("v1", "study: a")
-    store.keep_study("v2", "study: b")
+    record_study_version(store, "v1", "study: a")
+    record_study_version(store, "v1", "study: a")
+    record_study_version(store, "v2", "study: b")
     kept = rows(store, "study_versions")
     assert len(kept) == 2
     assert {row["version"]: row["text"] for row in kept} == {
@@ -180,7 +184,7 @@ def test_reading_sql(store: Store) -> None:
 )
 def test_reading_changes_nothing(store: Store, warehouse: str, statement: str) -> None:
     """Whatever would change the warehouse is refused."""
-    store.keep_study("v1", "study: a")
+    record_study_version(store, "v1", "study: a")
     reader = stores.connect(warehouse)
     with pytest.raises(UsageError):
         reader.select(statement)

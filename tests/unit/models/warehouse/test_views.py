@@ -11,6 +11,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import views
+from panelstream.models.warehouse.definitions import create_views
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import Answer
@@ -80,7 +81,7 @@ def test_views_of_an_empty_warehouse(store: Store) -> None:
 
 def test_types_of_fields(tmp_path: Path, store: Store) -> None:
     """A field's kind decides the column's type; what may be absent may be null."""
-    store.create_views(views.statements(forum(tmp_path), "Asia/Tokyo"))
+    create_views(store, views.view_statements(forum(tmp_path), "Asia/Tokyo"))
     told = rows(
         store,
         "SELECT name, type, comment FROM system.columns WHERE table = 'post_events'"
@@ -122,7 +123,7 @@ def test_values_of_fields(
         catalogue="forum.yaml",
         exposure={"window": {"lookback": 7}, "functions": ["post"]},
     )
-    store.create_views(views.statements(made.folder.catalogue, "Asia/Tokyo"))
+    create_views(store, views.view_statements(made.folder.catalogue, "Asia/Tokyo"))
     full = {
         "topic": "sleep",
         "mood": "not so good",
@@ -239,21 +240,21 @@ def test_views_are_made_anew_only_where_they_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise every command would take them away from those who read meanwhile."""
-    shipped, run = catalogue.find("u2plus", Path()), store._run
+    shipped, run = catalogue.find("u2plus", Path()), store.execute_sql
     ran: list[str] = []
 
-    def record(sql: str) -> None:
+    def record(sql: str, *parameters: Mapping[str, Any]) -> None:
         ran.append(sql)
-        run(sql)
+        run(sql, *parameters)
 
-    monkeypatch.setattr(store, "_run", record)
+    monkeypatch.setattr(store, "execute_sql", record)
 
     def made(timezone: str) -> int:
         ran.clear()
-        store.create_views(views.statements(shipped, timezone))
+        create_views(store, views.view_statements(shipped, timezone))
         return len(ran)
 
     zones = ["Europe/Berlin", "Europe/Berlin", "Asia/Tokyo", "Europe/Berlin"]
     counts = [made(zone) for zone in [*zones, "Asia/Tokyo"]]
-    every = len(views.statements(shipped, "Asia/Tokyo"))
+    every = len(views.view_statements(shipped, "Asia/Tokyo"))
     assert counts == [every, 0, every, every, every]

@@ -1,0 +1,162 @@
+"""Connecting to ClickHouse: clickhouse-connect's client, its settings and its errors.
+
+A DSN chooses the engine: `chdb://PATH` embeds ClickHouse in this process, an
+`http(s)://` address is a server; the SQL is the same. Errors of the driver become
+errors of ours, which never quote data.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
+
+from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
+from panelstream.models.warehouse import cluster as clusters
+from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse.cluster import Cluster
+from panelstream.models.warehouse.statements import read_statement, statement_names
+
+SETTINGS: Mapping[str, Any] = {"async_insert": 0, "session_timezone": "UTC"}
+"""Of every connection."""
+_WRITING_SECONDS = 60
+"""A write takes a second; a warehouse that is silent for so long is tried again."""
+_CONNECTING_SECONDS = 5
+_REFUSES_DATA = frozenset(
+    # CANNOT_PARSE_*, TYPE_MISMATCH, CANNOT_CONVERT_TYPE, ARGUMENT_OUT_OF_BOUND,
+    # INCORRECT_DATA, TOO_LARGE_STRING_SIZE, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
+    # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, VIOLATED_CONSTRAINT
+    {6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469}
+)
+"""ClickHouse's codes for a row that will never be taken, however often it is sent."""
+
+
+class NotStorable(PanelstreamError):
+    """The engine refuses rows for what they hold: sending them again cannot help."""
+
+
+def is_embedded(dsn: str) -> bool:
+    """Whether the DSN names an engine within this process."""
+    return dsn.startswith("chdb:")
+
+
+def open_client(
+    dsn: str, writing: bool, setting: str, cluster: str
+) -> tuple[Client, Cluster | None]:
+    """Connect to the engine at `dsn`; for `writing` a server must answer soon.
+
+    Raises `Unreachable` naming what cannot be reached and why, and the `setting` that
+    names it; `UsageError` where the server's configuration has no such cluster.
+    """
+    # The driver and its HTTP client would write lines of their own, whole statements
+    # with them, to the log of the calling program.
+    for name in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if is_embedded(dsn) and endpoint.holder(Path(dsn.removeprefix("chdb://"))):
+        raise Unreachable(_explain(dsn, setting, RuntimeError()))
+    timeouts: dict[str, Any] = {
+        "send_receive_timeout": _WRITING_SECONDS,
+        "connect_timeout": _CONNECTING_SECONDS,
+    }
+    options = timeouts if writing and not is_embedded(dsn) else {}
+    settings = {**SETTINGS, **(clusters.SETTINGS if cluster else {})}
+    try:
+        client = clickhouse_connect.get_client(
+            dsn=dsn, tz_mode="aware", settings=settings, **options
+        )
+        return client, _find_cluster(client, cluster) if cluster else None
+    except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
+        raise Unreachable(_explain(dsn, setting, error)) from None
+
+
+def server_time(client: Client) -> datetime:
+    """What the clock of the server shows; the clocks of its clients may differ."""
+    try:
+        [row] = client.query_arrow(read_statement("queries/now")).to_pylist()
+    except (ClickHouseError, OSError) as error:
+        raise Unreachable(
+            f"the warehouse does not answer ({_kind(error)}); is it running?"
+        ) from None
+    now: datetime = row["now"]
+    return now.astimezone(UTC)
+
+
+def select_read_only(client: Client, sql: str) -> pa.Table:
+    """Run a statement that can change nothing.
+
+    An embedded engine stays read-only from here on. Raises `UsageError` with the
+    engine's message if the statement is wrong.
+    """
+    try:
+        return client.query_arrow(sql, settings={"readonly": 1}, use_strings=True)
+    except ClickHouseError as error:
+        raise UsageError(str(error).strip().splitlines()[0]) from None
+
+
+def insert_rows(client: Client, table: str, rows: pa.Table) -> None:
+    """Write rows; an error tells the engine's name for it, never what it quotes.
+
+    Raises `NotStorable` for rows that the engine refuses for what they hold,
+    `Unreachable` where it cannot write.
+    """
+    try:
+        client.insert_arrow(table, rows)
+    except (ClickHouseError, OSError) as error:
+        if getattr(error, "code", None) in _REFUSES_DATA:
+            raise NotStorable(
+                f"{table}: the engine refuses rows ({_kind(error)})"
+            ) from None
+        raise Unreachable(
+            f"the warehouse does not take rows of {table} ({_kind(error)}); is it "
+            f"running, and is there room?"
+        ) from None
+
+
+def as_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as the driver binds them: instants as text in UTC."""
+    return {
+        name: _text(value) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+
+
+def _text(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _kind(error: Exception) -> str:
+    return str(getattr(error, "name", None) or type(error).__name__)
+
+
+def _find_cluster(client: Client, name: str) -> Cluster:
+    [row] = client.query_arrow(
+        read_statement("queries/shards"),
+        parameters={"cluster": name},
+        use_strings=True,
+    ).to_pylist()
+    if not row["shards"]:
+        client.close()
+        raise UsageError(
+            f"PANELSTREAM_CLUSTER: the warehouse's server knows no cluster '{name}'"
+        )
+    migrations = (
+        read_statement(f"migrations/{name}") for name in statement_names("migrations")
+    )
+    return Cluster(name, row["database"], clusters.sharding(migrations))
+
+
+def _explain(dsn: str, setting: str, error: Exception) -> str:
+    where = dsn.split("@")[-1] or "an address without a host"
+    if is_embedded(dsn):
+        return (
+            f"the warehouse {where} cannot be opened; another panelstream process may "
+            f"hold it: wait for it to end, or name another in {setting}"
+        )
+    if "AUTHENTICATION_FAILED" in str(error):
+        return f"the warehouse {where} refuses user or password; check {setting}"
+    return f"no warehouse answers at {where}; start it, or correct its address in {setting}"

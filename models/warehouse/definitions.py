@@ -1,0 +1,49 @@
+"""What the warehouse is made of: tables by migrations, views from their statements."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from panelstream.models.warehouse.statements import read_statement, statement_names
+from panelstream.models.warehouse.store import TICK, Store, in_utc
+
+
+def migrate(store: Store) -> list[str]:
+    """Bring the tables up to date; returns the migrations applied now."""
+    store.execute("migrations/000_migrations")
+    applied = set(store.query("applied_migrations")["name"].to_pylist())
+    pending = [name for name in statement_names("migrations") if name not in applied]
+    for name in pending:
+        store.execute(f"migrations/{name}")
+        row = {"name": [name], "applied_at": [store.now()]}
+        store.insert("migrations", pa.table(row))
+    names = statement_names("as_of")
+    _define(store, "as_of", [read_statement(f"as_of/{name}") for name in names])
+    return pending
+
+
+def create_views(store: Store, statements: Iterable[str]) -> None:
+    """Create the views for readers again, if they are not as `statements` say.
+
+    `statements`: those of `views.view_statements`.
+    """
+    _define(store, "views", list(statements))
+
+
+def _define(store: Store, kind: str, statements: Sequence[str]) -> None:
+    """Create views where they, or the tables below them, have changed.
+
+    While a view is created again, other processes can miss it.
+    """
+    tables = statement_names("migrations")
+    digest = hashlib.sha256("\n".join([*tables, *statements]).encode()).hexdigest()
+    last = store.query("last_definition", kind=kind).to_pylist()
+    if last and last[0]["hash"] == digest:
+        return
+    for statement in statements:
+        store.execute_sql(statement)
+    since = [in_utc(row["created_at"]) + TICK for row in last]
+    created_at = max([store.now(), *since])
+    row = {"kind": [kind], "hash": [digest], "created_at": [created_at]}
+    store.insert("view_definitions", pa.table(row))

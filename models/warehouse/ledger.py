@@ -1,0 +1,184 @@
+"""The ledger of batches: what arrives is entered before its rows, completed after them.
+
+A reader knows by it up to where nothing can be added any more
+(`queries/settled_at.sql`). With one writer, what is not complete was broken off.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from panelstream.models.errors import Unreachable
+from panelstream.models.events.event import Counts, Rejection
+from panelstream.models.warehouse.client import NotStorable
+from panelstream.models.warehouse.settling import SETTLING
+from panelstream.models.warehouse.store import Store
+
+INSTANT = pa.timestamp("us", "UTC")
+_ENTERING = SETTLING / 2
+"""How long after its instant a batch may be entered."""
+_ATTEMPTS = 10
+_LETTER = pa.schema(
+    {
+        "reason": pa.string(),
+        "field": pa.string(),
+        "origin": pa.string(),
+        "line": pa.uint64(),
+        "batch_index": pa.uint32(),
+    }
+)
+_LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
+_IMPORT_COUNTS = (
+    "rows",
+    "responses",
+    "answers",
+    "added",
+    "changed",
+    "moved",
+    "refused",
+    "set_apart",
+)
+_IMPORT = pa.schema(
+    {
+        "import_id": pa.string(),
+        "origin": pa.string(),
+        "sha256": pa.string(),
+        "format": pa.string(),
+        "encoding": pa.string(),
+        "timezone": pa.string(),
+        "coding": pa.map_(pa.string(), pa.string()),
+        "mapping": pa.string(),
+        "wave": pa.uint16(),
+        **dict.fromkeys(_IMPORT_COUNTS, pa.uint64()),
+        "recorded_at": INSTANT,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch of input adds: pseudonymous events and rejections."""
+
+    origin: str
+    events: pa.Table
+    rejections: Sequence[Rejection]
+    counts: Counts
+    path: str = ""
+
+
+def append_batch(store: Store, batch: Batch) -> None:
+    """Record a batch. Repeating it, wholly or in part, changes nothing a reader sees.
+
+    Raises `NotStorable` if the engine refuses a row for what it holds (then nothing
+    of the batch is recorded or counted), `Unreachable` if it cannot be written.
+    """
+    with _arriving(store, batch.origin, batch.counts) as at:
+        if batch.events.num_rows:
+            store.insert("events", _stamped(batch.events, at))
+        if batch.rejections:
+            store.insert("dead_letters", _dead_letters(batch, at))
+
+
+def resolve_dead_letters(store: Store, letters: Sequence[Mapping[str, Any]]) -> None:
+    """Mark dead letters (rows of `open_dead_letters`) as resolved."""
+    rows = pa.Table.from_pylist(list(letters), schema=_LETTER)
+    at = store.next_instant()
+    store.insert(
+        "dead_letter_resolutions", rows.append_column("resolved_at", _repeat(at, rows))
+    )
+
+
+def append_responses(store: Store, answers: pa.Table, about: Mapping[str, Any]) -> str:
+    """Record an import; returns its id.
+
+    `answers`: the columns of `responses` but for `import_id` and `recorded_at`;
+    there may be none. `about`: its line of the ledger `imports`, but for these.
+    """
+    with _arriving(store, about["origin"], Counts()) as at:
+        import_id = f"{at:%Y%m%dT%H%M%S%f}"
+        line = {**about, "import_id": import_id, "recorded_at": at}
+        store.insert("imports", pa.Table.from_pylist([line], schema=_IMPORT))
+        if answers.num_rows:
+            ids = pa.repeat(pa.scalar(import_id), answers.num_rows)
+            rows = answers.append_column("import_id", ids)
+            store.insert("responses", _stamped(rows, at))
+    return import_id
+
+
+def retract_import(store: Store, import_id: str) -> None:
+    """Take an import back: what it said does not hold from now on."""
+    with _arriving(store, import_id, Counts()) as at:
+        row = {"import_id": [import_id], "recorded_at": [at]}
+        store.insert("import_retractions", pa.table(row))
+
+
+def append_roster(store: Store, people: pa.Table) -> None:
+    """Record what a roster says: the columns of `roster` but for `recorded_at`."""
+    with _arriving(store, "roster", Counts()) as at:
+        store.insert("roster", _stamped(people, at))
+
+
+@contextmanager
+def _arriving(store: Store, origin: str, counts: Counts) -> Iterator[datetime]:
+    """The instant of a batch, which is in the ledger until its rows are all written."""
+    at = _enter(store, origin, counts)
+    try:
+        yield at
+    except NotStorable:
+        store.execute("changes/forget_arrival", at=at, origin=origin)
+        raise
+    store.insert("completions", pa.table({"recorded_at": pa.array([at], INSTANT)}))
+
+
+def _enter(store: Store, origin: str, counts: Counts) -> datetime:
+    """Enter a batch in the ledger, so soon that no reader has passed its instant."""
+    for _ in range(_ATTEMPTS):
+        at = store.next_instant()
+        store.insert("arrivals", _arrival(origin, counts, at))
+        if not store.shared or store.now() - at <= _ENTERING:
+            return at
+        store.execute("changes/forget_arrival", at=at, origin=origin)
+    raise Unreachable(
+        f"the warehouse takes over {_ENTERING.seconds} s for one row; is it overloaded?"
+    )
+
+
+def _arrival(origin: str, counts: Counts, at: datetime) -> pa.Table:
+    return pa.table(
+        {
+            "recorded_at": pa.array([at], INSTANT),
+            "origin": [origin],
+            "accepted": [counts.accepted],
+            "rejected": [counts.rejected],
+            "refused": [counts.refused],
+        }
+    )
+
+
+def _dead_letters(batch: Batch, at: datetime) -> pa.Table:
+    letters = [_dead_letter(rejection, batch.path) for rejection in batch.rejections]
+    return _stamped(pa.Table.from_pylist(letters, schema=_LETTER_AND_PATH), at)
+
+
+def _dead_letter(rejection: Rejection, path: str) -> dict[str, Any]:
+    position = rejection.position
+    return {
+        "reason": rejection.reason,
+        "field": rejection.field,
+        "origin": position.origin,
+        "line": position.line,
+        "batch_index": position.index,
+        "path": path,
+    }
+
+
+def _stamped(rows: pa.Table, at: datetime) -> pa.Table:
+    return rows.append_column("recorded_at", _repeat(at, rows))
+
+
+def _repeat(at: datetime, rows: pa.Table) -> pa.Array:
+    return pa.repeat(pa.scalar(at, INSTANT), rows.num_rows)
