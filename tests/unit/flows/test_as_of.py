@@ -8,6 +8,7 @@ import pytest
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import UsageError
+from panelstream.models.warehouse import settling
 from tests.lib import studies
 from tests.lib.studies import Answer, HandClock
 from tests.lib.writers import Writer
@@ -34,7 +35,7 @@ def slept(monkeypatch: pytest.MonkeyPatch, clock: HandClock) -> list[float]:
         seconds.append(wanted)
         clock.now += timedelta(seconds=wanted)
 
-    monkeypatch.setattr(panels, "sleep", sleep)
+    monkeypatch.setattr(settling, "sleep", sleep)
     return seconds
 
 
