@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.fitting import asked
 from bench.measuring import tell
-from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimators.within_between import decompose
 from panelstream.analysis.estimation.inference import identify
 
@@ -24,13 +24,13 @@ SCRIPT = Path(__file__).with_name("fit_with_lme4.R")
 
 def main(path: str) -> None:
     """Write the columns, let R fit them, pass on what it measured."""
-    design = build(asked("within_between"), pd.read_parquet(path))
+    design = build_design(asked("within_between"), pd.read_parquet(path))
     columns = decompose(design)[0]
-    kept = pd.DataFrame(columns[:, identify(columns).kept]).add_prefix("x")
-    kept.insert(0, "y", design.outcome)
+    frame = pd.DataFrame(columns[:, identify(columns).basis]).add_prefix("x")
+    frame.insert(0, "y", design.outcome)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "columns.csv"
-        kept.assign(person=design.persons).to_csv(file, index=False)
+        frame.assign(person=design.persons).to_csv(file, index=False)
         done = subprocess.run(
             ["Rscript", str(SCRIPT), str(file), str(REPEATS)],
             capture_output=True,

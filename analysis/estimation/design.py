@@ -1,10 +1,10 @@
 """From a specification and a panel to the numbers that an estimator needs.
 
-A lag or a lead is looked up by person and wave number, never by row: where that
-wave is not there, the value is unknown. A lead stands beside the exposure of the
-outcome's own wave, which enters as a varying covariate: exposures resemble
-themselves over time, and without it the lead would speak for it (Wooldridge
-2010, Econometric Analysis of Cross Section and Panel Data, section 10.7.1).
+A lag or a lead is looked up by person and wave number, never by row: without a row of
+that wave the value is missing. With a lead the exposure of the outcome's own wave
+enters as a varying covariate: exposures are autocorrelated, and without it the lead
+would pick up its effect (Wooldridge 2010, Econometric Analysis of Cross Section and
+Panel Data, section 10.7.1).
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Design:
     @property
     def exposures(self) -> tuple[Column, ...]:
         """The columns of the exposures, which stand before all others."""
-        return tuple(one for one in self.columns if one.role == "exposure")
+        return tuple(column for column in self.columns if column.role == "exposure")
 
     @property
     def n_obs(self) -> int:
@@ -90,7 +90,7 @@ class Design:
         return "; ".join(f"{words}: {count}" for words, count in parts if count)
 
 
-def build(specification: Specification, panel: pd.DataFrame) -> Design:
+def build_design(specification: Specification, panel: pd.DataFrame) -> Design:
     """The design of complete cases; singletons go if persons are absorbed.
 
     Raises `NotEstimable` if a column is absent, if fewer than two persons
@@ -102,17 +102,17 @@ def build(specification: Specification, panel: pd.DataFrame) -> Design:
     ordered = complete[np.lexsort((waves[complete], persons[complete]))]
     rows = _without_singletons(ordered, persons, waves, specification.effects)
     _require_persons(persons[rows])
-    outcome = numbers(panel[specification.outcome])[rows]
+    outcome = to_floats(panel[specification.outcome])[rows]
     if np.ptp(outcome) == 0:
         raise NotEstimable("the outcome has the same value in every row")
-    named = list(_regressors(specification, panel, rows))
+    regressors = list(_regressors(specification, panel, rows))
     return Design(
         outcome=outcome,
-        regressors=np.column_stack([values for _, values in named]),
-        columns=tuple(column for column, _ in named),
+        regressors=np.column_stack([values for _, values in regressors]),
+        columns=tuple(column for column, _ in regressors),
         persons=_consecutive(persons[rows]),
         waves=_consecutive(waves[rows]),
-        wave_numbers=numbers(panel["wave"])[rows],
+        wave_numbers=to_floats(panel["wave"])[rows],
         weights=_weights(specification, panel)[rows],
         rows=rows,
         incomplete=len(panel) - len(complete),
@@ -128,7 +128,7 @@ def term_name(specification: Specification, column: str) -> str:
     return f"{specification.timing.replace(' ', '')}({name})"
 
 
-def shifted(values: Vector, panel: pd.DataFrame, waves: int) -> Vector:
+def shift_waves(values: Vector, panel: pd.DataFrame, waves: int) -> Vector:
     """The value (n,) of the same person `waves` later, NaN where there is none.
 
     `values` (n,) go with the rows of `panel`, one for each person and wave.
@@ -136,33 +136,37 @@ def shifted(values: Vector, panel: pd.DataFrame, waves: int) -> Vector:
     if not waves:
         return values
     rows = pd.MultiIndex.from_frame(panel[["participant_id", "wave"]])
-    wanted = pd.MultiIndex.from_arrays(
+    sources = pd.MultiIndex.from_arrays(
         [panel["participant_id"], panel["wave"] + waves], names=rows.names
     )
-    places = rows.get_indexer(wanted)
-    return np.where(places >= 0, values[places], np.nan)
+    positions = rows.get_indexer(sources)
+    return np.where(positions >= 0, values[positions], np.nan)
 
 
-def transformed(specification: Specification, values: "pd.Series[Any]") -> Vector:
+def transform_exposure(
+    specification: Specification, values: "pd.Series[Any]"
+) -> Vector:
     """An exposure's column (n,) as it enters."""
-    known = numbers(values)
-    return np.log1p(known) if specification.transform == "log1p" else known
+    untransformed = to_floats(values)
+    if specification.transform == "log1p":
+        return np.log1p(untransformed)
+    return untransformed
 
 
-def numbers(values: "pd.Series[Any]") -> Vector:
+def to_floats(values: "pd.Series[Any]") -> Vector:
     """A column of the panel (n,), NaN where it is null."""
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def require_columns(specification: Specification, panel: pd.DataFrame) -> None:
-    """Raise `NotEstimable` if a column that the specification names is not there."""
-    wanted = (
+    """Raise `NotEstimable` if a column that the specification names is absent."""
+    names = (
         specification.outcome,
         *specification.columns,
         *specification.varying,
         *specification.fixed,
     )
-    for name in wanted:
+    for name in names:
         if name not in panel:
             raise NotEstimable(f"the panel has no column {name}")
 
@@ -175,15 +179,15 @@ def _require_persons(persons: Codes) -> None:
 
 
 def _complete(specification: Specification, panel: pd.DataFrame) -> Mask:
-    """Rows in which everything that enters is known and finite."""
-    known = np.ones(len(panel), dtype=np.bool_)
+    """Rows in which everything that enters is finite (complete cases)."""
+    complete = np.ones(len(panel), dtype=np.bool_)
     for name in specification.fixed:
-        known &= panel[name].notna().to_numpy()
+        complete &= panel[name].notna().to_numpy()
     for name in (specification.outcome, *specification.varying):
-        known &= np.isfinite(numbers(panel[name]))
+        complete &= np.isfinite(to_floats(panel[name]))
     for _, values in _exposures(specification, panel):
-        known &= np.isfinite(values)
-    return known & np.isfinite(_weights(specification, panel))
+        complete &= np.isfinite(values)
+    return complete & np.isfinite(_weights(specification, panel))
 
 
 def _without_singletons(
@@ -193,12 +197,12 @@ def _without_singletons(
     if "participant" not in effects:
         return rows
     while True:
-        kept = rows[_repeated(persons[rows])]
+        remaining = rows[_repeated(persons[rows])]
         if "wave" in effects:
-            kept = kept[_repeated(waves[kept])]
-        if len(kept) == len(rows):
+            remaining = remaining[_repeated(waves[remaining])]
+        if len(remaining) == len(rows):
             return rows
-        rows = kept
+        rows = remaining
 
 
 def _repeated(codes: Codes) -> Mask:
@@ -212,7 +216,7 @@ def _regressors(
         yield column, values[rows]
     analysed = panel.iloc[rows]
     for name in specification.varying:
-        yield Column(name, "varying"), numbers(analysed[name])
+        yield Column(name, "varying"), to_floats(analysed[name])
     for name in specification.fixed:
         yield from _fixed(analysed[name])
     if "wave" in specification.effects:
@@ -225,27 +229,27 @@ def _exposures(
     """Every row's exposures; after leads, those of the outcome's own wave."""
     pairs = list(zip(specification.exposures, specification.columns, strict=True))
     for exposure, name in pairs:
-        values = transformed(specification, panel[name])
+        values = transform_exposure(specification, panel[name])
         column = Column(term_name(specification, name), "exposure", exposure)
-        yield column, shifted(values, panel, specification.shift)
+        yield column, shift_waves(values, panel, specification.shift)
     if specification.shift > 0:
         same = replace(specification, timing="same")
         for _, name in pairs:
             yield (
                 Column(term_name(same, name), "varying"),
-                transformed(same, panel[name]),
+                transform_exposure(same, panel[name]),
             )
 
 
 def _weights(specification: Specification, panel: pd.DataFrame) -> Vector:
     if specification.weights == "none":
         return np.ones(len(panel))
-    return numbers(panel[WEIGHT])
+    return to_floats(panel[WEIGHT])
 
 
 def _fixed(values: "pd.Series[Any]") -> Iterator[tuple[Column, Vector]]:
     if is_numeric_dtype(values):
-        yield Column(str(values.name), "fixed"), numbers(values)
+        yield Column(str(values.name), "fixed"), to_floats(values)
     else:
         yield from _dummies(values.astype(str), "fixed")
 

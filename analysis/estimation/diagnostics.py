@@ -1,7 +1,6 @@
-"""What a reader of a linear fit should know of the data and of single persons.
+"""Diagnostics of linear fits: shares of variance, autocorrelation, influential persons.
 
-Rows for the tests, made apart from the estimates, which bootstraps and imputations
-repeat. Nothing here names a person or shows what one did.
+Rows for the tests. None of them names a person or shows one person's data.
 """
 
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from panelstream.analysis.estimation.inference import (
     with_intercept,
     within_share,
 )
-from panelstream.analysis.estimation.influence import Regression, without_each
+from panelstream.analysis.estimation.influence import Regression, leave_one_out
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Mask, Vector
 
@@ -30,8 +29,8 @@ INDEPENDENT_ERRORS, INDEPENDENT_CHANGES = -0.5, 0.0
 """The correlation of consecutive changes of errors, if errors are independent (both
 changes contain the error between), or if changes are."""
 
-HARDLY = 0.05
-"""A share of variance that is little to learn from."""
+LITTLE = 0.05
+"""A share of variance below which the data say little."""
 
 
 def variance_shares(
@@ -39,68 +38,68 @@ def variance_shares(
 ) -> Iterator[Diagnostic]:
     """The shares of variance of exposures and outcome, within and between persons."""
     exposures = design.exposures
-    names = [*(one.name for one in exposures), specification.outcome]
+    names = [*(column.name for column in exposures), specification.outcome]
     columns = [design.regressors[:, : len(exposures)], design.outcome]
-    found = within_share(np.column_stack(columns), design.persons)
-    for name, share in zip(names, found, strict=True):
+    within_shares = within_share(np.column_stack(columns), design.persons)
+    for name, share in zip(names, within_shares, strict=True):
         if np.isnan(share):
             yield Diagnostic("within_share", note=f"{name}: the same in every row")
             continue
-        remark = ": hardly anybody changes" if share < HARDLY else ""
+        remark = ": hardly anybody changes" if share < LITTLE else ""
         yield Diagnostic("within_share", float(share), note=name + remark)
-        remark = ": people hardly differ" if share > 1 - HARDLY else ""
+        remark = ": people hardly differ" if share > 1 - LITTLE else ""
         yield Diagnostic("between_share", float(1 - share), note=name + remark)
 
 
 def serial_correlation(design: Design, uncorrelated: float) -> Diagnostic:
-    """That a person's errors are not correlated over time, clustered by person.
+    """Test of no autocorrelation of a person's errors, cluster-robust by person.
 
-    Errors of the regression on changes are regressed on those of the change before;
-    the slope is asked to be `uncorrelated` (Wooldridge 2002, Econometric Analysis of
+    Residuals of the regression on changes are regressed on those of the previous change;
+    the null hypothesis is the slope `uncorrelated` (Wooldridge 2002, Econometric Analysis of
     Cross Section and Panel Data, section 10.6.3; Drukker 2003, Stata J. 3(2)).
     """
-    test = "serial_correlation"
+    name = "serial_correlation"
     try:
         changes = differences(design)
-        errors = _errors(changes)
-        before, after = adjacent(changes)
-        persons = np.unique(changes.persons[after], return_inverse=True)[1]
-        if len(after) == 0 or persons[-1] == 0:
+        residuals = _residuals(changes)
+        earlier, later = adjacent(changes)
+        persons = np.unique(changes.persons[later], return_inverse=True)[1]
+        if len(later) == 0 or persons[-1] == 0:
             raise NotEstimable("fewer than two persons have three adjacent waves")
-        columns = with_intercept(errors[before, None])
-        fitted = least_squares(errors[after], columns, persons)
+        columns = with_intercept(residuals[earlier, None])
+        fitted = least_squares(residuals[later], columns, persons)
         difference = fitted.coefficients[1:] - uncorrelated
-        found = wald(difference, fitted.covariance[1:, 1:], int(persons[-1]) + 1)
+        test = wald(difference, fitted.covariance[1:, 1:], int(persons[-1]) + 1)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
-        return Diagnostic(test, note=f"not estimable: {problem}")
-    note = f"F(1, {found.df}) that errors of a person are not correlated over time"
-    return Diagnostic(test, found.statistic, 1, found.p_value, note)
+        return Diagnostic(name, note=f"not estimable: {problem}")
+    note = f"F(1, {test.df}) that errors of a person are not correlated over time"
+    return Diagnostic(name, test.statistic, 1, test.p_value, note)
 
 
 def influence(regression: Regression, terms: tuple[str, ...]) -> Iterator[Diagnostic]:
-    """How far one person alone moves each coefficient, and how many turn it.
+    """Influence of single persons on each coefficient, by leaving one person out.
 
-    `terms` are those of the first columns, as `estimable_terms` gives them. Counted are persons without whom the sign is another, and without whom p is on
-    the other side of 5 %.
+    `terms` are those of the first columns, as `estimable_terms` gives them. Counted
+    are persons without whom the sign changes, and without whom p crosses 5 %.
     """
     if not any(terms):
         return
-    whole = _whole(regression)
-    persons = int(regression.persons[-1]) + 1
-    each = without_each(regression, len(terms))
-    for j, (name, without) in enumerate(zip(terms, each, strict=True)):
-        if name:
-            estimate = float(whole.coefficients[j])
-            here = _significant(estimate, np.sqrt(whole.covariance[j, j]), persons)
-            there = _significant(without.estimates, without.std_errors, persons - 1)
-            moved = np.abs(without.estimates - estimate)
+    fitted, persons = _fit(regression), int(regression.persons[-1]) + 1
+    for j, without in enumerate(leave_one_out(regression, len(terms))):
+        if terms[j]:
+            estimate = float(fitted.coefficients[j])
+            std_error = float(np.sqrt(fitted.covariance[j, j]))
+            significant = _significant(estimate, std_error, persons)
+            still = _significant(without.estimates, without.std_errors, persons - 1)
+            finite = ~np.isnan(without.std_errors)
+            changes = np.abs(without.estimates - estimate)[finite]
             signs = np.sign(without.estimates) != np.sign(estimate)
-            known = ~np.isnan(without.std_errors)
-            largest = float(moved[known].max(initial=0.0))
-            yield Diagnostic("influence_change", largest, note=name)
-            yield Diagnostic("influence_sign", float((signs & known).sum()), note=name)
-            turned = float(((there != here) & known).sum())
-            yield Diagnostic("influence_significance", turned, note=name)
+            for test, value in (
+                ("influence_change", changes.max(initial=0.0)),
+                ("influence_sign", (signs & finite).sum()),
+                ("influence_significance", ((still != significant) & finite).sum()),
+            ):
+                yield Diagnostic(test, float(value), note=terms[j])
 
 
 def _significant(
@@ -110,7 +109,7 @@ def _significant(
     return np.asarray(np.abs(estimates) > limit * np.asarray(std_errors))
 
 
-def _whole(regression: Regression) -> LeastSquares:
+def _fit(regression: Regression) -> LeastSquares:
     return least_squares(
         regression.outcome,
         regression.columns,
@@ -119,20 +118,20 @@ def _whole(regression: Regression) -> LeastSquares:
     )
 
 
-def _errors(changes: Design) -> Vector:
-    found = identify(changes.regressors)
-    columns = with_intercept(changes.regressors[:, found.kept])
+def _residuals(changes: Design) -> Vector:
+    identification = identify(changes.regressors)
+    columns = with_intercept(changes.regressors[:, identification.basis])
     fitted = least_squares(changes.outcome, columns, changes.persons)
     return changes.outcome - columns @ fitted.coefficients
 
 
-def estimable_terms(design: Design, found: Identification) -> tuple[str, ...]:
-    """Names of the kept exposures, which stand before all other columns.
+def estimable_terms(design: Design, identification: Identification) -> tuple[str, ...]:
+    """Names of the exposures in the basis, which stand before all other columns.
 
     Empty for one that no number was given.
     """
     return tuple(
-        column.name if found.estimable[j] else ""
+        column.name if identification.estimable[j] else ""
         for j, column in enumerate(design.exposures)
-        if found.kept[j]
+        if identification.basis[j]
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable, build, term_name
+from panelstream.analysis.estimation.design import NotEstimable, build_design, term_name
 from panelstream.analysis.estimation.dropout import LAYERS
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.estimators import ESTIMATORS
@@ -53,7 +53,7 @@ ESTIMATE_COLUMNS = (
     "note",
 )
 JUDGED = ("p_adjusted", "p_bh", "equivalence_p", "equivalence_adjusted")
-"""Columns that rest on more than one fit."""
+"""Columns that are computed from more than one fit."""
 TEST_COLUMNS = (
     "specification",
     "outcome",
@@ -66,18 +66,18 @@ TEST_COLUMNS = (
 
 
 Panels = Mapping[Any, pd.DataFrame]
-"""The panel of each window; under None one from elsewhere."""
+"""The panel of each window; under None a panel from elsewhere."""
 
 WORKERS = min(4, os.cpu_count() or 1)
-"""Fits at the same time. Threads, as arrays are large and the work is theirs: one
-panel serves all, where processes would each hold a copy. More would take memory."""
+"""Fits at the same time. Threads share one panel, where processes would each need a
+copy, and NumPy computes without the interpreter's lock. More would take memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
     """Rows of `ESTIMATE_COLUMNS` and `TEST_COLUMNS`, in the plan's order.
 
-    `JUDGED` and `verdict` are left to `judgement.judge`.
+    `JUDGED` and `verdict` are filled in by `verdicts.judge`.
     """
 
     estimates: pd.DataFrame
@@ -91,41 +91,46 @@ def fit_all(
 ) -> Results:
     """Fit every specification to the panel of its window, some at the same time.
 
-    `progress` is told how many of how many are done, and of what takes long in
-    parts of a fit; the rows are in the plan's order whatever ends first. What
-    cannot be fitted has rows without numbers and a note; it stops nothing. Broken
-    off, what has not begun is not begun, and what runs ends with its next step.
+    `progress` gets how many of how many are done, counting parts of a long fit; the
+    rows are in the plan's order whichever ends first. What cannot be fitted has rows
+    without numbers and a note; it stops nothing. When interrupted, no further fit
+    begins, and a running one ends with its next step.
     """
-    pool, told = ThreadPoolExecutor(WORKERS), _Told(len(specifications), progress)
+    pool, tracker = (
+        ThreadPoolExecutor(WORKERS),
+        _Progress(len(specifications), progress),
+    )
     try:
-        begun = {
-            pool.submit(_fit_one, one, panels, partial(told.step, number)): number
-            for number, one in enumerate(specifications)
+        futures = {
+            pool.submit(
+                _fit_one, specification, panels, partial(tracker.step, number)
+            ): number
+            for number, specification in enumerate(specifications)
         }
-        for done in as_completed(begun):
-            done.result()
-            told.step(begun[done], 1, 1)
+        for future in as_completed(futures):
+            future.result()
+            tracker.step(futures[future], 1, 1)
     finally:
-        told.broken_off = True
+        tracker.interrupted = True
         pool.shutdown(wait=False, cancel_futures=True)
-    fits = [one.result() for one in begun]
+    fits = [future.result() for future in futures]
     return Results(
         estimates=_frame(
-            [row for one in fits for row in _estimates(one)], ESTIMATE_COLUMNS
+            [row for fit in fits for row in _estimates(fit)], ESTIMATE_COLUMNS
         ),
-        tests=_frame([row for one in fits for row in _tests(one)], TEST_COLUMNS),
+        tests=_frame([row for fit in fits for row in _tests(fit)], TEST_COLUMNS),
     )
 
 
-class _Told:
-    """How far each fit is, and whom to tell; raises in a fit that is not wanted."""
+class _Progress:
+    """How far each fit is; raises in a running fit after an interruption."""
 
     def __init__(self, fits: int, progress: Callable[[float, int], None]) -> None:
-        self.shares, self.progress, self.broken_off = [0.0] * fits, progress, False
+        self.shares, self.progress, self.interrupted = [0.0] * fits, progress, False
 
     def step(self, number: int, done: int, total: int) -> None:
-        """One fit has done so many of its steps."""
-        if self.broken_off:
+        """Fit `number` has done so many of its steps."""
+        if self.interrupted:
             raise CancelledError
         self.shares[number] = done / total
         self.progress(sum(self.shares), len(self.shares))
@@ -136,7 +141,7 @@ def fit(
 ) -> Fit:
     """Fit one specification; a fit without numbers and with a note if it cannot.
 
-    `progress` is told of the steps of a layer.
+    `progress` gets the steps of a layer.
     """
     estimator = ESTIMATORS[specification.estimator]
     try:
@@ -152,12 +157,12 @@ def _fit_one(specification: Specification, panels: Panels, progress: Progress) -
         name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
     panel = panels[specification.window]
-    found = fit(specification, panel, progress)
-    return replace(found, tests=(*found.tests, *diagnose(found, panel)))
+    fitted = fit(specification, panel, progress)
+    return replace(fitted, tests=(*fitted.tests, *diagnose(fitted, panel)))
 
 
 def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:
-    """What the estimator's registration has to say of the data and of single persons.
+    """The diagnostics that the estimator is registered with, of the data and of persons.
 
     Made apart from the fit, which bootstraps and imputations repeat; nothing for fits
     without numbers or in a layer.
@@ -167,7 +172,7 @@ def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:
     layered = (specification.weights, specification.missing) != ("none", "complete")
     if diagnostics is None or layered or not fit.n_obs:
         return ()
-    return tuple(diagnostics(specification, build(specification, panel)))
+    return tuple(diagnostics(specification, build_design(specification, panel)))
 
 
 def _require_effects(specification: Specification) -> None:
@@ -180,7 +185,7 @@ def _require_effects(specification: Specification) -> None:
 def _require_waves(
     specification: Specification, estimator: Registration, panel: pd.DataFrame
 ) -> None:
-    """As many waves with the outcome as the estimator needs, if it is there at all."""
+    """Require the waves that the estimator needs, if the panel has the outcome."""
     if specification.outcome not in panel:
         return
     waves = panel["wave"][panel[specification.outcome].notna()].nunique()
@@ -200,7 +205,7 @@ def _layered(
     return fitter
 
 
-def _without_numbers(specification: Specification, why: str) -> Fit:
+def _without_numbers(specification: Specification, reason: str) -> Fit:
     components = ESTIMATORS[specification.estimator].components
     pairs = zip(specification.exposures, specification.columns, strict=True)
     terms = tuple(
@@ -208,7 +213,7 @@ def _without_numbers(specification: Specification, why: str) -> Fit:
         for exposure, column in pairs
         for component in components
     )
-    return Fit(specification, terms, note=f"not fitted: {why}")
+    return Fit(specification, terms, note=f"not fitted: {reason}")
 
 
 def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
@@ -227,12 +232,12 @@ def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
 
 
 def _tests(fit: Fit) -> Iterator[dict[str, Any]]:
-    which = {
+    labels = {
         "specification": fit.specification.specification,
         "outcome": fit.specification.outcome,
     }
     for diagnostic in fit.tests:
-        yield which | asdict(diagnostic)
+        yield labels | asdict(diagnostic)
 
 
 def _described(specification: Specification) -> dict[str, Any]:

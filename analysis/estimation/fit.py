@@ -1,4 +1,4 @@
-"""What an estimator returns, and how it says it the same way as the others."""
+"""What an estimator returns, and the parts that estimators share."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ UNVARYING = {
 
 @dataclass(frozen=True)
 class Term:
-    """What came out for one exposure; numbers are NaN where there is none.
+    """The estimate for one component of an exposure; NaN where there is no number.
 
     `standardized` is `estimate` times the standard deviation of the term as it
     entered (a within component: of the deviations from the person's mean) over
@@ -63,7 +63,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Fit:
-    """One specification with all that came out of it."""
+    """One specification with its estimates and tests."""
 
     specification: Specification
     terms: tuple[Term, ...]
@@ -88,45 +88,47 @@ class Component:
     std_errors: Vector
 
 
-def completed(
-    coefficients: Vector, covariance: Matrix, found: Identification
+def expand_estimates(
+    coefficients: Vector, covariance: Matrix, identification: Identification
 ) -> tuple[Vector, Vector]:
-    """Estimates and standard errors (k,) of all columns from the kept ones'.
+    """Estimates and standard errors (k,) of all columns from those of the basis.
 
-    A kept column that is not estimable has a coefficient which depends on the
+    A column of the basis that is not estimable has a coefficient which depends on the
     choice of columns: it is NaN too.
     """
-    estimates = np.full(len(found.kept), nan)
-    std_errors = np.full(len(found.kept), nan)
-    estimates[found.kept] = coefficients
+    estimates = np.full(len(identification.basis), nan)
+    std_errors = np.full(len(identification.basis), nan)
+    estimates[identification.basis] = coefficients
     # A variance of 0, say of a dummy of one row, may round below it.
-    std_errors[found.kept] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    estimates[~found.estimable] = nan
+    std_errors[identification.basis] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    estimates[~identification.estimable] = nan
     return estimates, std_errors
 
 
-def exposure_coefficients(design: Design, kept: Mask, coefficients: Vector) -> Vector:
-    """Those of the exposures, from those of the `kept` columns (k,); NaN where none."""
-    values = np.full(len(kept), nan)
-    values[kept] = coefficients
+def exposure_coefficients(design: Design, basis: Mask, coefficients: Vector) -> Vector:
+    """Those of the exposures, from those of the columns of the `basis` (k,); NaN where none."""
+    values = np.full(len(basis), nan)
+    values[basis] = coefficients
     return values[: len(design.exposures)]
 
 
 def regress(
     outcome: Vector, columns: Matrix, clusters: Codes, scale: Matrix | float = 1.0
 ) -> tuple[Vector, Vector, Identification]:
-    """Least squares on columns (n, k) and an intercept, clustered: what came of each column.
+    """Cluster-robust least squares on columns (n, k) and an intercept.
 
     `scale` (n, 1): the roots of the rows' weights. Estimates and standard errors (k,)
     are NaN where nothing can be estimated.
     """
-    found = identify(columns)
+    identification = identify(columns)
     fitted = least_squares(
         (outcome[:, None] * scale)[:, 0],
-        with_intercept(columns[:, found.kept]) * scale,
+        with_intercept(columns[:, identification.basis]) * scale,
         clusters,
     )
-    return *completed(fitted.coefficients[1:], fitted.covariance[1:, 1:], found), found
+    return *expand_estimates(
+        fitted.coefficients[1:], fitted.covariance[1:, 1:], identification
+    ), identification
 
 
 def summarise(
@@ -139,7 +141,9 @@ def summarise(
     exposures = range(len(design.exposures))
     return Fit(
         specification=specification,
-        terms=tuple(_term(design, one, j) for j in exposures for one in components),
+        terms=tuple(
+            _term(design, component, j) for j in exposures for component in components
+        ),
         tests=tuple(tests),
         n_obs=design.n_obs,
         n_participants=design.n_participants,
@@ -148,16 +152,20 @@ def summarise(
     )
 
 
-def worst_inflation(names: Sequence[str], found: Identification) -> Diagnostic:
+def worst_inflation(names: Sequence[str], identification: Identification) -> Diagnostic:
     """The largest variance inflation factor among the named of k columns.
 
-    `names` (k) are empty for columns that are not asked about.
+    `names` (k) are empty for columns that do not count.
     """
-    asked = [j for j, name in enumerate(names) if name and found.estimable[j]]
-    if not asked:
+    exposures = [
+        j for j, name in enumerate(names) if name and identification.estimable[j]
+    ]
+    if not exposures:
         return Diagnostic("vif_max", note="not estimable: no exposure varies by itself")
-    worst = max(asked, key=lambda j: found.inflation[j])
-    return Diagnostic("vif_max", float(found.inflation[worst]), note=names[worst])
+    worst = max(exposures, key=lambda j: identification.inflation[j])
+    return Diagnostic(
+        "vif_max", float(identification.inflation[worst]), note=names[worst]
+    )
 
 
 def intraclass_correlation(share: float) -> Diagnostic:
@@ -168,18 +176,22 @@ def intraclass_correlation(share: float) -> Diagnostic:
 
 def exposure_names(design: Design) -> list[str]:
     """The names of the design's exposure terms, empty for its other columns."""
-    return [one.name if one.role == "exposure" else "" for one in design.columns]
+    return [
+        column.name if column.role == "exposure" else "" for column in design.columns
+    ]
 
 
 def _term(design: Design, component: Component, j: int) -> Term:
-    where = (design.columns[j].exposure, design.columns[j].name, component.name)
+    labels = (design.columns[j].exposure, design.columns[j].name, component.name)
     spread = float(np.std(centred(component.entered[:, [j]]), ddof=1))
     estimate, std_error = component.estimates[j], component.std_errors[j]
     if np.isnan(estimate):
-        why = "collinear with other terms" if spread else UNVARYING[component.name]
-        return Term(*where, note=f"not estimable: {why}")
+        reason = "collinear with other terms" if spread else UNVARYING[component.name]
+        return Term(*labels, note=f"not estimable: {reason}")
     relative = spread / float(np.std(design.outcome, ddof=1))
     if std_error * relative <= NEGLIGIBLE:
-        return Term(*where, note="not estimable: too few persons for an error")
-    numbers = infer(float(estimate), float(std_error), design.n_participants)
-    return Term(*where, **asdict(numbers), standardized=numbers.estimate * relative)
+        return Term(*labels, note="not estimable: too few persons for an error")
+    inference = infer(float(estimate), float(std_error), design.n_participants)
+    return Term(
+        *labels, **asdict(inference), standardized=inference.estimate * relative
+    )

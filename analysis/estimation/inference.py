@@ -1,6 +1,7 @@
-"""Least squares with person-clustered errors: arrays in, small values out.
+"""Least squares with cluster-robust standard errors: arrays in, small values out.
 
-Standard errors are clustered by person and carry the factor
+Standard errors are clustered by person (valid with heteroskedasticity, and with
+autocorrelation within persons) and carry the factor
 G/(G-1) * (N-1)/(N-K), where G counts persons, N rows and K coefficients with the
 intercept; absorbed person effects do not count in K, as persons are nested in
 their own clusters (Cameron & Miller 2015, J. Hum. Resour. 50(2), sections II.B
@@ -31,36 +32,36 @@ NEGLIGIBLE = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Identification:
-    """Which columns (k,) can be told apart, and how well.
+    """Which columns (k,) are identified, and how well.
 
-    `kept` marks a largest independent set of columns. `estimable` marks those
+    `basis` marks a largest independent set of columns. `estimable` marks those
     that are in every such set: no combination of other columns equals them.
-    `inflation` is 1/(1-R2) of a kept column on an intercept and the other kept
-    ones; NaN for the rest.
+    `inflation` is 1/(1-R2) of a column of the basis on an intercept and the other
+    ones, NaN for all others.
     """
 
-    kept: Mask
+    basis: Mask
     estimable: Mask
     inflation: Vector
 
 
 @dataclass(frozen=True, eq=False)
 class LeastSquares:
-    """Coefficients (k,), their person-clustered covariance (k, k), and the rest.
+    """Coefficients (k,), their person-clustered covariance (k, k), its bread.
 
-    `unscaled` (k, k) is the inverse cross product of the columns; times
+    `bread` (k, k) is the inverse cross product of the columns; times
     `residual_variance` (N-K in the denominator) it is the classical covariance.
     """
 
     coefficients: Vector
     covariance: Matrix
-    unscaled: Matrix
+    bread: Matrix
     residual_variance: float
 
 
 @dataclass(frozen=True)
 class Inference:
-    """What is said of one coefficient; `df` are those of t."""
+    """Tests and confidence limits of one coefficient; `df` are those of t."""
 
     estimate: float
     std_error: float
@@ -126,24 +127,24 @@ def with_intercept(columns: Matrix) -> Matrix:
 
 
 def identify(columns: Matrix) -> Identification:
-    """Find which of the columns (n, k), beside an intercept, can be told apart."""
+    """Which of the columns (n, k) are identified beside an intercept."""
     values = centred(columns)
     lengths = np.sqrt(_squares(values))
     varying = np.flatnonzero(lengths)
     scale = np.outer(lengths[varying], lengths[varying])
     products = values.T @ values
     correlations = products[np.ix_(varying, varying)] / scale
-    kept, estimable = independent(correlations)
-    inverse = np.linalg.inv(correlations[np.ix_(kept, kept)])
-    found = Identification(
-        kept=np.zeros(len(lengths), dtype=np.bool_),
+    basis, estimable = independent(correlations)
+    inverse = np.linalg.inv(correlations[np.ix_(basis, basis)])
+    identification = Identification(
+        basis=np.zeros(len(lengths), dtype=np.bool_),
         estimable=np.zeros(len(lengths), dtype=np.bool_),
         inflation=np.full(len(lengths), nan),
     )
-    found.kept[varying[kept]] = True
-    found.estimable[varying[estimable]] = True
-    found.inflation[varying[kept]] = np.diag(inverse)
-    return found
+    identification.basis[varying[basis]] = True
+    identification.estimable[varying[estimable]] = True
+    identification.inflation[varying[basis]] = np.diag(inverse)
+    return identification
 
 
 def least_squares(
@@ -155,22 +156,22 @@ def least_squares(
     before that count too. Raises `NotEstimable` if no rows are left over, or
     nothing remains unexplained.
     """
-    (rows, terms), counted = columns.shape, columns.shape[1] + absorbed
-    require_more_rows(rows, counted)
+    (rows, terms), df_model = columns.shape, columns.shape[1] + absorbed
+    require_more_rows(rows, df_model)
     values = np.column_stack([columns, outcome])
     triangle = np.asarray(np.linalg.qr(values, mode="r"))
     inverse = solve_triangular(triangle[:terms, :terms], np.eye(terms))
     coefficients = inverse @ triangle[:terms, terms]
     residuals = outcome - columns @ coefficients
     require_residuals(residuals, outcome)
-    unscaled = inverse @ inverse.T
-    influences = person_sums(columns * residuals[:, None], persons) @ unscaled
-    factor = small_sample(rows, counted, len(influences))
+    bread = inverse @ inverse.T
+    influences = person_sums(columns * residuals[:, None], persons) @ bread
+    factor = small_sample(rows, df_model, len(influences))
     return LeastSquares(
         coefficients=coefficients,
         covariance=factor * influences.T @ influences,
-        unscaled=unscaled,
-        residual_variance=float(residuals @ residuals) / (rows - counted),
+        bread=bread,
+        residual_variance=float(residuals @ residuals) / (rows - df_model),
     )
 
 
@@ -199,21 +200,21 @@ def require_residuals(residuals: Vector, outcome: Vector) -> None:
 
 def infer(estimate: float, std_error: float, persons: int) -> Inference:
     """Two-sided p-value and 95 % limits from t with `persons` - 1 df."""
-    return refer(estimate, std_error, float(persons - 1))
+    return infer_with_df(estimate, std_error, float(persons - 1))
 
 
-def refer(estimate: float, std_error: float, df: float) -> Inference:
+def infer_with_df(estimate: float, std_error: float, df: float) -> Inference:
     """Two-sided p-value and 95 % limits from t with `df` degrees of freedom."""
     statistic = estimate / std_error
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * std_error
+    margin = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * std_error
     return Inference(
         estimate=estimate,
         std_error=std_error,
         statistic=statistic,
         df=df,
         p_value=float(2 * stats.t.sf(abs(statistic), df)),
-        ci_low=estimate - reach,
-        ci_high=estimate + reach,
+        ci_low=estimate - margin,
+        ci_high=estimate + margin,
     )
 
 
@@ -251,14 +252,14 @@ def positive_definite(matrix: Matrix) -> bool:
 
 
 def independent(correlations: Matrix) -> tuple[Codes, Codes]:
-    """Positions of kept and of estimable columns, from correlations (k, k)."""
+    """Positions of a basis and of estimable columns, from correlations (k, k)."""
     values, vectors = np.linalg.eigh(correlations)
     null = vectors[:, values <= NEGLIGIBLE]
     order = qr(correlations, mode="r", pivoting=True)[1]
-    kept = np.sort(order[: len(values) - null.shape[1]])
+    basis = np.sort(order[: len(values) - null.shape[1]])
     # A null vector's rounding error is of the order of an eigenvalue's root.
     involved = np.abs(null).max(axis=1, initial=0.0) >= np.sqrt(NEGLIGIBLE)
-    return kept, kept[~involved[kept]]
+    return basis, basis[~involved[basis]]
 
 
 def _without_noise(differences: Matrix, values: Matrix) -> Matrix:

@@ -1,8 +1,8 @@
-"""What one person alone does to a regression: exact, without fitting it again.
+"""Leave-one-person-out estimates of a regression: exact, without fitting it again.
 
 Leaving out all rows of a person changes the coefficients by
 -(X'X - X_g'X_g)^-1 X_g'e_g (Preisser & Qaqish 1996, Biometrika 83(3), for identity
-links), also where persons are absorbed: nobody's mean moves when another leaves. The
+links), also where persons are absorbed: no mean of a person changes when another leaves. The
 clustered covariance without the person follows from sums over all persons of
 products of scores and cross products, so that nothing is done for each pair.
 """
@@ -19,8 +19,8 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.models.arrays import Array, Codes, Matrix, Vector
 
-# The share of all information on something that a person may hold without being the
-# only one who tells of it.
+# With a larger share of the information on a coefficient, a person is the only one whose
+# data identify it.
 SOLE = 1 - 1e-8
 
 
@@ -38,10 +38,10 @@ class Regression:
 
 
 @dataclass(frozen=True, eq=False)
-class Without:
-    """One coefficient and its error without each person in turn (G,).
+class LeaveOneOut:
+    """One coefficient and its standard error without each person in turn (G,).
 
-    NaN where only that person tells of it, or too little is left to judge by.
+    NaN where only that person identifies it, or too few rows remain.
     """
 
     estimates: Vector
@@ -54,7 +54,7 @@ class Parts:
 
     `changes` (G, k) of the coefficients and `inverses` (G, k, k) of what remains of
     the cross product, when each person leaves. `packed` (G, p) are the products'
-    upper triangles; the rest are sums over persons of squares of scores, of scores
+    upper triangles; the others are sums over persons of squares of scores, of scores
     times packed, and of squares of packed.
     """
 
@@ -63,13 +63,13 @@ class Parts:
     changes: Matrix
     inverses: Array
     packed: Matrix
-    squared: Matrix
-    crossed: Matrix
-    moved: Matrix
+    scores_scores: Matrix
+    scores_packed: Matrix
+    packed_packed: Matrix
 
 
-def without_each(regression: Regression, wanted: int) -> list[Without]:
-    """The first `wanted` coefficients, without each person in turn."""
+def leave_one_out(regression: Regression, count: int) -> list[LeaveOneOut]:
+    """The first `count` coefficients, without each person in turn."""
     triangle = np.linalg.qr(regression.columns, mode="r")
     inverse = solve_triangular(triangle, np.eye(len(triangle)))
     orthonormal = regression.columns @ inverse
@@ -79,14 +79,17 @@ def without_each(regression: Regression, wanted: int) -> list[Without]:
     factors = _factors(regression)
     return [
         _without(parts, inverse[j], float(inverse[j] @ coefficients), factors)
-        for j in range(wanted)
+        for j in range(count)
     ]
 
 
 def _parts(orthonormal: Matrix, residuals: Vector, persons: Codes) -> Parts:
     scores = person_sums(orthonormal * residuals[:, None], persons)
     products = np.stack(
-        [person_sums(orthonormal * one[:, None], persons) for one in orthonormal.T],
+        [
+            person_sums(orthonormal * column[:, None], persons)
+            for column in orthonormal.T
+        ],
         axis=1,
     )
     inverses = _inverses(products)
@@ -95,16 +98,16 @@ def _parts(orthonormal: Matrix, residuals: Vector, persons: Codes) -> Parts:
     return Parts(
         scores=scores,
         products=products,
-        changes=-_applied(inverses, scores),
+        changes=-_times(inverses, scores),
         inverses=inverses,
         packed=packed,
-        squared=scores.T @ scores,
-        crossed=scores.T @ packed,
-        moved=packed.T @ packed,
+        scores_scores=scores.T @ scores,
+        scores_packed=scores.T @ packed,
+        packed_packed=packed.T @ packed,
     )
 
 
-def _applied(matrices: Array, vectors: Matrix) -> Matrix:
+def _times(matrices: Array, vectors: Matrix) -> Matrix:
     """Each matrix (G, k, k) times its vector (G, k)."""
     return np.asarray((matrices @ vectors[:, :, None])[:, :, 0])
 
@@ -123,56 +126,58 @@ def _inverses(products: Array) -> Array:
 
 def _without(
     parts: Parts, direction: Vector, estimate: float, factors: Vector
-) -> Without:
+) -> LeaveOneOut:
     """The coefficient that is `direction` (k,) times the orthonormal ones."""
     leverage = parts.inverses @ direction
-    told = _applied(parts.products, leverage)
-    lost = np.abs(leverage - told - direction).max(axis=1)
+    explained = _times(parts.products, leverage)
+    error = np.abs(leverage - explained - direction).max(axis=1)
     estimates = estimate + parts.changes @ direction
-    estimates[lost > np.sqrt(1 - SOLE) * np.abs(direction).max()] = np.nan
+    estimates[error > np.sqrt(1 - SOLE) * np.abs(direction).max()] = np.nan
     variances = _variances(parts, leverage) * factors
-    return Without(estimates, np.sqrt(np.where(np.isnan(estimates), np.nan, variances)))
+    return LeaveOneOut(
+        estimates, np.sqrt(np.where(np.isnan(estimates), np.nan, variances))
+    )
 
 
 def _variances(parts: Parts, leverage: Matrix) -> Vector:
-    """Sums over the others of squared influences, when each person leaves (G,).
+    """Sums of squared influences over all persons but one, for each who leaves (G,).
 
     With z a row of `leverage` and d one of the changes, the influence of person h
-    without g is z's_h - z'A_h d: its square is summed over all h at once, and that
-    of g itself taken off.
+    without g is z's_h - z'A_h d: its square is summed over all h at once, less that
+    of g itself.
     """
     pairs = _pairs(leverage, parts.changes)
     summed = (
-        _rowwise(leverage @ parts.squared, leverage)
-        - 2 * _rowwise(leverage @ parts.crossed, pairs)
-        + _rowwise(pairs @ parts.moved, pairs)
+        _rowwise(leverage @ parts.scores_scores, leverage)
+        - 2 * _rowwise(leverage @ parts.scores_packed, pairs)
+        + _rowwise(pairs @ parts.packed_packed, pairs)
     )
-    own = _rowwise(leverage, parts.scores) - _rowwise(parts.packed, pairs)
-    return np.asarray(np.maximum(summed - np.square(own), 0.0))
+    influences = _rowwise(leverage, parts.scores) - _rowwise(parts.packed, pairs)
+    return np.asarray(np.maximum(summed - np.square(influences), 0.0))
 
 
-def _pairs(left: Matrix, right: Matrix) -> Matrix:
-    """What packed symmetric matrices are multiplied by to be between (G, k) and (G, k)."""
-    a, b = np.triu_indices(left.shape[1])
-    pairs = left[:, a] * right[:, b]
-    pairs += left[:, b] * right[:, a]
-    pairs[:, a == b] /= 2
+def _pairs(a: Matrix, b: Matrix) -> Matrix:
+    """Factors (G, p) of packed symmetric matrices S in a'S b, for rows of (G, k)."""
+    i, j = np.triu_indices(a.shape[1])
+    pairs = a[:, i] * b[:, j]
+    pairs += a[:, j] * b[:, i]
+    pairs[:, i == j] /= 2
     return pairs
 
 
-def _rowwise(left: Matrix, right: Matrix) -> Vector:
-    return np.asarray(np.einsum("ga,ga->g", left, right))
+def _rowwise(a: Matrix, b: Matrix) -> Vector:
+    return np.asarray(np.einsum("ga,ga->g", a, b))
 
 
 def _factors(regression: Regression) -> Vector:
-    """The small-sample factor without each person (G,); NaN where too little is left."""
+    """The small-sample factor without each person (G,); NaN where too few rows remain."""
     sizes, place = np.unique(person_sizes(regression.persons), return_inverse=True)
     (rows, terms), persons = regression.columns.shape, int(regression.persons[-1]) + 1
-    counted = terms + regression.absorbed
+    df_model = terms + regression.absorbed
     factors = [
-        small_sample(rows - int(one), counted, persons - 1)
-        if persons > 2 and rows - one > counted
+        small_sample(rows - int(size), df_model, persons - 1)
+        if persons > 2 and rows - size > df_model
         else np.nan
-        for one in sizes
+        for size in sizes
     ]
     return np.array(factors)[place]

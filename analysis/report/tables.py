@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from panelstream.analysis.estimation.design import NotEstimable
-from panelstream.analysis.estimation.design import build as design
+from panelstream.analysis.estimation.design import NotEstimable, build_design
 from panelstream.analysis.estimation.estimates import Panels
 from panelstream.analysis.plan.specifications import Specification, expand
 from panelstream.analysis.report import disclosure
@@ -551,7 +550,7 @@ def _behind(
     Those who answered, whatever weights or imputation put in the place of others.
     """
     try:
-        made = design(replace(specification, weights="none"), panel)
+        made = build_design(replace(specification, weights="none"), panel)
     except NotEstimable:
         return
     for at, column in enumerate(made.exposures):

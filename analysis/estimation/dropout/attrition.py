@@ -18,7 +18,11 @@ from panelstream.analysis.estimation.design import NotEstimable, require_columns
 from panelstream.analysis.estimation.dropout import logit
 from panelstream.analysis.estimation.dropout.history import History, look_back
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange
-from panelstream.analysis.estimation.inference import person_sums, refer, small_sample
+from panelstream.analysis.estimation.inference import (
+    infer_with_df,
+    person_sums,
+    small_sample,
+)
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Matrix, Vector
 
@@ -113,7 +117,11 @@ def _terms(history: History) -> Iterator[dict[str, Any]]:
         values = history.columns[:, j]
         yield {
             "term": history.names[j],
-            **asdict(refer(float(fitted.coefficients[j]), float(errors[j]), count - 1)),
+            **asdict(
+                infer_with_df(
+                    float(fitted.coefficients[j]), float(errors[j]), count - 1
+                )
+            ),
             "mean_answered": float(values[history.answered].mean()),
             "mean_lost": float(values[~history.answered].mean()),
             "n_obs": len(values),

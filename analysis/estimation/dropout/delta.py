@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from panelstream.analysis.estimation.design import numbers
+from panelstream.analysis.estimation.design import to_floats
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.dropout.imputation import (
     Imputed,
@@ -41,7 +41,7 @@ def fit_delta(
 ) -> Fit:
     """Fit at every delta. Raises `NotEstimable`."""
     imputed = impute(specification, panel)
-    unit = float(np.nanstd(numbers(panel[specification.outcome]), ddof=1))
+    unit = float(np.nanstd(to_floats(panel[specification.outcome]), ddof=1))
     fits = {}
     for done, delta in enumerate(DELTAS, start=1):
         moved = [_moved(imputed[0], delta * unit), *imputed[1:]]

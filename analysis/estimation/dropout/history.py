@@ -17,9 +17,9 @@ from pandas.api.types import is_numeric_dtype
 
 from panelstream.analysis.estimation.design import (
     NotEstimable,
-    numbers,
     term_name,
-    transformed,
+    to_floats,
+    transform_exposure,
 )
 from panelstream.analysis.estimation.dropout.waves import Waves, earlier
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, centred
@@ -112,16 +112,16 @@ def exposure_cells(
     """Each exposure of a wave's own window, as it enters: its name and (G, T)."""
     same = replace(specification, timing="same")
     for column in specification.columns:
-        values = transformed(same, panel[column])
+        values = transform_exposure(same, panel[column])
         yield term_name(same, column), waves.spread(values)
 
 
 def _seen(
     specification: Specification, panel: pd.DataFrame, waves: Waves, risk: Mask
 ) -> Iterator[tuple[str, Matrix]]:
-    outcome = waves.spread(numbers(panel[specification.outcome]))
+    outcome = waves.spread(to_floats(panel[specification.outcome]))
     yield f"{specification.outcome} (wave before)", earlier(outcome)
-    varying = ((n, waves.spread(numbers(panel[n]))) for n in specification.varying)
+    varying = ((n, waves.spread(to_floats(panel[n]))) for n in specification.varying)
     lost = risk & ~waves.answered
     for name, cells in (*exposure_cells(specification, panel, waves), *varying):
         if np.isfinite(cells[lost]).mean() >= SHARED:

@@ -23,8 +23,8 @@ from scipy.linalg import cho_solve, solve_triangular
 
 from panelstream.analysis.estimation.design import (
     NotEstimable,
-    numbers,
     require_columns,
+    to_floats,
 )
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.dropout.history import (
@@ -34,7 +34,7 @@ from panelstream.analysis.estimation.dropout.history import (
 from panelstream.analysis.estimation.dropout.pooling import pool
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
-from panelstream.analysis.estimation.inference import refer
+from panelstream.analysis.estimation.inference import infer_with_df
 from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
@@ -117,7 +117,7 @@ def completed(
     for number in range(len(imputed[0].draws)):
         columns = {}
         for one in imputed:
-            columns[one.column] = numbers(panel[one.column]).copy()
+            columns[one.column] = to_floats(panel[one.column]).copy()
             columns[one.column][one.rows] = one.draws[number]
         yield panel.assign(**columns)
 
@@ -194,7 +194,7 @@ def _answers(
     specification: Specification, panel: pd.DataFrame, waves: Waves, people: Codes
 ) -> Iterator[Answers]:
     for name in (specification.outcome, *specification.varying):
-        cells = waves.spread(numbers(panel[name]))[people]
+        cells = waves.spread(to_floats(panel[name]))[people]
         known = np.isfinite(cells).any(axis=0)
         rows = waves.rows[people][:, known]
         wanted = np.isnan(cells) & waves.expected[people] & (waves.rows[people] >= 0)
@@ -256,7 +256,7 @@ def _pooled_term(terms: Sequence[Term], df: float) -> tuple[Term, Diagnostic]:
     )
     term = replace(
         terms[0],
-        **asdict(refer(pooled.estimate, pooled.std_error, pooled.df)),
+        **asdict(infer_with_df(pooled.estimate, pooled.std_error, pooled.df)),
         standardized=float(np.mean([one.standardized for one in terms])),
     )
     return term, Diagnostic("fraction_missing", pooled.fraction_missing, note=name)

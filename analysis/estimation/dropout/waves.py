@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import numbers
+from panelstream.analysis.estimation.design import to_floats
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 
@@ -71,7 +71,7 @@ class Waves:
 
 def arrange(panel: pd.DataFrame, outcome: str) -> Waves:
     """The panel's persons by the waves in which somebody's `outcome` is known."""
-    known = np.isfinite(numbers(panel[outcome]))
+    known = np.isfinite(to_floats(panel[outcome]))
     wave = panel["wave"].to_numpy()
     named = np.unique(wave[known])
     persons, people = pd.factorize(panel["participant_id"], sort=True)

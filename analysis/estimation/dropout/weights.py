@@ -27,7 +27,7 @@ from scipy.special import log_expit
 from panelstream.analysis.estimation.design import (
     WEIGHT,
     NotEstimable,
-    build,
+    build_design,
     require_columns,
 )
 from panelstream.analysis.estimation.dropout import bootstrap, logit
@@ -86,7 +86,7 @@ def fit_weighted(
     cells = weigh(np.ones(len(waves.rows)))
     weighted = panel.assign(**{WEIGHT: waves.gathered(cells, len(panel))})
     fitted = fit(specification, weighted)
-    design = build(specification, weighted)
+    design = build_design(specification, weighted)
     errors = bootstrap.std_errors(
         solver(design), design.rows, waves, weigh, specification.seed, progress
     )

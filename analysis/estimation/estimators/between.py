@@ -13,7 +13,7 @@ robust to unequal variances.
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable, build
+from panelstream.analysis.estimation.design import NotEstimable, build_design
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -30,17 +30,17 @@ from panelstream.analysis.plan.specifications import Specification
 
 def fit_between(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the mean outcome on the means of the design's columns."""
-    design = build(specification, panel)
+    design = build_design(specification, panel)
     outcome = person_means(design.outcome[:, None], design.persons)
     columns = person_means(design.regressors, design.persons)
     if not centred(outcome).any():
         raise NotEstimable("the outcome has the same mean for every person")
-    estimates, std_errors, found = regress(
+    estimates, std_errors, identification = regress(
         outcome[:, 0], columns, np.arange(len(outcome))
     )
     entered = columns[design.persons]
     component = Component("between", entered, estimates, std_errors)
-    inflation = worst_inflation(exposure_names(design), found)
+    inflation = worst_inflation(exposure_names(design), identification)
     return summarise(specification, design, [component], [inflation])
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build
+from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
 from panelstream.analysis.estimation.diagnostics import (
     INDEPENDENT_CHANGES,
     estimable_terms,
@@ -40,15 +40,15 @@ from panelstream.analysis.plan.specifications import Specification
 
 def fit_first_difference(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome's changes on those of the design's columns."""
-    changes = differences(build(specification, panel))
+    changes = differences(build_design(specification, panel))
     if not changes.outcome.any():
         raise NotEstimable("the outcome changes between no adjacent waves")
     columns = changes.regressors
-    estimates, std_errors, found = regress(
+    estimates, std_errors, identification = regress(
         changes.outcome, columns, changes.persons, root(changes.weights)
     )
     component = Component("within", columns, estimates, std_errors)
-    inflation = worst_inflation(exposure_names(changes), found)
+    inflation = worst_inflation(exposure_names(changes), identification)
     return summarise(specification, changes, [component], [inflation])
 
 
@@ -62,11 +62,11 @@ def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagn
     yield from variance_shares(specification, design)
     yield serial_correlation(design, INDEPENDENT_CHANGES)
     changes = differences(design)
-    found = identify(changes.regressors)
-    kept = changes.regressors[:, found.kept]
-    columns = np.column_stack([kept, np.ones(len(kept))])
+    identification = identify(changes.regressors)
+    regressors = changes.regressors[:, identification.basis]
+    columns = np.column_stack([regressors, np.ones(len(regressors))])
     regression = Regression(changes.outcome, columns, changes.persons, 0)
-    yield from influence(regression, estimable_terms(changes, found))
+    yield from influence(regression, estimable_terms(changes, identification))
 
 
 REGISTRATION = Registration(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build
+from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
 from panelstream.analysis.estimation.diagnostics import (
     INDEPENDENT_ERRORS,
     estimable_terms,
@@ -25,7 +25,7 @@ from panelstream.analysis.estimation.fit import (
     Component,
     Diagnostic,
     Fit,
-    completed,
+    expand_estimates,
     exposure_coefficients,
     exposure_names,
     summarise,
@@ -48,13 +48,15 @@ from panelstream.models.arrays import Matrix, Vector
 
 def fit_fixed_effects(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress within persons."""
-    design = build(specification, panel)
+    design = build_design(specification, panel)
     outcome, columns = within(design)
-    found = identify(columns)
-    fitted = absorbed(design, outcome, columns[:, found.kept])
-    estimates, std_errors = completed(fitted.coefficients, fitted.covariance, found)
+    identification = identify(columns)
+    fitted = absorbed(design, outcome, columns[:, identification.basis])
+    estimates, std_errors = expand_estimates(
+        fitted.coefficients, fitted.covariance, identification
+    )
     component = Component("within", columns, estimates, std_errors)
-    inflation = worst_inflation(exposure_names(design), found)
+    inflation = worst_inflation(exposure_names(design), identification)
     return summarise(specification, design, [component], [inflation])
 
 
@@ -80,9 +82,9 @@ def absorbed(design: Design, outcome: Vector, columns: Matrix) -> LeastSquares:
 def _weighted_solver(design: Design) -> Solve:
     """Sums over rows less those of what persons' means explain."""
     columns = deviations(design.regressors, design.persons, design.weights)
-    kept = identify(columns).kept
+    basis = identify(columns).basis
     outcome = deviations(design.outcome[:, None], design.persons)
-    values, persons = np.column_stack([columns[:, kept], outcome]), design.persons
+    values, persons = np.column_stack([columns[:, basis], outcome]), design.persons
 
     def solve(weights: Vector, times: Vector) -> Vector:
         weighted = values * (weights * times)[:, None]
@@ -90,7 +92,7 @@ def _weighted_solver(design: Design) -> Solve:
         sizes = person_sums((weights * times)[:, None], persons)
         products = values.T @ weighted
         products -= sums.T @ (sums / np.where(sizes > 0, sizes, 1.0))
-        return exposure_coefficients(design, kept, solve_products(products))
+        return exposure_coefficients(design, basis, solve_products(products))
 
     return solve
 
@@ -102,11 +104,11 @@ def diagnose_within(
     yield from variance_shares(specification, design)
     yield serial_correlation(design, INDEPENDENT_ERRORS)
     outcome, columns = within(design)
-    found = identify(columns)
+    identification = identify(columns)
     regression = Regression(
-        outcome, columns[:, found.kept], design.persons, absorbed=1 + further
+        outcome, columns[:, identification.basis], design.persons, absorbed=1 + further
     )
-    yield from influence(regression, estimable_terms(design, found))
+    yield from influence(regression, estimable_terms(design, identification))
 
 
 REGISTRATION = Registration(

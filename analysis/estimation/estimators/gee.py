@@ -7,8 +7,8 @@ over the analysed rows and as that mean, as in the within-between regression.
 
 The working correlation is independence (Liang & Zeger 1986, Biometrika 73(1)): the
 only one that stays right where regressors follow from earlier outcomes (Pepe &
-Anderson 1994, Commun. Stat. Simul. Comput. 23(4)). Errors are clustered by person
-with the factor of `analysis.inference`; t has persons - 1 degrees of freedom.
+Anderson 1994, Commun. Stat. Simul. Comput. 23(4)). Standard errors are clustered by person
+with the factor of `analysis.estimation.inference`; t has persons - 1 degrees of freedom.
 """
 
 import warnings
@@ -21,7 +21,7 @@ import pandas as pd
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
-from panelstream.analysis.estimation.design import NotEstimable, build
+from panelstream.analysis.estimation.design import NotEstimable, build_design
 from panelstream.analysis.estimation.estimators.within_between import (
     component_names,
     decompose,
@@ -30,7 +30,7 @@ from panelstream.analysis.estimation.estimators.within_between import (
 from panelstream.analysis.estimation.fit import (
     Component,
     Fit,
-    completed,
+    expand_estimates,
     summarise,
     worst_inflation,
 )
@@ -64,14 +64,19 @@ POISSON = Family("log of a count", families.Poisson, (0.0, np.inf))
 
 def fit_gee(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Decompose the design and regress; the outcome's values choose the family."""
-    design = build(specification, panel)
+    design = build_design(specification, panel)
     family = family_of(design.outcome)
     columns, offset = decompose(design)
-    found = identify(columns)
-    coefficients, covariance = regress(
-        family, design.outcome, with_intercept(columns[:, found.kept]), design.persons
+    identification = identify(columns)
+    coefficients, covariance = solve_equations(
+        family,
+        design.outcome,
+        with_intercept(columns[:, identification.basis]),
+        design.persons,
     )
-    estimates, std_errors = completed(coefficients[1:], covariance[1:, 1:], found)
+    estimates, std_errors = expand_estimates(
+        coefficients[1:], covariance[1:, 1:], identification
+    )
     components = [
         Component("within", columns, estimates, std_errors),
         Component(
@@ -79,15 +84,17 @@ def fit_gee(specification: Specification, panel: pd.DataFrame) -> Fit:
         ),
     ]
     tests = [
-        within_equals_between(design, found, offset, coefficients, covariance),
-        worst_inflation(component_names(design, offset, columns.shape[1]), found),
+        within_equals_between(design, identification, offset, coefficients, covariance),
+        worst_inflation(
+            component_names(design, offset, columns.shape[1]), identification
+        ),
     ]
-    said = summarise(specification, design, components, tests)
+    fitted = summarise(specification, design, components, tests)
     return replace(
-        said,
+        fitted,
         # A log odds has no standard deviation of the outcome to be divided by.
-        terms=tuple(replace(term, standardized=nan) for term in said.terms),
-        note="; ".join(filter(None, (family.name, said.note))),
+        terms=tuple(replace(term, standardized=nan) for term in fitted.terms),
+        note="; ".join(filter(None, (family.name, fitted.note))),
     )
 
 
@@ -100,7 +107,7 @@ def family_of(outcome: Vector) -> Family:
     raise NotEstimable("gee is for outcomes of zero and one, and for counts")
 
 
-def regress(
+def solve_equations(
     family: Family, outcome: Vector, columns: Matrix, persons: Codes
 ) -> tuple[Vector, Matrix]:
     """Coefficients (k,) and clustered covariance (k, k) of independent columns (n, k).
@@ -112,7 +119,7 @@ def regress(
     require_more_rows(rows, terms)
     scales = np.sqrt(np.square(columns).mean(axis=0))
     model = GEE(outcome, columns / scales, persons, family=family.distribution())
-    # What does not converge is told by the result; the library warns besides.
+    # The result says whether it converged; the library warns too.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         result = model.fit(maxiter=ITERATIONS, ctol=TOLERANCE)

@@ -27,17 +27,17 @@ from scipy import stats
 
 from panelstream.analysis.estimation.design import (
     NotEstimable,
-    numbers,
-    shifted,
+    shift_waves,
     term_name,
-    transformed,
+    to_floats,
+    transform_exposure,
 )
 from panelstream.analysis.estimation.fit import (
     UNVARYING,
     Diagnostic,
     Fit,
     Term,
-    completed,
+    expand_estimates,
 )
 from panelstream.analysis.estimation.inference import (
     Identification,
@@ -121,9 +121,9 @@ def fit_gmm(specification: Specification, panel: pd.DataFrame) -> Fit:
         raise NotEstimable("gmm takes exposures for predetermined; leads are not")
     equations = differenced(specification, panel)
     identification = _identify(equations.terms[equations.usable])
-    terms = equations.terms[:, :, identification.kept]
+    terms = equations.terms[:, :, identification.basis]
     result = two_steps(equations, terms)
-    estimates, errors = completed(
+    estimates, errors = expand_estimates(
         result.coefficients, result.covariance, identification
     )
     return Fit(
@@ -172,7 +172,7 @@ def differenced(specification: Specification, panel: pd.DataFrame) -> Equations:
 def two_steps(equations: Equations, terms: Array) -> TwoSteps:
     """Coefficients of independent `terms` (G, E, k); raises `NotEstimable`."""
     instruments = equations.instruments
-    instruments = instruments[:, :, _identify(instruments[equations.usable]).kept]
+    instruments = instruments[:, :, _identify(instruments[equations.usable]).basis]
     if instruments.shape[2] < terms.shape[2]:
         raise NotEstimable("fewer instruments than coefficients")
     # Weights undo the instruments' units; here they are brought to one size.
@@ -241,11 +241,11 @@ def _grid(specification: Specification, panel: pd.DataFrame) -> tuple[Matrix, Ar
     persons, names = pd.factorize(panel["participant_id"], sort=True)
     waves = panel["wave"].to_numpy(dtype=np.int64)
     waves = waves - waves.min(initial=waves.max(initial=0))
-    values = [numbers(panel[specification.outcome])]
+    values = [to_floats(panel[specification.outcome])]
     for name in specification.columns:
-        exposure = transformed(specification, panel[name])
-        values.append(shifted(exposure, panel, specification.shift))
-    values += [numbers(panel[name]) for name in specification.varying]
+        exposure = transform_exposure(specification, panel[name])
+        values.append(shift_waves(exposure, panel, specification.shift))
+    values += [to_floats(panel[name]) for name in specification.varying]
     grid = np.full((len(names), waves.max(initial=-1) + 1, len(values)), nan)
     grid[persons, waves] = np.column_stack(values)
     grid[~np.isfinite(grid)] = nan
@@ -287,10 +287,12 @@ def _identify(columns: Matrix) -> Identification:
     lengths = np.sqrt(np.square(columns).sum(axis=0))
     varying = np.flatnonzero(lengths)
     unit = columns[:, varying] / lengths[varying]
-    kept, estimable = np.zeros((2, len(lengths)), dtype=np.bool_)
-    for mask, places in zip((kept, estimable), independent(unit.T @ unit), strict=True):
+    basis, estimable = np.zeros((2, len(lengths)), dtype=np.bool_)
+    for mask, places in zip(
+        (basis, estimable), independent(unit.T @ unit), strict=True
+    ):
         mask[varying[places]] = True
-    return Identification(kept, estimable, np.full(len(lengths), nan))
+    return Identification(basis, estimable, np.full(len(lengths), nan))
 
 
 def _terms(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, build
+from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -27,25 +27,25 @@ from panelstream.models.arrays import Vector
 
 def fit_pooled(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome on the design's columns and an intercept."""
-    design = build(specification, panel)
+    design = build_design(specification, panel)
     columns = design.regressors
-    estimates, std_errors, found = regress(
+    estimates, std_errors, identification = regress(
         design.outcome, columns, design.persons, root(design.weights)
     )
     component = Component("pooled", columns, estimates, std_errors)
-    inflation = worst_inflation(exposure_names(design), found)
+    inflation = worst_inflation(exposure_names(design), identification)
     return summarise(specification, design, [component], [inflation])
 
 
 def solve_pooled(design: Design) -> Solve:
     """Least squares on all rows."""
-    kept = identify(design.regressors).kept
-    columns = with_intercept(design.regressors[:, kept])
+    basis = identify(design.regressors).basis
+    columns = with_intercept(design.regressors[:, basis])
     values = np.column_stack([columns, design.outcome])
 
     def solve(weights: Vector, times: Vector) -> Vector:
         products = values.T @ (values * (weights * times)[:, None])
-        return exposure_coefficients(design, kept, solve_products(products)[1:])
+        return exposure_coefficients(design, basis, solve_products(products)[1:])
 
     return solve
 

@@ -13,13 +13,13 @@ import pandas as pd
 from linearmodels.panel import RandomEffects
 from linearmodels.panel.results import RandomEffectsResults
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build
+from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
     Diagnostic,
     Fit,
-    completed,
+    expand_estimates,
     exposure_names,
     intraclass_correlation,
     summarise,
@@ -39,17 +39,17 @@ from panelstream.models.arrays import Codes, Matrix
 
 def fit_random_effects(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress on the design's columns and an intercept that varies by person."""
-    design = build(specification, panel)
+    design = build_design(specification, panel)
     if not deviations(design.outcome[:, None], design.persons).any():
         raise NotEstimable("the outcome changes within no person")
     columns = design.regressors
-    found = identify(columns)
-    fitted = swamy_arora(design, columns[:, found.kept])
-    estimates, std_errors = completed(
-        np.asarray(fitted.params)[1:], np.asarray(fitted.cov)[1:, 1:], found
+    identification = identify(columns)
+    fitted = swamy_arora(design, columns[:, identification.basis])
+    estimates, std_errors = expand_estimates(
+        np.asarray(fitted.params)[1:], np.asarray(fitted.cov)[1:, 1:], identification
     )
     component = Component("pooled", columns, estimates, std_errors)
-    tests = [_share(fitted), worst_inflation(exposure_names(design), found)]
+    tests = [_share(fitted), worst_inflation(exposure_names(design), identification)]
     return summarise(specification, design, [component], tests)
 
 

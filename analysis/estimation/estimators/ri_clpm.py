@@ -28,9 +28,9 @@ from pandas.api.types import is_datetime64_any_dtype
 
 from panelstream.analysis.estimation.design import (
     NotEstimable,
-    numbers,
     term_name,
-    transformed,
+    to_floats,
+    transform_exposure,
 )
 from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
     CrossLagged,
@@ -119,8 +119,8 @@ def _pair(
     for name in (column, specification.outcome):
         if name not in panel:
             raise NotEstimable(f"the panel has no column {name}")
-    use = transformed(specification, panel[column])
-    rows = np.column_stack([use, numbers(panel[specification.outcome])])
+    use = transform_exposure(specification, panel[column])
+    rows = np.column_stack([use, to_floats(panel[specification.outcome])])
     rows[~np.isfinite(rows)] = np.nan
     persons, _ = pd.factorize(panel["participant_id"], sort=True)
     wave, waves = pd.factorize(panel["wave"], sort=True)

@@ -1,4 +1,4 @@
-"""Within-between regression: person deviations and person means, random intercept.
+"""Within-between regression: a mixed (multilevel) model with a random intercept.
 
 Every regressor that changes over time (exposures, varying covariates, wave
 dummies) enters twice: as the deviation from the person's mean over the analysed
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build
+from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
 from panelstream.analysis.estimation.estimators.fixed_effects import (
     diagnose_within,
     within,
@@ -28,7 +28,7 @@ from panelstream.analysis.estimation.fit import (
     Component,
     Diagnostic,
     Fit,
-    completed,
+    expand_estimates,
     intraclass_correlation,
     summarise,
     worst_inflation,
@@ -59,9 +59,9 @@ SHARES = np.append(np.arange(40) / 40, 1 - 1e-9)
 class RandomIntercept:
     """Coefficients (k,) and two covariances of them (k, k).
 
-    `covariance` is clustered by person, `model_covariance` trusts the model.
+    `covariance` is clustered by person, `model_covariance` is that of the model.
     `variance_ratio` is the intercept's variance over `residual_variance`; `slope`
-    is what is left of the deviance's derivative by its logarithm.
+    is the derivative of the deviance by its logarithm, 0 at a maximum.
     """
 
     coefficients: Vector
@@ -92,8 +92,8 @@ class Moments:
     rows: int
 
     @property
-    def left_over(self) -> int:
-        """Rows less columns."""
+    def residual_df(self) -> int:
+        """Rows less columns: N - K."""
         return self.rows - (len(self.within) - 1)
 
     def cross(self, weights: Vector) -> Matrix:
@@ -103,19 +103,19 @@ class Moments:
 
 def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Decompose the design and regress; errors are clustered by person."""
-    design = build(specification, panel)
+    design = build_design(specification, panel)
     if not deviations(design.outcome[:, None], design.persons, design.weights).any():
         raise NotEstimable("the outcome changes within no person")
     columns, offset = decompose(design)
-    found = identify(columns)
+    identification = identify(columns)
     fitted = random_intercept(
         design.outcome,
-        with_intercept(columns[:, found.kept]),
+        with_intercept(columns[:, identification.basis]),
         design.persons,
         design.weights,
     )
-    estimates, std_errors = completed(
-        fitted.coefficients[1:], fitted.covariance[1:, 1:], found
+    estimates, std_errors = expand_estimates(
+        fitted.coefficients[1:], fitted.covariance[1:, 1:], identification
     )
     components = [
         Component("within", columns, estimates, std_errors),
@@ -126,12 +126,12 @@ def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit
     names = component_names(design, offset, columns.shape[1])
     tests = [
         within_equals_between(
-            design, found, offset, fitted.coefficients, fitted.covariance
+            design, identification, offset, fitted.coefficients, fitted.covariance
         ),
         intraclass_correlation(fitted.share),
-        *_model_errors(names, found, fitted),
+        *_model_errors(names, identification, fitted),
         _convergence(fitted),
-        worst_inflation(names, found),
+        worst_inflation(names, identification),
     ]
     return summarise(specification, design, components, tests)
 
@@ -142,7 +142,7 @@ def decompose(design: Design) -> tuple[Matrix, int]:
     With c changing columns of k the result is (n, k + c); the mean of the column
     at j stands at j + c, and c is returned too.
     """
-    changing = np.array([one.role != "fixed" for one in design.columns])
+    changing = np.array([column.role != "fixed" for column in design.columns])
     varying = design.regressors[:, changing]
     means = person_means(varying, design.persons, design.weights)[design.persons]
     within = deviations(varying, design.persons, design.weights)
@@ -171,7 +171,7 @@ def random_intercept(
     return RandomIntercept(
         coefficients=fitted.coefficients,
         covariance=fitted.covariance,
-        model_covariance=fitted.unscaled * fitted.residual_variance,
+        model_covariance=fitted.bread * fitted.residual_variance,
         residual_variance=fitted.residual_variance,
         variance_ratio=ratio,
         slope=deviance_slope(ratio, moments) * ratio,
@@ -200,9 +200,13 @@ def restricted_deviance(ratio: float, moments: Moments) -> float:
     growth = 1 + moments.sizes * ratio
     cross = moments.cross(moments.sizes / growth)
     with_outcome = float(np.linalg.slogdet(cross)[1])
-    without = float(np.linalg.slogdet(cross[:-1, :-1])[1])
+    without_outcome = float(np.linalg.slogdet(cross[:-1, :-1])[1])
     volume = float(moments.persons @ np.log(growth))
-    return volume + without + moments.left_over * (with_outcome - without)
+    return (
+        volume
+        + without_outcome
+        + moments.residual_df * (with_outcome - without_outcome)
+    )
 
 
 def deviance_slope(ratio: float, moments: Moments) -> float:
@@ -211,9 +215,13 @@ def deviance_slope(ratio: float, moments: Moments) -> float:
     cross = moments.cross(weights)
     change = -np.tensordot(np.square(weights), moments.between, axes=1)
     with_outcome = _trace(cross, change)
-    without = _trace(cross[:-1, :-1], change[:-1, :-1])
+    without_outcome = _trace(cross[:-1, :-1], change[:-1, :-1])
     volume = float(moments.persons @ weights)
-    return volume + without + moments.left_over * (with_outcome - without)
+    return (
+        volume
+        + without_outcome
+        + moments.residual_df * (with_outcome - without_outcome)
+    )
 
 
 def _trace(matrix: Matrix, change: Matrix) -> float:
@@ -235,52 +243,52 @@ def _moments(within: Matrix, means: Matrix, sizes: Vector, rows: int) -> Moments
 
 def within_equals_between(
     design: Design,
-    found: Identification,
+    identification: Identification,
     offset: int,
     coefficients: Vector,
     covariance: Matrix,
 ) -> Diagnostic:
     """That both components of all exposures are equal (Mundlak's test).
 
-    `coefficients` (k + 1,) are the intercept's and those of the kept columns.
+    `coefficients` (k + 1,) are the intercept's and those of the columns of the basis.
     """
     test = "within_equals_between"
-    both = [
+    pairs = [
         j
         for j in range(len(design.exposures))
-        if found.estimable[j] and found.estimable[j + offset]
+        if identification.estimable[j] and identification.estimable[j + offset]
     ]
-    if not both:
+    if not pairs:
         return Diagnostic(test, note="not estimable: no exposure has both components")
-    place = np.cumsum(found.kept)
-    contrasts = np.zeros((len(both), len(coefficients)))
-    for row, j in enumerate(both):
+    place = np.cumsum(identification.basis)
+    contrasts = np.zeros((len(pairs), len(coefficients)))
+    for row, j in enumerate(pairs):
         contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
     result = wald(
         contrasts @ coefficients,
         contrasts @ covariance @ contrasts.T,
         design.n_participants,
     )
-    names = ", ".join(design.columns[j].name for j in both)
+    names = ", ".join(design.columns[j].name for j in pairs)
     note = f"F({result.count}, {result.df}) for {names}"
     return Diagnostic(test, result.statistic, result.count, result.p_value, note)
 
 
 def _model_errors(
-    names: list[str], found: Identification, fitted: RandomIntercept
+    names: list[str], identification: Identification, fitted: RandomIntercept
 ) -> list[Diagnostic]:
-    """Standard errors that trust the model, to be held beside the clustered ones."""
-    errors = np.full(len(found.kept), nan)
-    errors[found.kept] = np.sqrt(np.diag(fitted.model_covariance))[1:]
+    """Standard errors if the model is true, to compare with the cluster-robust ones."""
+    errors = np.full(len(identification.basis), nan)
+    errors[identification.basis] = np.sqrt(np.diag(fitted.model_covariance))[1:]
     return [
         Diagnostic("model_std_error", float(errors[j]), note=name)
         for j, name in enumerate(names)
-        if name and found.estimable[j]
+        if name and identification.estimable[j]
     ]
 
 
 def _convergence(fitted: RandomIntercept) -> Diagnostic:
-    """How level the restricted likelihood is where its maximum was found."""
+    """How level the restricted likelihood is where its maximum was identification."""
     inside = "at a maximum of the restricted likelihood"
     note = inside if fitted.variance_ratio else "the maximum is at the boundary"
     return Diagnostic("convergence", abs(fitted.slope), note=note)
@@ -298,7 +306,7 @@ def component_names(design: Design, offset: int, size: int) -> list[str]:
 def _weighted_solver(design: Design) -> Solve:
     """Within and between: a person who is drawn twice is two persons."""
     columns, offset = decompose(design)
-    kept = identify(columns).kept
+    basis = identify(columns).basis
     sizes = person_sizes(design.persons).astype(np.intp)
     starts = np.cumsum(sizes) - sizes
 
@@ -313,12 +321,12 @@ def _weighted_solver(design: Design) -> Solve:
         )
         fitted = random_intercept(
             sample.outcome,
-            with_intercept(decompose(sample)[0][:, kept]),
+            with_intercept(decompose(sample)[0][:, basis]),
             sample.persons,
             sample.weights,
         )
-        coefficients = np.full(len(kept), nan)
-        coefficients[kept] = fitted.coefficients[1:]
+        coefficients = np.full(len(basis), nan)
+        coefficients[basis] = fitted.coefficients[1:]
         exposures = np.arange(len(design.exposures))
         both = (coefficients[exposures], coefficients[exposures + offset])
         return np.column_stack(both).ravel()
@@ -337,8 +345,8 @@ def _copies(starts: Codes, sizes: Codes, times: Codes) -> tuple[Codes, Codes]:
 
 def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagnostic]:
     """Those of the within components; the between ones count as coefficients too."""
-    coefficients = int(identify(decompose(design)[0]).kept.sum())
-    further = coefficients - int(identify(within(design)[1]).kept.sum())
+    coefficients = int(identify(decompose(design)[0]).basis.sum())
+    further = coefficients - int(identify(within(design)[1]).basis.sum())
     return diagnose_within(specification, design, further)
 
 

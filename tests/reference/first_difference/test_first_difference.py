@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.diagnostics import serial_correlation
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.fit import Fit
@@ -49,7 +49,9 @@ def test_serial_correlation_equals_r(
 ) -> None:
     """Errors of changes on those before, as in plm's test, with our errors."""
     specification = specify(estimator="first_difference")
-    found = serial_correlation(build(specification, variants[model]), uncorrelated)
+    found = serial_correlation(
+        build_design(specification, variants[model]), uncorrelated
+    )
     rows = expected("first_difference", model, "tests.csv")
     (wanted,) = rows[rows["of"] == of].itertuples()
     assert found.statistic == pytest.approx(wanted.serial, rel=1e-9)

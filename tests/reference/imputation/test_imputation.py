@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.dropout.pooling import pool
-from panelstream.analysis.estimation.inference import refer
+from panelstream.analysis.estimation.inference import infer_with_df
 
 EACH = pd.read_csv(Path(__file__).with_name("each.csv"))
 
@@ -21,7 +21,7 @@ def test_pooling_equals_mice(expected: Callable[..., pd.DataFrame], model: str) 
         found = pool(
             estimates.to_numpy(), errors.to_numpy(), float(str(row.complete_df))
         )
-        said = refer(found.estimate, found.std_error, found.df)
+        said = infer_with_df(found.estimate, found.std_error, found.df)
         assert found.estimate == pytest.approx(row.estimate, rel=1e-12)
         assert found.std_error == pytest.approx(row.std_error, rel=1e-12)
         assert found.df == pytest.approx(row.df, rel=1e-10)

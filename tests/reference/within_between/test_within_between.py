@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimators import within_between
 from panelstream.analysis.estimation.estimators.within_between import (
     decompose,
@@ -121,7 +121,7 @@ def test_the_residual_variance_equals_lme4(
     model: str,
 ) -> None:
     """Of a row whose weight is 1."""
-    design = build(asked(model), panels[model])
+    design = build_design(asked(model), panels[model])
     columns, _ = decompose(design)
     found = random_intercept(
         design.outcome, with_intercept(columns), design.persons, design.weights

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import WEIGHT, NotEstimable, build
+from panelstream.analysis.estimation.design import WEIGHT, NotEstimable, build_design
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.study import Window
 
@@ -51,7 +51,7 @@ BALANCED = panel(
 
 def test_rows_with_a_missing_value_are_left_out_and_counted() -> None:
     """A row counts only if outcome and exposure are known."""
-    design = build(specify(), panel("a 1 10 0\na 2 - 1\nb 1 12 -\nb 2 14 3"))
+    design = build_design(specify(), panel("a 1 10 0\na 2 - 1\nb 1 12 -\nb 2 14 3"))
     assert design.outcome.tolist() == [10, 14]
     assert design.incomplete == 2
     assert design.note == "rows with missing values left out: 2"
@@ -60,13 +60,13 @@ def test_rows_with_a_missing_value_are_left_out_and_counted() -> None:
 def test_missing_covariates_leave_rows_out() -> None:
     """A fixed covariate that is not known makes a row incomplete."""
     frame = BALANCED.assign(gender=pd.Series(["f", None, "m", "m"]))
-    assert build(specify(fixed=("gender",)), frame).n_obs == 3
+    assert build_design(specify(fixed=("gender",)), frame).n_obs == 3
 
 
 def test_rows_are_sorted_and_codes_have_no_gaps() -> None:
     """Row order means nothing; persons and waves count from 0."""
     shuffled = panel("c 5 14 3\na 5 11 1\nc 2 12 2\na 2 10 0")
-    design = build(specify(), shuffled)
+    design = build_design(specify(), shuffled)
     assert design.outcome.tolist() == [10, 11, 12, 14]
     assert design.persons.tolist() == [0, 0, 1, 1]
     assert design.waves.tolist() == [0, 1, 0, 1]
@@ -75,7 +75,7 @@ def test_rows_are_sorted_and_codes_have_no_gaps() -> None:
 
 def test_the_transform_is_in_values_and_name() -> None:
     """log1p is taken of the exposure, and the term says so."""
-    design = build(specify(transform="log1p"), BALANCED)
+    design = build_design(specify(transform="log1p"), BALANCED)
     assert design.columns[0].name == "log1p(story_count)"
     assert design.columns[0].exposure == "story"
     wanted = [0.0, 0.6931471805599453, 1.0986122886681098, 1.3862943611198906]
@@ -85,7 +85,7 @@ def test_the_transform_is_in_values_and_name() -> None:
 def test_wave_dummies_take_the_first_present_wave_as_reference() -> None:
     """Wave 1 has no complete row, so wave 2 is the reference."""
     frame = panel("a 1 - 0\na 2 10 1\na 3 11 1\nb 2 12 2\nb 4 14 3")
-    design = build(specify(effects=("wave",)), frame)
+    design = build_design(specify(effects=("wave",)), frame)
     assert [one.name for one in design.columns] == ["story_count", "wave[3]", "wave[4]"]
     assert design.regressors[:, 1:].tolist() == [[0, 0], [1, 0], [0, 0], [0, 1]]
 
@@ -93,7 +93,7 @@ def test_wave_dummies_take_the_first_present_wave_as_reference() -> None:
 def test_categories_become_dummies_after_their_first_level() -> None:
     """The first level in sorted order is the reference; numbers stay as they are."""
     frame = BALANCED.assign(gender=["m", "m", "f", "f"], age=[20.0, 20.0, 30.0, 30.0])
-    design = build(specify(fixed=("gender", "age")), frame)
+    design = build_design(specify(fixed=("gender", "age")), frame)
     assert [one.name for one in design.columns] == ["story_count", "gender[m]", "age"]
     assert design.regressors[:, 1].tolist() == [1, 1, 0, 0]
     assert [one.role for one in design.columns] == ["exposure", "fixed", "fixed"]
@@ -113,7 +113,7 @@ def test_singletons_are_dropped_until_none_is_left() -> None:
         """
     )
     effects = ("participant", "wave")
-    design = build(specify(estimator="fixed_effects", effects=effects), frame)
+    design = build_design(specify(estimator="fixed_effects", effects=effects), frame)
     assert design.outcome.tolist() == [10, 11, 15, 16]
     assert design.singletons == 3
     assert design.note == "singleton rows left out: 3"
@@ -123,13 +123,13 @@ def test_lone_waves_stay_without_wave_effects() -> None:
     """With person effects alone only persons with one row go."""
     frame = panel("a 1 10 0\na 2 11 1\nb 3 12 2\nc 1 13 1\nc 3 14 0")
     effects = ("participant",)
-    design = build(specify(estimator="fixed_effects", effects=effects), frame)
+    design = build_design(specify(estimator="fixed_effects", effects=effects), frame)
     assert design.outcome.tolist() == [10, 11, 13, 14]
 
 
 def test_without_person_effects_singletons_stay() -> None:
     """A person with one row informs a pooled regression."""
-    assert build(specify(), panel("a 1 10 0\nb 1 11 1")).singletons == 0
+    assert build_design(specify(), panel("a 1 10 0\nb 1 11 1")).singletons == 0
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_cannot_be_built_is_said(
 ) -> None:
     """Each hopeless panel is refused in words."""
     with pytest.raises(NotEstimable, match=why):
-        build(specify(**fields), frame)
+        build_design(specify(**fields), frame)
 
 
 GAPS = panel(
@@ -176,14 +176,14 @@ def test_lags_and_leads_go_by_wave_number(
 ) -> None:
     """Not by row: a missing wave has no lag and no lead, an unanswered one has."""
     shuffled = GAPS.sample(frac=1, random_state=1)
-    design = build(specify(timing=timing), shuffled)
+    design = build_design(specify(timing=timing), shuffled)
     assert design.outcome.tolist() == outcomes
     assert design.regressors[:, 0].tolist() == exposures
 
 
 def test_a_lead_stands_beside_the_exposure_of_its_own_wave() -> None:
     """Which is a covariate, transformed alike; the term says what was done."""
-    design = build(specify(timing="lead 1", transform="log1p"), GAPS)
+    design = build_design(specify(timing="lead 1", transform="log1p"), GAPS)
     assert [(one.name, one.role) for one in design.columns] == [
         ("lead1(log1p(story_count))", "exposure"),
         ("log1p(story_count)", "varying"),
@@ -197,6 +197,6 @@ def test_a_lead_stands_beside_the_exposure_of_its_own_wave() -> None:
 def test_weights_are_a_column_of_the_panel() -> None:
     """Where they are asked for; a row without one is left out."""
     frame = BALANCED.assign(**{WEIGHT: [1.0, 2.0, np.nan, 0.5]})
-    assert build(specify(), frame).weights.tolist() == [1, 1, 1, 1]
-    weighted = build(specify(weights="attrition"), frame)
+    assert build_design(specify(), frame).weights.tolist() == [1, 1, 1, 1]
+    weighted = build_design(specify(weights="attrition"), frame)
     assert weighted.weights.tolist() == [1, 2, 0.5]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.diagnostics import (
     serial_correlation,
     variance_shares,
@@ -16,7 +16,7 @@ from panelstream.analysis.estimation.diagnostics import (
 from panelstream.analysis.estimation.estimates import diagnose, fit
 from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
-from panelstream.analysis.estimation.influence import Regression, without_each
+from panelstream.analysis.estimation.influence import Regression, leave_one_out
 from panelstream.analysis.plan.specifications import Specification
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
@@ -79,7 +79,7 @@ def test_persons_who_alone_tell_have_no_error_without_them() -> None:
     persons = np.array([0, 0, 1, 1, 2, 2])
     columns = np.array([[1.0, 1], [-1, -1], [0, 2], [0, -2], [0, 1], [0, -1]])
     outcome = np.array([2.0, -2, 3, -3.5, 1, -1])
-    alone, shared = without_each(Regression(outcome, columns, persons, 1), 2)
+    alone, shared = leave_one_out(Regression(outcome, columns, persons, 1), 2)
     assert np.isnan(alone.estimates).tolist() == [True, False, False]
     assert np.isnan(alone.std_errors).tolist() == [True, False, False]
     # Without the second person: 1 from the third alone.
@@ -110,7 +110,7 @@ def test_changes_of_a_random_walk_are_not_correlated() -> None:
 
 def test_two_waves_cannot_tell_of_serial_correlation() -> None:
     """It takes three adjacent ones."""
-    design = build(specify("fixed_effects"), plant(Truth(waves=2), 1))
+    design = build_design(specify("fixed_effects"), plant(Truth(waves=2), 1))
     found = serial_correlation(design, -0.5)
     assert np.isnan(found.statistic)
     assert found.note == (

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import build
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.dropout import bootstrap, delta, imputation, logit
 from panelstream.analysis.estimation.dropout.history import look_back
 from panelstream.analysis.estimation.dropout.pooling import pool
@@ -170,7 +170,7 @@ def test_the_bootstrap_solves_what_the_estimator_does(estimator: str) -> None:
     weights = np.random.default_rng(1).uniform(0.5, 2, len(panel))
     specification = specify(estimator, weights="attrition")
     weighted = panel.assign(weight=weights)
-    design = build(specification, weighted)
+    design = build_design(specification, weighted)
     solve = SOLVERS[estimator](design)
     found = solve(design.weights, np.ones(design.n_obs))
     terms = ESTIMATORS[estimator].fit(specification, weighted).terms
@@ -190,7 +190,7 @@ def test_who_is_drawn_twice_counts_twice() -> None:
     drawn = pd.concat(copies)
     for estimator in SOLVERS:
         specification = specify(estimator, weights="attrition")
-        design = build(specification, panel)
+        design = build_design(specification, panel)
         codes = pd.Index(people).get_indexer(panel["participant_id"])[design.rows]
         found = SOLVERS[estimator](design)(design.weights, times[codes] * 1.0)
         terms = ESTIMATORS[estimator].fit(specification, drawn).terms

@@ -87,7 +87,7 @@ def test_a_perfect_fit_is_refused() -> None:
 def test_independent_columns_are_all_estimable() -> None:
     """Nothing is lost where nothing is collinear."""
     found = identify(random_columns(3))
-    assert found.kept.all()
+    assert found.basis.all()
     assert found.estimable.all()
 
 
@@ -96,7 +96,7 @@ def test_constant_columns_are_not_estimable() -> None:
     columns = random_columns(2)
     columns[:, 0] = 0.1
     found = identify(columns)
-    assert found.kept.tolist() == [False, True]
+    assert found.basis.tolist() == [False, True]
     assert found.estimable.tolist() == [False, True]
 
 
@@ -105,7 +105,7 @@ def test_no_member_of_a_collinear_group_is_estimable() -> None:
     columns = random_columns(4)
     columns[:, 2] = columns[:, 0] - 3 * columns[:, 1]
     found = identify(columns)
-    assert found.kept.sum() == 3
+    assert found.basis.sum() == 3
     assert found.estimable.tolist() == [False, False, False, True]
 
 
