@@ -21,7 +21,7 @@ from tests.lib.command import succeed
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/responses"
-CASES = sorted(one.parent for one in GOLDEN.rglob("expected.csv"))
+CASES = sorted(path.parent for path in GOLDEN.rglob("expected.csv"))
 KEPT = "instruments: [phq9, pdd, ghsq, ahsq, function_use, demographics]"
 
 DRIVER = """

@@ -188,8 +188,8 @@ def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path: Path) -> Non
     names = ("wave2.csv", "form_Wave 1.XLSX", "wave3.sav", "wave3.txt", "mapping.yaml")
     for name in names:
         (tmp_path / "responses" / name).touch()
-    found = [(one.path.name, one.wave) for one in imports.wave_files(tmp_path)]
-    assert found == [("form_Wave 1.XLSX", 1), ("wave2.csv", 2), ("wave3.sav", 3)]
+    result = [(file.path.name, file.wave) for file in imports.wave_files(tmp_path)]
+    assert result == [("form_Wave 1.XLSX", 1), ("wave2.csv", 2), ("wave3.sav", 3)]
     assert list(imports.passed_over(tmp_path)) == ["responses/wave3.txt"]
 
 

@@ -75,8 +75,8 @@ def test_scores_are_those_delivered(
     """Every score of every response, and the same gaps."""
     for person, wave, *scores in EXPECTED["panel"]["scores"]:
         row = panels["lookback7"].loc[(people(person), wave)]
-        found = [row[OUTCOMES[name]] for name in OUTCOMES]
-        assert [None if pd.isna(one) else one for one in found] == scores
+        result = [row[OUTCOMES[name]] for name in OUTCOMES]
+        assert [None if pd.isna(one) else one for one in result] == scores
 
 
 def test_first_answers_have_no_window_between_answers(
@@ -97,12 +97,12 @@ def test_coefficients_and_errors_are_equal(study: Path) -> None:
     """All 48 regressions: slope, clustered error, rows and persons, to 1e-9."""
     estimates = pd.read_csv(study / "results" / "private" / "estimates.csv")
     keys = ["specification", "outcome", "exposure"]
-    found = estimates.set_index(keys)
-    assert len(EXPECTED["panel"]["fits"]) == len(found) == 48
+    result = estimates.set_index(keys)
+    assert len(EXPECTED["panel"]["fits"]) == len(result) == 48
     for fit in EXPECTED["panel"]["fits"]:
         [exposure] = fit["exposures"]
         name = f"{PLANNED[fit['windows']]}_{ESTIMATORS[fit['effects']]}"
-        row = found.xs((name, OUTCOMES[fit["outcome"]], exposure))
+        row = result.xs((name, OUTCOMES[fit["outcome"]], exposure))
         slope = fit[f"log1p_{exposure}"]
         assert row["estimate"] == pytest.approx(slope["b"], rel=1e-9, abs=1e-9)
         assert row["std_error"] == pytest.approx(slope["cr1_nested"], rel=1e-9)
@@ -119,7 +119,7 @@ def test_warehouse_holds_every_event_once(study: Path) -> None:
         study,
         "--json",
     )
-    found = json.loads(asked.out)
+    result = json.loads(asked.out)
     expected = [
         {
             "event_type": f"lifesnaps.{name}",
@@ -128,4 +128,4 @@ def test_warehouse_holds_every_event_once(study: Path) -> None:
         }
         for name, count in EXPECTED["events"]["distinct_by_type"].items()
     ]
-    assert found == expected
+    assert result == expected

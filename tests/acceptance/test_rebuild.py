@@ -90,8 +90,8 @@ def test_a_rebuild_that_is_killed_goes_on(study: Path) -> None:
 
 def test_one_projection(study: Path) -> None:
     """Only that is derived anew."""
-    said = succeed("rebuild", "--projection", "coverage", "--study", study).out
-    assert [line.split(":")[0] for line in said.splitlines()] == ["coverage"]
+    output = succeed("rebuild", "--projection", "coverage", "--study", study).out
+    assert [line.split(":")[0] for line in output.splitlines()] == ["coverage"]
 
 
 def test_migrating_again_applies_nothing(study: Path) -> None:

@@ -104,7 +104,7 @@ def _dump(chromium: str, page: Path, profile: Path) -> str:
 
 
 def _measured(document: str) -> dict[str, Any]:
-    found = re.search(r'<pre id="measured">(.*?)</pre>', document, re.DOTALL)
-    assert found
-    measured: dict[str, Any] = json.loads(unescape(found[1]))
+    result = re.search(r'<pre id="measured">(.*?)</pre>', document, re.DOTALL)
+    assert result
+    measured: dict[str, Any] = json.loads(unescape(result[1]))
     return measured

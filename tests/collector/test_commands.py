@@ -54,9 +54,9 @@ def test_check_tells_line_by_line(made: Path, tmp_path: Path) -> None:
         ],
     )
     code, out, said = run(made, "events", "check", str(file), "--strict", "--json")
-    found = json.loads(out)
-    assert (code, found["received"], found["accepted"]) == (4, 4, 2)
-    assert found["reasons"] == {"not_json": 1, "unknown_type": 1}
+    result = json.loads(out)
+    assert (code, result["received"], result["accepted"]) == (4, 4, 2)
+    assert result["reasons"] == {"not_json": 1, "unknown_type": 1}
     assert CANARY not in out + said
     assert not (made / "warehouse").exists()
 

@@ -153,9 +153,9 @@ def test_what_is_rejected_never_enters_kafka(stream: Streams) -> None:
         assert [one["index"] for one in answer.said["rejections"]] == [7, 8]
         assert running.stop() == 0
     records = made.received(made.topic)
-    sizes = sorted(len(json.loads(one.value)) for one in records)
+    sizes = sorted(len(json.loads(record.value)) for record in records)
     assert sizes == [48, 100, 100]
-    held = b"".join(one.value for one in records)
+    held = b"".join(record.value for record in records)
     assert b"canary" not in held
     assert b"forged" not in held
 

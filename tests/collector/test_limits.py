@@ -45,7 +45,7 @@ class HandSink:
             raise Away
         while not self.held.is_set():
             await asyncio.sleep(0.01)
-        self.ids += [json.loads(one)["id"] for one in checked.lines]
+        self.ids += [json.loads(line)["id"] for line in checked.lines]
         return Written()
 
     async def probe(self) -> None:

@@ -230,8 +230,8 @@ def test_javascript_sdk(running: Running) -> None:
 
 def _require_module(node: str) -> None:
     """npm's cloudevents is looked for as node does; NODE_PATH may say where."""
-    found = subprocess.run([node, "-e", 'require("cloudevents")'], capture_output=True)
-    if found.returncode:
+    result = subprocess.run([node, "-e", 'require("cloudevents")'], capture_output=True)
+    if result.returncode:
         pytest.skip("needs npm's cloudevents")
 
 

@@ -42,10 +42,10 @@ def test_routes(tmp_path: Path) -> None:
     u2plus = catalogue.find("u2plus", Path())
     made = Collector(u2plus, Tokens(file), HandSink(), Limits(), utc_now)
     routes = {
-        (one.path, method.lower())
-        for one in made.application().routes
-        if isinstance(one, Route)
-        for method in one.methods or ()
+        (route.path, method.lower())
+        for route in made.application().routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
         if method != "HEAD"
     }
     paths = DOCUMENT["paths"]

@@ -144,7 +144,7 @@ def test_nothing_sent_is_quoted(running: Running) -> None:
         running.get(f"/{CANARY}?{CANARY}"),
         running.get("/metrics"),
     ]
-    told = b"".join(one.body + str(one.headers).encode() for one in answers)
+    told = b"".join(answer.body + str(answer.headers).encode() for answer in answers)
     assert CANARY.encode() not in told
     assert CANARY not in running.log.read_text()
 

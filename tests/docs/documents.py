@@ -29,8 +29,8 @@ def read(page: str) -> str:
 
 def blocks(text: str, *languages: str) -> list[Block]:
     """The fenced blocks of a page, in order."""
-    found = [Block(language, body) for language, body in _FENCE.findall(text)]
-    return [one for one in found if one.language in languages]
+    result = [Block(language, body) for language, body in _FENCE.findall(text)]
+    return [one for one in result if one.language in languages]
 
 
 def section(text: str, heading: str) -> str:

@@ -15,8 +15,8 @@ TEXT = documents.read(PAGE)
 
 def test_every_key_is_documented() -> None:
     """The keys are those of the shape."""
-    found = shapes.documented_keys(PAGE, "Its study file")
-    assert found == shapes.keys(PanelStudy)
+    result = shapes.documented_keys(PAGE, "Its study file")
+    assert result == shapes.keys(PanelStudy)
 
 
 def test_the_example_runs_and_prints_what_it_shows(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ def test_every_command_shows_an_example(command: Command) -> None:
 def test_every_exit_code_is_documented() -> None:
     """The codes are those of the errors, with 0 for none."""
     family = [
-        one
-        for one in vars(errors).values()
-        if isinstance(one, type) and issubclass(one, PanelstreamError)
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, PanelstreamError)
     ]
     codes = {str(one.exit_code) for one in family} | {"0"}
     assert set(documents.documented(TEXT, "Commands")) == codes

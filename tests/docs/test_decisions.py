@@ -11,7 +11,7 @@ PROJECT = tomllib.loads(documents.read("pyproject.toml"))
 
 def names(requirements: list[str]) -> set[str]:
     """The names of required packages, without versions."""
-    return {re.split(r"[<>=!~\[; ]", one)[0] for one in requirements}
+    return {re.split(r"[<>=!~\[; ]", requirement)[0] for requirement in requirements}
 
 
 def test_every_dependency_has_a_reason() -> None:

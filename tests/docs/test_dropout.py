@@ -34,11 +34,11 @@ def test_every_test_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "DRAWS", 5)
     panel = plant(Truth(persons=100, waves=3, leaving=0.2), 1)
     fixed = specify("fixed_effects")
-    plain = {one.test for one in fit(fixed, panel).tests}
+    plain = {test.test for test in fit(fixed, panel).tests}
     added = {
-        one.test
+        test.test
         for how in ({"weights": "attrition"}, {"missing": "delta"})
-        for one in fit(specify("fixed_effects", **how), panel).tests
+        for test in fit(specify("fixed_effects", **how), panel).tests
     }
     assert set(documents.documented(TEXT, "Rows of tests.csv")) == added - plain
 

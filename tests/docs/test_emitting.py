@@ -20,7 +20,7 @@ from tests.lib import collecting, parts, studies
 from tests.lib.collecting import Running
 
 TEXT = documents.read("docs/how-to/emitting.md")
-PYTHON = [one.text for one in documents.blocks(TEXT, "python")]
+PYTHON = [block.text for block in documents.blocks(TEXT, "python")]
 FIRST, DJANGO, FASTAPI, HEARTBEATS, TESTING, BACK_FILL = PYTHON
 LANGUAGES = {"javascript": ["node", "-e"], "ruby": ["ruby", "-e"]}
 
@@ -100,7 +100,7 @@ def test_the_first_block(tmp_path: Path) -> None:
     script = FIRST.replace("/var/spool/panelstream", str(spool))
     assert script != FIRST
     run([sys.executable, "-c", script.replace("kafka:9092", "127.0.0.1:9")], tmp_path)
-    [segment] = [one for one in spool.glob("*.ndjson") if one.stat().st_size]
+    [segment] = [path for path in spool.glob("*.ndjson") if path.stat().st_size]
     assert b"u2plus.signed_in" in segment.read_bytes()
 
 

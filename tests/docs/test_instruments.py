@@ -26,7 +26,7 @@ SHAPES: dict[str, type[Frozen]] = {
     "The missing rule": MissingRule,
     "A band": Band,
 }
-EXAMPLES = [one.text for one in documents.blocks(TEXT, "yaml")]
+EXAMPLES = [block.text for block in documents.blocks(TEXT, "yaml")]
 
 
 @pytest.mark.parametrize("heading", SHAPES)

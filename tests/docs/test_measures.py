@@ -33,7 +33,7 @@ def columns(study: StudyFolder) -> set[str]:
     for place, values in names.items():
         general = {column for column in documented if place in column}
         documented -= general
-        documented |= {c.replace(place, one) for c in general for one in values}
+        documented |= {c.replace(place, value) for c in general for value in values}
     return documented
 
 

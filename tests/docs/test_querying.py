@@ -96,7 +96,7 @@ def test_no_table_is_missing(tables: list[dict[str, Any]]) -> None:
 
 def test_shell_examples_run(finished: Path) -> None:
     """The queries of the page are answered."""
-    scripts = [one.text for one in documents.blocks(documents.read(PAGE), "sh")]
+    scripts = [block.text for block in documents.blocks(documents.read(PAGE), "sh")]
     output = "".join(shells.run(scripts, finished))
     assert "u2plus.signed_in" in output
     assert '"month"' in output

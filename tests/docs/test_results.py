@@ -55,9 +55,9 @@ def test_every_file_is_documented(finished: Path) -> None:
     """Each file of a results folder fits a row of the page, and each row a file."""
     results = finished / "results"
     files = {
-        one.relative_to(results).as_posix()
-        for one in results.rglob("*")
-        if one.is_file()
+        path.relative_to(results).as_posix()
+        for path in results.rglob("*")
+        if path.is_file()
     }
     names = documents.documented(TEXT, "The folder")
     shapes = [re.compile(re.sub("<\\w+>", "\\\\w+", name)) for name in names]
@@ -73,9 +73,9 @@ def test_every_public_table_is_documented(finished: Path) -> None:
 
 def test_every_test_is_documented(finished: Path) -> None:
     """Those of the demo, and of the estimators that it does not use; no others."""
-    found = set(pd.read_csv(finished / "results/private/tests.csv")["test"])
+    result = set(pd.read_csv(finished / "results/private/tests.csv")["test"])
     documented = set(documents.documented(TEXT, "Tests"))
-    assert found <= documented
+    assert result <= documented
     files = (documents.ROOT / "analysis").rglob("*.py")
     code = "".join(file.read_text(encoding="utf-8") for file in files)
     stems = {name: name.rstrip("12") for name in documented}
@@ -84,9 +84,9 @@ def test_every_test_is_documented(finished: Path) -> None:
 
 def test_every_statistic_of_reliability_is_documented(finished: Path) -> None:
     """The statistics of the demo are the documented ones."""
-    found = pd.read_csv(finished / "results/private/reliability.csv")["statistic"]
+    result = pd.read_csv(finished / "results/private/reliability.csv")["statistic"]
     documented = documents.documented(TEXT, "Statistics of reliability")
-    assert set(documented) == set(found)
+    assert set(documented) == set(result)
 
 
 def test_every_key_of_the_manifest_is_documented(finished: Path) -> None:

@@ -24,7 +24,7 @@ def test_every_count_is_explained() -> None:
     shown_ = [*COUNTS, "not enrolled", "set apart", *shares]
     explained = documents.documented(TEXT, "Following a wave")
     assert explained == [name.replace("_", " ") for name in shown_]
-    counted = [one.name for one in fields(Participation)]
+    counted = [field.name for field in fields(Participation)]
     assert counted == ["wave", *COUNTS, *shares]
 
 

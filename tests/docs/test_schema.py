@@ -14,11 +14,11 @@ TABLES = """
 def test_tables_are_those_of_the_engine(finished: Path) -> None:
     """Names, engines and sort keys; and no table has partitions."""
     there = ask(TABLES, finished)
-    found = sorted(
+    result = sorted(
         (one["name"], one["engine_full"].split(" ")[0], one["sorting_key"])
         for one in there
     )
-    assert documented() == found
+    assert documented() == result
     assert {one["partition_key"] for one in there} == {""}
 
 

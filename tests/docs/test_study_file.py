@@ -50,7 +50,7 @@ instruments: [pdd, phq9, demographics]
 exposure: {functions: [sign_in, story]}
 outcomes: [pdd_total, phq9_total]
 """
-EXAMPLES = [one.text for one in documents.blocks(documents.read(PAGE), "yaml")]
+EXAMPLES = [block.text for block in documents.blocks(documents.read(PAGE), "yaml")]
 
 
 @pytest.mark.parametrize("heading", SHAPES)
@@ -62,11 +62,11 @@ def test_every_key_is_documented(heading: str) -> None:
 def test_every_shape_has_a_section() -> None:
     """None is left out; a window is one word, any-panel.md has that of a panel."""
     parts = {
-        one
-        for one in vars(study).values()
-        if isinstance(one, type)
-        and issubclass(one, Frozen)
-        and one.__module__ == study.__name__
+        value
+        for value in vars(study).values()
+        if isinstance(value, type)
+        and issubclass(value, Frozen)
+        and value.__module__ == study.__name__
     }
     elsewhere = {Window, Planned, PanelStudy}
     assert parts - elsewhere == set(SHAPES.values())

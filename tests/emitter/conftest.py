@@ -35,7 +35,7 @@ class Collector:
 
     def ids(self) -> list[str]:
         """The ids that it took, as often as it took them."""
-        return [one["id"] for one in self.events]
+        return [event["id"] for event in self.events]
 
     def settings(self, folder: Path, **more: Any) -> dict[str, Any]:
         """What an emitter needs to send here."""
@@ -47,7 +47,7 @@ class Collector:
 def taken(rejections: Any = ()) -> Answer:
     """202; rejections are (index, reason, field)."""
     keys = ("index", "reason", "field")
-    listed = [dict(zip(keys, one, strict=True)) for one in rejections]
+    listed = [dict(zip(keys, rejection, strict=True)) for rejection in rejections]
     return 202, {}, {"rejections": listed}
 
 

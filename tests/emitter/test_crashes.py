@@ -260,7 +260,7 @@ def test_files_are_for_the_owner_alone(
     finally:
         os.umask(before)
     assert len(files) >= 4
-    assert all(one.stat().st_mode & 0o077 == 0 for one in files)
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
 
 def _python(script: str, *words: str) -> str:

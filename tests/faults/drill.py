@@ -154,8 +154,8 @@ class Drill:
     def _ends(self) -> dict[TopicPartition, int]:
         places = {TopicPartition(TOPIC, n): -1 for n in range(PARTITIONS)}
         with kafka_clients.admin(self.stream.settings) as client:
-            found = client.list_partition_offsets(places)
-        return {one: found[one].offset for one in places}
+            result = client.list_partition_offsets(places)
+        return {place: result[place].offset for place in places}
 
     def _committed(self, ends: dict[TopicPartition, int]) -> bool:
         group = self.stream.settings.group
@@ -193,13 +193,13 @@ class Drill:
         )
 
     def _buried(self) -> Counter[Letter]:
-        found: Counter[Letter] = Counter()
+        result: Counter[Letter] = Counter()
         for record in self.stream.received(self.stream.settings.dead_topic):
             place = records.buried_at(record.headers)
             reason = dict(record.headers)[records.REASON].decode()
             assert place
-            found[Letter(reason, place.origin, place.line, place.index)] += 1
-        return found
+            result[Letter(reason, place.origin, place.line, place.index)] += 1
+        return result
 
 
 def run(

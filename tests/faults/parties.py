@@ -188,7 +188,9 @@ class Workers:
         """Whether one of them holds events that the warehouse does not take."""
         with self._lock:
             workers = list(self.running.values())
-        return any(one.health().get("waiting_for") == "warehouse" for one in workers)
+        return any(
+            worker.health().get("waiting_for") == "warehouse" for worker in workers
+        )
 
     def kill(self, process: Process) -> None:
         """SIGKILL; the supervisor starts another."""

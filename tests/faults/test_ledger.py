@@ -87,6 +87,6 @@ def _sent() -> Ledger:
 
 def _found(**changes: object) -> Found:
     letters = {LETTER}
-    found = Found(Counter([ONE, TWO]), Counter(), COUNTS, letters, Counter(letters))
+    result = Found(Counter([ONE, TWO]), Counter(), COUNTS, letters, Counter(letters))
     buried = Counter(changes.get("letters", letters))  # type: ignore[call-overload]
-    return found._replace(**{"buried": buried, **changes})
+    return result._replace(**{"buried": buried, **changes})

@@ -33,7 +33,9 @@ from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent / "responses"
-CASES = sorted(str(one.parent.relative_to(HERE)) for one in HERE.rglob("expected.csv"))
+CASES = sorted(
+    str(path.parent.relative_to(HERE)) for path in HERE.rglob("expected.csv")
+)
 PEOPLE = Pseudonyms((b"k" * 32,), "u2plus")
 ZONE = ZoneInfo("Asia/Tokyo")
 INSTRUMENTS = [
@@ -106,8 +108,8 @@ def test_export_gives_the_expected_answers(case: str) -> None:
     assert [{k: str(v) for k, v in vars(one).items()} for one in apart] == table(
         folder / "set_apart.csv"
     )
-    found = answers(path, links, {(one.row, one.column) for one in apart})
-    assert found == table(folder / "expected.csv")
+    result = answers(path, links, {(one.row, one.column) for one in apart})
+    assert result == table(folder / "expected.csv")
     said = vars(read(path, links).summary)
     expected = yaml.safe_load((folder / "summary.yaml").read_text("utf-8"))
     shown = {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}

@@ -51,11 +51,11 @@ def test_replay_from_kafka_and_file(stream: Streams, tmp_path: Path) -> None:
     }
 
     (made.study / "catalogue.yaml").write_text(MENDED)
-    said = made.run("dead-letters", "replay", "--reason", "unknown_type").stdout
-    assert said == "resolved 3, rejected as before 0, payload not found 0\n"
+    output = made.run("dead-letters", "replay", "--reason", "unknown_type").stdout
+    assert output == "resolved 3, rejected as before 0, payload not found 0\n"
     before = state(made)
-    said = made.run("dead-letters", "replay").stdout
-    assert said == "resolved 0, rejected as before 2, payload not found 0\n"
+    output = made.run("dead-letters", "replay").stdout
+    assert output == "resolved 0, rejected as before 2, payload not found 0\n"
     assert state(made) == before
     assert sorted(made.ids()) == ["a", "b0", "b1", "c"]
     assert {one["reason"] for one in listed(made)} == {"not_json", "not_cloudevent"}
@@ -68,20 +68,20 @@ def test_replay_of_what_has_no_copy(stream: Streams) -> None:
     made.send_batch(posted("a"), b"[" + posted("b") + b", 7]")
     made.kafka.damage(made.topic, flip)
     made.drain("--no-limit")
-    said = made.run("dead-letters", "replay").stdout
-    assert said == "resolved 0, rejected as before 3, payload not found 0\n"
+    output = made.run("dead-letters", "replay").stdout
+    assert output == "resolved 0, rejected as before 3, payload not found 0\n"
     assert made.ids() == []
 
     made.kafka.damage(made.topic, flip)  # as it was: what hindered us is mended
-    said = made.run("dead-letters", "replay").stdout
-    assert said == "resolved 2, rejected as before 1, payload not found 0\n"
+    output = made.run("dead-letters", "replay").stdout
+    assert output == "resolved 2, rejected as before 1, payload not found 0\n"
     assert sorted(made.ids()) == ["a", "b"]
     left = [(one["reason"], one["line"], one["batch_index"]) for one in listed(made)]
     assert left == [("not_json", 0, None), ("not_cloudevent", 2, 1)]
 
     made.delete_before(2)
-    said = made.run("dead-letters", "replay").stdout
-    assert said == "resolved 0, rejected as before 1, payload not found 1\n"
+    output = made.run("dead-letters", "replay").stdout
+    assert output == "resolved 0, rejected as before 1, payload not found 1\n"
 
 
 def flip(batch: bytearray) -> None:

@@ -40,7 +40,7 @@ def test_records_are_batches(stream: Streams, tmp_path: Path) -> None:
     records = made.received(made.topic)
     assert len(records) < 200
     headers = [("content-type", b"application/cloudevents-batch+json")]
-    assert all(list(one.headers) == headers for one in records)
+    assert all(list(record.headers) == headers for record in records)
     made.drain()
     assert sorted(made.ids()) == sorted(map(str, ids))
     assert made.letters() == []

@@ -119,8 +119,8 @@ def test_every_client_is_let_in(
     made.drain()
     assert made.ids() == ["e0", "e1", "e2"]
     assert made.letters() == [("not_cloudevent", "", 0, 3)]
-    said = made.run("dead-letters", "replay").stdout
-    assert said == "resolved 0, rejected as before 1, payload not found 0\n"
+    output = made.run("dead-letters", "replay").stdout
+    assert output == "resolved 0, rejected as before 1, payload not found 0\n"
 
 
 SHUT_OUT = [

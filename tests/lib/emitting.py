@@ -40,7 +40,7 @@ class Platform:
 
     def ids(self) -> list[str]:
         """The ids that `emit()` returned, in the order of their return."""
-        return [one for one in self._lines() if one != "-"]
+        return [line for line in self._lines() if line != "-"]
 
     def dropped(self) -> int:
         """How often `emit()` returned None."""

@@ -84,7 +84,9 @@ def check_records(taker: Pipeline, store: Store, made: Sequence[Record]) -> None
     lines = raw.payload.count(b"\n") + 1 if raw.payload else 0
     assert batch.counts.received == lines + len(raw.rejections)
     assert len(batch.rejections) == batch.counts.rejected
-    assert len({one.position for one in batch.rejections}) == len(batch.rejections)
+    assert len({rejection.position for rejection in batch.rejections}) == len(
+        batch.rejections
+    )
     letters = _rows(store, "select * from dead_letters final")
     assert len(letters) == batch.counts.rejected
     arrived = "select coalesce(sum(accepted + refused), 0) as number from arrivals"

@@ -110,7 +110,7 @@ class Windows:
         """Acts of the window (or since `start`), taken back or not, in time."""
         from tests.lib.oracle import FUNCTIONS, holds
 
-        found = [
+        result = [
             one
             for one in self.oracle.log
             if one.get("subject") == self.who
@@ -121,14 +121,16 @@ class Windows:
                 datetime.fromisoformat(one["time"]),
             )
         ]
-        return sorted(found, key=lambda one: datetime.fromisoformat(one["time"]))
+        return sorted(result, key=lambda one: datetime.fromisoformat(one["time"]))
 
     def covered(self, functions: list[str]) -> bool:
         """Whether all of the window is seen, and in the log of every function."""
         if self.planned != self.seen:
             return False
         length = self.oracle.length(self.seen)
-        recorded = [self.oracle.covered(one, self.seen)[0] for one in functions]
+        recorded = [
+            self.oracle.covered(function, self.seen)[0] for function in functions
+        ]
         return bool(length) and set(recorded) == {length}
 
     def prorated(self, function: str, count: int) -> float | None:
@@ -216,7 +218,7 @@ def night_use(windows: Windows) -> float:
 def breadth(windows: Windows) -> float:
     """Functions with an act that stands."""
     functions = windows.oracle.study["exposure"]["functions"]
-    return float(sum(bool(windows.acts(one)) for one in functions))
+    return float(sum(bool(windows.acts(function)) for function in functions))
 
 
 OF_FUNCTION = {

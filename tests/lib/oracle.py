@@ -55,16 +55,16 @@ class Oracle:
         known = arrivals[: as_of + 1]
         self.log: list[Mapping[str, Any]] = []
         for batch in known:
-            taken = [one for one in batch.events if not self.is_refused(one)]
+            taken = [event for event in batch.events if not self.is_refused(event)]
             self.log = first_recorded([*self.log, *taken])
-        self.answers = [one for batch in known for one in batch.answers]
+        self.answers = [answer for batch in known for answer in batch.answers]
 
     def panel(self, window: Any) -> list[Row]:
         """One row per person and wave, by name and wave."""
         names = {one["subject"] for one in self.log if "subject" in one}
-        names |= {one.who for one in self.answers}
-        people = [self.person(who) for who in sorted(names)]
-        rows = [row for one in people for row in self.rows(one, window)]
+        names |= {answer.who for answer in self.answers}
+        people = [self.person(name) for name in sorted(names)]
+        rows = [row for person in people for row in self.rows(person, window)]
         return sorted(rows, key=lambda row: (row["who"], row["wave"]))
 
     def rows(self, person: Person, window: Any) -> list[Row]:
@@ -167,12 +167,12 @@ class Oracle:
         first: set[str] = set()
         for wave in self.study["waves"]:
             opened = wave["opens_on"] <= today
-            there = {who for who in names if opened and self.could(who, wave)}
+            there = {name for name in names if opened and self.could(name, wave)}
             agreed = {who for who in there if self.is_in(self.person(who), wave)}
             sent = [
-                one
-                for one in self.answers
-                if one.wave == wave["wave"] and one.who in self.enrolled(names)
+                answer
+                for answer in self.answers
+                if answer.wave == wave["wave"] and answer.who in self.enrolled(names)
             ]
             counted = [
                 one
@@ -182,7 +182,7 @@ class Oracle:
             started = {one.who for one in counted}
             held = {who: self.chosen(who, wave["wave"]) for who in started}
             whole = {one.who for one in counted if one.complete}
-            days = [self.on(one.at) for one in held.values() if one]
+            days = [self.on(value.at) for value in held.values() if value]
             asked = invited[wave["wave"]] - apart
             base = asked or there
             rows.append(
@@ -210,7 +210,7 @@ class Oracle:
     def enrolled(self, names: Iterable[str]) -> set[str]:
         """Those of some people who enrolled in the first round, at any time."""
         people = map(self.person, names)
-        return {one.who for one in people if self.enrolled_on(one, 1)}
+        return {person.who for person in people if self.enrolled_on(person, 1)}
 
     def could(self, who: str, wave: Row) -> bool:
         """Whether somebody was enrolled and had not left, on some day of a wave."""
@@ -324,7 +324,7 @@ class Oracle:
                 for one in self.log
                 if one.get("subject") == person.who
             ]
-            at += [one.at for one in self.answers if one.who == person.who]
+            at += [answer.at for answer in self.answers if answer.who == person.who]
             days = [self.on(one) for one in at if not self.is_gone(person.who, one)]
             days += [
                 self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
@@ -339,7 +339,7 @@ class Oracle:
             if "closes_on" not in wave:
                 return date.min, date.max
             ends[wave.get("round", 1)] = wave["closes_on"] + DAY
-        earlier = max(one for one in ends if one < number)
+        earlier = max(end for end in ends if end < number)
         return ends[earlier], ends[number]
 
     # Over which days
@@ -466,13 +466,13 @@ class Oracle:
     def covered(self, function: str, seen: Days) -> tuple[Fraction, Fraction]:
         """Days recorded, and days lost that may be made up for."""
         recorded, lost, excused = self.coverage(function)
-        found = [Fraction(0), Fraction(0)]
+        result = [Fraction(0), Fraction(0)]
         for middle, days in self.pieces(seen, [*recorded, *lost]):
             if holds(excused, middle):
-                found[1] += days
+                result[1] += days
             elif holds(recorded, middle) and not holds(lost, middle):
-                found[0] += days
-        return found[0], found[1]
+                result[0] += days
+        return result[0], result[1]
 
     def observed_by_any(self, seen: Days | None) -> Fraction | None:
         """Days of the window in which some function's log is whole."""

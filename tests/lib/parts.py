@@ -11,9 +11,9 @@ REQUIRED = "PANELSTREAM_REQUIRE_PARTS"
 
 def require(program: str) -> str:
     """The path of `program`; without it the test is skipped, or fails if required."""
-    found = shutil.which(program)
-    if found:
-        return found
+    result = shutil.which(program)
+    if result:
+        return result
     if os.environ.get(REQUIRED):
         pytest.fail(f"needs {program}")
     pytest.skip(f"needs {program}")

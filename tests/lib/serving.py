@@ -103,9 +103,9 @@ def awaited(folder: Path, process: Process) -> Endpoint:
     """The endpoint that this process leaves."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        found = endpoint.read(folder)
-        if found is not None and found.pid == process.pid:
-            return found
+        result = endpoint.read(folder)
+        if result is not None and result.pid == process.pid:
+            return result
         assert process.poll() is None, "the warehouse process ended"
         time.sleep(0.05)
     raise AssertionError("no endpoint file")

@@ -57,11 +57,11 @@ class Sharded(Store):
 
     def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
         [text] = self._statements(sql)
-        found = self._client.query_arrow(
+        result = self._client.query_arrow(
             _answered(text), parameters=as_parameters(parameters), use_strings=True
         )
-        assert isinstance(found, pa.Table)
-        return found
+        assert isinstance(result, pa.Table)
+        return result
 
     def execute_sql(
         self, sql: str, parameters: Mapping[str, Any] = stores._NO_PARAMETERS
@@ -104,9 +104,9 @@ def _played(text: str) -> list[str]:
 
 
 def _answered(text: str) -> str:
-    found = _ANSWERED.search(text)
-    if not found:
+    result = _ANSWERED.search(text)
+    if not result:
         return text
-    each = (found[1].replace(f"{WHOLE}.", f"{shard}.") for shard in SHARDS)
+    each = (result[1].replace(f"{WHOLE}.", f"{shard}.") for shard in SHARDS)
     union = "\nunion all\n".join(f"select * from (\n{one}\n)" for one in each)  # noqa: S608 - our own statements
-    return text.replace(found[0], f"from (\n{union}\n)")
+    return text.replace(result[0], f"from (\n{union}\n)")

@@ -161,7 +161,7 @@ def event(
 
 def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
     """Send events through the pipeline as one batch, a line each."""
-    payload = "\n".join(json.dumps(one) for one in events).encode()
+    payload = "\n".join(json.dumps(event) for event in events).encode()
     return workspace.pipeline.process(RawEvents("test.ndjson", 1, payload))
 
 
@@ -202,7 +202,7 @@ def named(
     workspace: Workspace, panel: pd.DataFrame, people: Iterable[str]
 ) -> pd.DataFrame:
     """The panel with a column `who` in place of the pseudonyms, by who and wave."""
-    names = {workspace.pseudonyms.of(one).hex(): one for one in people}
+    names = {workspace.pseudonyms.of(person).hex(): person for person in people}
     shown = panel.assign(who=panel["participant_id"].map(names))
     return shown.drop(columns="participant_id").sort_values(
         ["who", "wave"], ignore_index=True

@@ -59,7 +59,7 @@ def _of_estimator(
     for name, how in REMEDIES.items():
         asked = replace(plain, **how)
         terms = [_term(asked, component, plant(LEAVING, s)) for s in range(seeds)]
-        estimates = np.array([one.estimate for one in terms])
+        estimates = np.array([term.estimate for term in terms])
         yield (
             name,
             {

@@ -40,9 +40,9 @@ def held(
     """How often an interval holds the truth; there must be one each time."""
     count = 0
     for panel in panels:
-        found = fit(specification, panel)
-        (term,) = (one for one in found.terms if one.component == component)
-        assert term.ci_low < term.ci_high, found.note + term.note
+        result = fit(specification, panel)
+        (term,) = (one for one in result.terms if one.component == component)
+        assert term.ci_low < term.ci_high, result.note + term.note
         count += term.ci_low < truth < term.ci_high
     return count
 
@@ -101,7 +101,7 @@ def test_three_waves_are_few() -> None:
         attrition=0.5,
         missed=0.1,
     )
-    fits = [fit(specify("ri_clpm", timing="lag 1"), one) for one in panels(truth)]
+    fits = [fit(specify("ri_clpm", timing="lag 1"), panel) for panel in panels(truth)]
     improper = sum("improper" in found.terms[0].note for found in fits)
     planted = (truth.within * truth.use_persistence, truth.feedback)
     for place, value in enumerate(planted):

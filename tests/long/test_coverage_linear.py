@@ -11,18 +11,18 @@ PAIRS = [(trouble, name) for trouble, names in HOLDS.items() for name in names]
 @pytest.mark.parametrize(("trouble", "name"), PAIRS)
 def test_intervals_cover(trouble: str, name: str) -> None:
     """Over 200 seeds within binomial limits of 95 %, and without bias."""
-    found = measure(trouble, name, range(SEEDS))
+    result = measure(trouble, name, range(SEEDS))
     low, high = limits(SEEDS)
-    assert low <= found.held <= high
-    assert abs(found.bias) < 0.02
+    assert low <= result.held <= high
+    assert abs(result.bias) < 0.02
 
 
 @pytest.mark.parametrize(("trouble", "name"), PAIRS)
 def test_intervals_cover_in_a_few(trouble: str, name: str) -> None:
     """The same over twelve seeds, where a gross mistake shows."""
-    found = measure(trouble, name, range(12))
-    assert found.held >= limits(12)[0]
-    assert abs(found.bias) < 0.1
+    result = measure(trouble, name, range(12))
+    assert result.held >= limits(12)[0]
+    assert abs(result.bias) < 0.1
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,14 @@ def test_remedies_cover_where_their_assumptions_hold(
 ) -> None:
     """Within binomial limits of 95 %; complete cases fall short of them."""
     monkeypatch.setattr(bootstrap, "DRAWS", bootstrap.DRAWS)
-    found = measure().set_index(["estimator", "remedy"])
+    result = measure().set_index(["estimator", "remedy"])
     low, high = binom.ppf([0.0005, 0.9995], SEEDS, 0.95)
-    held = found["held"]
+    held = result["held"]
     assert {one: held[one] for one in REPAIRED if not low <= held[one] <= high} == {}
-    assert all(abs(found["bias"][one]) < 4 * found["error"][one] for one in REPAIRED)
+    assert all(abs(result["bias"][one]) < 4 * result["error"][one] for one in REPAIRED)
     for one in ("pooled", "within_between"):
         assert (
-            abs(found["bias"][one, "complete cases"])
-            > 6 * found["error"][one, "complete cases"]
+            abs(result["bias"][one, "complete cases"])
+            > 6 * result["error"][one, "complete cases"]
         )
     assert held["within_between", "complete cases"] < SEEDS / 2

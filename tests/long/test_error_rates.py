@@ -52,8 +52,8 @@ def verdicts(effects: Sequence[float], seed: int) -> list[str]:
     """What is said of the five."""
     one = planted.specify("fixed_effects", exposures=FUNCTIONS)
     window = Window(kind="between_waves")
-    found = fit_all([one], {window: draw(effects, seed)}).estimates
-    return list(judge(found, STUDY)["verdict"])
+    result = fit_all([one], {window: draw(effects, seed)}).estimates
+    return list(judge(result, STUDY)["verdict"])
 
 
 @pytest.mark.long
@@ -64,7 +64,7 @@ def test_hardly_ever_is_nothing_called_an_association(
     """In at most 5 % of studies, whether something else is there or not."""
     nothing = effects.count(0)
     wrong = sum(
-        any("associated" in one for one in verdicts(effects, seed)[:nothing])
+        any("associated" in verdict for verdict in verdicts(effects, seed)[:nothing])
         for seed in range(SEEDS)
     )
     assert 0 < wrong <= LIMIT, wrong / SEEDS
@@ -80,7 +80,7 @@ def test_hardly_ever_is_what_matters_called_negligible(
     """In at most 5 % of studies, of associations just as large as the smallest."""
     large = len(effects) - effects.count(0)
     wrong = sum(
-        any("negligible" in one for one in verdicts(effects, seed)[:large])
+        any("negligible" in verdict for verdict in verdicts(effects, seed)[:large])
         for seed in range(SEEDS)
     )
     assert 0 < wrong <= LIMIT, wrong / SEEDS
@@ -98,8 +98,8 @@ def doubted(truth: Truth) -> int:
     window, said = Window(kind="between_waves"), Counter[bool]()
     for seed in range(SEEDS):
         panel = planted.plant(truth, seed)
-        found = fit_all([main, lead], {window: panel}).estimates
-        said[FEEDBACK in set(judge(found, STUDY)["verdict"])] += 1
+        result = fit_all([main, lead], {window: panel}).estimates
+        said[FEEDBACK in set(judge(result, STUDY)["verdict"])] += 1
     return said[True]
 
 

@@ -29,12 +29,16 @@ def test_intervals_of_planted_within_effects_cover(tmp_path: Path) -> None:
     specifications = [one for one in expand(planned) if one.confirmatory]
     truth = simulation.truth().query("component == 'within'")
     held = Counter(
-        {(one.outcome, name): 0 for one in specifications for name in one.exposures}
+        {
+            (specification.outcome, name): 0
+            for specification in specifications
+            for name in specification.exposures
+        }
     )
     for seed in range(1, SEEDS + 1):
         panel = simulation.simulate_panel(Simulation(PEOPLE, WAVES, seed))
-        found = fit_all(specifications, {planned.exposure.window: panel}).estimates
-        both = found[found["component"] == "within"].merge(
+        result = fit_all(specifications, {planned.exposure.window: panel}).estimates
+        both = result[result["component"] == "within"].merge(
             truth, on=list(CELL), suffixes=("", "_planted")
         )
         planted = both["estimate_planted"]

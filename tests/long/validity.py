@@ -99,8 +99,8 @@ def measure(trouble: str, name: str, seeds: Iterable[int]) -> Found:
     specification = specify(candidate.estimator, **candidate.fields)
     terms = []
     for seed in seeds:
-        found = fit(specification, plant(truth, seed))
-        (term,) = (one for one in found.terms if one.component == candidate.component)
+        result = fit(specification, plant(truth, seed))
+        (term,) = (one for one in result.terms if one.component == candidate.component)
         terms.append(term)
     return Found(
         bias=float(np.mean([one.estimate for one in terms])) - target,

@@ -113,9 +113,9 @@ def test_chunk_gives_what_its_lines_give(chunk: list[bytes]) -> None:
 @given(st.lists(plain_events(), min_size=1, max_size=12))
 def test_plain_chunks_take_the_fast_road(events: list[dict[str, Any]]) -> None:
     """Events that nothing is wrong with are left to the strict decoder only if late."""
-    chunk = "\n".join(json.dumps(one) for one in events).encode()
+    chunk = "\n".join(json.dumps(event) for event in events).encode()
     columns = ColumnDecoder(CATALOGUE, RECEIVED_AT).decode(chunk)
-    future = [one for one in events if one["time"] > "2026-06-02T00:00:00Z"]
+    future = [event for event in events if event["time"] > "2026-06-02T00:00:00Z"]
     assert len(columns.strict_rows) == len(future)
 
 

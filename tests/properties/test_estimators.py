@@ -31,9 +31,9 @@ def planted(estimator: str, seed: int) -> pd.DataFrame:
 
 def told(estimator: str, panel: pd.DataFrame) -> np.ndarray:
     """Numbers of the term's rows that are about the outcome, in order."""
-    found = fit(specify(estimator), panel)
-    assert found.n_obs, found.note
-    terms = [term for term in found.terms if term.component != "reverse"]
+    result = fit(specify(estimator), panel)
+    assert result.n_obs, result.note
+    terms = [term for term in result.terms if term.component != "reverse"]
     return np.array([[getattr(term, name) for name in NUMBERS] for term in terms])
 
 

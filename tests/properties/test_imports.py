@@ -80,13 +80,13 @@ def rosters(draw: DrawFn) -> list[list[list[str]]]:
     days = st.integers(1, 20).map(lambda day: f"2027-01-{day:02}")
     scopes = st.sampled_from(("survey;telemetry", "survey"))
     people = []
-    for who in PEOPLE:
+    for person in PEOPLE:
         enrolled_on, number = draw(days), draw(st.integers(0, 2))
         rows = [
-            [who, enrolled_on, draw(days), str(version + 1), draw(scopes)]
+            [person, enrolled_on, draw(days), str(version + 1), draw(scopes)]
             for version in range(number)
         ]
-        people.append(rows or [[who, enrolled_on, "", "", ""]])
+        people.append(rows or [[person, enrolled_on, "", "", ""]])
     return people
 
 
@@ -100,7 +100,7 @@ def write(path: Path, header: Iterable[str], rows: Iterable[list[str]]) -> Path:
 def state(study: Workspace) -> list[Any]:
     """All that a reader sees of the roster and the answers."""
     names = ("roster", "answers", "consents")
-    return [study.store.query(one, as_of=LATEST).to_pylist() for one in names]
+    return [study.store.query(name, as_of=LATEST).to_pylist() for name in names]
 
 
 @settings(

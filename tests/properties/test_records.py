@@ -109,5 +109,5 @@ def test_headers_of_strangers(headers: list[tuple[str, bytes | None]]) -> None:
     """Whatever headers a record has, looking for ours never fails."""
     records.buried_at(headers)
     assert records.foreign(headers) == [
-        one for one in headers if not one[0].startswith(records.OURS)
+        header for header in headers if not header[0].startswith(records.OURS)
     ]

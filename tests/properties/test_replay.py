@@ -348,21 +348,21 @@ def test_counts_add_up(
             settle(workspace.store)
     settle(workspace.store)
     settle(workspace.store)
-    [found] = workspace.store.query(
+    [result] = workspace.store.query(
         "arrival_counts", as_of=workspace.store.next_instant()
     ).to_pylist()
-    assert found["received"] == sum(map(len, parts)) == counts.received
-    assert (found["accepted"], found["refused"]) == (counts.accepted, counts.refused)
-    assert found["rejected"] == 1
-    assert found["duplicate"] >= 0
-    assert found["accepted"] == sum(
-        found[name] for name in ("stored", "duplicate", "conflicting")
+    assert result["received"] == sum(map(len, parts)) == counts.received
+    assert (result["accepted"], result["refused"]) == (counts.accepted, counts.refused)
+    assert result["rejected"] == 1
+    assert result["duplicate"] >= 0
+    assert result["accepted"] == sum(
+        result[name] for name in ("stored", "duplicate", "conflicting")
     )
     with closing(stores.connect(warehouse)) as reader:
         stored = reader.select("SELECT id, occurred_at FROM events FINAL").to_pylist()
     times = {one["id"]: datetime.fromisoformat(one["time"]) for one in events}
     assert {one["id"]: one["occurred_at"] for one in stored}.items() <= times.items()
-    assert len({one["id"] for one in stored}) == len(stored) == found["stored"]
+    assert len({one["id"] for one in stored}) == len(stored) == result["stored"]
 
 
 def panel_as_of(workspace: Workspace, number: int) -> bytes:
@@ -389,8 +389,8 @@ def assert_same(panel: pd.DataFrame, expected: list[dict[str, Any]]) -> None:
     assert list(zip(panel["who"], panel["wave"], strict=True)) == [
         (row["who"], row["wave"]) for row in expected
     ]
-    for found, row in zip(panel.to_dict("records"), expected, strict=True):
-        shown = {name: _plain(found[name]) for name in row}
+    for result, row in zip(panel.to_dict("records"), expected, strict=True):
+        shown = {name: _plain(result[name]) for name in row}
         wanted = {name: _approximate(value) for name, value in row.items()}
         assert shown == wanted
 

@@ -67,12 +67,12 @@ class Race:
 
     def log(self, as_of: datetime) -> list[tuple[str, datetime]]:
         """Id and time of what is in the log as of an instant."""
-        found = self.workspace.store._client.query_arrow(
+        result = self.workspace.store._client.query_arrow(
             "SELECT id, occurred_at FROM events FINAL"
             " WHERE recorded_at <= {as_of:DateTime64(6)} ORDER BY id, occurred_at",
             parameters={"as_of": f"{as_of:%Y-%m-%d %H:%M:%S.%f}"},
         )
-        return [(row["id"], row["occurred_at"]) for row in found.to_pylist()]
+        return [(row["id"], row["occurred_at"]) for row in result.to_pylist()]
 
 
 @pytest.fixture

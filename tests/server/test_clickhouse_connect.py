@@ -27,8 +27,8 @@ def test_rows_come_back_as_they_went(
     """Whatever the compression of requests and answers."""
     squeezed = served.client(compress=compress)
     squeezed.insert("notes", [[1, "one"], [2, "zwei ü"]], column_names=["id", "text"])
-    found = squeezed.query("SELECT id, text FROM notes ORDER BY id")
-    assert found.result_rows == [(1, "one"), (2, "zwei ü")]
+    result = squeezed.query("SELECT id, text FROM notes ORDER BY id")
+    assert result.result_rows == [(1, "one"), (2, "zwei ü")]
     squeezed.close()
 
 

@@ -75,8 +75,8 @@ def test_rows_are_inserted_from_the_body(served: Served, url: str) -> None:
     )
     served.curl(url, "--data-binary", "@-", data=whole)
     served.curl(url, "-d", "INSERT INTO notes SELECT number + 5, 'n' FROM numbers(1)")
-    found = served.curl(url, "-d", "SELECT * FROM notes ORDER BY id")
-    assert found == b"1\ta; b\n2\tC\n3\tthree\n4\t\\n\n5\tn\n"
+    result = served.curl(url, "-d", "SELECT * FROM notes ORDER BY id")
+    assert result == b"1\ta; b\n2\tC\n3\tthree\n4\t\\n\n5\tn\n"
 
 
 def test_a_file_in_gzip_is_inserted(served: Served, url: str) -> None:
@@ -133,8 +133,8 @@ def test_get_changes_nothing(served: Served, url: str) -> None:
 def test_exceptions(served: Served, url: str, sql: str, status: int, code: int) -> None:
     """The engine's code in header and text, and the status a server maps it to."""
     limited = f"{url}?max_memory_usage=100000000" if code == 241 else url
-    found, headers, body = head(served, limited, "-d", sql)
-    assert (found, headers["x-clickhouse-exception-code"]) == (status, str(code))
+    result, headers, body = head(served, limited, "-d", sql)
+    assert (result, headers["x-clickhouse-exception-code"]) == (status, str(code))
     assert body.startswith(f"Code: {code}. DB::Exception: ")
     assert body.rstrip().endswith(")")
 

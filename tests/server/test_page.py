@@ -19,7 +19,7 @@ def test_the_keys_of_the_endpoint_file() -> None:
     """The table names every one."""
     [table] = re.findall(r"\| key \|.*?\n\n", TEXT, re.DOTALL)
     named = set(re.findall(r"`(\w+)`", table.replace("127.0.0.1", "")))
-    assert {one.name for one in fields(Endpoint)} <= named
+    assert {field.name for field in fields(Endpoint)} <= named
 
 
 def test_the_encodings() -> None:

@@ -77,7 +77,7 @@ def count(study: Path) -> dict[str, int]:
 
 def event_lines(study: Path) -> list[bytes]:
     """The lines of one of the study's event files."""
-    file = next(one for one in (study / "events").iterdir() if "ndjson" in one.name)
+    file = next(path for path in (study / "events").iterdir() if "ndjson" in path.name)
     text = file.read_bytes()
     return (gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text).splitlines(True)
 
@@ -194,10 +194,10 @@ def test_a_paused_process_keeps_its_file(
     with serving.serve(tmp_path) as served:
         served.process.send_signal(signal.SIGSTOP)
         try:
-            found = endpoint.find(tmp_path, served.endpoint.warehouse)
+            result = endpoint.find(tmp_path, served.endpoint.warehouse)
         finally:
             served.process.send_signal(signal.SIGCONT)
-        assert found == served.endpoint
+        assert result == served.endpoint
 
 
 def test_a_second_one_is_told(study: Path) -> None:

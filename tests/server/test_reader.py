@@ -26,12 +26,12 @@ def reader(served: Served, client: Client) -> Client:
 def test_a_reader_reads(reader: Client, client: Client) -> None:
     """With settings, parameters and table functions that make rows up."""
     client.insert("notes", [[1, "a/b"]], column_names=["id", "text"])
-    found = reader.query(
+    result = reader.query(
         "SELECT text FROM notes WHERE text = {t:String} UNION ALL SELECT 'x' FROM numbers(1)",
         parameters={"t": "a/b"},
         settings={"max_threads": 1},
     )
-    assert sorted(map(tuple, found.result_rows)) == [("a/b",), ("x",)]
+    assert sorted(map(tuple, result.result_rows)) == [("a/b",), ("x",)]
     assert reader.query_df("DESCRIBE TABLE notes")["name"].tolist() == ["id", "text"]
     assert reader.command("SHOW TABLES") == "notes"
 

@@ -18,20 +18,20 @@ def test_the_model_equals_r(
 ) -> None:
     """Coefficients, clustered errors, t, p, limits and means agree to nine digits."""
     one = specify(varying=())
-    found = models([one], {one.window: PANEL})
+    result = models([one], {one.window: PANEL})
     wanted = expected("attrition", "attrition")
     for name in [*NUMBERS, "mean_answered", "mean_lost", "n_obs", "n_participants"]:
-        assert found[name].to_list() == pytest.approx(wanted[name].to_list(), rel=1e-9)
-    assert found["term"].to_list()[:4] == ["wave[3]", "wave[4]", "age", "gender[male]"]
-    assert found["term"].to_list()[4] == "pdd_total (wave before)"
+        assert result[name].to_list() == pytest.approx(wanted[name].to_list(), rel=1e-9)
+    assert result["term"].to_list()[:4] == ["wave[3]", "wave[4]", "age", "gender[male]"]
+    assert result["term"].to_list()[4] == "pdd_total (wave before)"
 
 
 def test_everybody_is_somewhere() -> None:
     """Expected are those who answered, who missed the wave and who left."""
-    found = by_wave(PANEL, ["pdd_total"])
-    parts = found["answered"] + found["missed"] + found["left"]
-    assert parts.to_list() == found["expected"].to_list() == [120] * 4
+    result = by_wave(PANEL, ["pdd_total"])
+    parts = result["answered"] + result["missed"] + result["left"]
+    assert parts.to_list() == result["expected"].to_list() == [120] * 4
     # Four begin late; of twelve who miss wave 3 two withdraw, and one missed wave 2
     # too; one never answers.
-    assert found["missed"].to_list() == [4, 1, 10, 0]
-    assert found["left"].to_list()[0] == 1
+    assert result["missed"].to_list() == [4, 1, 10, 0]
+    assert result["left"].to_list()[0] == 1

@@ -17,14 +17,14 @@ def test_terms_equal_r(
     equal: Callable[[Fit, pd.DataFrame, float], None],
 ) -> None:
     """Estimates, errors, t, p and limits agree to rounding on every panel."""
-    found = fit(specify(estimator="between"), variants[variant])
-    equal(found, expected("between", variant), 1e-10)
+    result = fit(specify(estimator="between"), variants[variant])
+    equal(result, expected("between", variant), 1e-10)
 
 
 def test_a_constant_exposure_is_noted(
     variants: dict[str, pd.DataFrame], specify: Callable[..., Specification]
 ) -> None:
     """R is not asked about it; here it has a note and no number."""
-    found = fit(specify(estimator="between"), variants["constant"])
-    notes = {term.exposure: term.note for term in found.terms}
+    result = fit(specify(estimator="between"), variants["constant"])
+    notes = {term.exposure: term.note for term in result.terms}
     assert notes["story"] == "not estimable: the same for every person"

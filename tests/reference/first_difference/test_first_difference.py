@@ -20,8 +20,8 @@ def test_terms_equal_r(
     equal: Callable[[Fit, pd.DataFrame, float], None],
 ) -> None:
     """Estimates, clustered errors, t, p and limits agree to rounding."""
-    found = fit(specify(estimator="first_difference"), variants[variant])
-    equal(found, expected("first_difference", variant), 1e-10)
+    result = fit(specify(estimator="first_difference"), variants[variant])
+    equal(result, expected("first_difference", variant), 1e-10)
 
 
 def test_two_waves_give_fixed_effects(
@@ -49,11 +49,11 @@ def test_serial_correlation_equals_r(
 ) -> None:
     """Errors of changes on those before, as in plm's test, with our errors."""
     specification = specify(estimator="first_difference")
-    found = serial_correlation(
+    result = serial_correlation(
         build_design(specification, variants[model]), uncorrelated
     )
     rows = expected("first_difference", model, "tests.csv")
     (wanted,) = rows[rows["of"] == of].itertuples()
-    assert found.statistic == pytest.approx(wanted.serial, rel=1e-9)
-    assert found.p_value == pytest.approx(wanted.serial_p, rel=1e-9)
-    assert found.note.startswith(f"F(1, {wanted.df})")
+    assert result.statistic == pytest.approx(wanted.serial, rel=1e-9)
+    assert result.p_value == pytest.approx(wanted.serial_p, rel=1e-9)
+    assert result.note.startswith(f"F(1, {wanted.df})")

@@ -57,8 +57,8 @@ def test_logged_terms_equal_r(
         varying=(),
         fixed=(),
     )
-    found = fit(specification, panel.dropna())
-    equal(found, expected("fixed_effects", "twoways_log1p"), 1e-9)
+    result = fit(specification, panel.dropna())
+    equal(result, expected("fixed_effects", "twoways_log1p"), 1e-9)
 
 
 def test_weighted_terms_equal_r(
@@ -71,5 +71,5 @@ def test_weighted_terms_equal_r(
     specification = specify(
         estimator="fixed_effects", effects=TWO_WAY, weights="attrition"
     )
-    found = fixed_effects.fit_fixed_effects(specification, weighted)
-    equal(found, expected("fixed_effects", "weighted"), 1e-9)
+    result = fixed_effects.fit_fixed_effects(specification, weighted)
+    equal(result, expected("fixed_effects", "weighted"), 1e-9)

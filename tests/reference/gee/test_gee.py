@@ -47,15 +47,15 @@ def test_terms_equal_geepack(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """Coefficients, clustered errors, t, p and limits, within and between."""
-    found = fitted(model)
-    terms = {f"{term.component}.{term.term}": term for term in found.terms}
+    result = fitted(model)
+    terms = {f"{term.component}.{term.term}": term for term in result.terms}
     for _, row in expected("gee", model).iterrows():
         term = terms[row["term"]]
         assert {name: getattr(term, name) for name in NUMBERS} == pytest.approx(
             row[NUMBERS].to_dict(), rel=1e-8
         )
-        assert found.n_obs == row["n_obs"]
-        assert found.n_participants == row["n_participants"]
+        assert result.n_obs == row["n_obs"]
+        assert result.n_participants == row["n_participants"]
 
 
 @pytest.mark.parametrize("model", MODELS)

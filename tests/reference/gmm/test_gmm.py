@@ -42,14 +42,14 @@ def test_terms_equal_plm(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """Two-step estimates with Windmeijer's errors, t, p and limits."""
-    found = fitted(model)
-    (term,), rows = found.terms, expected("gmm", model).set_index("term")
+    result = fitted(model)
+    (term,), rows = result.terms, expected("gmm", model).set_index("term")
     row = rows.loc["story_days_per_week"]
     assert {name: getattr(term, name) for name in NUMBERS} == pytest.approx(
         row[NUMBERS].to_dict(), rel=1e-9
     )
-    assert found.n_obs == row["n_obs"]
-    assert found.n_participants == row["n_participants"]
+    assert result.n_obs == row["n_obs"]
+    assert result.n_participants == row["n_participants"]
 
 
 @pytest.mark.parametrize("model", WAVES)
@@ -57,10 +57,10 @@ def test_the_lagged_outcome_equals_plm(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """Its coefficient is a row of the tests, its error in the note."""
-    found = {one.test: one for one in fitted(model).tests}["lagged_outcome"]
+    result = {test.test: test for test in fitted(model).tests}["lagged_outcome"]
     row = expected("gmm", model).set_index("term").loc["lagged_outcome"]
-    assert found.statistic == pytest.approx(row["estimate"], rel=1e-9)
-    assert found.note == f"std_error {row['std_error']:.4g}"
+    assert result.statistic == pytest.approx(row["estimate"], rel=1e-9)
+    assert result.note == f"std_error {row['std_error']:.4g}"
 
 
 @pytest.mark.parametrize("model", WAVES)
@@ -68,13 +68,13 @@ def test_tests_equal_plm(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """Hansen's J and the serial correlations; one that waves are too few for is not."""
-    found = {one.test: one for one in fitted(model).tests}
+    result = {one.test: one for one in fitted(model).tests}
     wanted = expected("gmm", model, "tests.csv").set_index("test")
     for test in ("hansen", "ar1", "ar2"):
         if test not in wanted.index:
-            assert found[test].note.startswith("not estimable")
+            assert result[test].note.startswith("not estimable")
             continue
         row = wanted.loc[test]
-        assert found[test].statistic == pytest.approx(row["statistic"], rel=1e-8)
-        assert found[test].p_value == pytest.approx(row["p_value"], rel=1e-7)
-        assert found[test].df == pytest.approx(row["df"], nan_ok=True)
+        assert result[test].statistic == pytest.approx(row["statistic"], rel=1e-8)
+        assert result[test].p_value == pytest.approx(row["p_value"], rel=1e-7)
+        assert result[test].df == pytest.approx(row["df"], nan_ok=True)

@@ -18,13 +18,13 @@ def test_pooling_equals_mice(expected: Callable[..., pd.DataFrame], model: str) 
     for row in expected("imputation", model).itertuples():
         of_term = EACH[EACH["term"] == row.term]
         estimates, errors = of_term["estimate"], of_term["std_error"]
-        found = pool(
+        result = pool(
             estimates.to_numpy(), errors.to_numpy(), float(str(row.complete_df))
         )
-        said = infer_with_df(found.estimate, found.std_error, found.df)
-        assert found.estimate == pytest.approx(row.estimate, rel=1e-12)
-        assert found.std_error == pytest.approx(row.std_error, rel=1e-12)
-        assert found.df == pytest.approx(row.df, rel=1e-10)
-        assert found.fraction_missing == pytest.approx(row.fraction_missing, rel=1e-10)
+        said = infer_with_df(result.estimate, result.std_error, result.df)
+        assert result.estimate == pytest.approx(row.estimate, rel=1e-12)
+        assert result.std_error == pytest.approx(row.std_error, rel=1e-12)
+        assert result.df == pytest.approx(row.df, rel=1e-10)
+        assert result.fraction_missing == pytest.approx(row.fraction_missing, rel=1e-10)
         assert said.statistic == pytest.approx(row.statistic, rel=1e-12)
         assert said.p_value == pytest.approx(row.p_value, rel=1e-9)

@@ -18,8 +18,8 @@ def test_terms_equal_r(
     equal: Callable[[Fit, pd.DataFrame, float], None],
 ) -> None:
     """Estimates, clustered errors, t, p and limits agree to rounding."""
-    found = fit(specify(), variants[variant])
-    equal(found, expected("pooled", variant), 1e-10)
+    result = fit(specify(), variants[variant])
+    equal(result, expected("pooled", variant), 1e-10)
 
 
 def test_largest_inflation_equals_r(
@@ -28,7 +28,9 @@ def test_largest_inflation_equals_r(
     expected: Callable[..., pd.DataFrame],
 ) -> None:
     """The reported variance inflation factor is the larger of R's two."""
-    (inflation,) = (one for one in fit(specify(), panel).tests if one.test == "vif_max")
+    (inflation,) = (
+        test for test in fit(specify(), panel).tests if test.test == "vif_max"
+    )
     wanted = expected("pooled", "dropout")
     assert inflation.statistic == pytest.approx(wanted["inflation"].max(), rel=1e-10)
     assert inflation.note == wanted["term"][wanted["inflation"].argmax()]

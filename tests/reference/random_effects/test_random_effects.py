@@ -18,8 +18,8 @@ def test_terms_equal_r(
     equal: Callable[[Fit, pd.DataFrame, float], None],
 ) -> None:
     """Estimates, clustered errors, t, p and limits agree to rounding."""
-    found = fit(specify(estimator="random_effects"), variants[variant])
-    equal(found, expected("random_effects", variant), 1e-9)
+    result = fit(specify(estimator="random_effects"), variants[variant])
+    equal(result, expected("random_effects", variant), 1e-9)
 
 
 def test_variance_components_equal_r(
@@ -29,7 +29,7 @@ def test_variance_components_equal_r(
     expected: Callable[..., pd.DataFrame],
 ) -> None:
     """The share of persons in the unexplained variance is Swamy and Arora's."""
-    found = fit(specify(estimator="random_effects"), variants[variant])
-    (share,) = (one for one in found.tests if one.test == "intraclass_correlation")
+    result = fit(specify(estimator="random_effects"), variants[variant])
+    (share,) = (test for test in result.tests if test.test == "intraclass_correlation")
     wanted = expected("random_effects", variant)["intraclass_correlation"][0]
     assert share.statistic == pytest.approx(wanted, rel=1e-9)

@@ -64,9 +64,9 @@ def test_terms_equal_r(
         **ASKED[name],
     )
     rows = pd.read_csv(HERE / "expected.csv")
-    wanted = rows[(rows["panel"] == name) & (rows["model"] == estimator)]
-    found = fit(specification, panels[name])
-    equal(found, wanted, AGREEMENT.get(estimator, 1e-9))
+    expected = rows[(rows["panel"] == name) & (rows["model"] == estimator)]
+    result = fit(specification, panels[name])
+    equal(result, expected, AGREEMENT.get(estimator, 1e-9))
 
 
 def test_half_of_the_patients_are_gone_at_the_end(

@@ -24,8 +24,8 @@ def compared() -> pd.DataFrame:
     scores = [score(instrument, answers) for instrument in INSTRUMENTS]
     panel = pd.concat([keys, *scores], axis=1)
     expected = pd.read_csv(HERE / "expected.csv").fillna({"item": ""})
-    found = measure(INSTRUMENTS, panel, answers)
-    return expected.merge(found, on=KEYS, how="left", suffixes=("", "_ours"))
+    result = measure(INSTRUMENTS, panel, answers)
+    return expected.merge(result, on=KEYS, how="left", suffixes=("", "_ours"))
 
 
 def test_every_statistic_is_compared(compared: pd.DataFrame) -> None:

@@ -47,10 +47,10 @@ def test_effects_equal_lavaan(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """Estimates, robust errors, t, p and limits, in both directions."""
-    found = {term.component: term for term in fitted(model).terms}
+    result = {term.component: term for term in fitted(model).terms}
     wanted = expected("ri_clpm", model).set_index("term")
     for component in ("within", "reverse"):
-        term, row = found[component], wanted.loc[component]
+        term, row = result[component], wanted.loc[component]
         assert term.estimate == pytest.approx(row["estimate"], rel=1e-6)
         assert term.std_error == pytest.approx(row["std_error"], rel=1e-6)
         assert term.statistic == pytest.approx(row["statistic"], rel=1e-6)
@@ -67,10 +67,10 @@ def test_autoregressions_equal_lavaan(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """How far exposure and outcome carry over."""
-    found = {one.test: one.statistic for one in fitted(model).tests}
+    result = {test.test: test.statistic for test in fitted(model).tests}
     wanted = expected("ri_clpm", model).set_index("term")["estimate"]
-    assert found["autoregression_exposure"] == pytest.approx(wanted["ax"], rel=1e-6)
-    assert found["autoregression_outcome"] == pytest.approx(wanted["ay"], rel=1e-6)
+    assert result["autoregression_exposure"] == pytest.approx(wanted["ax"], rel=1e-6)
+    assert result["autoregression_outcome"] == pytest.approx(wanted["ay"], rel=1e-6)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -78,15 +78,15 @@ def test_fit_equals_lavaan(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """The scaled chi-square with its df and p, CFI and RMSEA from it."""
-    found = {one.test: one for one in fitted(model).tests}
+    result = {one.test: one for one in fitted(model).tests}
     wanted = expected("ri_clpm", model, "tests.csv").iloc[0]
     for test, name in TESTS.items():
-        assert found[test].statistic == pytest.approx(wanted[name], rel=1e-6), test
-    assert found["model_fit"].df == wanted["df.scaled"]
-    assert found["model_fit"].p_value == pytest.approx(
+        assert result[test].statistic == pytest.approx(wanted[name], rel=1e-6), test
+    assert result["model_fit"].df == wanted["df.scaled"]
+    assert result["model_fit"].p_value == pytest.approx(
         wanted["pvalue.scaled"], rel=1e-5
     )
-    assert isnan(found["cfi"].p_value)
+    assert isnan(result["cfi"].p_value)
 
 
 def test_order_of_rows_means_nothing(

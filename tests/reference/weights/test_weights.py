@@ -41,9 +41,9 @@ def test_the_model_of_dropout_equals_glm(
     """The same rows at risk, the same coefficients."""
     waves = arrange(leavers, "pdd_total")
     history = look_back(weighted(), leavers, waves)
-    found = logit.fit(history.answered, history.columns).coefficients
+    result = logit.fit(history.answered, history.columns).coefficients
     wanted = pd.read_csv(HERE / "weights/dropout_model.csv")["estimate"]
-    assert found.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
+    assert result.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
 
 
 def test_weights_equal_r(
@@ -70,13 +70,13 @@ def test_weighted_estimates_equal_lm(
 ) -> None:
     """With person dummies in R where we take deviations from weighted means."""
     monkeypatch.setattr(bootstrap, "DRAWS", 20)
-    found = fit(weighted(estimator), leavers)
+    result = fit(weighted(estimator), leavers)
     wanted = expected("weights", estimator)
-    assert [one.term for one in found.terms] == wanted["term"].to_list()
-    assert [one.estimate for one in found.terms] == pytest.approx(
+    assert [term.term for term in result.terms] == wanted["term"].to_list()
+    assert [term.estimate for term in result.terms] == pytest.approx(
         wanted["estimate"].to_list(), rel=1e-10
     )
-    assert found.n_obs == wanted["n_obs"][0]
+    assert result.n_obs == wanted["n_obs"][0]
 
 
 def test_participation_weights_equal_r(
@@ -91,7 +91,7 @@ def test_participation_weights_equal_r(
     waves = arrange(panel, "pdd_total")
     weigh, note = participation(weighted(), panel, waves)
     cells = weigh(np.ones(len(waves.rows)))
-    found = np.nanmean(cells[waves.answered.any(axis=1)], axis=1)
+    result = np.nanmean(cells[waves.answered.any(axis=1)], axis=1)
     wanted = pd.read_csv(HERE / "weights/participation.csv")["weight"]
-    assert found.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
+    assert result.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
     assert note == "people in the frame: 120"

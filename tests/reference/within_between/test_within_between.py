@@ -79,21 +79,21 @@ def test_tests_equal_r(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """The joint Wald test and the intraclass correlation agree."""
-    found = {one.test: one for one in fitted(model).tests}
+    result = {test.test: test for test in fitted(model).tests}
     wanted = expected("within_between", model, "tests.csv").iloc[0]
-    wald, icc = found["within_equals_between"], found["intraclass_correlation"]
+    wald, icc = result["within_equals_between"], result["intraclass_correlation"]
     assert wald.statistic == pytest.approx(wanted["wald"], rel=1e-7)
     assert wald.p_value == pytest.approx(wanted["wald_p"], rel=1e-6)
     share = wanted["intraclass_correlation"]
     assert icc.statistic == pytest.approx(share, rel=1e-6, abs=1e-9)
-    assert found["convergence"].statistic < 1e-8
+    assert result["convergence"].statistic < 1e-8
 
 
 def test_the_boundary_is_named(fitted: Callable[[str], Fit]) -> None:
     """A variance ratio of exactly 0 is said in the test's note."""
-    found = {one.test: one for one in fitted("boundary").tests}
-    assert found["intraclass_correlation"].statistic == 0
-    assert "boundary" in found["intraclass_correlation"].note
+    result = {test.test: test for test in fitted("boundary").tests}
+    assert result["intraclass_correlation"].statistic == 0
+    assert "boundary" in result["intraclass_correlation"].note
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -101,16 +101,16 @@ def test_model_errors_equal_lme4(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """The errors that trust the model are lme4's, one row of the tests a term."""
-    found = {
-        one.note: one.statistic
-        for one in fitted(model).tests
-        if one.test == "model_std_error"
+    result = {
+        test.note: test.statistic
+        for test in fitted(model).tests
+        if test.test == "model_std_error"
     }
     wanted = expected("within_between", model)
     for term, error in zip(wanted["term"], wanted["model_std_error"], strict=True):
         component, name = term.split(".")
-        assert found.pop(f"{name} ({component})") == pytest.approx(error, rel=1e-7)
-    assert not found
+        assert result.pop(f"{name} ({component})") == pytest.approx(error, rel=1e-7)
+    assert not result
 
 
 @pytest.mark.parametrize("model", ["dropout", "boundary", "weighted"])
@@ -123,11 +123,11 @@ def test_the_residual_variance_equals_lme4(
     """Of a row whose weight is 1."""
     design = build_design(asked(model), panels[model])
     columns, _ = decompose(design)
-    found = random_intercept(
+    result = random_intercept(
         design.outcome, with_intercept(columns), design.persons, design.weights
     )
     variance = expected("within_between", model, "tests.csv")["residual_variance"][0]
-    assert found.residual_variance == pytest.approx(variance, rel=1e-7)
+    assert result.residual_variance == pytest.approx(variance, rel=1e-7)
 
 
 @pytest.mark.parametrize("model", ["dropout", "two_waves", "missing_wave", "weighted"])
@@ -135,6 +135,8 @@ def test_within_equals_fixed_effects(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """On unbalanced panels within coefficients are R's fixed effects."""
-    within = [one.estimate for one in fitted(model).terms if one.component == "within"]
+    within = [
+        term.estimate for term in fitted(model).terms if term.component == "within"
+    ]
     wanted = expected("fixed_effects", model)["estimate"].to_list()
     assert within == pytest.approx(wanted, rel=1e-9)

@@ -58,8 +58,10 @@ class Example:
     def expected(self) -> Stretches:
         """From and until by person."""
         return {
-            who: [(r["from"], r["until"]) for r in self.stretches if r["who"] == who]
-            for who in self.people
+            person: [
+                (r["from"], r["until"]) for r in self.stretches if r["who"] == person
+            ]
+            for person in self.people
         }
 
 
@@ -103,8 +105,8 @@ def test_oracle(name: str) -> None:
     said = tuple(event(row) for row in example.said)
     oracle = Oracle(content, [Arrival(said)], 0)
     holds = oracle.agreed if example.kind == "agreed" else oracle.visible
-    found = {who: runs(holds, who) for who in example.people}
-    assert found == example.expected
+    result = {person: runs(holds, person) for person in example.people}
+    assert result == example.expected
 
 
 def event(row: Said) -> dict[str, Any]:
@@ -133,10 +135,10 @@ def write_roster(path: Path, said: Iterable[Said]) -> Path:
 def stretches(study: Workspace, example: Example) -> Stretches:
     """The stretches that the warehouse yields, by person."""
     said = reads.read_consent_statements(study.store, LATEST)
-    names = {study.pseudonyms.of(who).hex(): who for who in example.people}
-    found = consent.of(study.folder.study, names, said)
-    rows = getattr(found, example.kind).to_dict("records")
-    shown: dict[str, list[tuple[str, str]]] = {who: [] for who in example.people}
+    names = {study.pseudonyms.of(person).hex(): person for person in example.people}
+    result = consent.of(study.folder.study, names, said)
+    rows = getattr(result, example.kind).to_dict("records")
+    shown: dict[str, list[tuple[str, str]]] = {person: [] for person in example.people}
     for row in rows:
         days = (_day(row["from_on"]), _day(row["until_on"]))
         shown[names[row["participant_id"]]].append(days)
@@ -147,13 +149,13 @@ def runs(holds: Callable[[str, date], bool], who: str) -> list[tuple[str, str]]:
     """Runs of days that hold, by their first day and the day after their last."""
     days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days)]
     held = [holds(who, day) for day in days]
-    found: list[tuple[str, str]] = []
+    result: list[tuple[str, str]] = []
     for day, now, before in zip(days, held, [False, *held], strict=False):
         if now and not before:
-            found.append(("-" if day == FIRST else day.isoformat(), "-"))
+            result.append(("-" if day == FIRST else day.isoformat(), "-"))
         if before and not now:
-            found[-1] = (found[-1][0], day.isoformat())
-    return found
+            result[-1] = (result[-1][0], day.isoformat())
+    return result
 
 
 def _day(at: pd.Timestamp) -> str:

@@ -119,8 +119,8 @@ def test_limits_of_frequency() -> None:
     """The six answers begin where the table says, in the panel and in the oracle."""
     rows = ascii_table.read_file(HERE / "limits" / "frequency.txt")
     table = pd.DataFrame(rows)[["days_a_year", "frequency"]].astype(float)
-    found = frequency(table["days_a_year"].to_numpy())
-    assert found.tolist() == pytest.approx(table["frequency"].tolist(), nan_ok=True)
+    result = frequency(table["days_a_year"].to_numpy())
+    assert result.tolist() == pytest.approx(table["frequency"].tolist(), nan_ok=True)
     for days, code in table.dropna().itertuples(index=False):
         assert oracle.frequency(Fraction(days)) == code
 
@@ -188,8 +188,8 @@ def _assert_shown(
         (row["who"], row["wave"]) for row in expected
     ]
     for wanted, row in zip(expected, rows, strict=True):
-        found = {name: _shown(row[name], zone) for name in wanted}
-        assert found == {name: _wanted(cell) for name, cell in wanted.items()}
+        result = {name: _shown(row[name], zone) for name in wanted}
+        assert result == {name: _wanted(cell) for name, cell in wanted.items()}
 
 
 def _wanted(cell: str) -> Any:

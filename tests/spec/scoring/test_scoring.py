@@ -64,7 +64,9 @@ def item_code(instruments: Sequence[Instrument], item: str) -> str:
 def answer_columns(instrument: Instrument) -> Iterator[str]:
     """The columns of answers: item codes, and scores that are delivered."""
     yield from (item.code for item in instrument.items)
-    yield from (instrument.column(each) for each in instrument.scales if each.delivered)
+    yield from (
+        instrument.column(scale) for scale in instrument.scales if scale.delivered
+    )
 
 
 def scored(table: Table) -> pd.DataFrame:
@@ -104,7 +106,7 @@ def test_every_shipped_scale_is_in_a_table(name: str) -> None:
         f"{name}_{title}"
         for table in map(read_table, TABLES)
         for title in table.expected
-        if name in [each.instrument for each in table.instruments]
+        if name in [instrument.instrument for instrument in table.instruments]
     }
     assert set(find_instrument(name, HERE).value.score_columns) - titles == set()
 

@@ -83,8 +83,8 @@ def held(workspace: Make, tmp_path: Path, clock: HandClock) -> Callable[..., Wor
 def test_engine(name: str, held: Callable[..., Workspace]) -> None:
     """What `panelstream status` counts is the table's."""
     example = read(name)
-    found = [_shown(vars(one)) for one in status.read(held(example)).waves]
-    assert found == [_wanted(row) for row in example.waves]
+    result = [_shown(vars(wave)) for wave in status.read(held(example)).waves]
+    assert result == [_wanted(row) for row in example.waves]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -99,22 +99,22 @@ def test_oracle(name: str) -> None:
         wave: {r["who"] for r in example.roster if str(wave) in r["invited"].split(";")}
         for wave in (1, 2, 3)
     }
-    found = oracle.participation(date(2027, 2, 20), invited, apart)
-    assert [_shown(row) for row in found] == [_wanted(row) for row in example.waves]
+    result = oracle.participation(date(2027, 2, 20), invited, apart)
+    assert [_shown(row) for row in result] == [_wanted(row) for row in example.waves]
 
 
 def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
     """People, scopes, withdrawals, accounts, strangers: counts and nobody's id."""
     study = held(read("participation"))
-    found = status.read(study)
-    assert (found.enrolled, found.agreed) == (6, 4)
-    assert found.scopes == {"survey": 5, "telemetry": 4}
-    assert found.withdrawn == {"contact": 1, "collection": 1, "erase": 0}
-    assert (found.accounts, found.not_enrolled) == ({"test": 1}, {2: 1})
+    result = status.read(study)
+    assert (result.enrolled, result.agreed) == (6, 4)
+    assert result.scopes == {"survey": 5, "telemetry": 4}
+    assert result.withdrawn == {"contact": 1, "collection": 1, "erase": 0}
+    assert (result.accounts, result.not_enrolled) == ({"test": 1}, {2: 1})
     everybody = [
         study.pseudonyms.of(r["who"]).hex() for r in read("participation").roster
     ]
-    assert not any(one in str(found.as_dict()) for one in everybody)
+    assert not any(one in str(result.as_dict()) for one in everybody)
 
 
 def test_who_is_due(

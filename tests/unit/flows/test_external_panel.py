@@ -68,11 +68,11 @@ def test_every_format_gives_the_same(folder: Path, ending: str) -> None:
     """The same columns, so the same results; whole numbers may come as others."""
     path = folder / f"panel{ending}"
     WRITERS[ending](panel(), path)
-    found = external_panel.analyse(folder, given(path)).results.estimates
+    result = external_panel.analyse(folder, given(path)).results.estimates
     csv = folder / "plain.csv"
     WRITERS[".csv"](panel(), csv)
-    wanted = external_panel.analyse(folder, given(csv)).results.estimates
-    pd.testing.assert_frame_equal(found, wanted)
+    expected = external_panel.analyse(folder, given(csv)).results.estimates
+    pd.testing.assert_frame_equal(result, expected)
 
 
 def test_a_column_that_is_not_there_stops_nothing(folder: Path) -> None:

@@ -191,7 +191,7 @@ def test_another_scoring_is_a_deviation(make: Make) -> None:
     made = studies.open_in(made.folder.path, made.store, made.clock)
     standing = plan.read(made)
     assert standing.hash != before.hash
-    assert [one.key for one in standing.deviations] == ["instruments.mood"]
+    assert [deviation.key for deviation in standing.deviations] == ["instruments.mood"]
 
 
 def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
@@ -201,7 +201,7 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
     made = make(MAIN, new)
     standing = plan.read(made)
     assert standing.confirmatory == ("main",)
-    assert [str(one) for one in standing.deviations] == [
+    assert [str(deviation) for deviation in standing.deviations] == [
         "plan.confirmatory.side: planned → -",
         "plan.confirmatory.pooled: planned → -",
         "plan.confirmatory.new: - → planned",
@@ -222,7 +222,7 @@ def test_locked_again_earlier_locks_are_kept(make: Make, clock: HandClock) -> No
     clock.now += timedelta(days=1)
     third = plan.freeze(make(MAIN))
     assert third.locked
-    assert [one.hash for one in third.locks] == [first.hash, second.hash, first.hash]
+    assert [lock.hash for lock in third.locks] == [first.hash, second.hash, first.hash]
     assert third.as_dict()["locks"][1] == {
         "hash": second.hash,
         "locked_at": "2030-01-02T00:00:00+00:00",

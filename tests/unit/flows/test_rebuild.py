@@ -82,11 +82,11 @@ EVENTS = [
 
 def rows(store: Store, relation: str, where: str = "1") -> list[dict[str, Any]]:
     """What a reader sees, in order."""
-    found = store._client.query_arrow(
+    result = store._client.query_arrow(
         f"SELECT * FROM {relation} WHERE {where} ORDER BY ALL",  # noqa: S608 - our own names
         use_strings=True,
     )
-    listed: list[dict[str, Any]] = found.to_pylist()
+    listed: list[dict[str, Any]] = result.to_pylist()
     return listed
 
 
@@ -104,12 +104,12 @@ def test_measured_use_by_function(made: Workspace) -> None:
     panels.build(made)
     aki = made.pseudonyms.of("aki").hex()
     columns = ("observed_days", "event_count", "active_days", "frequency")
-    found = {
+    result = {
         (row["window"], row["wave"], row["function"]): [row[name] for name in columns]
         for row in rows(made.store, "fact_exposure", f"participant_id = '{aki}'")
     }
     # Wave 2 opens on 8 February: seven days are from the 1st, and one of them is lost.
-    assert found == {
+    assert result == {
         ("lookback_7", 1, "story"): [7, 0, 0, 0],
         ("lookback_7", 1, "reaction"): [7, 1, 1, 3],
         ("lookback_7", 2, "story"): [6, 4 * 7 / 6, 3 * 7 / 6, 4],
@@ -124,15 +124,15 @@ def test_measured_use_by_function(made: Workspace) -> None:
 def test_coverage(made: Workspace) -> None:
     """Heartbeats, less outages."""
     built = panels.build(made)
-    found = rows(made.store, "coverage")
-    spans = [(r["function"], r["covered_from"], r["covered_until"]) for r in found]
+    result = rows(made.store, "coverage")
+    spans = [(r["function"], r["covered_from"], r["covered_until"]) for r in result]
     assert spans == [
         ("reaction", at("2026-12-31T15:00"), at("2027-01-31T15:00")),
         ("story", at("2026-12-31T15:00"), at("2027-02-02T15:00")),
         ("story", at("2027-02-03T15:00"), at("2027-02-28T15:00")),
     ]
-    assert {row["as_of"] for row in found} == {built.as_of}
-    assert {row["study_version"] for row in found} == {made.folder.version}
+    assert {row["as_of"] for row in result} == {built.as_of}
+    assert {row["study_version"] for row in result} == {made.folder.version}
 
 
 def test_a_second_panel_writes_nothing(made: Workspace, clock: HandClock) -> None:

@@ -53,7 +53,7 @@ def test_places_stay_with_events() -> None:
     raw = records.placed("r", sent)
     checked = checks.check(raw, checks.of_source(U2PLUS, "u2plus"), NOW)
     assert [checked.raw.position(n).line for n in range(3)] == [1, 5, 9]
-    assert [one.position.line for one in checked.rejections] == [2]
+    assert [rejection.position.line for rejection in checked.rejections] == [2]
     assert checked.received == 4
     none = checks.check(raw, checks.of_source(U2PLUS, "elsewhere"), NOW)
     assert (none.received, none.lines) == (4, [])

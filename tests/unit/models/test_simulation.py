@@ -212,7 +212,11 @@ def test_exposures_are_those_of_the_log(
 
 def test_responses_are_accepted_and_in_time(folder: Path, loaded: StudyFolder) -> None:
     """Every answer is one its instrument takes, given while the wave was open."""
-    owner = {code: one for one in loaded.instruments for code in one.codes}
+    owner = {
+        code: instrument
+        for instrument in loaded.instruments
+        for code in instrument.codes
+    }
     people = {row["platform_id"] for row in rows(folder / "roster.csv")}
     for wave in loaded.study.waves:
         answered = rows(folder / "responses" / f"wave{wave.wave}.csv")
@@ -244,14 +248,14 @@ def test_forms_say_the_same_as_the_plain_files(
     mapping = mappings.read_mapping(tmp_path / "mapping.yaml", loaded.instruments)
     read = read_export.read_survey_export(form, 1, items, mapping, loaded.study.zone)
     assert read.summary.dropped == ("メールアドレス",)
-    assert [vars(one) | {"finished": None} for one in read.rows] == [
-        vars(one) for one in plain.rows
+    assert [vars(row) | {"finished": None} for row in read.rows] == [
+        vars(row) for row in plain.rows
     ]
 
 
 def test_demographics_are_asked_once(folder: Path, loaded: StudyFolder) -> None:
     """The first wave asks everything; later ones not who someone is."""
-    asked = [code for one in loaded.instruments for code in one.codes]
+    asked = [code for instrument in loaded.instruments for code in instrument.codes]
     header = ["platform_id", "submitted_at", *asked]
     first = rows(folder / "responses" / "wave1.csv")[0]
     second = rows(folder / "responses" / "wave2.csv")[0]
@@ -371,10 +375,10 @@ def test_truth_is_recovered(
     both = np.column_stack([use, waves, y])
     mean = pd.DataFrame(both).groupby(people).transform("mean").to_numpy()
     deviation = both - mean
-    found, error = estimated(deviation[:, :-1], deviation[:, -1], people)
-    assert np.all(abs(found[: len(names)] - within) < 4 * error[: len(names)])
+    result, error = estimated(deviation[:, :-1], deviation[:, -1], people)
+    assert np.all(abs(result[: len(names)] - within) < 4 * error[: len(names)])
 
     both = np.column_stack([use - usual, usual, waves])
-    found, error = estimated(both, y, people)
+    result, error = estimated(both, y, people)
     chosen = slice(len(names), 2 * len(names))
-    assert np.all(abs(found[chosen] - between) < 4 * error[chosen])
+    assert np.all(abs(result[chosen] - between) < 4 * error[chosen])

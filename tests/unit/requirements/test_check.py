@@ -114,8 +114,8 @@ def test_a_version_that_does_not_fit() -> None:
 def test_markers_are_decided_for_each_environment(marker: str, places: int) -> None:
     """A requirement counts where its marker holds: 4 Pythons, 2 patches, 2 systems."""
     pins = [pin("a==1.0")]
-    found = [e for e in ENVIRONMENTS if gaps(pins, e, a=[f"b; {marker}"])]
-    assert len(found) == places
+    result = [e for e in ENVIRONMENTS if gaps(pins, e, a=[f"b; {marker}"])]
+    assert len(result) == places
 
 
 def test_two_pins_of_one_name_in_one_environment() -> None:

@@ -78,15 +78,19 @@ def test_the_transform_is_in_values_and_name() -> None:
     design = build_design(specify(transform="log1p"), BALANCED)
     assert design.columns[0].name == "log1p(story_count)"
     assert design.columns[0].exposure == "story"
-    wanted = [0.0, 0.6931471805599453, 1.0986122886681098, 1.3862943611198906]
-    assert design.regressors[:, 0].tolist() == pytest.approx(wanted)
+    expected = [0.0, 0.6931471805599453, 1.0986122886681098, 1.3862943611198906]
+    assert design.regressors[:, 0].tolist() == pytest.approx(expected)
 
 
 def test_wave_dummies_take_the_first_present_wave_as_reference() -> None:
     """Wave 1 has no complete row, so wave 2 is the reference."""
     frame = panel("a 1 - 0\na 2 10 1\na 3 11 1\nb 2 12 2\nb 4 14 3")
     design = build_design(specify(effects=("wave",)), frame)
-    assert [one.name for one in design.columns] == ["story_count", "wave[3]", "wave[4]"]
+    assert [column.name for column in design.columns] == [
+        "story_count",
+        "wave[3]",
+        "wave[4]",
+    ]
     assert design.regressors[:, 1:].tolist() == [[0, 0], [1, 0], [0, 0], [0, 1]]
 
 
@@ -94,9 +98,13 @@ def test_categories_become_dummies_after_their_first_level() -> None:
     """The first level in sorted order is the reference; numbers stay as they are."""
     frame = BALANCED.assign(gender=["m", "m", "f", "f"], age=[20.0, 20.0, 30.0, 30.0])
     design = build_design(specify(fixed=("gender", "age")), frame)
-    assert [one.name for one in design.columns] == ["story_count", "gender[m]", "age"]
+    assert [column.name for column in design.columns] == [
+        "story_count",
+        "gender[m]",
+        "age",
+    ]
     assert design.regressors[:, 1].tolist() == [1, 1, 0, 0]
-    assert [one.role for one in design.columns] == ["exposure", "fixed", "fixed"]
+    assert [column.role for column in design.columns] == ["exposure", "fixed", "fixed"]
 
 
 def test_singletons_are_dropped_until_none_is_left() -> None:
@@ -184,7 +192,7 @@ def test_lags_and_leads_go_by_wave_number(
 def test_a_lead_stands_beside_the_exposure_of_its_own_wave() -> None:
     """Which is a covariate, transformed alike; the term says what was done."""
     design = build_design(specify(timing="lead 1", transform="log1p"), GAPS)
-    assert [(one.name, one.role) for one in design.columns] == [
+    assert [(column.name, column.role) for column in design.columns] == [
         ("lead1(log1p(story_count))", "exposure"),
         ("log1p(story_count)", "varying"),
     ]

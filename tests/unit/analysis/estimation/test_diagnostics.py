@@ -53,14 +53,14 @@ def test_influence_is_that_of_fitting_without_each_person(
         within_term(fit(specification, panel[panel["participant_id"] != person]))
         for person in panel["participant_id"].unique()
     ]
-    found = told(specification, panel)
-    changes = [abs(one.estimate - whole.estimate) for one in terms]
-    signs = sum(np.sign(one.estimate) != np.sign(whole.estimate) for one in terms)
-    turned = sum((one.p_value < 0.05) != (whole.p_value < 0.05) for one in terms)
-    assert found["influence_change"].statistic == pytest.approx(max(changes), rel=1e-8)
-    assert found["influence_sign"].statistic == signs
-    assert found["influence_significance"].statistic == turned
-    assert found["influence_change"].note == USE
+    result = told(specification, panel)
+    changes = [abs(term.estimate - whole.estimate) for term in terms]
+    signs = sum(np.sign(term.estimate) != np.sign(whole.estimate) for term in terms)
+    turned = sum((term.p_value < 0.05) != (whole.p_value < 0.05) for term in terms)
+    assert result["influence_change"].statistic == pytest.approx(max(changes), rel=1e-8)
+    assert result["influence_sign"].statistic == signs
+    assert result["influence_significance"].statistic == turned
+    assert result["influence_change"].note == USE
 
 
 def test_one_person_can_turn_a_result() -> None:
@@ -69,9 +69,9 @@ def test_one_person_can_turn_a_result() -> None:
     first = panel["participant_id"] == "p00000"
     panel.loc[first, USE] = [0.0, 30.0, 60.0]
     panel.loc[first, OUTCOME] = [0.0, 40.0, 80.0]
-    found = told(specify("fixed_effects"), panel)
-    assert found["influence_change"].statistic > 0.5
-    assert found["influence_significance"].statistic >= 1
+    result = told(specify("fixed_effects"), panel)
+    assert result["influence_change"].statistic > 0.5
+    assert result["influence_significance"].statistic >= 1
 
 
 def test_persons_who_alone_tell_have_no_error_without_them() -> None:
@@ -111,9 +111,9 @@ def test_changes_of_a_random_walk_are_not_correlated() -> None:
 def test_two_waves_cannot_tell_of_serial_correlation() -> None:
     """It takes three adjacent ones."""
     design = build_design(specify("fixed_effects"), plant(Truth(waves=2), 1))
-    found = serial_correlation(design, -0.5)
-    assert np.isnan(found.statistic)
-    assert found.note == (
+    result = serial_correlation(design, -0.5)
+    assert np.isnan(result.statistic)
+    assert result.note == (
         "not estimable: fewer than two persons have three adjacent waves"
     )
 

@@ -38,7 +38,7 @@ def frame(rows: list[tuple[str, int, float]]) -> pd.DataFrame:
 
 def rows_named(found: Fit, name: str) -> list[Diagnostic]:
     """The rows of tests.csv with this name."""
-    return [one for one in found.tests if one.test == name]
+    return [test for test in found.tests if test.test == name]
 
 
 def test_who_is_expected_and_whose_answers_count() -> None:
@@ -172,9 +172,9 @@ def test_the_bootstrap_solves_what_the_estimator_does(estimator: str) -> None:
     weighted = panel.assign(weight=weights)
     design = build_design(specification, weighted)
     solve = SOLVERS[estimator](design)
-    found = solve(design.weights, np.ones(design.n_obs))
+    result = solve(design.weights, np.ones(design.n_obs))
     terms = ESTIMATORS[estimator].fit(specification, weighted).terms
-    assert found.tolist() == pytest.approx([one.estimate for one in terms], rel=1e-8)
+    assert result.tolist() == pytest.approx([term.estimate for term in terms], rel=1e-8)
 
 
 def test_who_is_drawn_twice_counts_twice() -> None:
@@ -192,9 +192,9 @@ def test_who_is_drawn_twice_counts_twice() -> None:
         specification = specify(estimator, weights="attrition")
         design = build_design(specification, panel)
         codes = pd.Index(people).get_indexer(panel["participant_id"])[design.rows]
-        found = SOLVERS[estimator](design)(design.weights, times[codes] * 1.0)
+        result = SOLVERS[estimator](design)(design.weights, times[codes] * 1.0)
         terms = ESTIMATORS[estimator].fit(specification, drawn).terms
-        assert found.tolist() == pytest.approx([t.estimate for t in terms], rel=1e-7)
+        assert result.tolist() == pytest.approx([t.estimate for t in terms], rel=1e-7)
 
 
 def test_bootstrap_errors_are_near_clustered_ones() -> None:
@@ -202,10 +202,10 @@ def test_bootstrap_errors_are_near_clustered_ones() -> None:
     panel = plant(replace(SMALL, persons=600, attrition=0.0), 4)
     fixed = specify("fixed_effects")
     [plain] = fit(fixed, panel).terms
-    found = fit(replace(fixed, weights="attrition"), panel)
-    assert found.terms[0].std_error == pytest.approx(plain.std_error, rel=0.12)
-    assert found.std_error_type == "person_bootstrap"
-    assert found.terms[0].df == plain.df
+    result = fit(replace(fixed, weights="attrition"), panel)
+    assert result.terms[0].std_error == pytest.approx(plain.std_error, rel=0.12)
+    assert result.std_error_type == "person_bootstrap"
+    assert result.terms[0].df == plain.df
 
 
 def test_the_same_seed_gives_the_same_numbers(few_draws: None) -> None:
@@ -223,20 +223,20 @@ def test_where_nobody_drops_out_weights_are_one(few_draws: None) -> None:
     """And the note says so."""
     panel = plant(replace(SMALL, leaving=1e-12, attrition=0.0), 7)
     one = specify("fixed_effects")
-    found = fit(replace(one, weights="attrition"), panel)
-    assert "nobody drops out: weights are 1" in found.note
-    assert rows_named(found, "largest_weight")[0].statistic == 1
-    assert found.terms[0].estimate == fit(one, panel).terms[0].estimate
+    result = fit(replace(one, weights="attrition"), panel)
+    assert "nobody drops out: weights are 1" in result.note
+    assert rows_named(result, "largest_weight")[0].statistic == 1
+    assert result.terms[0].estimate == fit(one, panel).terms[0].estimate
 
 
 def test_answers_after_a_gap_are_left_out_and_counted(few_draws: None) -> None:
     """The rule knows no coming back."""
     panel = plant(replace(SMALL, missed=0.2), 7)
     waves = arrange(panel, OUTCOME)
-    found = fit(specify("pooled", weights="attrition"), panel)
-    assert found.n_obs == waves.unbroken.sum()
-    returned = waves.answered.sum() - found.n_obs
-    assert f"answers after a missed wave left out: {returned}" in found.note
+    result = fit(specify("pooled", weights="attrition"), panel)
+    assert result.n_obs == waves.unbroken.sum()
+    returned = waves.answered.sum() - result.n_obs
+    assert f"answers after a missed wave left out: {returned}" in result.note
 
 
 def test_weights_stand_in_the_tests(few_draws: None) -> None:
@@ -257,47 +257,47 @@ def test_certain_dropout_is_refused() -> None:
     high = panel["participant_id"].map(panel.groupby("participant_id")[USE].max()) > 4.5
     panel[USE] = np.where(high, 9.0, 1.0) + panel["wave"] / 10
     panel.loc[high & (panel["wave"] > 1), OUTCOME] = np.nan
-    found = fit(specify("pooled", weights="attrition"), panel)
-    assert found.note == "not fitted: separation: answering is certain for some"
-    assert np.isnan(found.terms[0].estimate)
+    result = fit(specify("pooled", weights="attrition"), panel)
+    assert result.note == "not fitted: separation: answering is certain for some"
+    assert np.isnan(result.terms[0].estimate)
 
 
 def test_one_wave_is_refused() -> None:
     """Nobody can drop out of it, and nothing says what its missing answers are."""
     panel = plant(SMALL, 9)
     once = panel.assign(**{OUTCOME: panel[OUTCOME].where(panel["wave"] == 1)})
-    found = fit(specify("pooled", weights="attrition"), once)
-    assert found.note == "not fitted: the outcome is known in one wave only"
+    result = fit(specify("pooled", weights="attrition"), once)
+    assert result.note == "not fitted: the outcome is known in one wave only"
 
 
 @pytest.mark.parametrize("how", [{"weights": "attrition"}, {"missing": "imputed"}])
 @pytest.mark.parametrize("column", [OUTCOME, USE])
 def test_a_missing_column_is_named(how: dict[str, Any], column: str) -> None:
     """As without a layer."""
-    found = fit(specify("pooled", **how), plant(SMALL, 9).drop(columns=column))
-    assert found.note == f"not fitted: the panel has no column {column}"
+    result = fit(specify("pooled", **how), plant(SMALL, 9).drop(columns=column))
+    assert result.note == f"not fitted: the panel has no column {column}"
 
 
 def test_an_outcome_without_variance_is_refused() -> None:
     """There is nothing to draw from."""
     panel = plant(SMALL, 9)
     same = panel.assign(**{OUTCOME: panel[OUTCOME].where(panel[OUTCOME].isna(), 7.0)})
-    found = fit(specify("pooled", missing="imputed"), same)
-    assert found.note == "not fitted: the outcome has the same value in every row"
+    result = fit(specify("pooled", missing="imputed"), same)
+    assert result.note == "not fitted: the outcome has the same value in every row"
 
 
 def test_too_few_answers_to_impute_from_are_refused() -> None:
     """Ten people and a wave with three answers."""
     panel = plant(replace(SMALL, persons=10), 9)
-    found = fit(specify("fixed_effects", missing="imputed"), panel)
-    assert found.note.startswith("not fitted: a wave has ")
-    assert found.note.endswith(f"too few to impute from {8} columns")
+    result = fit(specify("fixed_effects", missing="imputed"), panel)
+    assert result.note.startswith("not fitted: a wave has ")
+    assert result.note.endswith(f"too few to impute from {8} columns")
 
 
 def test_estimators_without_weights_say_so() -> None:
     """Rather than ignore them."""
-    found = fit(specify("between", weights="attrition"), plant(SMALL, 9))
-    assert found.note == "not fitted: between takes no weights"
+    result = fit(specify("between", weights="attrition"), plant(SMALL, 9))
+    assert result.note == "not fitted: between takes no weights"
 
 
 def test_imputation_fills_rows_that_are_there_and_over() -> None:
@@ -342,9 +342,9 @@ def residual_spread(panel: pd.DataFrame) -> float:
 
 def test_pooling_by_hand() -> None:
     """Two imputations: within 1, between 2, total 1 + 1.5 * 2 = 4."""
-    found = pool(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 1e12)
-    assert (found.estimate, found.std_error) == (2.0, 2.0)
-    assert found.df == pytest.approx(1 / 0.75**2)
+    result = pool(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 1e12)
+    assert (result.estimate, result.std_error) == (2.0, 2.0)
+    assert result.df == pytest.approx(1 / 0.75**2)
     same = pool(np.array([1.0, 1.0]), np.array([2.0, 2.0]), 9.0)
     assert (same.std_error, same.df) == (2.0, 7.5)
 
@@ -352,16 +352,16 @@ def test_pooling_by_hand() -> None:
 def test_delta_moves_what_was_imputed() -> None:
     """A shift of all missing answers moves a mean by the share that is missing."""
     panel = plant(SMALL, 12)
-    found = fit(specify("pooled", missing="delta"), panel)
+    result = fit(specify("pooled", missing="delta"), panel)
     plain = fit(specify("pooled", missing="imputed"), panel)
-    moved = rows_named(found, "delta")
+    moved = rows_named(result, "delta")
     assert len(moved) == len(delta.DELTAS) - 1
     # Least squares is linear in the outcome, so estimates lie on a line through 0's.
     estimates = [one.statistic for one in moved]
-    steps = np.diff([*estimates[:2], found.terms[0].estimate, *estimates[2:]])
+    steps = np.diff([*estimates[:2], result.terms[0].estimate, *estimates[2:]])
     assert steps == pytest.approx([steps[0]] * 4, rel=1e-6)
-    assert found.terms == plain.terms
-    assert repr(found.tests[0]) == repr(plain.tests[0])
+    assert result.terms == plain.terms
+    assert repr(result.tests[0]) == repr(plain.tests[0])
 
 
 @pytest.mark.parametrize(
@@ -381,10 +381,10 @@ def test_the_tipping_point(margins: dict[float, float], tips: float | None) -> N
 def test_what_tips_is_named() -> None:
     """Here the pooled estimate becomes significant if leavers were better off."""
     panel = plant(replace(SMALL, attrition=1.0, leaving=0.12, persons=400, waves=5), 1)
-    found = fit(specify("pooled", missing="delta"), panel)
-    assert found.terms[0].p_value > 0.05
-    [tips] = rows_named(found, "tipping_point")
-    by_delta = [one.p_value for one in rows_named(found, "delta")]
+    result = fit(specify("pooled", missing="delta"), panel)
+    assert result.terms[0].p_value > 0.05
+    [tips] = rows_named(result, "tipping_point")
+    by_delta = [one.p_value for one in rows_named(result, "delta")]
     assert by_delta[1] < 0.05 < by_delta[2]
     assert -0.5 < tips.statistic < 0
     assert tips.note.endswith(
@@ -396,6 +396,6 @@ def test_a_certain_answer_ends_the_search() -> None:
     """A group that always says yes has no finite coefficient, and the search ends."""
     yes = np.array([True, False, True, False, True, True])
     columns = np.column_stack([np.ones(6), [0, 0, 0, 0, 1, 1]])
-    found = logit.fit(yes, columns)
-    assert found.coefficients[0] == pytest.approx(0, abs=1e-9)
-    assert found.coefficients[1] > 15
+    result = logit.fit(yes, columns)
+    assert result.coefficients[0] == pytest.approx(0, abs=1e-9)
+    assert result.coefficients[1] > 15

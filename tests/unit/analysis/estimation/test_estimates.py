@@ -147,10 +147,10 @@ def test_progress_counts_fits_and_rows_stay_in_order(panel: pd.DataFrame) -> Non
     """Whichever ends first."""
     seen = []
     specifications = [BOTH, replace(POOLED, outcome="ghsq_formal"), FIXED]
-    found = fit_all(specifications, {WINDOW: panel}, lambda *done: seen.append(done))
+    result = fit_all(specifications, {WINDOW: panel}, lambda *done: seen.append(done))
     assert seen == [(1.0, 3), (2.0, 3), (3.0, 3)]
-    names = [one.specification for one in specifications]
-    assert found.estimates["specification"].drop_duplicates().to_list() == names
+    names = [specification.specification for specification in specifications]
+    assert result.estimates["specification"].drop_duplicates().to_list() == names
 
 
 def test_progress_is_told_of_the_steps_of_a_layer(
@@ -170,12 +170,16 @@ def test_progress_is_told_of_the_steps_of_a_layer(
 def test_fits_at_the_same_time_give_the_same_bytes(panel: pd.DataFrame) -> None:
     """As one after another, and again."""
     specifications = [BOTH, FIXED, POOLED] * 8
-    alone = [fit_all([one], {WINDOW: panel}) for one in specifications]
+    alone = [
+        fit_all([specification], {WINDOW: panel}) for specification in specifications
+    ]
     for _ in range(2):
-        found = fit_all(specifications, {WINDOW: panel})
+        result = fit_all(specifications, {WINDOW: panel})
         for name in ("estimates", "tests"):
-            wanted = pd.concat([getattr(one, name) for one in alone], ignore_index=True)
-            assert getattr(found, name).to_csv() == wanted.to_csv()
+            expected = pd.concat(
+                [getattr(one, name) for one in alone], ignore_index=True
+            )
+            assert getattr(result, name).to_csv() == expected.to_csv()
 
 
 def test_broken_off_nothing_more_begins(
@@ -246,8 +250,8 @@ def test_a_window_without_a_panel_is_noted(panel: pd.DataFrame) -> None:
 
 def test_too_few_rows_are_noted(panel: pd.DataFrame) -> None:
     """Three rows carry three coefficients and no error: a note, not an exception."""
-    found = fit(BOTH, panel.iloc[[0, 1, 3]])
-    assert found.note == "not fitted: 3 rows are too few for 3 coefficients"
+    result = fit(BOTH, panel.iloc[[0, 1, 3]])
+    assert result.note == "not fitted: 3 rows are too few for 3 coefficients"
 
 
 @pytest.mark.parametrize(

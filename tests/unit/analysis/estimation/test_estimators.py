@@ -123,7 +123,7 @@ def test_fixed_effects_equal_person_dummies(
 ) -> None:
     """Absorbing persons gives the coefficients of a regression with their dummies."""
     panel = simulate(seed)
-    found = terms(fit(specify("fixed_effects", effects=effects), panel))
+    result = terms(fit(specify("fixed_effects", effects=effects), panel))
     names = [STORY, REACTION, "phq9_total_previous"]
     dummies = [pd.get_dummies(panel["participant_id"], dtype=float)]
     if "wave" in effects:
@@ -131,7 +131,7 @@ def test_fixed_effects_equal_person_dummies(
     design = np.column_stack([panel[names], *dummies])
     theirs = np.linalg.lstsq(design, panel["pdd_total"], rcond=None)[0]
     for exposure, place in (("story", 0), ("reaction", 1)):
-        assert found["within", exposure].estimate == pytest.approx(
+        assert result["within", exposure].estimate == pytest.approx(
             theirs[place], rel=1e-8
         )
 
@@ -151,29 +151,29 @@ def test_no_panel_raises(data: DataObject, estimator: str) -> None:
     for name in ("pdd_total", STORY, REACTION, "age", "phq9_total_previous"):
         size = len(panel)
         panel[name] = data.draw(st.lists(value, min_size=size, max_size=size))
-    for term in (found := fit(specify(estimator), panel)).terms:
-        assert np.isfinite(term.p_value) or term.note or found.note
-    for row in diagnose(found, panel):
+    for term in (result := fit(specify(estimator), panel)).terms:
+        assert np.isfinite(term.p_value) or term.note or result.note
+    for row in diagnose(result, panel):
         assert np.isfinite(row.statistic) or row.note
 
 
 def test_both_effects_are_recovered() -> None:
     """Within -1 and between +2 are found, and told apart, where both are true."""
-    found = fit(specify("within_between"), simulate(1, persons=800))
-    within, between = (terms(found)[name, "story"] for name in ("within", "between"))
+    result = fit(specify("within_between"), simulate(1, persons=800))
+    within, between = (terms(result)[name, "story"] for name in ("within", "between"))
     assert within.ci_low < -1 < within.ci_high
     # The mean of a few noisy waves measures the habit with error: between is pulled
     # towards within, so the habit itself is not what the mean's coefficient recovers.
     assert within.ci_high < 0 < between.ci_low
-    (test,) = (one for one in found.tests if one.test == "within_equals_between")
+    (test,) = (one for one in result.tests if one.test == "within_equals_between")
     assert test.p_value < 0.001
     assert test.df == 2
 
 
 def test_equal_effects_are_not_told_apart() -> None:
     """Where within and between are the same, Mundlak's test stays quiet."""
-    found = fit(specify("within_between"), simulate(1, 800, within=1.0, between=1.0))
-    (test,) = (one for one in found.tests if one.test == "within_equals_between")
+    result = fit(specify("within_between"), simulate(1, 800, within=1.0, between=1.0))
+    (test,) = (one for one in result.tests if one.test == "within_equals_between")
     assert test.p_value > 0.05
 
 
@@ -194,19 +194,19 @@ def test_an_exposure_nobody_changes_has_no_within_number() -> None:
     """It says so; its between component and the other exposure have numbers."""
     panel = simulate(2)
     first = panel.groupby("participant_id")[STORY].transform("first")
-    found = terms(fit(specify("within_between"), panel.assign(**{STORY: first})))
-    assert found["within", "story"].note == "not estimable: changes within no person"
-    assert np.isnan(found["within", "story"].estimate)
-    assert np.isfinite(found["between", "story"].p_value)
-    assert np.isfinite(found["within", "reaction"].p_value)
+    result = terms(fit(specify("within_between"), panel.assign(**{STORY: first})))
+    assert result["within", "story"].note == "not estimable: changes within no person"
+    assert np.isnan(result["within", "story"].estimate)
+    assert np.isfinite(result["between", "story"].p_value)
+    assert np.isfinite(result["within", "reaction"].p_value)
 
 
 def test_the_comparison_leaves_out_what_has_one_component() -> None:
     """Mundlak's test is of the exposures that have both."""
     panel = simulate(2)
     first = panel.groupby("participant_id")[STORY].transform("first")
-    found = fit(specify("within_between"), panel.assign(**{STORY: first}))
-    (test,) = (one for one in found.tests if one.test == "within_equals_between")
+    result = fit(specify("within_between"), panel.assign(**{STORY: first}))
+    (test,) = (one for one in result.tests if one.test == "within_equals_between")
     assert test.df == 1
     assert test.note.endswith(f"for {REACTION}")
 
@@ -215,9 +215,9 @@ def test_the_comparison_leaves_out_what_has_one_component() -> None:
 def test_exposures_that_equal_each_other_have_no_numbers(estimator: str) -> None:
     """Neither of two collinear exposures is given the other's coefficient."""
     panel = simulate(3)
-    found = fit(specify(estimator), panel.assign(**{REACTION: 2 * panel[STORY] + 1}))
-    assert all(np.isnan(term.estimate) for term in found.terms)
-    assert {term.note for term in found.terms} == {
+    result = fit(specify(estimator), panel.assign(**{REACTION: 2 * panel[STORY] + 1}))
+    assert all(np.isnan(term.estimate) for term in result.terms)
+    assert {term.note for term in result.terms} == {
         "not estimable: collinear with other terms"
     }
 
@@ -227,21 +227,21 @@ def test_an_exposure_that_is_the_calendar_has_no_number(estimator: str) -> None:
     """What moves with the waves for all cannot be told from wave effects."""
     panel = simulate(3)
     calendar = panel["wave"] * 0.5
-    found = terms(fit(specify(estimator), panel.assign(**{STORY: calendar})))
-    for (_, exposure), term in found.items():
+    result = terms(fit(specify(estimator), panel.assign(**{STORY: calendar})))
+    for (_, exposure), term in result.items():
         assert np.isnan(term.estimate) == (exposure == "story")
 
 
 @pytest.mark.parametrize("estimator", LINEAR)
 def test_a_constant_exposure_has_no_number(estimator: str) -> None:
     """It says that nothing varies, also where the mean of 0.1 is not quite 0.1."""
-    found = terms(fit(specify(estimator), simulate(3).assign(**{STORY: 0.1})))
+    result = terms(fit(specify(estimator), simulate(3).assign(**{STORY: 0.1})))
     why = {
         "pooled": "not estimable: the same in every row",
         "within": "not estimable: changes within no person",
         "between": "not estimable: the same for every person",
     }
-    for (component, exposure), term in found.items():
+    for (component, exposure), term in result.items():
         assert term.note == (why[component] if exposure == "story" else "")
 
 
@@ -250,24 +250,24 @@ def test_an_outcome_nobody_changes_is_not_fitted(estimator: str) -> None:
     """There is nothing to explain within persons."""
     panel = simulate(3)
     first = panel.groupby("participant_id")["pdd_total"].transform("first")
-    found = fit(specify(estimator), panel.assign(pdd_total=first))
-    assert found.note == "not fitted: the outcome changes within no person"
+    result = fit(specify(estimator), panel.assign(pdd_total=first))
+    assert result.note == "not fitted: the outcome changes within no person"
 
 
 def test_one_row_a_person_is_not_fitted() -> None:
     """Within and between cannot be told apart in a single wave."""
     panel = simulate(3)
-    found = fit(specify("within_between"), panel[panel["wave"] == 1])
+    result = fit(specify("within_between"), panel[panel["wave"] == 1])
     why = "within_between needs 2 waves, and the outcome is known in 1"
-    assert found.note == f"not fitted: {why}"
+    assert result.note == f"not fitted: {why}"
 
 
 def test_weights_and_layers_that_are_not_there_are_said() -> None:
     """An estimator without weights, and a layer that nobody built, have a note."""
     weighted = specify("between", weights="attrition")
-    found = fit(weighted, simulate(3))
-    assert found.note == "not fitted: between takes no weights"
-    assert all(np.isnan(term.estimate) for term in found.terms)
+    result = fit(weighted, simulate(3))
+    assert result.note == "not fitted: between takes no weights"
+    assert all(np.isnan(term.estimate) for term in result.terms)
 
 
 def test_a_boundary_fit_is_pooled_least_squares() -> None:
@@ -276,10 +276,10 @@ def test_a_boundary_fit_is_pooled_least_squares() -> None:
     centred = panel["pdd_total"] - panel.groupby("participant_id")[
         "pdd_total"
     ].transform("mean")
-    found = fit(specify("within_between"), panel.assign(pdd_total=centred))
-    (share,) = (one for one in found.tests if one.test == "intraclass_correlation")
+    result = fit(specify("within_between"), panel.assign(pdd_total=centred))
+    (share,) = (test for test in result.tests if test.test == "intraclass_correlation")
     assert share.statistic == 0
     fixed = terms(fit(specify("fixed_effects"), panel))
-    for key, term in terms(found).items():
+    for key, term in terms(result).items():
         if key in fixed:
             assert term.estimate == pytest.approx(fixed[key].estimate, rel=1e-8)

@@ -48,27 +48,27 @@ def test_hand_worked_regression() -> None:
     factor 2/1 * 3/2.
     """
     x, y = np.array([0.0, 1, 2, 3]), np.array([0.0, 1, 1, 4])
-    found = least_squares(y, with_intercept(x[:, None]), np.array([0, 0, 1, 1]))
-    assert found.coefficients.tolist() == pytest.approx([-0.3, 1.2])
-    assert found.residual_variance == pytest.approx(1.8 / 2)
-    assert found.covariance[1, 1] == pytest.approx(3 * (0.1**2 + 0.1**2))
+    result = least_squares(y, with_intercept(x[:, None]), np.array([0, 0, 1, 1]))
+    assert result.coefficients.tolist() == pytest.approx([-0.3, 1.2])
+    assert result.residual_variance == pytest.approx(1.8 / 2)
+    assert result.covariance[1, 1] == pytest.approx(3 * (0.1**2 + 0.1**2))
 
 
 def test_least_squares_equals_both_libraries() -> None:
     """Coefficients and clustered covariance are statsmodels' and linearmodels'."""
     values = random_columns(4)
     outcome, columns = values[:, 0], with_intercept(values[:, 1:])
-    found = least_squares(outcome, columns, PERSONS)
+    result = least_squares(outcome, columns, PERSONS)
     theirs = OLS(outcome, columns).fit(
         cov_type="cluster", cov_kwds={"groups": PERSONS}, use_t=True
     )
-    assert found.coefficients == pytest.approx(theirs.params, rel=1e-10)
-    assert found.covariance == pytest.approx(theirs.cov_params(), rel=1e-10)
+    assert result.coefficients == pytest.approx(theirs.params, rel=1e-10)
+    assert result.covariance == pytest.approx(theirs.cov_params(), rel=1e-10)
     index = MultiIndex.from_arrays([PERSONS, [0, 1, 2, 0, 1, 0, 0, 1]])
     panel = PooledOLS(DataFrame(outcome, index), DataFrame(columns, index)).fit(
         cov_type="clustered", cluster_entity=True, group_debias=True
     )
-    assert found.covariance == pytest.approx(panel.cov.to_numpy(), rel=1e-10)
+    assert result.covariance == pytest.approx(panel.cov.to_numpy(), rel=1e-10)
 
 
 def test_too_few_rows_are_refused() -> None:
@@ -86,27 +86,27 @@ def test_a_perfect_fit_is_refused() -> None:
 
 def test_independent_columns_are_all_estimable() -> None:
     """Nothing is lost where nothing is collinear."""
-    found = identify(random_columns(3))
-    assert found.basis.all()
-    assert found.estimable.all()
+    result = identify(random_columns(3))
+    assert result.basis.all()
+    assert result.estimable.all()
 
 
 def test_constant_columns_are_not_estimable() -> None:
     """A constant cannot be told from the intercept."""
     columns = random_columns(2)
     columns[:, 0] = 0.1
-    found = identify(columns)
-    assert found.basis.tolist() == [False, True]
-    assert found.estimable.tolist() == [False, True]
+    result = identify(columns)
+    assert result.basis.tolist() == [False, True]
+    assert result.estimable.tolist() == [False, True]
 
 
 def test_no_member_of_a_collinear_group_is_estimable() -> None:
     """Two of three collinear columns carry the fit, none of them has an answer."""
     columns = random_columns(4)
     columns[:, 2] = columns[:, 0] - 3 * columns[:, 1]
-    found = identify(columns)
-    assert found.basis.sum() == 3
-    assert found.estimable.tolist() == [False, False, False, True]
+    result = identify(columns)
+    assert result.basis.sum() == 3
+    assert result.estimable.tolist() == [False, False, False, True]
 
 
 def test_collinearity_does_not_hang_on_units() -> None:
@@ -124,17 +124,17 @@ def test_inflation_is_that_of_two_correlated_columns() -> None:
 
 def test_inference_is_that_of_t() -> None:
     """With 2 df, t = 4.302653 has p = 0.05 (tables), and the limit touches 0."""
-    found = infer(4.302652729911275, 1.0, persons=3)
-    assert found.p_value == pytest.approx(0.05)
-    assert found.ci_low == pytest.approx(0, abs=1e-9)
-    assert found.df == 2
+    result = infer(4.302652729911275, 1.0, persons=3)
+    assert result.p_value == pytest.approx(0.05)
+    assert result.ci_low == pytest.approx(0, abs=1e-9)
+    assert result.df == 2
 
 
 def test_wald_of_one_restriction_is_the_t_test() -> None:
     """F(1, df) of a square has the p-value of t."""
-    found = wald(np.array([4.302652729911275]), np.array([[1.0]]), persons=3)
-    assert found.statistic == pytest.approx(4.302652729911275**2)
-    assert found.p_value == pytest.approx(0.05)
+    result = wald(np.array([4.302652729911275]), np.array([[1.0]]), persons=3)
+    assert result.statistic == pytest.approx(4.302652729911275**2)
+    assert result.p_value == pytest.approx(0.05)
 
 
 def test_wald_refuses_a_singular_covariance() -> None:

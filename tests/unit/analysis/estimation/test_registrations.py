@@ -32,9 +32,9 @@ def test_terms_have_the_registered_components(name: str) -> None:
     panel = plant(Truth(persons=80), 1)
     if ESTIMATORS[name].scale != "points":
         panel = reply(panel, "binary", 0.4, -0.3, 1)
-    found = fit(specify(name, timing=ESTIMATOR_RULES[name].timing), panel)
-    assert tuple(term.component for term in found.terms) == ESTIMATORS[name].components
-    assert all(term.std_error > 0 for term in found.terms), found.note
+    result = fit(specify(name, timing=ESTIMATOR_RULES[name].timing), panel)
+    assert tuple(term.component for term in result.terms) == ESTIMATORS[name].components
+    assert all(term.std_error > 0 for term in result.terms), result.note
 
 
 @every_estimator
@@ -70,7 +70,9 @@ def test_its_coverage_is_measured(name: str) -> None:
     The truth planted there is in points; what is on another scale is measured by a
     test of its own in `tests/long/`.
     """
-    components = [one.component for one in CANDIDATES.values() if one.estimator == name]
+    components = [
+        value.component for value in CANDIDATES.values() if value.estimator == name
+    ]
     if ESTIMATORS[name].scale == "points":
         assert components, "no row of CANDIDATES in tests/long/validity.py"
         assert set(components) <= set(ESTIMATORS[name].components)

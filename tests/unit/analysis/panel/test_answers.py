@@ -80,24 +80,24 @@ def test_the_first_complete_one(
     mood: list[Instrument], given: list[tuple[str, dict[str, str]]], chosen: int
 ) -> None:
     """Of several the first complete one holds; without one, the first."""
-    found = answers.one_a_wave(raw(*[("a", 1, *one) for one in given]), mood)
-    assert found["calm"].tolist() == [chosen]
+    result = answers.one_a_wave(raw(*[("a", 1, *one) for one in given]), mood)
+    assert result["calm"].tolist() == [chosen]
 
 
 def test_what_was_not_asked_is_no_gap(mood: list[Instrument]) -> None:
     """A response is complete if all it was asked is answered, however little."""
     asked = [("a", 1, "11", {"calm": "1"}), ("a", 1, "12", full(2))]
-    found = answers.one_a_wave(raw(*asked), mood)
-    assert found["calm"].tolist() == [1]
-    assert found["place"].isna().all()
+    result = answers.one_a_wave(raw(*asked), mood)
+    assert result["calm"].tolist() == [1]
+    assert result["place"].isna().all()
 
 
 def test_what_was_sent_in_is_complete(mood: list[Instrument]) -> None:
     """The export's own word that a response was sent in counts more than a blank."""
     partial = raw(("a", 1, "11", full(1) | {"place": ""}))
     sent = raw(("a", 1, "12", full(2) | {"place": ""})).assign(finished=True)
-    found = answers.one_a_wave(pd.concat([partial, sent]), mood)
-    assert found["calm"].tolist() == [2]
+    result = answers.one_a_wave(pd.concat([partial, sent]), mood)
+    assert result["calm"].tolist() == [2]
     rows = answers.sheets(pd.concat([partial, sent], ignore_index=True))
     assert rows["complete"].tolist() == [False, True]
     assert rows["holds"].tolist() == [False, True]
@@ -105,18 +105,18 @@ def test_what_was_sent_in_is_complete(mood: list[Instrument]) -> None:
 
 def test_a_blank_is_missing(mood: list[Instrument]) -> None:
     """What was asked and not answered is missing, of either type."""
-    found = answers.one_a_wave(
+    result = answers.one_a_wave(
         raw(("a", 1, "11", {"calm": "", "place": "", "given": "5"})), mood
     )
-    assert found[["calm", "place"]].isna().all(axis=None)
-    assert found["mood_given"].tolist() == [5]
+    assert result[["calm", "place"]].isna().all(axis=None)
+    assert result["mood_given"].tolist() == [5]
 
 
 def test_waves_and_people_apart(mood: list[Instrument]) -> None:
     """Each person has one response a wave, in their order."""
     given = [("b", 1, "11", full(1)), ("a", 2, "12", full(2)), ("a", 1, "13", full(3))]
-    found = answers.one_a_wave(raw(*given), mood)
-    keys = found[["participant_id", "wave", "calm"]]
+    result = answers.one_a_wave(raw(*given), mood)
+    keys = result[["participant_id", "wave", "calm"]]
     assert keys.to_numpy().tolist() == [["a", 1, 3], ["a", 2, 2], ["b", 1, 1]]
 
 
@@ -124,16 +124,16 @@ def test_what_the_study_does_not_ask(mood: list[Instrument]) -> None:
     """Answers to other instruments, and to items long gone, are passed over."""
     other = raw(("a", 1, "10", {"calm": "9"}), instrument="other")
     gone = raw(("a", 1, "11", {**full(3), "gone": ""}))
-    found = answers.one_a_wave(pd.concat([other, gone]), mood)
-    assert found["calm"].tolist() == [3]
-    assert "gone" not in found
+    result = answers.one_a_wave(pd.concat([other, gone]), mood)
+    assert result["calm"].tolist() == [3]
+    assert "gone" not in result
 
 
 def test_nothing(mood: list[Instrument]) -> None:
     """Without answers there are no rows, and all columns."""
-    found = answers.one_a_wave(raw(), mood)
-    assert found.empty
-    assert [*found] == [*answers.RESPONSE, "calm", "place", "mood_given"]
+    result = answers.one_a_wave(raw(), mood)
+    assert result.empty
+    assert [*result] == [*answers.RESPONSE, "calm", "place", "mood_given"]
 
 
 def test_two_forms_of_one_wave(mood: list[Instrument], tmp_path: Path) -> None:

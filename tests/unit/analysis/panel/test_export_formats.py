@@ -166,7 +166,7 @@ def test_parquet(described: Described, tmp_path: Path) -> None:
 def test_csv(described: Described, tmp_path: Path) -> None:
     """A missing value is an empty cell; an instant has its offset and is no text."""
     path = written(described, tmp_path / "panel.csv")
-    found = pd.read_csv(path, parse_dates=["responded_at"], dtype={"with": str})
+    result = pd.read_csv(path, parse_dates=["responded_at"], dtype={"with": str})
     columns = [
         "responded_at",
         "with",
@@ -175,15 +175,15 @@ def test_csv(described: Described, tmp_path: Path) -> None:
         "age",
         "mood_total",
     ]
-    assert list(found) == list(described.panel)
-    assert_equal(found[columns], described.panel[columns])
+    assert list(result) == list(described.panel)
+    assert_equal(result[columns], described.panel[columns])
 
 
 def test_stata(described: Described, tmp_path: Path) -> None:
     """Another reader finds the values, native instants, names cut, and all labels."""
     path = written(described, tmp_path / "panel.dta")
-    found, about = pyreadstat.read_dta(path)
-    assert_equal(found, coded(described.panel).rename(columns={LONG: CUT}))
+    result, about = pyreadstat.read_dta(path)
+    assert_equal(result, coded(described.panel).rename(columns={LONG: CUT}))
     assert about.file_label == "tiny as of 2030-01-01T00:00:00Z"
     assert about.creation_time == datetime(2030, 1, 1)  # noqa: DTZ001
     assert_labelled(about, codebook.STATA_NAME)
@@ -192,9 +192,9 @@ def test_stata(described: Described, tmp_path: Path) -> None:
 def test_spss(described: Described, tmp_path: Path) -> None:
     """Its reader finds the values, native instants, whole names, and all labels."""
     path = written(described, tmp_path / "panel.sav")
-    found, about = pyreadstat.read_sav(path)
-    found["responded_at"] = found["responded_at"].dt.round("ms")
-    assert_equal(found, coded(described.panel))
+    result, about = pyreadstat.read_sav(path)
+    result["responded_at"] = result["responded_at"].dt.round("ms")
+    assert_equal(result, coded(described.panel))
     assert about.file_label == "tiny as of 2030-01-01T00:00:00Z"
     assert about.creation_time == datetime(2030, 1, 1)  # noqa: DTZ001
     assert_labelled(about, 64)
@@ -238,8 +238,8 @@ def test_a_panel_of_nobody(described: Described, tmp_path: Path, ending: str) ->
         ".dta": pd.read_stata,
         ".sav": pd.read_spss,
     }
-    found = readers[ending](path)
-    assert found.shape == described.panel.iloc[:0].shape
+    result = readers[ending](path)
+    assert result.shape == described.panel.iloc[:0].shape
 
 
 @pytest.mark.parametrize(
@@ -297,12 +297,12 @@ def test_spss_as_another_program_reads_it(described: Described, tmp_path: Path) 
         pytest.skip("needs R's package foreign")
     written(described, tmp_path / "panel.sav")
     subprocess.run([rscript, "-e", R], cwd=tmp_path, check=True)
-    expected, found = coded(described.panel), pd.read_csv(tmp_path / "panel.csv")
-    assert found["participant_id"].tolist() == expected["participant_id"].tolist()
+    expected, result = coded(described.panel), pd.read_csv(tmp_path / "panel.csv")
+    assert result["participant_id"].tolist() == expected["participant_id"].tolist()
     numbers = expected.select_dtypes("number").astype(float)
-    read = found[[*numbers]].astype(float)
+    read = result[[*numbers]].astype(float)
     pd.testing.assert_frame_equal(read, numbers, rtol=1e-13)
     since = (expected["window_start"] - pd.Timestamp("1582-10-14")).dt.total_seconds()
-    assert found["window_start"].tolist() == pytest.approx(since.tolist(), nan_ok=True)
+    assert result["window_start"].tolist() == pytest.approx(since.tolist(), nan_ok=True)
     labels = pd.read_csv(tmp_path / "labels.csv").set_index("name")["label"]
-    assert labels.tolist() == [one.meaning for one in described.entries]
+    assert labels.tolist() == [entry.meaning for entry in described.entries]

@@ -42,15 +42,15 @@ def measured(
     whole: bool = True,
 ) -> list[float]:
     """The four measures of six events on three days."""
-    found = person_waves.measure(
+    result = person_waves.measure(
         np.array([6.0]),
         np.array([3.0]),
         Coverage(between(*observed), between(*excused)),
         seen(window),
         np.array([whole]),
     )
-    assert [*found] == ["count", "days", "days_per_week", "frequency"]
-    return [float(values[0]) for values in found.values()]
+    assert [*result] == ["count", "days", "days_per_week", "frequency"]
+    return [float(values[0]) for values in result.values()]
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_measures(
 
 def test_a_part_of_a_window() -> None:
     """Where consent hides a part, only how often a week is known; outages or not."""
-    found = measured((0, 14), (0, 14), whole=False)
-    assert found == pytest.approx([np.nan, np.nan, 1.5, 3], nan_ok=True)
-    found = measured((0, 14), (0, 7), (7, 14), whole=False)
-    assert found == pytest.approx([np.nan, np.nan, 3, 4], nan_ok=True)
+    result = measured((0, 14), (0, 14), whole=False)
+    assert result == pytest.approx([np.nan, np.nan, 1.5, 3], nan_ok=True)
+    result = measured((0, 14), (0, 7), (7, 14), whole=False)
+    assert result == pytest.approx([np.nan, np.nan, 3, 4], nan_ok=True)
 
 
 def rows(**columns: Any) -> pd.DataFrame:
@@ -175,11 +175,11 @@ ANSWERS = answered((1, "2027-01-12", 4, 5), (3, "2027-02-09", 1, np.nan))
 
 def test_a_row_a_wave_answered_or_not(tmp_path: Path) -> None:
     """Scores stand where the person answered; a wave without an answer has use only."""
-    found = built(tmp_path, rows(), ANSWERS)
-    assert found["wave"].tolist() == [1, 2, 3]
-    assert found["story_count"].tolist() == [0, 0, 0]
-    assert found["mood_total"].tolist() == pytest.approx([9, NAN, NAN], nan_ok=True)
-    missing = found["mood_total_missing"].tolist()
+    result = built(tmp_path, rows(), ANSWERS)
+    assert result["wave"].tolist() == [1, 2, 3]
+    assert result["story_count"].tolist() == [0, 0, 0]
+    assert result["mood_total"].tolist() == pytest.approx([9, NAN, NAN], nan_ok=True)
+    missing = result["mood_total_missing"].tolist()
     assert missing == pytest.approx([0, NAN, 1], nan_ok=True)
 
 
@@ -188,29 +188,29 @@ def test_an_answer_that_the_plan_leaves_out(tmp_path: Path) -> None:
     planned = rows().assign(
         responded_at=pd.Series([NAT] * 3, dtype="datetime64[us, UTC]")
     )
-    found = built(tmp_path, planned, ANSWERS, covariates={"fixed": ["calm"]})
+    result = built(tmp_path, planned, ANSWERS, covariates={"fixed": ["calm"]})
     columns = ["responded_at", "mood_total", "mood_total_missing", "calm"]
-    assert found[columns].isna().all(axis=None)
+    assert result[columns].isna().all(axis=None)
 
 
 def test_the_wave_before(tmp_path: Path) -> None:
     """A previous score is of the wave before, never of the last one answered."""
-    found = built(
+    result = built(
         tmp_path, rows(), ANSWERS, covariates={"previous_wave": ["mood_total"]}
     )
-    previous = found["mood_total_previous"].tolist()
+    previous = result["mood_total_previous"].tolist()
     assert previous == pytest.approx([NAN, 9, NAN], nan_ok=True)
 
 
 def test_only_what_is_of_use_is_carried(tmp_path: Path) -> None:
     """Days a week, outcomes and planned covariates have a `_previous`; nothing else."""
-    found = built(tmp_path, rows(), ANSWERS)
-    assert [name for name in found if str(name).endswith("_previous")] == [
+    result = built(tmp_path, rows(), ANSWERS)
+    assert [name for name in result if str(name).endswith("_previous")] == [
         "story_days_per_week_previous",
         "reaction_days_per_week_previous",
         "mood_total_previous",
     ]
-    previous = found["story_days_per_week_previous"].tolist()
+    previous = result["story_days_per_week_previous"].tolist()
     assert previous == pytest.approx([NAN, 0, 0], nan_ok=True)
 
 
@@ -267,8 +267,8 @@ def test_attrition(
         responded_at=pd.Series(at, dtype="datetime64[us, UTC]"),
         withdrawn=withdrawn,
     )
-    found = built(tmp_path, planned, ANSWERS, as_of)[FLAGS]
-    assert found.astype(object).where(found.notna(), None).to_numpy().tolist() == [
+    result = built(tmp_path, planned, ANSWERS, as_of)[FLAGS]
+    assert result.astype(object).where(result.notna(), None).to_numpy().tolist() == [
         list(one) for one in expected
     ]
 
@@ -296,9 +296,9 @@ def test_what_is_fixed_is_of_the_first_answer(tmp_path: Path) -> None:
     answers = answered((2, "2027-01-22", NAN, 3), (3, "2027-02-09", 8, 4))
     at = pd.DatetimeIndex([pd.NaT, "2027-01-22", "2027-02-09"], tz="UTC")
     planned = rows().assign(responded_at=at)
-    found = built(tmp_path, planned, answers, covariates={"fixed": ["calm", "awake"]})
-    assert found["calm"].tolist() == [8, 8, 8]
-    assert found["awake"].tolist() == [3, 3, 3]
+    result = built(tmp_path, planned, answers, covariates={"fixed": ["calm", "awake"]})
+    assert result["calm"].tolist() == [8, 8, 8]
+    assert result["awake"].tolist() == [3, 3, 3]
 
 
 def test_types_do_not_depend_on_what_is_there(tmp_path: Path) -> None:
@@ -311,22 +311,24 @@ def test_types_do_not_depend_on_what_is_there(tmp_path: Path) -> None:
     silent = told.assign(age=np.nan, gender=None)
     whole = built(tmp_path, rows(), told, **changes)
     for planned, given in ((rows().iloc[:0], told), (rows(), silent)):
-        found = built(tmp_path, planned, given, **changes)
-        assert found.dtypes.to_dict() == whole.dtypes.to_dict()
+        result = built(tmp_path, planned, given, **changes)
+        assert result.dtypes.to_dict() == whole.dtypes.to_dict()
 
 
 def test_windows_are_instants(tmp_path: Path) -> None:
     """Days become the UTC instants of study-local midnights; their length, days."""
-    found = built(tmp_path, rows(), ANSWERS)
-    assert found["window_start"].tolist()[0] == pd.Timestamp("2027-01-03T15:00Z")
-    assert found["window_end"].tolist()[0] == pd.Timestamp("2027-01-10T15:00Z")
-    assert found["window_days"].tolist() == found["observed_days"].tolist() == [7, 7, 7]
+    result = built(tmp_path, rows(), ANSWERS)
+    assert result["window_start"].tolist()[0] == pd.Timestamp("2027-01-03T15:00Z")
+    assert result["window_end"].tolist()[0] == pd.Timestamp("2027-01-10T15:00Z")
+    assert (
+        result["window_days"].tolist() == result["observed_days"].tolist() == [7, 7, 7]
+    )
 
 
 def test_self_reports(tmp_path: Path) -> None:
     """What people say of their use stands beside what was measured."""
     answers = ANSWERS.assign(use_story=[4.0, 2.0])
-    found = built(tmp_path, rows(), answers, instruments=["mood.yaml", "function_use"])
-    reported = found["story_self_report"].tolist()
+    result = built(tmp_path, rows(), answers, instruments=["mood.yaml", "function_use"])
+    reported = result["story_self_report"].tolist()
     assert reported == pytest.approx([4, NAN, 2], nan_ok=True)
-    assert found["reaction_self_report"].isna().all()
+    assert result["reaction_self_report"].isna().all()

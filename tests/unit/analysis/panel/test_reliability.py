@@ -70,9 +70,11 @@ def test_alpha_by_hand(mood: Instrument) -> None:
     Twice (1 - 75/139) is 128/139. Their covariance is (139 - 75)/24, and the
     item-rest correlation of two items is their own.
     """
-    found = measured(mood, FOUR)
-    assert one(found, "mood_pair", "alpha")["value"] == pytest.approx(128 / 139)
-    pair = found[(found["score"] == "mood_pair") & (found["statistic"] == "item_rest")]
+    result = measured(mood, FOUR)
+    assert one(result, "mood_pair", "alpha")["value"] == pytest.approx(128 / 139)
+    pair = result[
+        (result["score"] == "mood_pair") & (result["statistic"] == "item_rest")
+    ]
     expected = (64 / 24) / np.sqrt(35 / 12 * 10 / 3)
     assert pair["value"].tolist() == pytest.approx([expected, expected])
 
@@ -104,27 +106,27 @@ def test_retest_by_hand() -> None:
     People's means 1.5 2 4: mean square 2 x 7/4 = 3.5; times 2 and 3: 3 x 1/2 = 1.5;
     differences 1 0 2: residual 1/2. (3.5 - .5) / (3.5 + .5 + 2/3 (1.5 - .5)) = 9/14.
     """
-    found = reliability.retest(np.array([1.0, 2, 3]), np.array([2.0, 2, 5]))
-    assert found.value == pytest.approx(9 / 14)
-    low, high = found.limits(found.n)
+    result = reliability.retest(np.array([1.0, 2, 3]), np.array([2.0, 2, 5]))
+    assert result.value == pytest.approx(9 / 14)
+    low, high = result.limits(result.n)
     assert low < 9 / 14 < high
 
 
 def test_ends_are_of_all_scores(mood: Instrument) -> None:
     """Of four people one has the lowest mood 1, one the highest; all the told one."""
-    found = measured(mood, FOUR)
-    ends = [one(found, "mood_one", end)["value"] for end in ("floor", "ceiling")]
+    result = measured(mood, FOUR)
+    ends = [one(result, "mood_one", end)["value"] for end in ("floor", "ceiling")]
     assert ends == [0.25, 0.25]
-    assert one(found, "mood_told", "ceiling")["value"] == 1
-    assert one(found, "mood_high", "ceiling")["value"] == 0.25
+    assert one(result, "mood_told", "ceiling")["value"] == 1
+    assert one(result, "mood_high", "ceiling")["value"] == 0.25
 
 
 def test_what_no_alpha_belongs_to(mood: Instrument) -> None:
     """A single item and a count have none; a delivered score says why; any has nothing."""
-    found = measured(mood, FOUR)
-    statistics = found.groupby("score")["statistic"].unique().map(list).to_dict()
+    result = measured(mood, FOUR)
+    statistics = result.groupby("score")["statistic"].unique().map(list).to_dict()
     assert statistics["mood_one"] == statistics["mood_high"] == ["floor", "ceiling"]
-    assert one(found, "mood_told", "alpha")["note"] == "delivered without its items"
+    assert one(result, "mood_told", "alpha")["note"] == "delivered without its items"
     assert "mood_any" not in statistics
 
 
@@ -133,12 +135,12 @@ def test_waves_are_compared_within_a_round(mood: Instrument) -> None:
     later = FOUR.assign(wave=2, mood_1=[0, 2, 2, 3])
     other = FOUR.assign(wave=3)
     every = pd.concat([FOUR, later, other], ignore_index=True)
-    found = measured(mood, every, [1] * 8 + [2] * 4)
-    waves = found.loc[found["statistic"] == "test_retest", "wave"]
+    result = measured(mood, every, [1] * 8 + [2] * 4)
+    waves = result.loc[result["statistic"] == "test_retest", "wave"]
     assert set(waves) == {2}
-    assert one(found, "mood_one", "test_retest", wave=2)["n"] == 4
+    assert one(result, "mood_one", "test_retest", wave=2)["n"] == 4
     assert (
-        one(found, "mood_told", "test_retest", 2)["note"] == "all scores changed alike"
+        one(result, "mood_told", "test_retest", 2)["note"] == "all scores changed alike"
     )
 
 
@@ -157,9 +159,9 @@ def test_items_that_never_vary(mood: Instrument) -> None:
         one(measured(mood, same), "mood_pair", "alpha")["note"]
         == "the scores never vary"
     )
-    found = measured(mood, FOUR.assign(mood_3=1))
-    assert one(found, "mood_total", "omega")["note"] == "an item never varies"
-    item = found[(found["item"] == "mood_3")].iloc[0]
+    result = measured(mood, FOUR.assign(mood_3=1))
+    assert one(result, "mood_total", "omega")["note"] == "an item never varies"
+    item = result[(result["item"] == "mood_3")].iloc[0]
     assert np.isnan(item["value"])
     assert item["note"]
 

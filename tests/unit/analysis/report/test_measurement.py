@@ -115,11 +115,11 @@ def test_retest_is_of_the_wave_before(u2plus: Inputs, built: dict[str, Table]) -
         index="participant_id", columns="wave", values="pdd_total"
     )
     both = wide[[2, 3]].dropna().to_numpy()
-    found = reliability.retest(both[:, 0], both[:, 1])
-    assert row["retest"] == pytest.approx(found.value, rel=1e-3)
+    result = reliability.retest(both[:, 0], both[:, 1])
+    assert row["retest"] == pytest.approx(result.value, rel=1e-3)
     assert abs(row["n_retest"] - len(both)) <= 2.5
     limits = row["retest_ci_low"], row["retest_ci_high"]
-    assert limits == pytest.approx(found.limits(row["n_retest"]), rel=1e-3)
+    assert limits == pytest.approx(result.limits(row["n_retest"]), rel=1e-3)
 
 
 @pytest.mark.parametrize("n", [3, 7])

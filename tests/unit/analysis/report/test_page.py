@@ -64,8 +64,8 @@ def test_an_answer_is_a_sentence(page: str) -> None:
 def test_summary_counts_the_verdicts(page: str) -> None:
     """18 planned, of which 2 associated, 1 negligible and 15 undecided."""
     assert "18 associations within people were planned" in page
-    found = re.findall(r"<dt><b>(\d+)</b> ([a-z ]+)</dt>", page)
-    assert found == [("2", "associated"), ("1", "negligible"), ("15", "undecided")]
+    result = re.findall(r"<dt><b>(\d+)</b> ([a-z ]+)</dt>", page)
+    assert result == [("2", "associated"), ("1", "negligible"), ("15", "undecided")]
 
 
 def test_summary_comes_before_the_details(page: str) -> None:

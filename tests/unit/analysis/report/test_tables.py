@@ -209,8 +209,8 @@ def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
     estimates, window = u2plus.estimates, u2plus.folder.study.exposure.window
     people = tables.people_behind(estimates, {window: panel}, u2plus.folder.study)
     rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
-    found = dict(zip(estimates["component"][rows], people[rows], strict=True))
-    assert found == {"within": 7, "between": 9}
+    result = dict(zip(estimates["component"][rows], people[rows], strict=True))
+    assert result == {"within": 7, "between": 9}
     built = _built(replace(u2plus, panel=panel))
     frame = built["estimates_confirmatory"].frame
     rows = (frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")

@@ -80,8 +80,8 @@ def lead(
 
 def test_holm_multiplies_by_the_number_still_open() -> None:
     """0.01, 0.04, 0.03 become 3 x 0.01, then 2 x 0.03, then not less than that."""
-    found = holm(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
-    assert found.tolist() == pytest.approx([0.03, 0.06, 0.06])
+    result = holm(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
+    assert result.tolist() == pytest.approx([0.03, 0.06, 0.06])
 
 
 def test_holm_stops_at_one() -> None:
@@ -91,16 +91,16 @@ def test_holm_stops_at_one() -> None:
 
 def test_holm_leaves_others_out_of_the_family() -> None:
     """A row outside is not counted and has no adjusted p-value."""
-    found = holm(np.array([0.01, 0.001, 0.02]), np.array([True, False, True]))
-    assert found[[0, 2]].tolist() == pytest.approx([0.02, 0.02])
-    assert np.isnan(found[1])
+    result = holm(np.array([0.01, 0.001, 0.02]), np.array([True, False, True]))
+    assert result[[0, 2]].tolist() == pytest.approx([0.02, 0.02])
+    assert np.isnan(result[1])
 
 
 def test_holm_counts_what_could_not_be_estimated() -> None:
     """A planned coefficient without a number keeps its place in the count."""
-    found = holm(np.array([0.01, NAN]), np.array([True, True]))
-    assert found[0] == pytest.approx(0.02)
-    assert np.isnan(found[1])
+    result = holm(np.array([0.01, NAN]), np.array([True, True]))
+    assert result[0] == pytest.approx(0.02)
+    assert np.isnan(result[1])
 
 
 def test_equivalence_is_the_worse_of_two_one_sided_tests() -> None:
@@ -108,8 +108,8 @@ def test_equivalence_is_the_worse_of_two_one_sided_tests() -> None:
 
     For 2 df the t distribution is 1/2 + t / (2 sqrt(2 + t^2)).
     """
-    found = equivalence_p(*(np.array([x]) for x in (1.0, 1.0, 2.0, 2.0)))
-    assert found[0] == pytest.approx(0.5 - 1 / (2 * math.sqrt(3)))
+    result = equivalence_p(*(np.array([x]) for x in (1.0, 1.0, 2.0, 2.0)))
+    assert result[0] == pytest.approx(0.5 - 1 / (2 * math.sqrt(3)))
 
 
 def test_equivalence_is_symmetric() -> None:
@@ -164,9 +164,9 @@ def test_equivalence_in_the_verdict_is_adjusted_too(study: Study) -> None:
 )
 def test_only_the_family_is_judged(study: Study, fields: dict[str, Any]) -> None:
     """Exploratory and between rows have no adjusted p-value and no verdict."""
-    found = judge(pd.DataFrame([row(3.0, 0.5, 0.0001, **fields)]), study)
-    assert found["verdict"].tolist() == [""]
-    assert found["p_adjusted"].isna().all()
+    result = judge(pd.DataFrame([row(3.0, 0.5, 0.0001, **fields)]), study)
+    assert result["verdict"].tolist() == [""]
+    assert result["p_adjusted"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -183,27 +183,27 @@ def test_the_smallest_effect_speaks_of_active_days_only(
     study: Study, fields: dict[str, Any]
 ) -> None:
     """Elsewhere there is no equivalence, so nothing can be negligible."""
-    found = judge(pd.DataFrame([row(0.0, 0.1, 0.9, **fields)]), study)
-    assert found["equivalence_p"].isna().all()
-    assert "negligible" not in found["verdict"][0]
+    result = judge(pd.DataFrame([row(0.0, 0.1, 0.9, **fields)]), study)
+    assert result["equivalence_p"].isna().all()
+    assert "negligible" not in result["verdict"][0]
 
 
 def test_exploratory_within_rows_have_equivalence_without_verdict(study: Study) -> None:
     """The band can be shown beside a sensitivity check."""
-    found = judge(pd.DataFrame([row(0.0, 0.5, 0.9, confirmatory=False)]), study)
-    assert found["equivalence_p"][0] < 0.001
-    assert found["verdict"][0] == ""
+    result = judge(pd.DataFrame([row(0.0, 0.5, 0.9, confirmatory=False)]), study)
+    assert result["equivalence_p"][0] < 0.001
+    assert result["verdict"][0] == ""
 
 
 def test_judging_changes_neither_the_input_nor_other_columns(study: Study) -> None:
     """`judge` is pure."""
     frame = pd.DataFrame([row(3.0, 0.5, 0.0001)])
     before = frame.copy()
-    found = judge(frame, study)
+    result = judge(frame, study)
     pd.testing.assert_frame_equal(frame, before)
     filled = [*JUDGED, "verdict"]
     pd.testing.assert_frame_equal(
-        found.drop(columns=filled), before.drop(columns=filled)
+        result.drop(columns=filled), before.drop(columns=filled)
     )
 
 
@@ -214,24 +214,24 @@ def test_adjustments_equal_statsmodels() -> None:
         p = np.round(random.beta(0.4, 2, size), 3)
         family = np.ones(size, dtype=bool)
         for method, adjust in (("holm", holm), ("fdr_bh", benjamini_hochberg)):
-            wanted = multipletests(p, method=method)[1]
-            assert adjust(p, family).tolist() == pytest.approx(wanted.tolist())
+            expected = multipletests(p, method=method)[1]
+            assert adjust(p, family).tolist() == pytest.approx(expected.tolist())
 
 
 def test_benjamini_hochberg_by_hand() -> None:
     """0.01, 0.04, 0.03: 3/1 of the first, 3/3 of the last, which bounds 3/2 x 0.03."""
-    found = benjamini_hochberg(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
-    assert found.tolist() == pytest.approx([0.03, 0.04, 0.04])
+    result = benjamini_hochberg(np.array([0.01, 0.04, 0.03]), np.array([True] * 3))
+    assert result.tolist() == pytest.approx([0.03, 0.04, 0.04])
 
 
 def test_what_is_planned_no_more_keeps_its_place() -> None:
     """A locked coefficient without a row counts as p = 1 in both adjustments."""
     p, family = np.array([0.01, 0.04]), np.array([True, True])
-    wanted = holm(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
-    assert holm(p, family, absent=1).tolist() == pytest.approx(wanted.tolist())
-    wanted = benjamini_hochberg(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
-    found = benjamini_hochberg(p, family, absent=1)
-    assert found.tolist() == pytest.approx(wanted.tolist())
+    expected = holm(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
+    assert holm(p, family, absent=1).tolist() == pytest.approx(expected.tolist())
+    expected = benjamini_hochberg(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
+    result = benjamini_hochberg(p, family, absent=1)
+    assert result.tolist() == pytest.approx(expected.tolist())
 
 
 def test_absent_coefficients_are_in_the_verdict(study: Study) -> None:
@@ -248,8 +248,8 @@ def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect() 
     2 / 1.98422 gives an interval of 4.
     """
     error = np.array([2 / 1.984216952])
-    found = deciding_sample(error, np.array([99.0]), np.array([2.0]), family=1)
-    assert found[0] == pytest.approx(400)
+    result = deciding_sample(error, np.array([99.0]), np.array([2.0]), family=1)
+    assert result[0] == pytest.approx(400)
 
 
 @pytest.mark.parametrize("truth", [0.0, 0.7, 1.0, 1.3, 2.0, 5.0])
@@ -340,10 +340,10 @@ def test_leads_are_rows_of_the_tests() -> None:
             lead(NAN, NAN, NAN, statistic=NAN),
         ]
     )
-    found = leads(frame).fillna(-1).to_dict("records")
+    result = leads(frame).fillna(-1).to_dict("records")
     name = "lead1(story_days_per_week)"
     shared = {"specification": "main", "outcome": "pdd_total", "test": "lead"}
-    assert found == [
+    assert result == [
         {
             **shared,
             "statistic": 16.0,

@@ -102,6 +102,6 @@ def test_rows_are_written_in_the_order_of_the_table(last: int) -> None:
             "id": ids,
         }
     )
-    wanted = sorted(rows, key=lambda row: row[:3])
-    assert sort(table)["id"].to_pylist() == [row[3] for row in wanted]
-    assert sort(table)["function"].to_pylist() == [row[1] for row in wanted]
+    expected = sorted(rows, key=lambda row: row[:3])
+    assert sort(table)["id"].to_pylist() == [row[3] for row in expected]
+    assert sort(table)["function"].to_pylist() == [row[1] for row in expected]

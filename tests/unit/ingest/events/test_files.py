@@ -132,5 +132,5 @@ def test_only_the_start_of_a_file_may_have_a_mark() -> None:
     """A byte order mark before a later line belongs to that line, batch or no batch."""
     mark = b"\xef\xbb\xbf"
     blocks = [mark + b"a\n", mark + b"b\n", b"c"]
-    found = [raw.payload for raw in files.batches("x", blocks, size=1)]
-    assert found == [b"a", mark + b"b", b"c"]
+    result = [raw.payload for raw in files.batches("x", blocks, size=1)]
+    assert result == [b"a", mark + b"b", b"c"]

@@ -48,8 +48,8 @@ def held(workspace: Workspace, who: str) -> dict[str, Any]:
 
 def news(workspace: Workspace, path: Path) -> tuple[int, int, int]:
     """Import a roster: how many people are new, changed, unchanged."""
-    found = imports.import_roster(workspace, path)
-    return found.added, found.changed, found.unchanged
+    result = imports.import_roster(workspace, path)
+    return result.added, result.changed, result.unchanged
 
 
 def test_row_says_who_since_when_and_agreed_to_what(
@@ -93,9 +93,9 @@ def test_a_file_speaks_of_the_columns_that_it_has(
     imports.import_roster(
         study, write(tmp_path, "a,2026-01-05\n", "platform_id,enrolled_on\n")
     )
-    found = held(study, "a")
-    assert (found["cohort"], found["invited_waves"]) == (["young"], [1])
-    assert found["consent_scopes"] == [["survey"]]
+    result = held(study, "a")
+    assert (result["cohort"], result["invited_waves"]) == (["young"], [1])
+    assert result["consent_scopes"] == [["survey"]]
     assert held(study, "b")["enrolled_at"] == []
 
 
@@ -108,8 +108,8 @@ def test_rows_of_one_person_are_one_statement(tmp_path: Path, workspace: Make) -
     ]
     assert news(study, write(tmp_path, "".join(rows))) == (1, 0, 0)
     assert news(study, write(tmp_path, "".join(rows[::-1]))) == (0, 0, 1)
-    found = held(study, "a")
-    assert (found["cohort"], found["consent_version"]) == (["early", "late"], [1, 2])
+    result = held(study, "a")
+    assert (result["cohort"], result["consent_version"]) == (["early", "late"], [1, 2])
 
 
 def test_accounts_and_invitations(tmp_path: Path, workspace: Make) -> None:
@@ -165,11 +165,11 @@ def test_earlier_as_ofs_see_what_was_known(
     for hour, day in enumerate(("2026-01-05", "2026-01-06", "2026-01-05")):
         clock.now = datetime(2030, 1, 1, hour, tzinfo=UTC)
         imports.import_roster(study, write(tmp_path, f"a,{day},,,,\n"))
-    found = [
+    result = [
         study.store.query("roster", as_of=datetime(2030, 1, 1, hour, 30, tzinfo=UTC))
         .column("enrolled_at")
         .to_pylist()[0][0]
         .day
         for hour in range(3)
     ]
-    assert found == [4, 5, 4]
+    assert result == [4, 5, 4]

@@ -45,17 +45,17 @@ def read(
 
 def answers(survey: SurveyExport) -> dict[str, list[str]]:
     """By item, the answers of all rows in order."""
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for row in survey.rows:
         for code, answer in row.answers.items():
-            found.setdefault(code, []).append(answer)
-    return found
+            result.setdefault(code, []).append(answer)
+    return result
 
 
 def times(survey: SurveyExport) -> list[str]:
     """When each response was sent, in UTC to the minute."""
     return [
-        one.responded_at.astimezone(UTC).strftime("%d %H:%M") for one in survey.rows
+        row.responded_at.astimezone(UTC).strftime("%d %H:%M") for row in survey.rows
     ]
 
 
@@ -319,10 +319,10 @@ def test_options_that_hold_commas_are_told_apart(tmp_path: Path) -> None:
     said = "checkboxes: [{column: who, options: {Friend: ahsq_friend, 'Friend, old': ahsq_family, GP: ahsq_physician}}]"
     cells = ["Friend;GP", '"Friend, old, GP"', '"Friend, Friend, old"', "", "GPs"]
     content = f"{HEAD},who\n" + "".join(f"x,{AT},{cell}\n" for cell in cells)
-    found = answers(read(tmp_path, content, said))
-    assert found["ahsq_friend"] == ["1", "0", "1", "", "?"]
-    assert found["ahsq_family"] == ["0", "1", "1", "", "?"]
-    assert found["ahsq_physician"] == ["1", "1", "0", "", "?"]
+    result = answers(read(tmp_path, content, said))
+    assert result["ahsq_friend"] == ["1", "0", "1", "", "?"]
+    assert result["ahsq_family"] == ["0", "1", "1", "", "?"]
+    assert result["ahsq_physician"] == ["1", "1", "0", "", "?"]
 
 
 @pytest.mark.parametrize(
@@ -371,9 +371,9 @@ def test_workbook_of_two_filled_sheets_is_refused(tmp_path: Path) -> None:
 
 def test_events_of_other_waves_are_left_out_and_counted(tmp_path: Path) -> None:
     """One longitudinal file is imported wave by wave, and no row counts twice."""
-    said = (GOLDEN / "redcap/longitudinal/mapping.yaml").read_text("utf-8")
+    output = (GOLDEN / "redcap/longitudinal/mapping.yaml").read_text("utf-8")
     content = (GOLDEN / "redcap/longitudinal/export.csv").read_bytes()
-    first, second = (read(tmp_path, content, said, wave=wave) for wave in (1, 2))
+    first, second = (read(tmp_path, content, output, wave=wave) for wave in (1, 2))
     assert [row.number for row in second.rows] == [4, 4]
     assert not {row.response_id for row in first.rows} & {
         row.response_id for row in second.rows

@@ -97,9 +97,9 @@ def test_an_answer_that_goes_there_and_back(
     """Edited and edited back: each holds from its import on, the earlier before."""
     seen = []
     for calm in (3, 9, 3):
-        found = bring(AKI.replace(",3,", f",{calm},"))
+        result = bring(AKI.replace(",3,", f",{calm},"))
         seen.append(clock.now + timedelta(minutes=1))
-    assert news(found) == (0, 1, 0, 0)
+    assert news(result) == (0, 1, 0, 0)
     values = [held(study, at)["aki", 1, "calm"] for at in seen]
     assert values == ["3", "9", "3"]
     assert held(study, studies.START) == {}
@@ -139,8 +139,8 @@ def test_a_response_is_known_by_its_own_id(
     header, mapping = f"{HEADER},tool_id", "response_id: tool_id\n"
     bring(f"{AKI},canary-77", header=header, mapping=mapping)
     later = AKI.replace("12T", "14T").replace(",3,", ",8,")
-    found = bring(f"{later},canary-77", header=header, mapping=mapping)
-    assert news(found) == (0, 1, 0, 0)
+    result = bring(f"{later},canary-77", header=header, mapping=mapping)
+    assert news(result) == (0, 1, 0, 0)
     assert held(study) == {("aki", 1, "calm"): "8", ("aki", 1, "awake"): "4"}
     rows = study.store._client.query("SELECT * FROM responses").result_rows
     assert "canary" not in str(rows)
@@ -151,8 +151,8 @@ def test_two_rows_of_one_response_are_not_mixed(
 ) -> None:
     """The second is set apart, also where only the second's fraction differs."""
     again = AKI.replace(":00+", ":00.5+").replace(",3,", ",8,")
-    found = bring(AKI, again)
-    assert [(one.row, one.column) for one in found.imported.set_apart] == [(3, "row")]
+    result = bring(AKI, again)
+    assert [(one.row, one.column) for one in result.imported.set_apart] == [(3, "row")]
     assert held(study)["aki", 1, "calm"] == "3"
 
 
@@ -162,8 +162,8 @@ def test_what_was_given_after_a_withdrawal_is_not_stored(
     """It is counted; what was given before stays."""
     left = studies.event("consent_withdrawn", "aki", AT + timedelta(days=1))
     studies.send(study, [left])
-    found = bring(AKI, AKI.replace("12T", "14T"), BEN)
-    assert (found.revision.refused, news(found)) == (1, (2, 0, 0, 0))
+    result = bring(AKI, AKI.replace("12T", "14T"), BEN)
+    assert (result.revision.refused, news(result)) == (1, (2, 0, 0, 0))
     assert stored(study) == 4
 
 
@@ -228,7 +228,7 @@ def test_events_meet_the_checks_of_files(study: Workspace) -> None:
     ]
     counts = studies.send(study, wrong)
     assert counts.reasons == {"invalid_data": 3}
-    fields = [one.field for one in counts.rejections]
+    fields = [rejection.field for rejection in counts.rejections]
     assert fields == ["data.answers", "data.answers", "data.wave"]
     assert held(study) == {}
 
@@ -280,9 +280,9 @@ def test_rows_of_people_who_are_not_enrolled_are_named(
 ) -> None:
     """So that a mistyped id can be found; the answers wait for the roster."""
     studies.send(study, [studies.event("enrolled", "aki", AT)])
-    found = bring(AKI, BEN, AKI.replace("aki", "ａｋｉ"))
-    assert found.not_enrolled == (3, 4)
-    assert found.imported.responses == 3
+    result = bring(AKI, BEN, AKI.replace("aki", "ａｋｉ"))
+    assert result.not_enrolled == (3, 4)
+    assert result.imported.responses == 3
 
 
 YES_OR_NO = """

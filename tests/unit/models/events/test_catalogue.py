@@ -32,22 +32,22 @@ def find(folder: Path, text: str) -> Catalogue:
 
 def test_a_catalogue_of_ones_own(tmp_path: Path) -> None:
     """Its types and the study's own events; its sources, and nobody else's."""
-    found = find(tmp_path, GOOD)
-    assert found.types["forum.posted"].function == "post"
-    assert {"study.enrolled", "study.heartbeat", "forum.left"} <= set(found.types)
-    assert found.accepted_sources == {"forum"}
-    assert found.field_kinds["kind"] is KINDS["one_of"]
-    assert (found.label("post"), found.label("reply")) == ("Posts", "reply")
-    assert found.label("post", "ja") == "post"
+    result = find(tmp_path, GOOD)
+    assert result.types["forum.posted"].function == "post"
+    assert {"study.enrolled", "study.heartbeat", "forum.left"} <= set(result.types)
+    assert result.accepted_sources == {"forum"}
+    assert result.field_kinds["kind"] is KINDS["one_of"]
+    assert (result.label("post"), result.label("reply")) == ("Posts", "reply")
+    assert result.label("post", "ja") == "post"
 
 
 def test_the_shipped_catalogue(tmp_path: Path) -> None:
     """Every function has types that count towards it, and labels in two languages."""
-    found = catalogue.find("u2plus", tmp_path)
-    counted = {one.function for one in found.types.values() if one.function}
-    assert counted == set(found.functions)
-    for function in found.functions:
-        assert set(found.labels[function]) == {"en", "ja"}
+    result = catalogue.find("u2plus", tmp_path)
+    counted = {value.function for value in result.types.values() if value.function}
+    assert counted == set(result.functions)
+    for function in result.functions:
+        assert set(result.labels[function]) == {"en", "ja"}
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_asyncapi() -> None:
     document = schema.asyncapi(U2PLUS, "t.events")
     assert document["channels"]["kafka"]["address"] == "t.events"
     messages = document["components"]["messages"]
-    assert [one["name"] for one in messages.values()] == list(U2PLUS.types)
+    assert [value["name"] for value in messages.values()] == list(U2PLUS.types)
     for channel in document["channels"].values():
         assert channel["messages"] == {
             name: {"$ref": f"#/components/messages/{name}"} for name in messages

@@ -17,10 +17,10 @@ def env_file(folder: Path, *lines: str) -> Path:
 
 def test_defaults(tmp_path: Path) -> None:
     """Everything lies in the study's folder."""
-    found = Settings.from_environ({}, tmp_path)
-    assert found.study == tmp_path
-    assert found.warehouse == f"chdb://{tmp_path.resolve() / 'warehouse'}"
-    assert found.pseudonym_key_file == tmp_path / "pseudonym.key"
+    result = Settings.from_environ({}, tmp_path)
+    assert result.study == tmp_path
+    assert result.warehouse == f"chdb://{tmp_path.resolve() / 'warehouse'}"
+    assert result.pseudonym_key_file == tmp_path / "pseudonym.key"
 
 
 def test_environment_over_file(tmp_path: Path) -> None:
@@ -33,9 +33,9 @@ def test_environment_over_file(tmp_path: Path) -> None:
         "PANELSTREAM_PSEUDONYM_KEY_FILE=/keys/study",
     )
     environ = {"PANELSTREAM_WAREHOUSE": "http://here:8123", "HOME": "/root"}
-    found = Settings.from_environ(environ, tmp_path)
-    assert found.warehouse == "http://here:8123"
-    assert found.pseudonym_key_file == Path("/keys/study")
+    result = Settings.from_environ(environ, tmp_path)
+    assert result.warehouse == "http://here:8123"
+    assert result.pseudonym_key_file == Path("/keys/study")
     assert Settings.from_environ({}, tmp_path).warehouse == "http://file:8123"
 
 

@@ -33,29 +33,31 @@ def days(one: Coverage, start: str, end: str) -> tuple[float, float]:
 
 def test_assumed(tmp_path: Path) -> None:
     """Where the study says that the log is whole, heartbeats do not matter."""
-    found = covered(tmp_path, ("story", 1, 2), coverage="assumed")
-    assert days(found["story"], "2027-01-01", "2027-01-11") == (10, 0)
+    result = covered(tmp_path, ("story", 1, 2), coverage="assumed")
+    assert days(result["story"], "2027-01-01", "2027-01-11") == (10, 0)
 
 
 def test_heartbeats_by_function(tmp_path: Path) -> None:
     """A heartbeat covers the functions it names; the study's others are not known."""
-    found = covered(tmp_path, ("story", 1, 4), ("cycle", 1, 30), coverage="heartbeats")
-    assert set(found) == {"story", "reaction"}
-    assert days(found["story"], "2027-01-01", "2027-01-11") == (3, 0)
-    assert days(found["reaction"], "2027-01-01", "2027-01-11") == (0, 0)
+    result = covered(tmp_path, ("story", 1, 4), ("cycle", 1, 30), coverage="heartbeats")
+    assert set(result) == {"story", "reaction"}
+    assert days(result["story"], "2027-01-01", "2027-01-11") == (3, 0)
+    assert days(result["reaction"], "2027-01-01", "2027-01-11") == (0, 0)
 
 
 def test_an_outage_is_not_observed(tmp_path: Path) -> None:
     """It takes observed time from its functions, and excuses it only if prorated."""
     for handling, excused in (("missing", 0), ("prorate", 1)):
         outage = OUTAGE | {"functions": ["story"], "handling": handling}
-        found = covered(tmp_path, outages=[outage])
-        assert days(found["story"], "2027-01-01", "2027-01-11") == (9, excused)
-        assert days(found["reaction"], "2027-01-01", "2027-01-11") == (10, 0)
+        result = covered(tmp_path, outages=[outage])
+        assert days(result["story"], "2027-01-01", "2027-01-11") == (9, excused)
+        assert days(result["reaction"], "2027-01-01", "2027-01-11") == (10, 0)
 
 
 def test_a_heartbeat_does_not_undo_an_outage(tmp_path: Path) -> None:
     """What the study file calls lost is lost, though the platform thinks otherwise."""
     outage = OUTAGE | {"functions": ["story"]}
-    found = covered(tmp_path, ("story", 1, 10), coverage="heartbeats", outages=[outage])
-    assert days(found["story"], "2027-01-03", "2027-01-05") == (1, 0)
+    result = covered(
+        tmp_path, ("story", 1, 10), coverage="heartbeats", outages=[outage]
+    )
+    assert days(result["story"], "2027-01-03", "2027-01-05") == (1, 0)

@@ -83,16 +83,16 @@ def test_instants_are_compared_in_utc() -> None:
 
 def test_covered_days() -> None:
     """Of each window, the days covered; none, a part, all, and over several."""
-    found = of((1, 2), (3, 5)).days_within(
+    result = of((1, 2), (3, 5)).days_within(
         instants(0, 1.5, 1, 3, 0, 6), instants(1, 4, 2, 5, 9, 7)
     )
-    assert found.tolist() == [0, 1.5, 1, 2, 3, 0]
+    assert result.tolist() == [0, 1.5, 1, 2, 3, 0]
 
 
 def test_no_window_is_not_a_number() -> None:
     """A window without a bound has no length that could be covered."""
-    found = of((1, 2)).days_within(instants(None, 1, None), instants(2, None, None))
-    assert np.isnan(found).all()
+    result = of((1, 2)).days_within(instants(None, 1, None), instants(2, None, None))
+    assert np.isnan(result).all()
 
 
 def test_nothing_and_always() -> None:
@@ -107,8 +107,8 @@ def test_microseconds_are_kept() -> None:
     """A gap of one microsecond in two centuries is seen."""
     tick = timedelta(microseconds=1)
     covered = Intervals.always().minus(Intervals.of([(DAY0, DAY0 + tick)]))
-    [found] = covered.days_within(instants(0), instants(1))
-    assert found == 1 - tick / timedelta(days=1)
+    [result] = covered.days_within(instants(0), instants(1))
+    assert result == 1 - tick / timedelta(days=1)
 
 
 pairs = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=5)
@@ -124,10 +124,10 @@ def test_as_sets_of_days(left: Pairs, right: Pairs, window: tuple[int, int]) -> 
     days = {one for a, b in left for one in range(a, b)}
     others = {one for a, b in right for one in range(a, b)}
     bounds = instants(start), instants(end)
-    wanted = {
+    expected = {
         len(days & set(range(start, end))): of(*left),
         len((days | others) & set(range(start, end))): of(*left).plus(of(*right)),
         len((days - others) & set(range(start, end))): of(*left).minus(of(*right)),
     }
-    for number, intervals in wanted.items():
+    for number, intervals in expected.items():
         assert intervals.days_within(*bounds).tolist() == [number]

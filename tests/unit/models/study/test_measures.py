@@ -137,12 +137,12 @@ def test_names_of_columns() -> None:
 def test_a_plan_may_name_them(tmp_path: Path) -> None:
     """Each specification has the columns of its measure."""
     folder = load(tmp_path, GOOD)
-    assert [one.name for one in folder.measures][-2:] == [
+    assert [measure.name for measure in folder.measures][-2:] == [
         "reaction_given_empathy",
         "sessions",
     ]
-    found = [one.columns for one in expand(folder.study)]
-    assert found == [
+    result = [one.columns for one in expand(folder.study)]
+    assert result == [
         ("story_active_weeks",),
         ("reaction_given_like", "reaction_given_want_to_do"),
         ("sessions",),

@@ -63,22 +63,25 @@ def changed(old: str, new: str) -> str:
 def test_a_good_study(tmp_path: Path) -> None:
     """What is left out has a default; what is short for something is spelled out."""
     loaded = load(tmp_path, GOOD)
-    found = loaded.study
-    assert found.title == {"en": "A panel"}
-    assert found.consent == Consent(
+    result = loaded.study
+    assert result.title == {"en": "A panel"}
+    assert result.consent == Consent(
         required=("survey",), telemetry_from=date(2027, 1, 1)
     )
-    assert (found.catalogue, found.coverage, found.enrolment) == (
+    assert (result.catalogue, result.coverage, result.enrolment) == (
         "u2plus",
         "heartbeats",
         "roster",
     )
-    assert found.windows == (
+    assert result.windows == (
         Window(kind="between_waves"),
         Window(kind="lookback", days=28),
     )
-    assert [window.name for window in found.windows] == ["between_waves", "lookback_28"]
-    assert (found.smallest("phq9_total"), found.smallest("pdd_total")) == (1.5, None)
+    assert [window.name for window in result.windows] == [
+        "between_waves",
+        "lookback_28",
+    ]
+    assert (result.smallest("phq9_total"), result.smallest("pdd_total")) == (1.5, None)
     assert loaded.outcomes == ["phq9_total", "phq9_thoughts"]
 
 
@@ -333,10 +336,10 @@ plan:
 def test_a_study_of_a_panel_from_elsewhere(tmp_path: Path) -> None:
     """Few keys; what it names are columns, of which nothing else is known."""
     (tmp_path / "study.yaml").write_text(PANEL, encoding="utf-8")
-    found = load_panel_study(tmp_path).value
-    assert found.own_window is None
-    assert found.plan.exploratory[0].measure == "as_is"
-    assert found.smallest("lwage") == 0.05
+    result = load_panel_study(tmp_path).value
+    assert result.own_window is None
+    assert result.plan.exploratory[0].measure == "as_is"
+    assert result.smallest("lwage") == 0.05
 
 
 @pytest.mark.parametrize(

@@ -231,8 +231,8 @@ def test_early_and_late(
         {"participant_id": "a", "wave": 1, "responded_at": pd.to_datetime(at)}
     )
     known = people(enrolled_on) if enrolled_on else people().iloc[:0]
-    found = windows.timing(a_study(tmp_path, **changes), known, given)
-    assert found.tolist() == expected
+    result = windows.timing(a_study(tmp_path, **changes), known, given)
+    assert result.tolist() == expected
 
 
 def test_answers_of_unknown_people(tmp_path: Path) -> None:
@@ -289,5 +289,5 @@ def test_offsets_do_not_matter() -> None:
     instants = pd.Series(
         [at, at.astimezone(ZoneInfo("America/New_York"))], dtype=object
     )
-    found = windows.local_days(instants, ZoneInfo("Asia/Tokyo"))
-    assert pd.Series(found).tolist() == [pd.Timestamp("2027-01-10")] * 2
+    result = windows.local_days(instants, ZoneInfo("Asia/Tokyo"))
+    assert pd.Series(result).tolist() == [pd.Timestamp("2027-01-10")] * 2

@@ -65,10 +65,10 @@ def test_every_statement_parses(store: Store) -> None:
 def test_every_setting_is_one_of_the_engine(store: Store) -> None:
     """A setting with a name that no server knows would be refused."""
     names = ", ".join(f"'{name}'" for name in cluster.SETTINGS)
-    found = store._client.query(
+    result = store._client.query(
         f"SELECT name FROM system.settings WHERE name IN ({names})"  # noqa: S608 - our own names
     )
-    assert found.row_count == len(cluster.SETTINGS) > 5
+    assert result.row_count == len(cluster.SETTINGS) > 5
 
 
 def test_what_changes_a_table_does_so_everywhere() -> None:
@@ -247,7 +247,9 @@ def test_two_shards_give_what_one_server_gives(
     for made in (single, double):
         clock.now = studies.START
         studies.send(made, _events())
-        studies.answer(made, [Answer(who, 1, AT + timedelta(days=7)) for who in PEOPLE])
+        studies.answer(
+            made, [Answer(person, 1, AT + timedelta(days=7)) for person in PEOPLE]
+        )
         first = panels.build(made)
         clock.now += timedelta(hours=1)
         studies.send(made, [*_events(minute=1), {"id": "rejected"}])
@@ -283,8 +285,8 @@ VIEWS = (
 
 def _seen(store: Store, view: str) -> list[dict[str, object]]:
     """What a reader sees, but for what every warehouse calls its own."""
-    found = store._client.query_arrow(f"SELECT * FROM {view} ORDER BY ALL")  # noqa: S608 - our own names
-    rows: list[dict[str, object]] = found.to_pylist()
+    result = store._client.query_arrow(f"SELECT * FROM {view} ORDER BY ALL")  # noqa: S608 - our own names
+    rows: list[dict[str, object]] = result.to_pylist()
     return rows
 
 

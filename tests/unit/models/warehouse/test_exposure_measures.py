@@ -68,18 +68,18 @@ def _live(workspace: Workspace) -> None:
     """Everybody enrols, uses something now and then, and answers every wave."""
     random = np.random.default_rng(5)
     events, answers = [], []
-    for who in PEOPLE:
+    for person in PEOPLE:
         start = datetime(2026, 12, 20, 12, tzinfo=TOKYO)
-        events.append(studies.event("enrolled", who, start))
+        events.append(studies.event("enrolled", person, start))
         for hours in sorted(random.integers(0, 24 * 80, 40).tolist()):
             kind = ("story_viewed", "reaction_given")[hours % 2]
             word = ("like", "great")[hours % 3 // 2]
             data = {"data": {"kind": word, "target": "story"}} if hours % 2 else {}
             at = start + timedelta(hours=hours)
-            events.append(studies.event(kind, who, at, **data))
+            events.append(studies.event(kind, person, at, **data))
         for wave in WAVES:
             at = datetime.combine(wave["opens_on"], datetime.min.time(), TOKYO)
             calm = int(random.integers(0, 11))
-            answers.append(Answer(who, wave["wave"], at, calm=calm))
+            answers.append(Answer(person, wave["wave"], at, calm=calm))
     studies.send(workspace, events)
     studies.answer(workspace, answers)

@@ -51,10 +51,10 @@ def after(clock: HandClock, seconds: float) -> None:
 
 def ids(store: Store, table: str = "events") -> list[tuple[str, datetime]]:
     """Id and time of every row that a reader sees."""
-    found = store._client.query_arrow(
+    result = store._client.query_arrow(
         f"SELECT id, occurred_at FROM {table} FINAL ORDER BY id, occurred_at"  # noqa: S608 - our own names
     )
-    return [(row["id"], row["occurred_at"]) for row in found.to_pylist()]
+    return [(row["id"], row["occurred_at"]) for row in result.to_pylist()]
 
 
 def test_nothing_is_settled_for_ten_seconds(
@@ -196,9 +196,9 @@ def test_a_settled_conflict_from_a_writer_that_was_held_up(
     after(clock, 60)
     settle(made.store)
     assert ids(made.store) == [("e", AT + timedelta(minutes=1))]
-    [found] = made.store.query("arrival_counts", as_of=clock.now).to_pylist()
+    [result] = made.store.query("arrival_counts", as_of=clock.now).to_pylist()
     names = ("stored", "conflicting", "duplicate")
-    assert [found[name] for name in names] == [1, 1, 1]
+    assert [result[name] for name in names] == [1, 1, 1]
 
 
 def test_what_is_settled_is_not_looked_at_again(

@@ -97,8 +97,8 @@ def test_settling_after_an_interruption(workspace: Make, store: Store) -> None:
     store._client.command(step, parameters=as_parameters(bounds))
     settle(store)
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
-    found = counts(made)
-    assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 0)
+    result = counts(made)
+    assert (result["stored"], result["conflicting"], result["duplicate"]) == (1, 1, 0)
 
 
 def test_a_settled_conflict_sent_again(workspace: Make, store: Store) -> None:
@@ -109,8 +109,8 @@ def test_a_settled_conflict_sent_again(workspace: Make, store: Store) -> None:
         studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
         settle(store)
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
-    found = counts(made)
-    assert (found["stored"], found["conflicting"], found["duplicate"]) == (1, 1, 1)
+    result = counts(made)
+    assert (result["stored"], result["conflicting"], result["duplicate"]) == (1, 1, 1)
 
 
 def test_the_same_id_of_two_sources(workspace: Make, store: Store) -> None:
@@ -160,8 +160,8 @@ def test_an_edited_answer(workspace: Make, store: Store, clock: HandClock) -> No
         clock.now = studies.recorded_at(number)
         studies.answer(made, [Answer("aki", 1, AT, calm=calm)])
     for number, calm in enumerate((3, 4)):
-        found = store.query("answers", as_of=studies.as_of(number)).to_pylist()
-        assert [one["answer"] for one in found if one["item"] == "calm"] == [str(calm)]
+        result = store.query("answers", as_of=studies.as_of(number)).to_pylist()
+        assert [one["answer"] for one in result if one["item"] == "calm"] == [str(calm)]
 
 
 def test_reading_sql(store: Store) -> None:

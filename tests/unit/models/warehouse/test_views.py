@@ -50,10 +50,10 @@ def forum(folder: Path, text: str = FORUM) -> catalogue.Catalogue:
 
 def rows(store: Store, sql: str) -> list[dict[str, Any]]:
     """What a reader gets."""
-    found: list[dict[str, Any]] = store._client.query_arrow(
+    result: list[dict[str, Any]] = store._client.query_arrow(
         sql, use_strings=True
     ).to_pylist()
-    return found
+    return result
 
 
 def test_everything_says_what_it_is(store: Store) -> None:
@@ -185,8 +185,8 @@ def test_nothing_is_seen_from_the_day_of_a_withdrawal(
     names = {made.pseudonyms.of(one).hex(): one for one in ("aki", "ben")}
 
     def counted(sql: str) -> dict[str, Any]:
-        found = rows(store, f"SELECT participant_id, {sql} GROUP BY participant_id")
-        return {names[row["participant_id"]]: row["n"] for row in found}
+        result = rows(store, f"SELECT participant_id, {sql} GROUP BY participant_id")
+        return {names[row["participant_id"]]: row["n"] for row in result}
 
     assert counted("count() AS n FROM platform_events") == {"aki": 1, "ben": 3}
     assert counted("count() AS n FROM story_events") == {"aki": 1, "ben": 3}

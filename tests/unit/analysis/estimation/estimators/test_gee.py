@@ -27,10 +27,10 @@ def terms(found: Fit) -> dict[str, Term]:
 @pytest.mark.parametrize("kind", ["binary", "count"])
 def test_what_was_planted_is_recovered(kind: str) -> None:
     """Within and between, on the scale of the link."""
-    found = terms(fit(specify("gee"), panel(kind)))
-    assert found["within"].ci_low < WITHIN < found["within"].ci_high
-    assert found["between"].ci_low < BETWEEN < found["between"].ci_high
-    assert found["within"].ci_low > 0 > found["between"].ci_high
+    result = terms(fit(specify("gee"), panel(kind)))
+    assert result["within"].ci_low < WITHIN < result["within"].ci_high
+    assert result["between"].ci_low < BETWEEN < result["between"].ci_high
+    assert result["within"].ci_low > 0 > result["between"].ci_high
 
 
 def test_the_note_says_the_family() -> None:
@@ -68,25 +68,25 @@ def test_separation_gives_no_number(whole: bool) -> None:
         said = 1.0 * (made[USE] > mean)
     else:
         said = made[OUTCOME].where(made["wave"] != 3, 0.0)
-    found = fit(specify("gee"), made.assign(pdd_total=said))
-    assert np.isnan(found.terms[0].estimate)
-    assert "separat" in found.note
+    result = fit(specify("gee"), made.assign(pdd_total=said))
+    assert np.isnan(result.terms[0].estimate)
+    assert "separat" in result.note
 
 
 def test_counts_of_nothing_in_a_wave_are_separation() -> None:
     """Its log rate has no value."""
     made = panel("count")
     none = made[OUTCOME].where(made["wave"] != 2, 0.0)
-    found = fit(specify("gee"), made.assign(pdd_total=none))
-    assert "separat" in found.note
+    result = fit(specify("gee"), made.assign(pdd_total=none))
+    assert "separat" in result.note
 
 
 def test_large_counts_converge() -> None:
     """Steps that overflow are halved, not followed."""
     made = panel("count", persons=200)
     counts = np.round(np.exp(2 * (made[USE] - made[USE].mean())) * 50)
-    found = fit(specify("gee"), made.assign(pdd_total=counts))
-    assert np.isfinite(found.terms[0].p_value)
+    result = fit(specify("gee"), made.assign(pdd_total=counts))
+    assert np.isfinite(result.terms[0].p_value)
 
 
 def test_units_scale_the_coefficient() -> None:
@@ -113,6 +113,6 @@ def test_an_exposure_nobody_changes_has_a_between_number_only() -> None:
     """As in the within-between regression."""
     made = panel()
     first = made.groupby("participant_id")[USE].transform("first")
-    found = terms(fit(specify("gee"), made.assign(**{USE: first})))
-    assert found["within"].note == "not estimable: changes within no person"
-    assert np.isfinite(found["between"].p_value)
+    result = terms(fit(specify("gee"), made.assign(**{USE: first})))
+    assert result["within"].note == "not estimable: changes within no person"
+    assert np.isfinite(result["between"].p_value)

@@ -31,20 +31,20 @@ def specification(**fields: Any) -> Specification:
 
 def by_name(found: Fit) -> dict[str, Diagnostic]:
     """The tests by name."""
-    return {one.test: one for one in found.tests}
+    return {test.test: test for test in found.tests}
 
 
 def test_what_was_planted_is_recovered() -> None:
     """The effect of use, and how far the outcome carries over."""
     panel = plant(TRUTH, 1)
-    found = fit(specification(), panel)
-    (term,) = found.terms
+    result = fit(specification(), panel)
+    (term,) = result.terms
     assert term.ci_low < TRUTH.within < term.ci_high < 0
-    lagged = by_name(found)["lagged_outcome"]
+    lagged = by_name(result)["lagged_outcome"]
     error = float(lagged.note.removeprefix("std_error "))
     assert abs(lagged.statistic - TRUTH.persistence) < 3 * error
-    assert by_name(found)["ar1"].p_value < 0.001
-    assert by_name(found)["ar2"].p_value > 0.01
+    assert by_name(result)["ar1"].p_value < 0.001
+    assert by_name(result)["ar2"].p_value > 0.01
 
 
 def test_it_is_right_where_fixed_effects_are_not() -> None:
@@ -63,10 +63,10 @@ def test_errors_that_last_are_found() -> None:
     random = np.random.default_rng(2)
     shocks = random.normal(size=(TRUTH.persons, TRUTH.waves + 2))
     lasting = shocks[:, 2:] + shocks[:, 1:-1] + shocks[:, :-2]
-    found = fit(
+    result = fit(
         specification(), panel.assign(pdd_total=panel[OUTCOME] + lasting.ravel())
     )
-    assert by_name(found)["ar2"].p_value < 0.001
+    assert by_name(result)["ar2"].p_value < 0.001
 
 
 def test_equations_are_made_by_wave_number() -> None:
@@ -115,13 +115,13 @@ def test_order_and_names_mean_nothing() -> None:
 
 def test_it_says_what_it_took_for_granted() -> None:
     """What is predetermined, what was left out, and how errors were made."""
-    found = fit(specification(fixed=("age",)), plant(Truth(waves=4), 1))
-    assert found.note == (
+    result = fit(specification(fixed=("age",)), plant(Truth(waves=4), 1))
+    assert result.note == (
         "past outcome, exposures and covariates predetermined; "
         "answers without two waves before left out: 800"
     )
-    assert found.std_error_type == "windmeijer"
-    assert (found.n_obs, found.n_participants, found.n_waves) == (800, 400, 4)
+    assert result.std_error_type == "windmeijer"
+    assert (result.n_obs, result.n_participants, result.n_waves) == (800, 400, 4)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_it_says_what_it_took_for_granted() -> None:
 )
 def test_what_it_cannot_do_is_said(fields: dict[str, Any], why: str) -> None:
     """Without a number."""
-    found = fit(specification(**fields), plant(Truth(), 1))
-    assert found.note == f"not fitted: {why}"
+    result = fit(specification(**fields), plant(Truth(), 1))
+    assert result.note == f"not fitted: {why}"
 
 
 def test_two_waves_in_a_row_are_too_few() -> None:
@@ -151,17 +151,17 @@ def test_few_people_are_too_few_for_the_weights() -> None:
     """The second step's weights would be singular."""
     panel = plant(Truth(waves=5), 1)
     few = panel[panel["participant_id"] < "p00008"]
-    found = fit(specification(), few)
+    result = fit(specification(), few)
     why = "the second step's weights are singular: 8 persons, 10 instruments"
-    assert found.note == f"not fitted: {why}"
+    assert result.note == f"not fitted: {why}"
 
 
 def test_serial_correlation_needs_more_waves() -> None:
     """Three waves make one change to explain: nothing to relate it to."""
-    found = by_name(fit(specification(), plant(Truth(waves=3), 1)))
+    result = by_name(fit(specification(), plant(Truth(waves=3), 1)))
     why = "not estimable: too few waves in a row"
-    assert [found[name].note for name in ("ar1", "ar2")] == [why, why]
-    assert np.isnan(found["ar1"].p_value)
+    assert [result[name].note for name in ("ar1", "ar2")] == [why, why]
+    assert np.isnan(result["ar1"].p_value)
 
 
 def test_collinear_exposures_have_no_number() -> None:
@@ -170,8 +170,8 @@ def test_collinear_exposures_have_no_number() -> None:
     panel = panel.assign(
         reaction_days_per_week=panel[USE] * 2 + 1, cycle_days_per_week=3.0
     )
-    found = fit(specification(exposures=("story", "reaction", "cycle")), panel)
-    notes = {term.exposure: term.note for term in found.terms}
+    result = fit(specification(exposures=("story", "reaction", "cycle")), panel)
+    notes = {term.exposure: term.note for term in result.terms}
     assert notes == {
         "story": "not estimable: collinear with other terms",
         "reaction": "not estimable: collinear with other terms",

@@ -90,30 +90,30 @@ def test_complete_data_have_the_normal_likelihood() -> None:
     rows, columns = np.triu_indices(3)
     basis = np.zeros((6, 3, 3))
     basis[np.arange(6), rows, columns] = basis[np.arange(6), columns, rows] = 1.0
-    found = full_information_ml.maximise(
+    result = full_information_ml.maximise(
         full_information_ml.group_by_pattern(values),
         full_information_ml.Linear(basis),
         np.zeros(3),
         np.array([1.0, 0, 0, 1, 0, 1]),
     )
-    assert found.means == pytest.approx(values.mean(axis=0), rel=1e-10)
-    wanted = np.cov(values.T, bias=True)[rows, columns]
-    assert found.parameters == pytest.approx(wanted, rel=1e-9)
+    assert result.means == pytest.approx(values.mean(axis=0), rel=1e-10)
+    expected = np.cov(values.T, bias=True)[rows, columns]
+    assert result.parameters == pytest.approx(expected, rel=1e-9)
 
 
 def test_both_directions_are_recovered() -> None:
     """Use leads to the outcome, the outcome to use, and neither is mistaken."""
-    found = components(fit(specification(timing="same"), plant(TRUTH, 3)))
-    assert found["within"].ci_low < TRUTH.within < found["within"].ci_high < 0
-    assert found["reverse"].ci_low < TRUTH.feedback < found["reverse"].ci_high < 0
+    result = components(fit(specification(timing="same"), plant(TRUTH, 3)))
+    assert result["within"].ci_low < TRUTH.within < result["within"].ci_high < 0
+    assert result["reverse"].ci_low < TRUTH.feedback < result["reverse"].ci_high < 0
 
 
 def test_the_lag_is_the_whole_way() -> None:
     """One wave later: the effect of use times how far use carries over."""
-    found = components(fit(specification(), plant(TRUTH, 3)))
-    wanted = TRUTH.within * TRUTH.use_persistence
-    assert found["within"].ci_low < wanted < found["within"].ci_high < 0
-    assert found["reverse"].ci_low < TRUTH.feedback < found["reverse"].ci_high < 0
+    result = components(fit(specification(), plant(TRUTH, 3)))
+    expected = TRUTH.within * TRUTH.use_persistence
+    assert result["within"].ci_low < expected < result["within"].ci_high < 0
+    assert result["reverse"].ci_low < TRUTH.feedback < result["reverse"].ci_high < 0
 
 
 def test_units_scale_the_effects() -> None:
@@ -130,22 +130,22 @@ def test_units_scale_the_effects() -> None:
 
 def test_it_says_what_it_took_for_granted() -> None:
     """What is predetermined, and that covariates are out."""
-    found = fit(specification(fixed=("age",)), plant(TRUTH, 1))
-    assert found.note == (
+    result = fit(specification(fixed=("age",)), plant(TRUTH, 1))
+    assert result.note == (
         "past exposure and outcome predetermined; covariates left out"
     )
-    assert found.std_error_type == "robust_ml"
-    assert found.n_participants == TRUTH.persons
+    assert result.std_error_type == "robust_ml"
+    assert result.n_participants == TRUTH.persons
 
 
 def test_exposures_are_fitted_one_by_one() -> None:
     """One that cannot be fitted stops no other."""
     panel = plant(TRUTH, 1).assign(reaction_days_per_week=1.0)
-    found = fit(specification(exposures=("reaction", "story")), panel)
-    notes = {term.exposure: term.note for term in found.terms}
+    result = fit(specification(exposures=("reaction", "story")), panel)
+    notes = {term.exposure: term.note for term in result.terms}
     why = "not estimable: the exposure has the same value for all in wave 1"
     assert notes == {"reaction": why, "story": ""}
-    assert "exposures fitted one by one" in found.note
+    assert "exposures fitted one by one" in result.note
 
 
 def test_waves_with_gaps_are_refused() -> None:
@@ -182,9 +182,9 @@ def test_a_wave_without_exposure_does_not_count() -> None:
     """The first wave has no window before it where nothing says how long it is."""
     panel = plant(TRUTH, 1)
     panel.loc[panel["wave"] == 1, USE] = np.nan
-    found = fit(specification(), panel)
-    assert found.n_waves == 4
-    assert np.isfinite(found.terms[0].p_value)
+    result = fit(specification(), panel)
+    assert result.n_waves == 4
+    assert np.isfinite(result.terms[0].p_value)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_a_wave_without_exposure_does_not_count() -> None:
 )
 def test_what_it_cannot_do_is_said(fields: dict[str, Any], why: str) -> None:
     """Without a number."""
-    found = fit(specification(**fields), plant(TRUTH, 1))
-    assert why in found.note + found.terms[0].note
-    assert np.isnan(found.terms[0].estimate)
+    result = fit(specification(**fields), plant(TRUTH, 1))
+    assert why in result.note + result.terms[0].note
+    assert np.isnan(result.terms[0].estimate)
 
 
 def test_what_nobody_changes_is_refused() -> None:
