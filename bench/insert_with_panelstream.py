@@ -17,10 +17,10 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         warehouse = store.connect(f"chdb://{folder}/warehouse")
         migrate(warehouse)
-        u2plus = catalogue.find("u2plus", Path(folder))
+        u2plus = catalogue.find_catalogue("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
         pipeline = Pipeline(u2plus, people, warehouse, utc_now)
-        [source] = files.find([sys.argv[1]])
+        [source] = files.find_event_files([sys.argv[1]])
         with measured():
-            files.ingest(source, pipeline)
+            files.ingest_file(source, pipeline)
         warehouse.close()

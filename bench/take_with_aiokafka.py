@@ -69,7 +69,7 @@ def main(address: str, topic: str, events: int, sink: str) -> None:
 def _same(dsn: str, topic: str) -> Iterator[Sink]:
     warehouse = store.connect(dsn)
     migrate(warehouse)
-    u2plus = catalogue.find("u2plus", Path())
+    u2plus = catalogue.find_catalogue("u2plus", Path())
     people = Pseudonyms((b"k" * 32,), u2plus.namespace)
     pipeline = Pipeline(u2plus, people, warehouse, utc_now)
     yield lambda taken: pipeline.process(records.raw_events(topic, taken)).received

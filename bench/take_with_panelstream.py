@@ -44,7 +44,7 @@ def main(address: str, topic: str, events: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         warehouse = store.connect(f"chdb://{folder}/warehouse")
         migrate(warehouse)
-        u2plus = catalogue.find("u2plus", Path(folder))
+        u2plus = catalogue.find_catalogue("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
         worker.run(
             kafka.settings(address, topic, uuid4().hex),

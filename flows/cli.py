@@ -231,7 +231,7 @@ def ingest(
     from panelstream.flows.workspace import open_workspace
     from panelstream.ingest.events import files
 
-    sources = files.find(paths)
+    sources = files.find_event_files(paths)
     with open_workspace(study) as workspace:
         with show.reading() as progress:
             counts = imports.import_events(workspace, sources, progress)
@@ -762,7 +762,7 @@ def events_check(
     from panelstream.flows import event_schema
     from panelstream.ingest.events import files
 
-    sources = files.find(paths)
+    sources = files.find_event_files(paths)
     with show.reading() as progress:
         found = event_schema.check_events(study, sources, progress)
         counts = show.checking(found, as_json=as_json)

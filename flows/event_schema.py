@@ -25,12 +25,12 @@ def write_schema(path: Path | None, out: Path) -> Sequence[Path]:
     catalogue = load_study(settings.study).catalogue
     topic = KafkaSettings.from_values(Values.read(os.environ, settings.study)).topic
     documents: dict[str, Any] = {
-        "events.schema.json": schema.events(catalogue),
-        "asyncapi.json": schema.asyncapi(catalogue, topic),
+        "events.schema.json": schema.catalogue_schema(catalogue),
+        "asyncapi.json": schema.asyncapi_document(catalogue, topic),
         **{
             f"{name}.json": {
                 "$schema": schema.DIALECT,
-                **schema.event(catalogue, name),
+                **schema.event_schema(catalogue, name),
             }
             for name in catalogue.types
         },
@@ -55,7 +55,7 @@ def check_events(
     catalogue = load_study(Settings.from_environ(os.environ, path).study).catalogue
     now = utc_now()
     for source in sources:
-        for one in files.check(source, catalogue, now, partial(progress, source)):
+        for one in files.check_file(source, catalogue, now, partial(progress, source)):
             yield _counts(one)
 
 

@@ -133,7 +133,7 @@ def passed_over(folder: Path) -> Iterator[str]:
 def event_files(folder: Path) -> list[Source]:
     """The event files of a study folder, in order of name; there may be none."""
     found = any((folder / EVENTS).glob("*.ndjson*"))
-    return files.find([str(folder / EVENTS)]) if found else []
+    return files.find_event_files([str(folder / EVENTS)]) if found else []
 
 
 def import_events(
@@ -144,7 +144,7 @@ def import_events(
     """Import event files; `progress` is told the bytes read of each."""
     pipeline, counts = workspace.pipeline, Counts()
     for source in sources:
-        counts += files.ingest(source, pipeline, partial(progress, source))
+        counts += files.ingest_file(source, pipeline, partial(progress, source))
     return counts
 
 

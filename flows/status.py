@@ -108,7 +108,7 @@ def due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     silent = {who for who, theirs in said.items() if consent.level(theirs)}
     waiting = open_to - silent - _complete(raw[raw["wave"] == wave])
     pseudonyms = workspace.pseudonyms
-    return [one for one in named if pseudonyms.of(one).hex() in waiting]
+    return [one for one in named if pseudonyms.participant_id(one).hex() in waiting]
 
 
 def known(

@@ -153,7 +153,7 @@ def _in_file(path: str, places: set[Position]) -> Iterator[tuple[Position, Paylo
     for place in places:
         by_line.setdefault(place.line, []).append(place)
     try:
-        for number, line in files.lines(Source(path, path, 0), by_line.keys()):
+        for number, line in files.read_lines(Source(path, path, 0), by_line.keys()):
             for place in by_line[number]:
                 element = records.element(line, place.index)
                 if element is not None:

@@ -23,24 +23,24 @@ class Pseudonyms:
     def __init__(self, keys: tuple[bytes, ...], namespace: str) -> None:
         self._first, *self._later = keys
         self._prefix = namespace.encode() + SEPARATOR
-        self._known: dict[str, bytes] = {}
+        self._cache: dict[str, bytes] = {}
 
-    def of(self, subject: str) -> bytes:
+    def participant_id(self, subject: str) -> bytes:
         """The participant id of a subject."""
-        known = self._known.get(subject)
-        return known if known is not None else self._remember(subject)
+        pseudonym = self._cache.get(subject)
+        return pseudonym if pseudonym is not None else self._derive(subject)
 
-    def of_all(self, subjects: Iterable[str]) -> list[bytes]:
+    def participant_ids(self, subjects: Iterable[str]) -> list[bytes]:
         """The participant ids of many subjects, in their order."""
-        return [self.of(subject) for subject in subjects]
+        return [self.participant_id(subject) for subject in subjects]
 
-    def _remember(self, subject: str) -> bytes:
+    def _derive(self, subject: str) -> bytes:
         pseudonym = _mac(self._first, self._prefix + subject.encode())
         for key in self._later:
             pseudonym = _mac(key, pseudonym)
-        if len(self._known) >= _CACHED:
-            self._known.clear()
-        self._known[subject] = pseudonym
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[subject] = pseudonym
         return pseudonym
 
 

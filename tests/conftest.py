@@ -79,7 +79,8 @@ def engine() -> Iterator[str]:
     held = stores.connect(dsn)
     migrate(held)
     create_views(
-        held, views.view_statements(catalogue.find("u2plus", Path()), "Asia/Tokyo")
+        held,
+        views.view_statements(catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"),
     )
     yield dsn
     held.close()

@@ -196,7 +196,7 @@ class WarehouseSink:
         sound = [one for one in prepared if isinstance(one, Prepared)]
         if not sound:
             return [one for one in prepared if isinstance(one, Exception)]
-        batch = self._pipeline.append(pipeline.join(ORIGIN, sound))
+        batch = self._pipeline.append(pipeline.join_batches(ORIGIN, sound))
         if pipeline.changes_consent(batch):
             self._refresh()
         return [

@@ -13,7 +13,12 @@ from typing import IO, BinaryIO, cast
 
 import zstandard
 
-from panelstream.ingest.events.pipeline import Decoded, Pipeline, RawEvents, decode
+from panelstream.ingest.events.pipeline import (
+    Decoded,
+    Pipeline,
+    RawEvents,
+    decode_batch,
+)
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
 from panelstream.models.errors import FileError
 from panelstream.models.events.catalogue import Catalogue
@@ -32,7 +37,7 @@ _BOM = b"\xef\xbb\xbf"
 _OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
 """Stands in for a line beyond all bounds, so that it is rejected as too large."""
 
-Progress = Callable[[int], None]
+ByteProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Source:
         return self.path if self.path == STDIN else str(Path(self.path).resolve())
 
 
-def find(paths: list[str]) -> list[Source]:
+def find_event_files(paths: list[str]) -> list[Source]:
     """The files to read, folders searched for event files, in order of name.
 
     Raises `FileError` for a path that does not exist.
@@ -57,8 +62,8 @@ def find(paths: list[str]) -> list[Source]:
     return [source for path in paths for source in _sources(path)]
 
 
-def ingest(
-    source: Source, pipeline: Pipeline, progress: Progress = lambda _: None
+def ingest_file(
+    source: Source, pipeline: Pipeline, progress: ByteProgress = lambda _: None
 ) -> Counts:
     """Send one file through the pipeline; `progress` is told the bytes read so far.
 
@@ -75,11 +80,11 @@ def ingest(
     return counts
 
 
-def check(
+def check_file(
     source: Source,
     catalogue: Catalogue,
     received_at: datetime,
-    progress: Progress = lambda _: None,
+    progress: ByteProgress = lambda _: None,
 ) -> Iterator[Decoded]:
     """What would be taken of one file, and what rejected, chunk by chunk.
 
@@ -87,35 +92,35 @@ def check(
     """
     with closing(_open(source)) as file:
         for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
-            yield decode(raw, catalogue, received_at)
+            yield decode_batch(raw, catalogue, received_at)
             progress(file.tell() if source.size else 0)
 
 
 def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:
     """Cut a stream of bytes into batches of whole lines of about `size` bytes."""
-    line, rest = 1, b""
-    for some in _gathered(blocks, size):
-        whole, newline, rest = _cut([rest, *some])
+    number, partial = 1, b""
+    for gathered in _gathered(blocks, size):
+        lines, newline, partial = _cut([partial, *gathered])
         if newline:
-            yield RawEvents(name, line, _without_bom(whole, line))
-            line += whole.count(b"\n") + 1
-        elif len(rest) > size + MAX_EVENT_BYTES:
-            rest = _OVERLONG
-    if rest:
-        yield RawEvents(name, line, _without_bom(rest, line))
+            yield RawEvents(name, number, _without_bom(lines, number))
+            number += lines.count(b"\n") + 1
+        elif len(partial) > size + MAX_EVENT_BYTES:
+            partial = _OVERLONG
+    if partial:
+        yield RawEvents(name, number, _without_bom(partial, number))
 
 
-def lines(
-    source: Source, wanted: Container[int] | None = None
+def read_lines(
+    source: Source, numbers: Container[int] | None = None
 ) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their 1-based number, or only those `wanted`.
+    """The lines of a file with their 1-based number, or only those in `numbers`.
 
     Raises `FileError` where the file cannot be read or ends early.
     """
     with closing(_open(source)) as file:
         for raw in batches(source.name, _blocks(source.name, file), BATCH_BYTES):
             for number, line in enumerate(raw.payload.split(b"\n"), raw.first_line):
-                if wanted is None or number in wanted:
+                if numbers is None or number in numbers:
                     yield number, line
 
 
@@ -131,11 +136,11 @@ def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
 
 
 def _cut(pieces: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
-    """The whole lines, the last line's end, and what follows it; copied once."""
-    *before, last = pieces
-    whole, newline, rest = last.rpartition(b"\n")
+    """The complete lines, the last line's end, and what follows it; copied once."""
+    *earlier, last = pieces
+    complete, newline, partial = last.rpartition(b"\n")
     if newline:
-        return b"".join([*before, whole]), newline, rest
+        return b"".join([*earlier, complete]), newline, partial
     return b"".join(pieces).rpartition(b"\n")
 
 
@@ -182,7 +187,7 @@ def _sources(path: str) -> list[Source]:
         return [Source(STDIN, "stdin", 0)]
     place = Path(path)
     if place.is_dir():
-        return [_source(one) for one in _event_files(place)]
+        return [_source(file) for file in _event_files(place)]
     if not place.exists():
         raise FileError(path, "", "no such file")
     return [_source(place)]
@@ -193,7 +198,7 @@ def _source(path: Path) -> Source:
 
 
 def _event_files(folder: Path) -> list[Path]:
-    files = sorted(one for one in folder.iterdir() if ".ndjson" in one.suffixes)
+    files = sorted(file for file in folder.iterdir() if ".ndjson" in file.suffixes)
     if not files:
         raise FileError(folder, "", "holds no .ndjson, .ndjson.gz or .ndjson.zst file")
     return files

@@ -37,8 +37,8 @@ from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.ledger import Batch, append_batch
 from panelstream.models.warehouse.store import Store
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 UTC_ZONE = ZoneInfo("UTC")
 _CONSENT = {"study.consent_given", "study.consent_withdrawn"}
@@ -80,9 +80,9 @@ class Prepared:
     def without(self, rejections: Set[Rejection]) -> "Prepared":
         """The same but for some rejections, which are on record already."""
         batch = self.batch
-        fresh = [one for one in batch.rejections if one not in rejections]
+        remaining = [item for item in batch.rejections if item not in rejections]
         return Prepared(
-            self.raw, _batch(self.raw, batch.events, fresh, batch.counts.refused)
+            self.raw, _batch(self.raw, batch.events, remaining, batch.counts.refused)
         )
 
 
@@ -113,13 +113,13 @@ class Pipeline:
         """Learn who withdrew since, or came back, from whatever source."""
         self._withdrawn = read_withdrawal_periods(self._store, self._zone)
 
-    def held(self) -> Mapping[str, int]:
-        """What the warehouse holds now, in events: `arrival_counts`."""
+    def stored_counts(self) -> Mapping[str, int]:
+        """How many events the warehouse holds now: `arrival_counts`."""
         [counts] = self._store.query("arrival_counts", as_of=self._clock()).to_pylist()
         return dict(counts)
 
     def close(self) -> None:
-        """Give the warehouse free."""
+        """Close the warehouse."""
         self._store.close()
 
     def process(self, raw: RawEvents) -> Counts:
@@ -139,12 +139,12 @@ class Pipeline:
     def prepare(self, raw: RawEvents) -> Prepared:
         """Everything short of writing: decode, pseudonymise, refuse, sort."""
         received_at = self._clock()
-        decoded = decode(raw, self._catalogue, received_at)
-        known = pseudonymise(decoded.events, self._pseudonyms, received_at)
-        taken = _without_refused(known, self._withdrawn)
-        refused = known.num_rows - taken.num_rows
+        decoded = decode_batch(raw, self._catalogue, received_at)
+        pseudonymous = pseudonymise(decoded.events, self._pseudonyms, received_at)
+        accepted = _without_refused(pseudonymous, self._withdrawn)
+        refused = pseudonymous.num_rows - accepted.num_rows
         rejections = [*raw.rejections, *decoded.rejections]
-        return Prepared(raw, _batch(raw, sort(taken), rejections, refused))
+        return Prepared(raw, _batch(raw, sort_events(accepted), rejections, refused))
 
     def append(self, prepared: Prepared) -> Batch:
         """Write a batch; returns what was stored and what was rejected after all.
@@ -154,48 +154,49 @@ class Pipeline:
         """
         return self._write(prepared, frozenset())
 
-    def _write(self, prepared: Prepared, known: Set[Position]) -> Batch:
-        """Write a batch; `known`: where rows are that were refused before."""
+    def _write(self, prepared: Prepared, refused_at: Set[Position]) -> Batch:
+        """Write a batch; `refused_at`: where rows are that the engine has refused."""
         batch = prepared.batch
         try:
             append_batch(self._store, batch)
         except NotStorable:
             if not batch.events.num_rows:
                 raise
-            return self._write_parts(prepared, known)
+            return self._write_halves(prepared, refused_at)
         return batch
 
-    def _write_parts(self, prepared: Prepared, known: Set[Position]) -> Batch:
+    def _write_halves(self, prepared: Prepared, refused_at: Set[Position]) -> Batch:
         raw, batch = prepared.raw, prepared.batch
         refused, rejections = batch.counts.refused, batch.rejections
         middle = batch.events.num_rows // 2
         if middle == 0:
-            alone = _not_storable(raw, batch.events, self._catalogue, known)
-            none = batch.events.slice(0, 0)
-            rest = _batch(raw, none, [*rejections, alone], refused)
-            return self._write(Prepared(raw, rest), known)
+            rejection = _not_storable(raw, batch.events, self._catalogue, refused_at)
+            no_events = batch.events.slice(0, 0)
+            rejected = _batch(raw, no_events, [*rejections, rejection], refused)
+            return self._write(Prepared(raw, rejected), refused_at)
         first = _batch(raw, batch.events.slice(0, middle), rejections, refused)
         second = _batch(raw, batch.events.slice(middle), (), 0)
-        one = self._write(Prepared(raw, first), known)
-        known |= {rejection.position for rejection in one.rejections}
-        other = self._write(Prepared(raw, second), known)
-        events = pa.concat_tables([one.events, other.events])
-        return _batch(raw, events, [*one.rejections, *other.rejections], refused)
+        first = self._write(Prepared(raw, first), refused_at)
+        refused_at |= {rejection.position for rejection in first.rejections}
+        second = self._write(Prepared(raw, second), refused_at)
+        events = pa.concat_tables([first.events, second.events])
+        return _batch(raw, events, [*first.rejections, *second.rejections], refused)
 
 
-def join(name: str, parts: Sequence[Prepared]) -> Prepared:
+def join_batches(name: str, parts: Sequence[Prepared]) -> Prepared:
     """Batches as one, to be written together; every line keeps its position."""
-    lengths = [one.raw.payload.count(b"\n") + 1 for one in parts]
+    lengths = [part.raw.payload.count(b"\n") + 1 for part in parts]
     starts = list(accumulate(lengths, initial=0))
 
     def place(row: int) -> Position:
         number = bisect_right(starts, row) - 1
         return parts[number].raw.position(row - starts[number])
 
-    raw = RawEvents(name, 1, b"\n".join(one.raw.payload for one in parts), place)
-    events = sort(pa.concat_tables([one.batch.events for one in parts]))
-    rejections = [each for one in parts for each in one.batch.rejections]
-    refused = sum(one.batch.counts.refused for one in parts)
+    payload = b"\n".join(part.raw.payload for part in parts)
+    raw = RawEvents(name, 1, payload, place)
+    events = sort_events(pa.concat_tables([part.batch.events for part in parts]))
+    rejections = [rejection for part in parts for rejection in part.batch.rejections]
+    refused = sum(part.batch.counts.refused for part in parts)
     return Prepared(raw, _batch(raw, events, rejections, refused))
 
 
@@ -211,18 +212,18 @@ def _batch(
         accepted=events.num_rows,
         refused=refused,
         rejected=len(rejections),
-        reasons=dict(Counter(one.reason for one in rejections)),
+        reasons=dict(Counter(rejection.reason for rejection in rejections)),
         rejections=tuple(rejections[:COUNTED_REJECTIONS]),
     )
     return Batch(raw.origin, events, rejections, counts, raw.path)
 
 
 def _not_storable(
-    raw: RawEvents, events: pa.Table, catalogue: Catalogue, known: Set[Position]
+    raw: RawEvents, events: pa.Table, catalogue: Catalogue, refused_at: Set[Position]
 ) -> Rejection:
     """The rejection of a single event: its place is found by decoding once more.
 
-    One that came twice has two places, of which one may be `known` already.
+    One that came twice has two places, of which one may be in `refused_at` already.
     """
     [row] = events.to_pylist()
     columns = ("source", "id", "occurred_at", "data")
@@ -233,7 +234,7 @@ def _not_storable(
             place = _within(position, line, index)
             if (
                 isinstance(outcome, Event)
-                and place not in known
+                and place not in refused_at
                 and all(getattr(outcome, name) == row[name] for name in columns)
             ):
                 return Rejection("not_storable", "", place)
@@ -247,21 +248,23 @@ def _within(position: Position, line: bytes, index: int) -> Position:
 
 def _ahead(
     executor: Executor,
-    work: Callable[[Given], Made],
-    inputs: Iterable[Given],
+    work: Callable[[_Input], _Output],
+    inputs: Iterable[_Input],
     depth: int,
-) -> Iterator[Made]:
+) -> Iterator[_Output]:
     """Results in the order of the inputs, with at most `depth` under way beyond the next."""
-    under_way: deque[Future[Made]] = deque()
-    for one in inputs:
-        under_way.append(executor.submit(work, one))
+    under_way: deque[Future[_Output]] = deque()
+    for value in inputs:
+        under_way.append(executor.submit(work, value))
         if len(under_way) > depth:
             yield under_way.popleft().result()
     while under_way:
         yield under_way.popleft().result()
 
 
-def decode(raw: RawEvents, catalogue: Catalogue, received_at: datetime) -> Decoded:
+def decode_batch(
+    raw: RawEvents, catalogue: Catalogue, received_at: datetime
+) -> Decoded:
     """Decode a batch: by columns where rows are unremarkable, else one by one."""
     columnar = ColumnDecoder(catalogue, received_at).decode(raw.payload)
     decoder = Decoder(catalogue, received_at)
@@ -270,10 +273,10 @@ def decode(raw: RawEvents, catalogue: Catalogue, received_at: datetime) -> Decod
         if columnar.strict_rows.size
         else ()
     )
-    events = [one for one in outcomes if isinstance(one, Event)]
+    events = [outcome for outcome in outcomes if isinstance(outcome, Event)]
     return Decoded(
         pa.concat_tables([columnar.events, _table(events)]),
-        [one for one in outcomes if isinstance(one, Rejection)],
+        [outcome for outcome in outcomes if isinstance(outcome, Rejection)],
     )
 
 
@@ -293,23 +296,27 @@ def pseudonymise(
     """Replace subjects by participant ids; stamps when we first saw the events."""
     encoded = events["subject"].combine_chunks().dictionary_encode()
     subjects = encoded.dictionary.to_pylist()
-    ids = [pseudonyms.of(subject) if subject else NOBODY for subject in subjects]
+    ids = [
+        pseudonyms.participant_id(subject) if subject else NOBODY
+        for subject in subjects
+    ]
     participants = pa.array(ids, PSEUDONYMOUS.field("participant_id").type).take(
         encoded.indices
     )
     place = events.schema.get_field_index("subject")
-    known = events.set_column(place, "participant_id", participants)
-    stamp = pa.repeat(pa.scalar(received_at, pa.timestamp("us", "UTC")), known.num_rows)
-    return known.append_column("received_at", stamp)
+    stamp = pa.scalar(received_at, pa.timestamp("us", "UTC"))
+    return events.set_column(place, "participant_id", participants).append_column(
+        "received_at", pa.repeat(stamp, events.num_rows)
+    )
 
 
-def sort(events: pa.Table) -> pa.Table:
+def sort_events(events: pa.Table) -> pa.Table:
     """Order rows as the table is sorted: sorting inside an insert costs far more."""
     people = _ranks(events["participant_id"])
     functions = _ranks(events["function"])
     times = np.asarray(events["occurred_at"], "int64")
-    since = times.min(initial=times.max(initial=0))
-    return events.take(_order(people, functions, times - since))
+    earliest = times.min(initial=times.max(initial=0))
+    return events.take(_order(people, functions, times - earliest))
 
 
 def _order(*keys: np.ndarray) -> np.ndarray:

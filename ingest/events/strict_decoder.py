@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from panelstream.models.events.catalogue import RESPONSE, Catalogue, EventType
+from panelstream.models.events.catalogue import RESPONSE_SUBMITTED, Catalogue, EventType
 from panelstream.models.events.event import Event, Position, Reason, Rejection
 from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE, parse_instant
 
@@ -104,9 +104,9 @@ class Decoder:
 
     def _data(self, attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
         data = _data(attributes, rule)
-        if attributes["type"] == RESPONSE:
+        if attributes["type"] == RESPONSE_SUBMITTED:
             try:
-                data["answers"] = self.catalogue.questionnaires.coded(data)
+                data["answers"] = self.catalogue.questionnaires.coded_answers(data)
             except ValueError as field:
                 raise _Invalid("invalid_data", f"data.{field}") from None
         return data

@@ -52,6 +52,6 @@ async def _send(
 
 def records(source: Source) -> Iterator[bytes]:
     """The lines of a file as JSON arrays of events."""
-    lines = (line for _, line in files.lines(source) if line.strip())
+    lines = (line for _, line in files.read_lines(source) if line.strip())
     while some := list(islice(lines, BATCH_EVENTS)):
         yield b"[" + b",".join(some) + b"]"

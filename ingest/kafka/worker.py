@@ -407,7 +407,7 @@ class Writer(faust.Service):
         """Learn what the warehouse holds; where that takes long, seldom."""
         began = time.monotonic()
         with contextlib.suppress(Exception):
-            self.metrics.holds(await self.apart(self.pipeline.held))
+            self.metrics.holds(await self.apart(self.pipeline.stored_counts))
         self.counted_at = time.monotonic()
         self.count_cost = _COUNT_SHARE * (self.counted_at - began)
 

@@ -65,7 +65,7 @@ def plan_roster_revision(
     stored = _read_entries(warehouse)
     people = {}
     for platform_id, rows in roster.rows.items():
-        participant = pseudonyms.of(platform_id)
+        participant = pseudonyms.participant_id(platform_id)
         entry = stored.get(participant, RosterEntry())
         people[participant] = _revised(entry, rows, roster.columns)
     revised = {

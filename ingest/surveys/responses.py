@@ -199,7 +199,10 @@ def _check_row(
         problem = "not in the link file" if unknown else "no platform id"
         yield ImportProblem(row.number, "person", problem)
         return
-    participant, at = study.pseudonyms.of(person), _to_the_second(row.responded_at)
+    participant, at = (
+        study.pseudonyms.participant_id(person),
+        _to_the_second(row.responded_at),
+    )
     response = _response(row, study.pseudonyms)
     for code, answer in row.answers.items():
         instrument, item = study.items[code]
@@ -219,7 +222,9 @@ def _response(row: SurveyRow, pseudonyms: Pseudonyms) -> str:
     """A keyed hash of the tool's id of the response; empty where it has none."""
     if not row.response_id:
         return ""
-    return pseudonyms.of(f"response{SEPARATOR.decode()}{row.response_id}").hex()
+    return pseudonyms.participant_id(
+        f"response{SEPARATOR.decode()}{row.response_id}"
+    ).hex()
 
 
 def _table(answers: Sequence[AnswerRow]) -> pa.Table:

@@ -19,7 +19,7 @@ from panelstream.models.config_file import Document, Frozen, Location
 from panelstream.models.events.field_kinds import KINDS, FieldKind, FieldRule
 from panelstream.models.instruments.instrument import Instrument
 
-SHIPPED = Path(__file__).parent / "catalogues"
+SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
 ALL_EVENTS = "platform_events"
 """The view of every event, from which a catalogue's views choose."""
@@ -44,7 +44,7 @@ TAKING_PART = (
 )
 """What says who takes part: never refused, whoever withdrew before."""
 
-RESPONSE = "study.response_submitted"
+RESPONSE_SUBMITTED = "study.response_submitted"
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
@@ -76,7 +76,7 @@ class Questionnaires:
     waves: Sequence[int] = ()
     instruments: Mapping[str, Instrument] = defaulting(default_factory=dict)
 
-    def coded(self, data: Mapping[str, Any]) -> dict[str, str]:
+    def coded_answers(self, data: Mapping[str, Any]) -> dict[str, str]:
         """The answers of a response as coded text; null: asked, not answered.
 
         The checks are those of an export. Raises `ValueError` with the name of the
@@ -87,12 +87,12 @@ class Questionnaires:
         if data["instrument"] not in self.instruments:
             raise ValueError("instrument")
         instrument = self.instruments[data["instrument"]]
-        coded = {code: _coded(answer) for code, answer in data["answers"].items()}
-        for code, answer in coded.items():
-            known = code in instrument.codes
-            if not known or (answer and not instrument.accepts(code, answer)):
+        answers = {code: _coded(answer) for code, answer in data["answers"].items()}
+        for code, answer in answers.items():
+            is_item = code in instrument.codes
+            if not is_item or (answer and not instrument.accepts(code, answer)):
                 raise ValueError("answers")
-        return coded
+        return answers
 
 
 def _coded(answer: Any) -> str:
@@ -100,8 +100,8 @@ def _coded(answer: Any) -> str:
         return ""
     if isinstance(answer, bool) or not isinstance(answer, str | int | float):
         raise ValueError("answers")
-    whole = isinstance(answer, float) and answer.is_integer()
-    return str(int(answer) if whole else answer).strip()
+    is_whole = isinstance(answer, float) and answer.is_integer()
+    return str(int(answer) if is_whole else answer).strip()
 
 
 class Catalogue(Frozen):
@@ -120,13 +120,16 @@ class Catalogue(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> "Catalogue":
         kinds: dict[str, str] = {}
-        for name, one in self.types.items():
-            if one.function is not None and one.function not in self.functions:
-                remedy = config_file.nearest(one.function, self.functions)
-                raise ValueError(f"{name}: no function '{one.function}'; {remedy}")
-            for field, rule in one.data.items():
+        for name, event_type in self.types.items():
+            function = event_type.function
+            if function is not None and function not in self.functions:
+                remedy = config_file.nearest(function, self.functions)
+                raise ValueError(f"{name}: no function '{function}'; {remedy}")
+            for field, rule in event_type.data.items():
                 if KINDS[rule.kind].study_events_only:
-                    raise ValueError(f"{name}: {rule.kind} come as {RESPONSE} only")
+                    raise ValueError(
+                        f"{name}: {rule.kind} come as {RESPONSE_SUBMITTED} only"
+                    )
                 if kinds.setdefault(field, rule.kind) != rule.kind:
                     raise ValueError(
                         f"{name}: '{field}' is of another kind elsewhere; rename it"
@@ -135,7 +138,7 @@ class Catalogue(Frozen):
 
     @property
     def accepted_sources(self) -> frozenset[str]:
-        """Sources whose events are taken; any other is rejected, not guessed at."""
+        """Sources whose events are accepted; all others are rejected."""
         return frozenset(self.sources)
 
     @cached_property
@@ -151,7 +154,9 @@ class Catalogue(Frozen):
     def withdrawals(self) -> Mapping[str, str]:
         """The types of act that take another back, each with the type it takes back."""
         return {
-            name: one.withdraws for name, one in self.types.items() if one.withdraws
+            name: event_type.withdraws
+            for name, event_type in self.types.items()
+            if event_type.withdraws
         }
 
     @property
@@ -159,7 +164,7 @@ class Catalogue(Frozen):
         """What the study asks, whose answers may come as events."""
         return self._questionnaires
 
-    def asking(self, questionnaires: Questionnaires) -> "Catalogue":
+    def with_questionnaires(self, questionnaires: Questionnaires) -> "Catalogue":
         """The same catalogue, in a study that asks something."""
         copy = self.model_copy()
         copy._questionnaires = questionnaires
@@ -174,12 +179,12 @@ class _StudyEvents(Frozen):
     types: dict[str, EventType]
 
 
-def find(name: str, folder: Path) -> Catalogue:
+def find_catalogue(name: str, folder: Path) -> Catalogue:
     """Read the catalogue `name` (a path inside `folder`, or a shipped one).
 
     The study's own event types (`study.*`) belong to every catalogue.
     """
-    path = config_file.locate(name, folder, SHIPPED)
+    path = config_file.locate(name, folder, SHIPPED_CATALOGUES)
     document = config_file.read(path, Catalogue)
     _check_withdrawals(document)
     _check_views(document)
@@ -190,39 +195,46 @@ def find(name: str, folder: Path) -> Catalogue:
 
 def _check_withdrawals(document: Document[Catalogue]) -> None:
     types = document.value.types
-    for name, taken in document.value.withdrawals.items():
+    for name, withdrawn_name in document.value.withdrawals.items():
         place = ["types", name, "withdraws"]
-        _check_type(document, place, taken)
-        one, other = types[name], types[taken]
-        if _fields(one) != _fields(other) or not (one.subject and other.subject):
-            raise document.error(place, f"give {name} the fields of {taken}")
-        if one.function or other.withdraws:
+        _check_type(document, place, withdrawn_name)
+        event_type, withdrawn = types[name], types[withdrawn_name]
+        have_subjects = event_type.subject and withdrawn.subject
+        if _fields(event_type) != _fields(withdrawn) or not have_subjects:
+            raise document.error(place, f"give {name} the fields of {withdrawn_name}")
+        if event_type.function or withdrawn.withdraws:
             raise document.error(
                 place, "what takes an act back is no act itself: give it no function"
             )
 
 
 def _check_views(document: Document[Catalogue]) -> None:
-    types = document.value.types
     for name, view in document.value.views.items():
         place = ["views", name]
         if not _VIEW.fullmatch(name) or name == ALL_EVENTS:
             problem = f"call it <something>_events, and not {ALL_EVENTS}"
             raise document.error(place, f"'{name}': {problem}")
-        for index, one in enumerate(view.types):
-            _check_type(document, [*place, "types", index], one)
-            for field in types[one].data:
-                if not _COLUMN.fullmatch(field) or field in EVENT_COLUMNS:
-                    problem = f"'{field}' of {one} cannot be a column; rename the field"
-                    raise document.error([*place, "types", index], problem)
+        for index, type_name in enumerate(view.types):
+            _check_columns(document, [*place, "types", index], type_name)
+
+
+def _check_columns(
+    document: Document[Catalogue], place: Location, type_name: str
+) -> None:
+    """The type exists, and its fields can be columns."""
+    _check_type(document, place, type_name)
+    for field in document.value.types[type_name].data:
+        if not _COLUMN.fullmatch(field) or field in EVENT_COLUMNS:
+            problem = f"'{field}' of {type_name} cannot be a column; rename the field"
+            raise document.error(place, problem)
 
 
 def _check_type(document: Document[Catalogue], place: Location, name: str) -> None:
-    known: Sequence[str] = list(document.value.types)
-    if name not in known:
-        problem = f"no type '{name}'; {config_file.nearest(name, known)}"
+    names = list(document.value.types)
+    if name not in names:
+        problem = f"no type '{name}'; {config_file.nearest(name, names)}"
         raise document.error(place, problem)
 
 
-def _fields(one: EventType) -> Mapping[str, str]:
-    return {name: rule.kind for name, rule in one.data.items()}
+def _fields(event_type: EventType) -> Mapping[str, str]:
+    return {name: rule.kind for name, rule in event_type.data.items()}

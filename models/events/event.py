@@ -98,7 +98,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of events on arrival; `received` is the sum of the rest."""
+    """What became of events on arrival; `received` is the sum of the three."""
 
     accepted: int = 0
     refused: int = 0
@@ -112,15 +112,15 @@ class Counts:
         """Events that arrived, whatever became of them."""
         return self.accepted + self.rejected + self.refused
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, counts: "Counts") -> "Counts":
         reasons = {
-            reason: self.reasons.get(reason, 0) + other.reasons.get(reason, 0)
-            for reason in sorted(self.reasons | other.reasons)
+            reason: self.reasons.get(reason, 0) + counts.reasons.get(reason, 0)
+            for reason in sorted(self.reasons | counts.reasons)
         }
         return Counts(
-            self.accepted + other.accepted,
-            self.refused + other.refused,
-            self.rejected + other.rejected,
+            self.accepted + counts.accepted,
+            self.refused + counts.refused,
+            self.rejected + counts.rejected,
             reasons,
-            (self.rejections + other.rejections)[:COUNTED_REJECTIONS],
+            (self.rejections + counts.rejections)[:COUNTED_REJECTIONS],
         )

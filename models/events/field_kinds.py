@@ -139,7 +139,7 @@ class ColumnarKind(FieldKind):
         """Which values fit the rule, null where one is absent."""
 
 
-class OneOf(ColumnarKind):
+class ChoiceKind(ColumnarKind):
     """One of `choices`."""
 
     has_choices = True
@@ -164,7 +164,7 @@ class OneOf(ColumnarKind):
         return pc.is_in(values, pa.array(rule.choices, pa.string()))
 
 
-class Integer(ColumnarKind):
+class IntegerKind(ColumnarKind):
     """A whole number from `low` to `high`."""
 
     description = "a whole number"
@@ -189,7 +189,7 @@ class Integer(ColumnarKind):
         )
 
 
-class Boolean(ColumnarKind):
+class BooleanKind(ColumnarKind):
     """true or false."""
 
     description = "true or false"
@@ -211,7 +211,7 @@ class Boolean(ColumnarKind):
         return pc.is_valid(values)
 
 
-class Slug(ColumnarKind):
+class SlugKind(ColumnarKind):
     """A short lower-case name, never a sentence."""
 
     low_cardinality = True
@@ -234,7 +234,7 @@ class Slug(ColumnarKind):
         return pc.match_substring_regex(values, SLUG)
 
 
-class Slugs(FieldKind):
+class SlugListKind(FieldKind):
     """A list of short names; it may be empty."""
 
     nullable = False
@@ -256,7 +256,7 @@ class Slugs(FieldKind):
         return pa.list_(pa.string())
 
 
-class Instant(FieldKind):
+class InstantKind(FieldKind):
     """A time with an offset."""
 
     description = "an instant, UTC"
@@ -282,7 +282,7 @@ class Instant(FieldKind):
         return pa.string()
 
 
-class Answers(FieldKind):
+class AnswersKind(FieldKind):
     """Coded answers by item, of `study.response_submitted`; instruments check them."""
 
     study_events_only = True
@@ -303,13 +303,13 @@ class Answers(FieldKind):
 
 
 KINDS: Mapping[str, FieldKind] = {
-    "one_of": OneOf(),
-    "integer": Integer(),
-    "boolean": Boolean(),
-    "slug": Slug(),
-    "slugs": Slugs(),
-    "instant": Instant(),
-    "answers": Answers(),
+    "one_of": ChoiceKind(),
+    "integer": IntegerKind(),
+    "boolean": BooleanKind(),
+    "slug": SlugKind(),
+    "slugs": SlugListKind(),
+    "instant": InstantKind(),
+    "answers": AnswersKind(),
 }
 
 

@@ -1,7 +1,8 @@
 """What a platform may send, for its engineers' tools: JSON Schema and AsyncAPI.
 
-Every event that `ingest.events.strict_decoder` takes is valid by its schema. A schema cannot say all
-rules: that a time exists and is not in the future, and what a study's instruments ask.
+Every event that the strict decoder takes is valid by its schema. A schema cannot say
+all rules: that a time exists and is not in the future, and what a study's instruments
+ask.
 """
 
 from panelstream.models.events.catalogue import Catalogue, EventType
@@ -21,7 +22,7 @@ _NULL = {"type": "null"}
 """An attribute or a field that is null counts as absent."""
 
 
-def event(catalogue: Catalogue, name: str) -> JsonSchema:
+def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
     """The JSON Schema (2020-12) of one type of event."""
     rule = catalogue.types[name]
     needed = ["specversion", "id", "source", "type", "time"]
@@ -43,7 +44,7 @@ def event(catalogue: Catalogue, name: str) -> JsonSchema:
         needed.append("subject")
         described = "The platform's user id; becomes a pseudonym at once"
         properties["subject"] = {**_text(), "description": described}
-    if any(one.required for one in rule.data.values()):
+    if any(field.required for field in rule.data.values()):
         needed.append("data")
     return {
         "title": name,
@@ -54,7 +55,7 @@ def event(catalogue: Catalogue, name: str) -> JsonSchema:
     }
 
 
-def events(catalogue: Catalogue) -> JsonSchema:
+def catalogue_schema(catalogue: Catalogue) -> JsonSchema:
     """The JSON Schema (2020-12) of every event; a type's own is under `$defs`."""
     return {
         "$schema": DIALECT,
@@ -64,11 +65,11 @@ def events(catalogue: Catalogue) -> JsonSchema:
         "required": ["type"],
         "properties": {"type": {"enum": list(catalogue.types)}},
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in catalogue.types],
-        "$defs": {name: event(catalogue, name) for name in catalogue.types},
+        "$defs": {name: event_schema(catalogue, name) for name in catalogue.types},
     }
 
 
-def asyncapi(catalogue: Catalogue, topic: str) -> JsonSchema:
+def asyncapi_document(catalogue: Catalogue, topic: str) -> JsonSchema:
     """The AsyncAPI 3.0 document: the topic of Kafka, the path of HTTP, every message."""
     names = {name: name.replace(".", "_") for name in catalogue.types}
     refs = {
@@ -118,7 +119,7 @@ def _message(catalogue: Catalogue, name: str) -> JsonSchema:
         "name": name,
         "title": name,
         "contentType": "application/cloudevents+json",
-        "payload": event(catalogue, name),
+        "payload": event_schema(catalogue, name),
     }
 
 
@@ -132,11 +133,11 @@ def _described(rule: EventType) -> str:
 
 def _data(rule: EventType) -> JsonSchema:
     """Closed: a field that is not named here rejects the event, unless it is null."""
-    needed = [name for name, one in rule.data.items() if one.required]
+    needed = [name for name, field in rule.data.items() if field.required]
     shape: JsonSchema = {
         "type": "object",
         "required": needed,
-        "properties": {name: _field(one) for name, one in rule.data.items()},
+        "properties": {name: _field(field) for name, field in rule.data.items()},
         "additionalProperties": _NULL,
     }
     return shape if needed else _optional(shape)
@@ -164,8 +165,8 @@ def _instant() -> JsonSchema:
 
 def _json_content() -> str:
     """The media types of JSON, in whatever case; JSON Schema has no flags."""
-    word = {
-        one: "".join(f"[{c}{c.upper()}]" for c in one)
-        for one in ("application", "json")
-    }
-    return rf"^{word['application']}/([A-Za-z0-9.+-]+\+)?{word['json']}(;.*)?$"
+    application, json = (
+        "".join(f"[{letter}{letter.upper()}]" for letter in word)
+        for word in ("application", "json")
+    )
+    return rf"^{application}/([A-Za-z0-9.+-]+\+)?{json}(;.*)?$"

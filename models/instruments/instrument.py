@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen, Location
 
-SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED_INSTRUMENTS = Path(__file__).parent / "shipped"
 Text = dict[str, str]
 
 NOT_APPLICABLE: Text = {"en": "Not applicable", "ja": "該当しない"}
@@ -211,13 +211,14 @@ class Instrument(Frozen):
             elif len(scale.items) == 1:
                 labels[self.column(scale)] = self._scored_labels(scale)
         for function, code in self_reports(self).items():
-            item = next(one for one in self.items if one.code == code)
-            named = self.labels(item).items()
-            labels[f"{function}_self_report"] = {int(c): t for c, t in named}
+            [item] = [item for item in self.items if item.code == code]
+            labels[f"{function}_self_report"] = {
+                int(answer): text for answer, text in self.labels(item).items()
+            }
         return {
-            column: {code: text[language] for code, text in named.items()}
-            for column, named in labels.items()
-            if named and all(language in text for text in named.values())
+            column: {code: text[language] for code, text in texts.items()}
+            for column, texts in labels.items()
+            if texts and all(language in text for text in texts.values())
         }
 
     def _scored_labels(self, scale: Scale) -> dict[int, Text]:
@@ -229,8 +230,12 @@ class Instrument(Frozen):
         turned = {
             low + high - c if item.reversed else c: c for c in range(low, high + 1)
         }
-        known = {c: self.answers[of] for c, of in turned.items() if of in self.answers}
-        return dict(sorted(known.items()))
+        labels = {
+            score: self.answers[answer]
+            for score, answer in turned.items()
+            if answer in self.answers
+        }
+        return dict(sorted(labels.items()))
 
 
 def find_instrument(name: str, folder: Path) -> Document[Instrument]:
@@ -238,7 +243,7 @@ def find_instrument(name: str, folder: Path) -> Document[Instrument]:
 
     Raises `FileError` (file, line, remedy) where the file is missing or wrong.
     """
-    path = config_file.locate(name, folder, SHIPPED)
+    path = config_file.locate(name, folder, SHIPPED_INSTRUMENTS)
     document = config_file.read(path, Instrument)
     for location, problem in _problems(document.value):
         raise document.error(location, problem)
@@ -250,10 +255,10 @@ def self_reports(instrument: Instrument) -> dict[str, str]:
     return {item.function: item.code for item in instrument.items if item.function}
 
 
-Problem = tuple[Location, str]
+_Problem = tuple[Location, str]
 
 
-def _problems(instrument: Instrument) -> Iterator[Problem]:
+def _problems(instrument: Instrument) -> Iterator[_Problem]:
     """What is wrong between the parts of a file, each with its place."""
     yield from _repeated("items", [item.code for item in instrument.items])
     yield from _repeated("scales", [scale.code for scale in instrument.scales])
@@ -266,41 +271,44 @@ def _problems(instrument: Instrument) -> Iterator[Problem]:
     yield from _problems_of_bands(instrument)
 
 
-def _repeated(part: str, codes: Sequence[str]) -> Iterator[Problem]:
+def _repeated(part: str, codes: Sequence[str]) -> Iterator[_Problem]:
     for at, code in enumerate(codes):
         if code in codes[:at]:
-            yield [part, at, "code"], f"code '{code}' stands twice; rename one"
+            yield [part, at, "code"], f"duplicate code '{code}'; rename one"
 
 
 def _problems_of_scale(
     instrument: Instrument, scale: Scale, place: Location
-) -> Iterator[Problem]:
+) -> Iterator[_Problem]:
     items = {item.code: item for item in instrument.items}
     for at, code in enumerate(scale.items):
-        here = [*place, "items", at]
+        location = [*place, "items", at]
         if code not in items:
             remedy = config_file.nearest(code, list(items))
-            yield here, f"scale {scale.code}: no item '{code}'; {remedy}"
+            yield location, f"scale {scale.code}: no item '{code}'; {remedy}"
         elif code in scale.items[:at]:
-            yield here, f"scale {scale.code}: item '{code}' stands twice"
+            yield location, f"scale {scale.code}: duplicate item '{code}'"
         elif not items[code].is_numeric:
-            yield here, f"item '{code}' has no numbers to score; give it low and high"
+            yield (
+                location,
+                f"item '{code}' has no numbers to score; give it low and high",
+            )
         elif scale.method == "sum" and items[code].not_applicable is not None:
-            yield here, f"item '{code}' may not apply to all; use method: mean"
+            yield location, f"item '{code}' may not apply to all; use method: mean"
     if scale.items and scale.missing.allowed >= len(scale.items):
         allowed = f"fewer than {len(scale.items)}, the number of items"
         yield [*place, "missing", "allowed"], f"allow {allowed}"
 
 
-def _problems_of_bands(instrument: Instrument) -> Iterator[Problem]:
+def _problems_of_bands(instrument: Instrument) -> Iterator[_Problem]:
     scales = {scale.code: scale for scale in instrument.scales}
     for at, band in enumerate(instrument.bands):
-        here: Location = ["bands", at]
+        location: Location = ["bands", at]
         if band.scale not in scales:
             remedy = config_file.nearest(band.scale, list(scales))
-            yield [*here, "scale"], f"no scale '{band.scale}'; {remedy}"
+            yield [*location, "scale"], f"no scale '{band.scale}'; {remedy}"
         elif band.low > band.high:
-            yield [*here, "low"], "low must not be above high"
+            yield [*location, "low"], "low must not be above high"
     for scale in instrument.scales:
         places = [i for i, b in enumerate(instrument.bands) if b.scale == scale.code]
         yield from _gaps(instrument, scale, places)
@@ -308,17 +316,17 @@ def _problems_of_bands(instrument: Instrument) -> Iterator[Problem]:
 
 def _gaps(
     instrument: Instrument, scale: Scale, places: Sequence[int]
-) -> Iterator[Problem]:
+) -> Iterator[_Problem]:
     """Bands go upwards, without overlap, from the lowest score to the highest.
 
     Between two bands there may be 1, so that 0 to 4 and 5 to 9 follow one another.
     """
     bands = instrument.bands
-    for before, at in pairwise(places):
-        if bands[at].low <= bands[before].high:
-            yield ["bands", at, "low"], f"overlaps the band to {bands[before].high:g}"
-        elif bands[at].low > bands[before].high + 1:
-            yield ["bands", at, "low"], f"nothing from {bands[before].high:g} to here"
+    for lower, at in pairwise(places):
+        if bands[at].low <= bands[lower].high:
+            yield ["bands", at, "low"], f"overlaps the band to {bands[lower].high:g}"
+        elif bands[at].low > bands[lower].high + 1:
+            yield ["bands", at, "low"], f"no band from {bands[lower].high:g} to here"
     bounds = instrument.bounds(scale)
     if places and bounds:
         low, high = bounds

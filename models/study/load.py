@@ -26,11 +26,11 @@ def load_study(folder: Path) -> StudyFolder:
     document = config_file.read(folder / STUDY_FILE, Study)
     study = document.value
     with _named(document, ["catalogue"]):
-        catalogue = catalogues.find(study.catalogue, folder)
+        catalogue = catalogues.find_catalogue(study.catalogue, folder)
     instruments = tuple(_instruments(document, folder))
     waves = tuple(wave.wave for wave in study.waves)
     asked = {one.instrument: one for one in instruments}
-    catalogue = catalogue.asking(Questionnaires(waves, asked))
+    catalogue = catalogue.with_questionnaires(Questionnaires(waves, asked))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     check_study(document, loaded)
     return loaded

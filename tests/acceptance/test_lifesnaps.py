@@ -38,7 +38,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def people(study: Path) -> Callable[[str], str]:
     """Participant id by the id in the data."""
     pseudonyms = Pseudonyms(read_keys(study / "pseudonym.key"), "lifesnaps")
-    return lambda person: pseudonyms.of(person).hex()
+    return lambda person: pseudonyms.participant_id(person).hex()
 
 
 @pytest.fixture(scope="module")

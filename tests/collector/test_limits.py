@@ -88,7 +88,7 @@ def _served(folder: Path, limits: Limits) -> Iterator[Served]:
     token, other = (
         tokens.add(file, f"u2plus{x}", "2026-01-01")[1] for x in ("", ".web")
     )
-    u2plus = catalogue.find("u2plus", Path())
+    u2plus = catalogue.find_catalogue("u2plus", Path())
     collector = Collector(u2plus, Tokens(file), sink, limits, utc_now)
     config = uvicorn.Config(
         collector.application(),

@@ -39,7 +39,7 @@ def test_routes(tmp_path: Path) -> None:
     """It describes every route with its method, and no others."""
     file = tmp_path / "tokens"
     file.touch(0o600)
-    u2plus = catalogue.find("u2plus", Path())
+    u2plus = catalogue.find_catalogue("u2plus", Path())
     made = Collector(u2plus, Tokens(file), HandSink(), Limits(), utc_now)
     routes = {
         (route.path, method.lower())

@@ -36,7 +36,7 @@ SHAPES: dict[str, type[Frozen]] = {
 @pytest.fixture(scope="module")
 def u2plus() -> Catalogue:
     """The shipped catalogue with the study's own events."""
-    return catalogue.find("u2plus", Path())
+    return catalogue.find_catalogue("u2plus", Path())
 
 
 @pytest.mark.parametrize("heading", SHAPES)
@@ -92,7 +92,7 @@ def test_the_example_catalogue_loads(tmp_path: Path) -> None:
     """The catalogue on the page is one."""
     [example] = documents.blocks(TEXT, "yaml")
     (tmp_path / "own.yaml").write_text(example.text, encoding="utf-8")
-    assert catalogue.find("own.yaml", tmp_path).catalogue == "ourplatform"
+    assert catalogue.find_catalogue("own.yaml", tmp_path).catalogue == "ourplatform"
 
 
 def test_limits_are_those_of_the_decoder() -> None:

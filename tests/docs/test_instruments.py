@@ -7,7 +7,7 @@ import pytest
 
 from panelstream.models.config_file import Frozen
 from panelstream.models.instruments.instrument import (
-    SHIPPED,
+    SHIPPED_INSTRUMENTS,
     Band,
     Instrument,
     Item,
@@ -46,7 +46,7 @@ def test_every_shipped_instrument_is_documented() -> None:
     rows = documents.section(TEXT, "Shipped instruments").splitlines()
     cells = [row.strip("| ").split(" | ") for row in rows if row.startswith("| `")]
     said = {name.strip("`"): scores for name, scores, _ in cells}
-    assert said.keys() == {file.stem for file in SHIPPED.glob("*.yaml")}
+    assert said.keys() == {file.stem for file in SHIPPED_INSTRUMENTS.glob("*.yaml")}
     for name, scores in said.items():
         columns = find_instrument(name, Path()).value.score_columns
         assert scores == (", ".join(f"`{one}`" for one in columns) or "none")

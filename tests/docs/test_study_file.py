@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from panelstream.models.config_file import Frozen
-from panelstream.models.instruments.instrument import SHIPPED
+from panelstream.models.instruments.instrument import SHIPPED_INSTRUMENTS
 from panelstream.models.study import study
 from panelstream.models.study.load import load_study
 from panelstream.models.study.study import (
@@ -80,6 +80,6 @@ def test_examples_load(example: str, tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
     own = tmp_path / "instruments"
     own.mkdir()
-    phq9 = (SHIPPED / "phq9.yaml").read_text(encoding="utf-8")
+    phq9 = (SHIPPED_INSTRUMENTS / "phq9.yaml").read_text(encoding="utf-8")
     (own / "our_own.yaml").write_text(phq9.replace("phq9", "own"), encoding="utf-8")
     assert load_study(tmp_path).study.study == given["study"]

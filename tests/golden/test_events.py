@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from panelstream.ingest.events.pipeline import RawEvents, decode
+from panelstream.ingest.events.pipeline import RawEvents, decode_batch
 from panelstream.models.events import catalogue
 from panelstream.models.events.catalogue import Catalogue, Questionnaires
 from panelstream.models.instruments.instrument import find_instrument
@@ -24,12 +24,12 @@ def u2plus() -> Catalogue:
     """The shipped catalogue, in a study of two waves that asks PHQ-9."""
     asked = {"phq9": find_instrument("phq9", HERE).value}
     questionnaires = Questionnaires((1, 2), asked)
-    return catalogue.find("u2plus", HERE).asking(questionnaires)
+    return catalogue.find_catalogue("u2plus", HERE).with_questionnaires(questionnaires)
 
 
 def outcome(payload: bytes, catalogue: Catalogue) -> dict[str, Any]:
     """The single outcome of a payload, as the expected files write it."""
-    decoded = decode(RawEvents("f", 1, payload), catalogue, RECEIVED_AT)
+    decoded = decode_batch(RawEvents("f", 1, payload), catalogue, RECEIVED_AT)
     for rejection in decoded.rejections:
         said = asdict(rejection)
         return {"rejected": {"reason": said["reason"], "field": said["field"]}}
@@ -54,7 +54,7 @@ def test_neighbours_do_not_matter(name: str, u2plus: Catalogue) -> None:
     raw = (HERE / "raw" / f"{name}.json").read_bytes()
     neighbour = PLAIN.replace(b'"e-1"', b'"other"')
     raws = RawEvents("f", 1, b"\n".join([neighbour, raw, neighbour]))
-    decoded = decode(raws, u2plus, RECEIVED_AT)
+    decoded = decode_batch(raws, u2plus, RECEIVED_AT)
     expected = json.loads((HERE / "expected" / f"{name}.json").read_text())
     ids = decoded.events["id"].to_pylist()
     assert ids.count("other") == 2

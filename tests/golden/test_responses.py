@@ -10,13 +10,14 @@ import csv
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
 from panelstream.ingest.pseudonymise import Pseudonyms
-from panelstream.ingest.surveys.mapping import read_mapping
+from panelstream.ingest.surveys.mapping import Format, read_mapping
 from panelstream.ingest.surveys.read_export import (
     FORMATS,
     SurveyExport,
@@ -119,7 +120,7 @@ def test_export_gives_the_expected_answers(case: str) -> None:
 def test_every_format_and_kind_of_file_has_a_case() -> None:
     """Each importer and each container stands here with a file of its own."""
     said = [read(export_of(HERE / case), {}).summary for case in CASES]
-    assert {one.format for one in said} == set(FORMATS)
+    assert {one.format for one in said} == set(FORMATS) == {*get_args(Format)}
     assert {"UTF-8", "Windows Japanese", "UTF-16", "XLSX", "SPSS", "Stata"} <= {
         one.encoding for one in said
     }
@@ -131,7 +132,7 @@ def test_link_file_turns_survey_ids_into_people(tmp_path: Path) -> None:
     links = read_links(tmp_path / "links.csv")
     imported = whole(HERE / "plain/wide/export.csv", links)
     people = {row["participant_id"] for row in imported.answers.to_pylist()}
-    assert people == {PEOPLE.of("real-9")}
+    assert people == {PEOPLE.participant_id("real-9")}
     apart = [one.row for one in imported.set_apart if one.column == "person"]
     assert apart == [3, 4, 5]
 

@@ -37,7 +37,7 @@ def check_chunk(
     """Lines decode to what the strict decoder makes of each; no rejection quotes one."""
     expected = strictly(chunk, catalogue, received_at)
     raw = RawEvents("f", 1, b"\n".join(chunk))
-    decoded = pipeline.decode(raw, catalogue, received_at)
+    decoded = pipeline.decode_batch(raw, catalogue, received_at)
     events = [Event(**row) for row in decoded.events.to_pylist()]
     assert rows(events) == rows(e for e in expected if isinstance(e, Event))
     rejections = [one for one in expected if isinstance(one, Rejection)]

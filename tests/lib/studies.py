@@ -202,7 +202,9 @@ def named(
     workspace: Workspace, panel: pd.DataFrame, people: Iterable[str]
 ) -> pd.DataFrame:
     """The panel with a column `who` in place of the pseudonyms, by who and wave."""
-    names = {workspace.pseudonyms.of(person).hex(): person for person in people}
+    names = {
+        workspace.pseudonyms.participant_id(person).hex(): person for person in people
+    }
     shown = panel.assign(who=panel["participant_id"].map(names))
     return shown.drop(columns="participant_id").sort_values(
         ["who", "wave"], ignore_index=True
@@ -220,7 +222,7 @@ def _tables(store: Store) -> list[str]:
 
 def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:
     shared = {
-        "participant_id": workspace.pseudonyms.of(one.who),
+        "participant_id": workspace.pseudonyms.participant_id(one.who),
         "response": "",
         "wave": one.wave,
         "responded_at": one.at.astimezone(UTC),

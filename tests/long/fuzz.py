@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["panelstream.ingest", "panelstream.mode
     from tests.lib.intake import CANARY, Record
 
 GOLDEN = Path(__file__).parents[1] / "golden/events/raw"
-CATALOGUE = catalogue.find("u2plus", Path())
+CATALOGUE = catalogue.find_catalogue("u2plus", Path())
 
 PLAIN = studies.event("reaction_given", "ann", studies.START)
 NAMES = [*PLAIN, "schemaversion", "senttime", "datacontenttype", CANARY]

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from panelstream.ingest.events.column_decoder import ColumnDecoder
-from panelstream.ingest.events.pipeline import RawEvents, decode
+from panelstream.ingest.events.pipeline import RawEvents, decode_batch
 from panelstream.models.events import catalogue
 from tests.lib import intake
 from tests.lib.intake import CANARY
 
 RECEIVED_AT = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path(__file__).parents[2] / "examples" / "lifesnaps"
-CATALOGUE = catalogue.find("catalogue.yaml", FOLDER)
+CATALOGUE = catalogue.find_catalogue("catalogue.yaml", FOLDER)
 
 usual = settings(
     derandomize=True,
@@ -123,7 +123,7 @@ def test_plain_chunks_take_the_fast_road(events: list[dict[str, Any]]) -> None:
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_never_raise(payload: bytes) -> None:
     """Whatever the bytes are, every line that is not blank has an outcome."""
-    decoded = decode(RawEvents("f", 1, payload), CATALOGUE, RECEIVED_AT)
+    decoded = decode_batch(RawEvents("f", 1, payload), CATALOGUE, RECEIVED_AT)
     outcomes = decoded.events.num_rows + len(decoded.rejections)
     written = [line for line in payload.split(b"\n") if line.strip()]
     batches = [line for line in written if line.lstrip()[:1] == b"["]
@@ -137,5 +137,5 @@ def test_rejections_carry_no_value(events: list[dict[str, Any]]) -> None:
     for event in events:
         event["data"] = {CANARY: CANARY}
     chunk = "\n".join(json.dumps(one) for one in events).encode()
-    decoded = decode(RawEvents("f", 1, chunk), CATALOGUE, RECEIVED_AT)
+    decoded = decode_batch(RawEvents("f", 1, chunk), CATALOGUE, RECEIVED_AT)
     assert CANARY not in repr(decoded.rejections)

@@ -40,7 +40,7 @@ RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
 
 ENROLS, JOINS = ("enrolled",), ("enrolled", "consent_given")
 BOTH = ["story", "reaction"]
-MEASURES = known(BOTH, catalogue.find("u2plus", Path()))
+MEASURES = known(BOTH, catalogue.find_catalogue("u2plus", Path()))
 SCOPES = (
     ["survey"],
     ["survey", "telemetry"],

@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from panelstream.analysis.panel.scoring import score
 from panelstream.models.instruments.instrument import (
-    SHIPPED,
+    SHIPPED_INSTRUMENTS,
     Instrument,
     Item,
     Scale,
@@ -20,12 +20,13 @@ from panelstream.models.instruments.instrument import (
 )
 
 EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
-SHIPPED_INSTRUMENTS = (
-    find_instrument(path.stem, Path()).value for path in sorted(SHIPPED.glob("*.yaml"))
-)
+SHIPPED = [
+    find_instrument(path.stem, Path()).value
+    for path in sorted(SHIPPED_INSTRUMENTS.glob("*.yaml"))
+]
 SCORED = {
     instrument.instrument: instrument
-    for instrument in SHIPPED_INSTRUMENTS
+    for instrument in SHIPPED
     if any(scale.items for scale in instrument.scales)
 }
 

@@ -135,7 +135,10 @@ def write_roster(path: Path, said: Iterable[Said]) -> Path:
 def stretches(study: Workspace, example: Example) -> Stretches:
     """The stretches that the warehouse yields, by person."""
     said = reads.read_consent_statements(study.store, LATEST)
-    names = {study.pseudonyms.of(person).hex(): person for person in example.people}
+    names = {
+        study.pseudonyms.participant_id(person).hex(): person
+        for person in example.people
+    }
     result = consent.of(study.folder.study, names, said)
     rows = getattr(result, example.kind).to_dict("records")
     shown: dict[str, list[tuple[str, str]]] = {person: [] for person in example.people}

@@ -17,7 +17,7 @@ import pytest
 from panelstream.analysis.panel import careless_responding
 from panelstream.analysis.panel.scoring import score
 from panelstream.models.instruments.instrument import (
-    SHIPPED,
+    SHIPPED_INSTRUMENTS,
     Instrument,
     find_instrument,
 )
@@ -25,7 +25,7 @@ from tests.lib import ascii_table
 
 HERE = Path(__file__).parent
 TABLES = sorted(path.stem for path in HERE.glob("*.txt"))
-SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+SHIPPED_NAMES = sorted(path.stem for path in SHIPPED_INSTRUMENTS.glob("*.yaml"))
 
 
 @dataclass(frozen=True)

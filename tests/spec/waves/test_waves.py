@@ -112,7 +112,8 @@ def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
     assert result.withdrawn == {"contact": 1, "collection": 1, "erase": 0}
     assert (result.accounts, result.not_enrolled) == ({"test": 1}, {2: 1})
     everybody = [
-        study.pseudonyms.of(r["who"]).hex() for r in read("participation").roster
+        study.pseudonyms.participant_id(r["who"]).hex()
+        for r in read("participation").roster
     ]
     assert not any(one in str(result.as_dict()) for one in everybody)
 

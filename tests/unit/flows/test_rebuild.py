@@ -102,7 +102,7 @@ def stored(store: Store) -> dict[str, int]:
 def test_measured_use_by_function(made: Workspace) -> None:
     """The cells of the panel, one row each; null where the log does not cover them."""
     panels.build(made)
-    aki = made.pseudonyms.of("aki").hex()
+    aki = made.pseudonyms.participant_id("aki").hex()
     columns = ("observed_days", "event_count", "active_days", "frequency")
     result = {
         (row["window"], row["wave"], row["function"]): [row[name] for name in columns]

@@ -15,7 +15,7 @@ from panelstream.models.events import catalogue
 from panelstream.models.events.event import Event, Position
 
 NOW = datetime(2027, 6, 1, tzinfo=UTC)
-U2PLUS = catalogue.find("u2plus", Path())
+U2PLUS = catalogue.find_catalogue("u2plus", Path())
 RAW = Path(__file__).parents[2] / "golden/events/raw"
 GIVEN = {
     "specversion": "1.0",

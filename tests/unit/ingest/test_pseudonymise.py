@@ -15,7 +15,7 @@ KEY, LATER = b"k" * 32, b"l" * 32
 def test_pseudonym_is_the_documented_hmac() -> None:
     """First 128 bits of HMAC-SHA-256(key, namespace, 0x1F, subject)."""
     mac = hmac.new(KEY, b"u2plus\x1fuser-1", hashlib.sha256).digest()
-    assert Pseudonyms((KEY,), "u2plus").of("user-1") == mac[:16]
+    assert Pseudonyms((KEY,), "u2plus").participant_id("user-1") == mac[:16]
 
 
 def test_known_answer() -> None:
@@ -25,21 +25,23 @@ def test_known_answer() -> None:
         -macopt hexkey:6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b
     """
     assert (
-        Pseudonyms((KEY,), "u2plus").of("user-1").hex()
+        Pseudonyms((KEY,), "u2plus").participant_id("user-1").hex()
         == "684cfe42d7521c903fa9775ea1470ad2"
     )
 
 
 def test_later_key_applies_to_the_earlier_pseudonym() -> None:
     """A rotated pseudonym follows from the old one without the platform's id."""
-    old = Pseudonyms((KEY,), "u2plus").of("user-1")
+    old = Pseudonyms((KEY,), "u2plus").participant_id("user-1")
     rotated = hmac.new(LATER, old, hashlib.sha256).digest()[:16]
-    assert Pseudonyms((KEY, LATER), "u2plus").of("user-1") == rotated
+    assert Pseudonyms((KEY, LATER), "u2plus").participant_id("user-1") == rotated
 
 
 def test_namespaces_do_not_meet() -> None:
     """The same id on two platforms is two people."""
-    assert Pseudonyms((KEY,), "a").of("x") != Pseudonyms((KEY,), "b").of("x")
+    assert Pseudonyms((KEY,), "a").participant_id("x") != Pseudonyms(
+        (KEY,), "b"
+    ).participant_id("x")
 
 
 def test_key_file_is_for_the_owner_alone(tmp_path: Path) -> None:

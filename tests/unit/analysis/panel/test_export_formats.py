@@ -93,7 +93,7 @@ def answer_in_words(workspace: Workspace) -> None:
     """What one person says about themselves."""
     rows = [
         {
-            "participant_id": workspace.pseudonyms.of("aki"),
+            "participant_id": workspace.pseudonyms.participant_id("aki"),
             "response": "",
             "wave": 1,
             "responded_at": AT,

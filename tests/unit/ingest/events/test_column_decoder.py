@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
-from panelstream.ingest.events.pipeline import sort
+from panelstream.ingest.events.pipeline import sort_events
 from panelstream.models.events import catalogue
 
 
@@ -67,7 +67,7 @@ def test_names_made_up_take_no_memory(made_up: Any, left: int) -> None:
     events = [PLAIN | {"id": f"e{n}"} | made_up(f"made{n}up") for n in range(4_000)]
     chunk = "\n".join(map(json.dumps, events)).encode()
     decoder = ColumnDecoder(
-        catalogue.find("u2plus", Path()), datetime(2026, 6, 1, tzinfo=UTC)
+        catalogue.find_catalogue("u2plus", Path()), datetime(2026, 6, 1, tzinfo=UTC)
     )
     before = pa.default_memory_pool()
     counted = pa.system_memory_pool()  # which nothing else here uses
@@ -103,5 +103,5 @@ def test_rows_are_written_in_the_order_of_the_table(last: int) -> None:
         }
     )
     expected = sorted(rows, key=lambda row: row[:3])
-    assert sort(table)["id"].to_pylist() == [row[3] for row in expected]
-    assert sort(table)["function"].to_pylist() == [row[1] for row in expected]
+    assert sort_events(table)["id"].to_pylist() == [row[3] for row in expected]
+    assert sort_events(table)["function"].to_pylist() == [row[1] for row in expected]

@@ -63,7 +63,7 @@ def test_compression_is_known_by_content(
     path = tmp_path / "events.ndjson"
     path.write_bytes(compress(LINES))
     seen: list[bytes] = []
-    files.ingest(files.find([str(path)])[0], recorder(seen))
+    files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen))
     assert b"\n".join(seen) == LINES.rstrip(b"\n")
 
 
@@ -72,7 +72,7 @@ def test_members_of_one_gzip_file_are_all_read(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
     seen: list[bytes] = []
-    files.ingest(files.find([str(path)])[0], recorder(seen))
+    files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen))
     assert b"\n".join(seen).split(b"\n") == [b"a", b"b"]
 
 
@@ -90,16 +90,19 @@ def test_damaged_file_is_said_to_be(tmp_path: Path, damaged: bytes) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(damaged)
     with pytest.raises(FileError, match="damaged or ends early"):
-        files.ingest(files.find([str(path)])[0], recorder([]))
+        files.ingest_file(files.find_event_files([str(path)])[0], recorder([]))
 
 
 def test_folder_gives_its_event_files_by_name(tmp_path: Path) -> None:
     """Of a folder, the .ndjson files are read, in order; a missing path is said."""
     for name in ("b.ndjson.gz", "a.ndjson", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
-    assert [s.name for s in files.find([str(tmp_path)])] == ["a.ndjson", "b.ndjson.gz"]
+    assert [s.name for s in files.find_event_files([str(tmp_path)])] == [
+        "a.ndjson",
+        "b.ndjson.gz",
+    ]
     with pytest.raises(FileError, match="no such file"):
-        files.find([str(tmp_path / "missing")])
+        files.find_event_files([str(tmp_path / "missing")])
 
 
 def test_small_archive_of_much_content_comes_in_small_blocks() -> None:

@@ -34,7 +34,7 @@ def test_a_refused_event_that_came_twice_has_two_places(tmp_path: Path) -> None:
     warehouse._client.command(
         "alter table events add constraint storable check id != 'bad'"
     )
-    u2plus = catalogue.find("u2plus", tmp_path)
+    u2plus = catalogue.find_catalogue("u2plus", tmp_path)
     people = Pseudonyms((b"k" * 32,), u2plus.namespace)
     pipeline = Pipeline(u2plus, people, warehouse, lambda: AT)
     lines = [line(one) for one in ("a", "bad", "b", "bad", "c")]

@@ -38,7 +38,7 @@ def rules(workspace: Workspace) -> RosterRules:
 
 def held(workspace: Workspace, who: str) -> dict[str, Any]:
     """What the roster says of somebody now."""
-    participant = workspace.pseudonyms.of(who).hex()
+    participant = workspace.pseudonyms.participant_id(who).hex()
     rows: list[dict[str, Any]] = workspace.store.query(
         "roster", as_of=LATEST
     ).to_pylist()

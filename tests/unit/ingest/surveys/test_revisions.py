@@ -60,7 +60,7 @@ def bring(
 def held(study: Workspace, as_of: datetime = LATEST) -> Said:
     """The answers that hold, by person, wave and item."""
     rows = study.store.query("answers", as_of=as_of).to_pylist()
-    names = {study.pseudonyms.of(who).hex(): who for who in ("aki", "ben")}
+    names = {study.pseudonyms.participant_id(who).hex(): who for who in ("aki", "ben")}
     return {
         (names[row["participant_id"]], row["wave"], row["item"]): row["answer"]
         for row in rows
@@ -265,7 +265,7 @@ def test_an_item_of_a_survey_gives_consent(
     bring(f"{AKI},同意します", f"{BEN},同意しません", header=header, mapping=CONSENTING)
     [row] = study.store.query("consents", as_of=LATEST).to_pylist()
     assert row == {
-        "participant_id": study.pseudonyms.of("aki").hex(),
+        "participant_id": study.pseudonyms.participant_id("aki").hex(),
         "stated_at": AT,
         "level": "",
         "version": 2,

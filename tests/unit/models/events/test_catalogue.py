@@ -27,7 +27,7 @@ types:
 def find(folder: Path, text: str) -> Catalogue:
     """A study's own catalogue with the text."""
     (folder / "forum.yaml").write_text(text, encoding="utf-8")
-    return catalogue.find("forum.yaml", folder)
+    return catalogue.find_catalogue("forum.yaml", folder)
 
 
 def test_a_catalogue_of_ones_own(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_catalogue_of_ones_own(tmp_path: Path) -> None:
 
 def test_the_shipped_catalogue(tmp_path: Path) -> None:
     """Every function has types that count towards it, and labels in two languages."""
-    result = catalogue.find("u2plus", tmp_path)
+    result = catalogue.find_catalogue("u2plus", tmp_path)
     counted = {value.function for value in result.types.values() if value.function}
     assert counted == set(result.functions)
     for function in result.functions:
@@ -90,7 +90,7 @@ def test_what_takes_back(tmp_path: Path) -> None:
     assert find(tmp_path, GOOD + TAKEN_BACK).withdrawals == {
         "forum.unposted": "forum.posted"
     }
-    assert catalogue.find("u2plus", tmp_path).withdrawals == {
+    assert catalogue.find_catalogue("u2plus", tmp_path).withdrawals == {
         "u2plus.reaction_withdrawn": "u2plus.reaction_given"
     }
 
@@ -131,4 +131,4 @@ def test_what_cannot_take_back(tmp_path: Path, old: str, new: str, says: str) ->
 def test_no_such_catalogue(tmp_path: Path, name: str) -> None:
     """A name that is neither shipped nor a file beside the study is told so."""
     with pytest.raises(FileError, match=r"did you mean 'u2plus'|known: u2plus"):
-        catalogue.find(name, tmp_path)
+        catalogue.find_catalogue(name, tmp_path)

@@ -15,9 +15,9 @@ from panelstream.models.events import catalogue, schema
 from panelstream.models.events.event import Event, Position
 
 NOW = datetime(2027, 6, 1, tzinfo=UTC)
-U2PLUS = catalogue.find("u2plus", Path())
+U2PLUS = catalogue.find_catalogue("u2plus", Path())
 DECODER = Decoder(U2PLUS, NOW)
-VALIDATOR = Draft202012Validator(schema.events(U2PLUS))
+VALIDATOR = Draft202012Validator(schema.catalogue_schema(U2PLUS))
 REACTION = {
     "specversion": "1.0",
     "id": "e1",
@@ -90,15 +90,15 @@ def test_what_is_left_out(field: str) -> None:
 
 def test_it_is_a_schema() -> None:
     """Valid by its own dialect, with limits that are the decoder's."""
-    Draft202012Validator.check_schema(schema.events(U2PLUS))
+    Draft202012Validator.check_schema(schema.catalogue_schema(U2PLUS))
     assert schema.LONGEST == MAX_ID_LENGTH
     for name in U2PLUS.types:
-        Draft202012Validator.check_schema(schema.event(U2PLUS, name))
+        Draft202012Validator.check_schema(schema.event_schema(U2PLUS, name))
 
 
 def test_asyncapi() -> None:
     """Every type is a message of both channels, and every reference leads somewhere."""
-    document = schema.asyncapi(U2PLUS, "t.events")
+    document = schema.asyncapi_document(U2PLUS, "t.events")
     assert document["channels"]["kafka"]["address"] == "t.events"
     messages = document["components"]["messages"]
     assert [value["name"] for value in messages.values()] == list(U2PLUS.types)

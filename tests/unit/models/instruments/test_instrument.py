@@ -8,12 +8,12 @@ import pytest
 from panelstream.analysis.panel.scoring import score
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import (
-    SHIPPED,
+    SHIPPED_INSTRUMENTS,
     find_instrument,
     self_reports,
 )
 
-SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+SHIPPED_NAMES = sorted(path.stem for path in SHIPPED_INSTRUMENTS.glob("*.yaml"))
 TINY = """\
 instrument: tiny
 title: {en: Tiny}
@@ -201,11 +201,11 @@ SUM = "scales: [{code: s, items: [a, b]}]\n"
         ("  - {code: c, choices: {x: {}}, not_applicable: 9}\n", 8, "of the choices"),
         ("  - {code: c, low: 0, high: 4, not_applicable: 4}\n", 8, "outside low to"),
         ("  - {code: c, lo: 3, high: 4}\n", 8, "did you mean 'low'?"),
-        ("  - {code: a, low: 0, high: 4}\n", 8, "code 'a' stands twice"),
+        ("  - {code: a, low: 0, high: 4}\n", 8, "duplicate code 'a'"),
         ("answers:\n  0: {en: never}\n  5: {en: x}\n", 10, "no item has 5"),
         ("scales: [{code: s}]\n", 8, "list the items, or say delivered"),
         ("scales:\n  - code: s\n    items: [a, bb]\n", 10, "no item 'bb'"),
-        ("scales:\n  - code: s\n    items: [a, a]\n", 10, "item 'a' stands twice"),
+        ("scales:\n  - code: s\n    items: [a, a]\n", 10, "duplicate item 'a'"),
         ("scales: [{code: s, items: [a], high: 4}]\n", 8, "are for a delivered score"),
         (
             "  - {code: c, choices: {x: {}}}\nscales: [{code: s, items: [c]}]\n",
@@ -247,7 +247,7 @@ SUM = "scales: [{code: s, items: [a, b]}]\n"
             SUM + "bands:\n  - {scale: s, low: 0, high: 4, label: {}}\n"
             "  - {scale: s, low: 6, high: 8, label: {}}\n",
             11,
-            "nothing from 4 to here",
+            "no band from 4 to here",
         ),
     ],
 )

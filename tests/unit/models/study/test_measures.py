@@ -58,7 +58,7 @@ plan:
 @pytest.fixture(scope="module")
 def u2plus() -> Catalogue:
     """The shipped catalogue."""
-    return catalogue.find("u2plus", Path())
+    return catalogue.find_catalogue("u2plus", Path())
 
 
 def load(folder: Path, text: str) -> StudyFolder:

@@ -46,7 +46,9 @@ def statements() -> Iterator[tuple[str, str]]:
         if path.parts[0] not in (FRAGMENTS, "views"):
             for one in CLUSTER.statements(text(path)):
                 yield str(path), one
-    for view in views.view_statements(catalogue.find("u2plus", Path()), "Asia/Tokyo"):
+    for view in views.view_statements(
+        catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"
+    ):
         for one in CLUSTER.statements(view):
             yield "views", one
 
@@ -219,7 +221,8 @@ def sharded(warehouse: str, clock: HandClock) -> Iterator[Sharded]:
     made = Sharded(warehouse, clock)
     migrate(made)
     create_views(
-        made, views.view_statements(catalogue.find("u2plus", Path()), "Asia/Tokyo")
+        made,
+        views.view_statements(catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"),
     )
     yield made
     made.close()

@@ -45,7 +45,7 @@ AT = datetime(2027, 1, 11, 3, tzinfo=UTC)
 def forum(folder: Path, text: str = FORUM) -> catalogue.Catalogue:
     """The forum's catalogue."""
     (folder / "forum.yaml").write_text(text, encoding="utf-8")
-    return catalogue.find("forum.yaml", folder)
+    return catalogue.find_catalogue("forum.yaml", folder)
 
 
 def rows(store: Store, sql: str) -> list[dict[str, Any]]:
@@ -182,7 +182,7 @@ def test_nothing_is_seen_from_the_day_of_a_withdrawal(
         at = datetime(2027, 1, 11, 18, tzinfo=UTC)
         data = {"level": level}
         studies.send(made, [studies.event("consent_withdrawn", who, at, data=data)])
-    names = {made.pseudonyms.of(one).hex(): one for one in ("aki", "ben")}
+    names = {made.pseudonyms.participant_id(one).hex(): one for one in ("aki", "ben")}
 
     def counted(sql: str) -> dict[str, Any]:
         result = rows(store, f"SELECT participant_id, {sql} GROUP BY participant_id")
@@ -240,7 +240,7 @@ def test_views_are_made_anew_only_where_they_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise every command would take them away from those who read meanwhile."""
-    shipped, run = catalogue.find("u2plus", Path()), store.execute_sql
+    shipped, run = catalogue.find_catalogue("u2plus", Path()), store.execute_sql
     ran: list[str] = []
 
     def record(sql: str, *parameters: Mapping[str, Any]) -> None:
