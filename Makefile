@@ -74,13 +74,13 @@ docs: $(READY)  ## the documentation as a site: build/docs/index.html, without a
 	$(RUN)/mkdocs build
 	@echo "open build/docs/index.html in a browser"
 
-fix: $(READY)  ## mend what can be mended
+fix: $(READY)  ## fix style and format
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 	$(RUN)/sqlfmt --quiet models/warehouse/sql
 
 UPGRADE ?=
-pins:  ## make requirements/ anew; UPGRADE=all, or UPGRADE="name name", takes newer versions
+pins:  ## make requirements/ again; UPGRADE=all, or UPGRADE="name name", takes newer versions
 	$(PYTHON) -m venv build/pins
 	build/pins/bin/pip install --quiet --upgrade pip packaging uv
 	build/pins/bin/python -m requirements.renew $(UPGRADE)

@@ -211,7 +211,7 @@ def main() -> int:
     for line in lines:
         sys.stdout.write(f"requirements: {line}\n")
     if lines:
-        sys.stdout.write("requirements: 'make pins' makes the files anew\n")
+        sys.stdout.write("requirements: 'make pins' makes the files again\n")
     return 1 if lines else 0
 
 

@@ -2,7 +2,7 @@
 
 pip takes the files as they are: nothing is resolved, nothing is built but panelstream
 itself, and what does not match its hash is refused. Standard library only, as this runs
-before anything is installed. An environment whose pins have changed is made anew.
+before anything is installed. An environment whose pins have changed is made again.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from requirements.environments import (
 )
 
 WRONG_MACHINE, NO_INDEX, INTERRUPTED = 3, 5, 130
-"""Exit codes, as those of the command: what is to be mended; who cannot be reached."""
+"""Exit codes, as those of the command: a machine that lacks something; an index that cannot be reached."""
 
 TAKE_AS_IT_IS = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
 
@@ -144,7 +144,7 @@ def digest(group: str) -> str:
 
 
 def outdated(venv: Path) -> bool:
-    """Whether a folder is an environment to be made anew.
+    """Whether a folder is an environment to be made again.
 
     It is where it is half made, or made from other pins, by another Python, or by a
     Makefile of earlier days. Never one that is no environment at all.
@@ -162,7 +162,7 @@ def _mark(venv: Path, group: str) -> Path:
 
 
 def make_environment(venv: Path) -> None:
-    """Make the environment, or make it anew if its pins are not those of today."""
+    """Make the environment, or make it again if its pins have changed."""
     if outdated(venv):
         shutil.rmtree(venv)
     if (venv / "bin" / "python").exists():

@@ -1,4 +1,4 @@
-"""Makes the files of pins anew: `make pins` (`python -m requirements.renew`).
+"""Makes the files of pins again: `make pins` (`python -m requirements.renew`).
 
 uv resolves all groups together, for every environment at once; then pip reads the
 metadata of each version, as it would before installing. A version that still fits stays

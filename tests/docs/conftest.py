@@ -10,7 +10,7 @@ from tests.lib.shared import make_once
 
 
 def make_demo(folder: Path) -> None:
-    """A small demo, by a process that imports everything anew."""
+    """A small demo, by a process that imports everything itself."""
     folder.mkdir()
     demo = "panelstream demo --participants 60 --waves 3 --out demo"
     shells.run([demo], folder, fresh=True)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.docs import documents
 from tests.lib import warm
 
 BETWEEN = "=== the next block ==="
@@ -14,7 +15,8 @@ BETWEEN = "=== the next block ==="
 def environment(home: Path, fresh: bool = False) -> Mapping[str, str]:
     """This one, with our `panelstream` first on the path and no study of its own.
 
-    Unless `fresh`, that is a stand-in, which has it forked (see `tests.lib.warm`).
+    Python imports from this checkout, whichever one the command is installed from.
+    Unless `fresh`, the command is a stand-in, which has it forked (`tests.lib.warm`).
     """
     rest = {n: v for n, v in os.environ.items() if not n.startswith("PANELSTREAM_")}
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
@@ -23,7 +25,12 @@ def environment(home: Path, fresh: bool = False) -> Mapping[str, str]:
     if warm.CAN_FORK and not fresh:
         programs.insert(0, str(Path(__file__).parent / "bin"))
         stand_in["WARM_SOCKET"] = warm.address()
-    path = {"PATH": os.pathsep.join(programs), "HOME": str(home)}
+    imports = [str(documents.ROOT), str(documents.ROOT / "ingest/emitter")]
+    path = {
+        "PATH": os.pathsep.join(programs),
+        "PYTHONPATH": os.pathsep.join(imports),
+        "HOME": str(home),
+    }
     return {**rest, **quiet, **path, **stand_in, "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
 
 

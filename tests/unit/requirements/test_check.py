@@ -204,7 +204,7 @@ def test_check_fails_for_one_thing_taken_out(
     code, output = run(checkout)
     assert code == 1
     assert problem in output
-    assert "'make pins' makes the files anew" in output
+    assert "'make pins' makes the files again" in output
 
 
 def test_constraints_that_are_not_the_pins(checkout: Path) -> None:
