@@ -1,4 +1,4 @@
-"""Writes the generated pages; with `--check` says which are not as the code is."""
+"""Writes the generated pages; with `--check` only names those that are stale."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def render() -> dict[str, str]:
 
 
 def stale() -> list[str]:
-    """The generated files whose text is not what the code makes of it."""
+    """The generated files whose text differs from what the generator writes."""
     return [
         name
         for name, text in render().items()

@@ -50,7 +50,7 @@ def _panel(node: object) -> str:
 
 
 def render_commands(notes: Notes) -> str:
-    """The page: notes on all commands, then each command under its panel."""
+    """The page: the introduction of the notes, then each command under its panel."""
     parts, panel = [notes.introduction], ""
     for command in commands():
         if command.panel != panel:
@@ -75,8 +75,8 @@ def _section(command: Command, notes: Mapping[str, str]) -> str:
 def _description(text: str) -> str:
     """The help without its examples, one paragraph a line."""
     lines = [line.strip() for line in text.splitlines()]
-    kept = [line for line in lines if not line.startswith("Example")]
-    plain = _MARKUP.sub("", "\n".join(kept)).strip()
+    prose = "\n".join(line for line in lines if not line.startswith("Example"))
+    plain = _MARKUP.sub("", prose).strip()
     return re.sub(r"(?<!\n)\n(?!\n)", " ", plain)
 
 

@@ -1,4 +1,4 @@
-"""Notes written by hand that a generated page takes in, heading by heading."""
+"""Notes that are written by hand and become part of a generated page."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Notes:
-    """What stands before the first heading of the second level, and under each."""
+    """The text before the first heading of the second level, and the text under each."""
 
     introduction: str
     sections: dict[str, str]
