@@ -11,7 +11,7 @@ from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.panel import reliability
 from panelstream.analysis.plan.specifications import expand
 from panelstream.analysis.verdicts import verdicts
-from panelstream.analysis.verdicts.preregistration import Standing, mark
+from panelstream.analysis.verdicts.preregistration import PlanStatus, mark_confirmatory
 from panelstream.flows import manifest, plan
 from panelstream.flows.panels import Panels, read_answers
 from panelstream.flows.workspace import Workspace
@@ -30,7 +30,7 @@ class StudyAnalysis:
     results: Results
     reliability: pd.DataFrame
     manifest: dict[str, Any]
-    standing: Standing
+    plan_status: PlanStatus
 
     @property
     def panel(self) -> pd.DataFrame:
@@ -46,34 +46,36 @@ def analyse_study(
     """Fit the plan on the panels and judge it."""
     folder = workspace.folder
     record_study_version(workspace.store, folder.version, folder.text)
-    standing = plan.read(workspace)
-    specifications = mark(expand(folder.study), standing)
+    plan_status = plan.read(workspace)
+    specifications = mark_confirmatory(expand(folder.study), plan_status)
     fitted = estimates.fit_all(
         specifications,
         panels.by_window,
         progress,
     )
-    judged = judge_results(fitted, folder.study, standing.absent)
+    judged = judge_results(fitted, folder.study, plan_status.removed_after_lock)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return StudyAnalysis(
         folder,
         panels,
         judged,
         measure_reliability(workspace, panels),
-        manifest.describe_results(folder, panels, counts, standing),
-        standing,
+        manifest.describe_results(folder, panels, counts, plan_status),
+        plan_status,
     )
 
 
-def judge_results(fitted: Results, study: Planned, absent: int = 0) -> Results:
+def judge_results(
+    fitted: Results, study: Planned, removed_after_lock: int = 0
+) -> Results:
     """The results with verdicts, and with the lead tests.
 
-    `absent` counts locked coefficients that are no longer planned.
+    `removed_after_lock` counts locked coefficients that are no longer planned.
     """
-    judged = verdicts.judge(fitted.estimates, study, absent)
+    judged = verdicts.judge(fitted.estimates, study, removed_after_lock)
     tests = [fitted.tests, verdicts.leads(fitted.estimates)]
     return Results(
-        verdicts.explain(judged, study, absent),
+        verdicts.explain(judged, study, removed_after_lock),
         pd.concat(
             [table for table in tests if len(table)] or tests[:1], ignore_index=True
         ),

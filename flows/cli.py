@@ -435,7 +435,7 @@ def analyse(
             analysis = analyse_study(workspace, built, progress)
         with show.working("Writing the report"):
             report = results_folder.write_results(analysis, out)
-    for line in analysis.standing.lines():
+    for line in analysis.plan_status.lines():
         show.say(line)
     show.analysis(analysis.results, f"report: {report}")
     _require_numbers(analysis.results)
@@ -715,8 +715,8 @@ def plan_lock(study: StudyOption = None) -> None:
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
-        standing = plan.freeze(workspace)
-    show.plan(standing)
+        plan_status = plan.freeze(workspace)
+    show.plan(plan_status)
 
 
 @plan_app.command("show")
@@ -729,8 +729,8 @@ def plan_show(study: StudyOption = None, as_json: JsonOption = False) -> None:
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(study) as workspace:
-        standing = plan.read(workspace)
-    show.plan(standing, as_json=as_json)
+        plan_status = plan.read(workspace)
+    show.plan(plan_status, as_json=as_json)
 
 
 @catalogue_app.command("schema")

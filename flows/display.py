@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from panelstream.analysis.estimation.estimates import Results
     from panelstream.analysis.panel.participation import Participation
-    from panelstream.analysis.verdicts.preregistration import Standing
+    from panelstream.analysis.verdicts.preregistration import PlanStatus
     from panelstream.flows.demo.recovery import Summary
     from panelstream.flows.imports import WaveImport
     from panelstream.flows.inspection import ArrivalReport
@@ -264,17 +264,17 @@ class Display:
             self.say(f"{note}: {shown}")
         self.say(place)
 
-    def plan(self, standing: "Standing", as_json: bool = False) -> None:
+    def plan(self, plan_status: "PlanStatus", as_json: bool = False) -> None:
         """The plan's locks, what stands of the last, and what does not."""
         if as_json:
-            self.json(standing.as_dict())
+            self.json(plan_status.as_dict())
             return
-        for version, one in enumerate(standing.locks, start=1):
+        for version, one in enumerate(plan_status.locks, start=1):
             self.say(
                 f"version {version}, {one.hash}: locked {one.locked_at.isoformat()}, "
                 f"when {one.responses:,} responses had come in"
             )
-        for line in standing.lines():
+        for line in plan_status.lines():
             self.say(line)
 
     def demonstration(self, summary: "Summary") -> None:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from panelstream.analysis.panel import export_formats
-from panelstream.analysis.verdicts.preregistration import Standing
+from panelstream.analysis.verdicts.preregistration import PlanStatus
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.panels import Panels
 from panelstream.models.study.folder import StudyFolder
@@ -28,14 +28,14 @@ def describe_results(
     folder: StudyFolder,
     panels: Panels,
     counts: Mapping[str, int],
-    standing: Standing,
+    plan_status: PlanStatus,
 ) -> dict[str, Any]:
     """The manifest: what the results depend on, so that they can be computed again."""
     return {
         "study": folder.study.study,
         "as_of": panels.as_of.isoformat(),
         "study_version": folder.version,
-        "plan": standing.as_dict(),
+        "plan": plan_status.as_dict(),
         "data_hash": {
             window.name: _hash(
                 export_formats.parquet(

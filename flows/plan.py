@@ -3,7 +3,7 @@
 import json
 
 from panelstream.analysis.verdicts import preregistration
-from panelstream.analysis.verdicts.preregistration import Lock, Standing
+from panelstream.analysis.verdicts.preregistration import Lock, PlanStatus
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.study.load import STUDY_FILE
@@ -14,9 +14,11 @@ from panelstream.models.warehouse.study_records import (
 )
 
 
-def read(workspace: Workspace) -> Standing:
+def read(workspace: Workspace) -> PlanStatus:
     """The study's plan beside everything that was locked."""
-    return preregistration.stand(workspace.folder, read_locks(workspace.store))
+    return preregistration.compare_with_locks(
+        workspace.folder, read_locks(workspace.store)
+    )
 
 
 def read_locks(store: Store) -> list[Lock]:
@@ -27,16 +29,16 @@ def read_locks(store: Store) -> list[Lock]:
     ]
 
 
-def freeze(workspace: Workspace) -> Standing:
+def freeze(workspace: Workspace) -> PlanStatus:
     """Lock the plan as it is, as a new version; the one that is locked stays as it is.
 
     Raises `FileError` if the plan has nothing confirmatory.
     """
     folder, store = workspace.folder, workspace.store
-    standing = read(workspace)
-    if standing.locked:
-        return standing
-    frozen = preregistration.freeze(folder)
+    plan_status = read(workspace)
+    if plan_status.locked:
+        return plan_status
+    frozen = preregistration.freeze_plan(folder)
     if not frozen:
         raise FileError(
             folder.path / STUDY_FILE, "", "the plan has nothing confirmatory to lock"
@@ -46,7 +48,7 @@ def freeze(workspace: Workspace) -> Standing:
     record_plan_lock(
         store,
         {
-            "hash": standing.hash,
+            "hash": plan_status.hash,
             "frozen": json.dumps(frozen, ensure_ascii=False),
             "study_version": folder.version,
             "text": folder.text,

@@ -282,7 +282,7 @@ def render(
     study = study_folder.study
     labels = {**tables.labels(study_folder), **measurement.labels(study_folder)}
     panel = panels[study.exposure.window]
-    absent = int(manifest.get("plan", {}).get("absent", 0))
+    absent = int(manifest.get("plan", {}).get("removed_after_lock", 0))
     built = (
         *tables.build(study_folder, panels, estimates, tests, absent),
         *measurement.build(study_folder, panel, reliability),

@@ -1,17 +1,16 @@
-"""The plan beside its lock: what is frozen, what stands, what deviates.
+"""Preregistration: the locked plan, and how the current plan deviates from it.
 
-Frozen is what decides the confirmatory results, by the keys of the study file: each
-confirmatory specification as it is, with what it takes from elsewhere in the file
-(covariates, the first window, the smallest effects of its outcomes, the numbers of
-the waves, the adjustment, whether leads are asked) and the scoring of the
-instruments that its outcomes and covariates come from. What the field work
-settles (dates of waves, outages, consent, coverage, the catalogue) is not frozen;
-it is in the study's version. Nor are other sensitivity checks and the exploratory
-part, which nothing is decided by.
+A lock freezes what decides the confirmatory results, by the keys of the study file:
+each confirmatory specification, what it uses from elsewhere in the file (covariates,
+the first window, the smallest effects of its outcomes, the numbers of the waves, the
+adjustment, whether there are lead checks), and the scoring of the instruments that its
+outcomes and covariates come from. What depends on the field work (dates of waves,
+outages, consent, coverage, the catalogue) is not frozen; it is in the study's version.
+Nor are the exploratory part and other sensitivity checks, which decide nothing.
 
-A specification that is as it was locked is confirmatory. One that was changed or
-added since is exploratory; one that was locked and is planned no more, or otherwise,
-keeps its place in the family (`judgement.judge`).
+A specification that is as it was locked is confirmatory. One that was changed or added
+after the lock is exploratory; one that was locked and is no longer in the plan, or
+changed, keeps its place in the family (`verdicts.judge`).
 """
 
 import hashlib
@@ -28,13 +27,13 @@ from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.folder import StudyFolder
 
 Entry = Mapping[str, Any]
-"""What decides one specification: keys of the study file with their values."""
+"""What determines one specification: keys of the study file with their values."""
 
 Frozen = Mapping[str, Entry]
 """The entries of the confirmatory specifications by name."""
 
-_TOGETHER = " + "
-_OWN = ("measure", "transform", "timing", "weights", "missing", "spacing")
+_JOINT = " + "
+_OPTIONS = ("measure", "transform", "timing", "weights", "missing", "spacing")
 
 
 @dataclass(frozen=True)
@@ -50,30 +49,30 @@ class Lock:
 
 @dataclass(frozen=True)
 class Deviation:
-    """A key of the study file that is not as it was locked; empty: not there."""
+    """A key of the study file that differs from the lock; empty text: no such key."""
 
     key: str
     before: str
     after: str
 
     def __str__(self) -> str:
-        """As a reader is shown it."""
+        """One line for a reader."""
         return f"{self.key}: {self.before or '-'} → {self.after or '-'}"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The plan's hash, its locks in order, what stands of the last, what does not.
+class PlanStatus:
+    """The plan's hash, its locks in order, and how it deviates from the last of them.
 
-    `absent` counts locked within-person coefficients that are not planned as they
-    were.
+    `removed_after_lock` counts locked within-person coefficients that are no longer in
+    the plan as they were.
     """
 
     hash: str
     locks: tuple[Lock, ...]
     confirmatory: tuple[str, ...]
     deviations: tuple[Deviation, ...]
-    absent: int
+    removed_after_lock: int
 
     @property
     def locked(self) -> bool:
@@ -81,133 +80,150 @@ class Standing:
         return bool(self.locks) and self.locks[-1].hash == self.hash
 
     def lines(self) -> Iterator[str]:
-        """What there is to say of the plan as it is, and every deviation."""
+        """The plan as it is, and every deviation from the lock."""
         if not self.locks:
             yield "plan not locked: nothing is confirmatory until 'panelstream plan lock'"
             return
-        kept = ", ".join(self.confirmatory) or "nothing"
+        names = ", ".join(self.confirmatory) or "nothing"
         differs = "" if self.locked else ", and differs from the one that was locked"
-        yield f"the plan is {self.hash}{differs}; confirmatory: {kept}"
-        yield from (f"  {one}" for one in self.deviations)
+        yield f"the plan is {self.hash}{differs}; confirmatory: {names}"
+        yield from (f"  {deviation}" for deviation in self.deviations)
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest and for programs."""
         names = ("hash", "locked_at", "responses", "study_version")
-        locks = [{name: getattr(one, name) for name in names} for one in self.locks]
-        for one in locks:
-            one["locked_at"] = one["locked_at"].isoformat()
+        locks = [{name: getattr(lock, name) for name in names} for lock in self.locks]
+        for lock in locks:
+            lock["locked_at"] = lock["locked_at"].isoformat()
         return {
             "hash": self.hash,
             "locked": self.locked,
             "locks": locks,
             "confirmatory": list(self.confirmatory),
-            "deviations": [asdict(one) for one in self.deviations],
-            "absent": self.absent,
+            "deviations": [asdict(deviation) for deviation in self.deviations],
+            "removed_after_lock": self.removed_after_lock,
         }
 
 
-def freeze(folder: StudyFolder) -> Frozen:
+def freeze_plan(folder: StudyFolder) -> Frozen:
     """The confirmatory part of the plan with all that determines it."""
     planned: dict[str, list[Specification]] = {}
-    for one in expand(folder.study):
-        if one.confirmatory:
-            planned.setdefault(one.specification, []).append(one)
-    return {name: dict(_entry(folder, ones)) for name, ones in planned.items()}
+    for specification in expand(folder.study):
+        if specification.confirmatory:
+            planned.setdefault(specification.specification, []).append(specification)
+    return {name: dict(_entry(folder, group)) for name, group in planned.items()}
 
 
-def hash_of(frozen: Frozen) -> str:
+def hash_plan(frozen: Frozen) -> str:
     """16 hex digits; the order of specifications and of keys means nothing."""
     text = json.dumps(frozen, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def stand(folder: StudyFolder, locks: Sequence[Lock]) -> Standing:
-    """The study's plan beside its `locks`, the earliest first."""
-    now = freeze(folder)
+def compare_with_locks(folder: StudyFolder, locks: Sequence[Lock]) -> PlanStatus:
+    """The study's plan compared with its `locks`, the earliest first."""
+    current = freeze_plan(folder)
     locked: Frozen = locks[-1].frozen if locks else {}
-    kept = tuple(name for name in now if locked.get(name) == now[name])
-    return Standing(
-        hash=hash_of(now),
+    unchanged = tuple(name for name in current if locked.get(name) == current[name])
+    return PlanStatus(
+        hash=hash_plan(current),
         locks=tuple(locks),
-        confirmatory=kept,
-        deviations=tuple(differences(locked, now)) if locks else (),
-        absent=sum(
-            _coefficients(name, one) for name, one in locked.items() if name not in kept
+        confirmatory=unchanged,
+        deviations=tuple(list_deviations(locked, current)) if locks else (),
+        removed_after_lock=sum(
+            _count_coefficients(name, entry)
+            for name, entry in locked.items()
+            if name not in unchanged
         ),
     )
 
 
-def mark(
-    specifications: Iterable[Specification], standing: Standing
+def mark_confirmatory(
+    specifications: Iterable[Specification], status: PlanStatus
 ) -> list[Specification]:
-    """The specifications, confirmatory only where the lock has them."""
-    kept = standing.confirmatory
+    """The specifications, confirmatory only if they are as they were locked."""
     return [
-        replace(one, confirmatory=one.confirmatory and one.specification in kept)
-        for one in specifications
+        replace(
+            specification,
+            confirmatory=specification.confirmatory
+            and specification.specification in status.confirmatory,
+        )
+        for specification in specifications
     ]
 
 
-def differences(before: Frozen, after: Frozen) -> Iterator[Deviation]:
-    """Every key that differs, once; a specification that is in one only, as a whole."""
-    seen: set[str] = set()
-    for name in dict.fromkeys((*before, *after)):
-        if name not in before or name not in after:
-            old, new = ("planned" if name in one else "" for one in (before, after))
+def list_deviations(locked: Frozen, current: Frozen) -> Iterator[Deviation]:
+    """Every key that differs, once; a specification in one of the two, as a whole."""
+    listed: set[str] = set()
+    for name in dict.fromkeys((*locked, *current)):
+        if name not in locked or name not in current:
+            old, new = ("planned" if name in plan else "" for plan in (locked, current))
             yield Deviation(f"plan.confirmatory.{name}", old, new)
             continue
-        for key in dict.fromkeys((*before[name], *after[name])):
-            values = [one[name].get(key) for one in (before, after)]
-            if values[0] != values[1] and key not in seen:
-                seen.add(key)
+        for key in dict.fromkeys((*locked[name], *current[name])):
+            values = [plan[name].get(key) for plan in (locked, current)]
+            if values[0] != values[1] and key not in listed:
+                listed.add(key)
                 yield Deviation(key, *map(_text, values))
 
 
 def _entry(
     folder: StudyFolder, planned: Sequence[Specification]
 ) -> Iterator[tuple[str, Any]]:
-    """What decides the specifications of one name, which differ in what they ask."""
+    """What determines the specifications of one name, by outcome and exposures."""
     study, first = folder.study, planned[0]
-    own = f"plan.confirmatory.{first.specification}"
-    outcomes = list(dict.fromkeys(one.outcome for one in planned))
-    yield f"{own}.estimator", first.estimator
-    yield f"{own}.outcomes", outcomes
-    yield f"{own}.exposures", _exposures(planned)
-    yield from ((f"{own}.{name}", getattr(first, name)) for name in _OWN)
-    yield f"{own}.effects", list(first.effects)
-    yield f"{own}.window", first.window.name if first.window else ""
+    prefix = f"plan.confirmatory.{first.specification}"
+    outcomes = list(dict.fromkeys(specification.outcome for specification in planned))
+    yield f"{prefix}.estimator", first.estimator
+    yield f"{prefix}.outcomes", outcomes
+    yield f"{prefix}.exposures", _exposures(planned)
+    yield from ((f"{prefix}.{name}", getattr(first, name)) for name in _OPTIONS)
+    yield f"{prefix}.effects", list(first.effects)
+    yield f"{prefix}.window", first.window.name if first.window else ""
     yield "exposure.first_window_days", study.exposure.first_window_days
     yield "covariates.fixed", list(first.fixed)
-    varying = dict.fromkeys(name for one in planned for name in one.varying)
+    varying = dict.fromkeys(
+        name for specification in planned for name in specification.varying
+    )
     yield "covariates.previous_wave", list(varying)
     for name in outcomes:
         yield f"smallest_effect.{name}", study.smallest(name)
     yield "plan.adjust", study.plan.adjust
     yield f"plan.sensitivity.{LEAD}", LEAD in study.plan.sensitivity
-    yield "waves", [one.wave for one in study.waves]
-    for one in folder.instruments:
-        if _asked(one, planned):
-            yield f"instruments.{one.instrument}", _digest(one)
+    yield "waves", [wave.wave for wave in study.waves]
+    for instrument in folder.instruments:
+        if _is_used(instrument, planned):
+            yield f"instruments.{instrument.instrument}", _digest(instrument)
 
 
 def _exposures(planned: Sequence[Specification]) -> list[str]:
-    """Those that enter together, together."""
-    return list(dict.fromkeys(_TOGETHER.join(one.exposures) for one in planned))
+    """Exposures; those that enter one regression jointly are joined."""
+    return list(
+        dict.fromkeys(_JOINT.join(specification.exposures) for specification in planned)
+    )
 
 
-def _coefficients(name: str, entry: Entry) -> int:
+def _count_coefficients(name: str, entry: Entry) -> int:
     """How many within-person coefficients a specification has."""
-    own = f"plan.confirmatory.{name}"
-    if "within" not in ESTIMATORS[entry[f"{own}.estimator"]].components:
+    prefix = f"plan.confirmatory.{name}"
+    if "within" not in ESTIMATORS[entry[f"{prefix}.estimator"]].components:
         return 0
-    terms = sum(len(one.split(_TOGETHER)) for one in entry[f"{own}.exposures"])
-    return terms * len(entry[f"{own}.outcomes"])
+    terms = sum(len(names.split(_JOINT)) for names in entry[f"{prefix}.exposures"])
+    return terms * len(entry[f"{prefix}.outcomes"])
 
 
-def _asked(instrument: Instrument, planned: Sequence[Specification]) -> bool:
+def _is_used(instrument: Instrument, planned: Sequence[Specification]) -> bool:
     """Whether outcomes or covariates come from the instrument."""
-    names = {name for one in planned for name in (one.outcome, *one.fixed)}
-    names |= {x.removesuffix("_previous") for one in planned for x in one.varying}
+    names = {
+        name
+        for specification in planned
+        for name in (specification.outcome, *specification.fixed)
+    }
+    names |= {
+        name.removesuffix("_previous")
+        for specification in planned
+        for name in specification.varying
+    }
     items = {item.code for item in instrument.items}
     return bool(names & {*instrument.score_columns, *items})
 
@@ -218,5 +234,5 @@ def _digest(instrument: Instrument) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
+        return ", ".join(map(str, value))
     return "" if value is None else str(value)

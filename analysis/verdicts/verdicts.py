@@ -1,9 +1,9 @@
-"""What the plan allows to be said of its confirmatory coefficients.
+"""Verdicts: what the preregistered plan allows to be concluded from its coefficients.
 
 The family is every within-person coefficient of every confirmatory
 specification, also one that could not be estimated: it counts as p = 1, so that
 no later failure makes the others look stronger. So does one that was locked and
-is planned no more. Two hypotheses are tested of each, and each of the two sets is
+is no longer in the plan. Two hypotheses are tested of each, and each of the two sets is
 adjusted by Holm's method (1979, Scand. J. Stat. 6): that the coefficient is 0,
 and that it lies outside the smallest effect of interest (two one-sided tests,
 Schuirmann 1987, J. Pharmacokinet. Biopharm. 15). At 5 %:
@@ -16,22 +16,22 @@ Schuirmann 1987, J. Pharmacokinet. Biopharm. 15). At 5 %:
 | no              | no                                | undecided                 |
 | no number       | no number                         | not estimated             |
 
-Beside Holm's stands the false discovery rate of Benjamini and Hochberg (1995, J.
-R. Stat. Soc. B 57), by which nothing is decided.
+The false discovery rate of Benjamini and Hochberg (1995, J. R. Stat. Soc. B 57) is
+given too, and decides nothing.
 
 The smallest effect is in points of the outcome for one active day a week more:
-it speaks about untransformed `days_per_week` only, or about one unit of a column
-of a panel that was given, and about estimators whose scale is points. Elsewhere the second answer is no.
+it applies to untransformed `days_per_week` only, or to one unit of a column
+of a panel from elsewhere, and to estimators whose scale is points. Elsewhere the second answer is no.
 
 A confirmatory specification of the exposure of the same wave may have a
-counterpart in the plan's sensitivity checks, in which the next wave's exposure is
-asked too (`lead`). What comes after an outcome cannot have led to it: where a
-lead is not zero, the outcome moves use, or something else moves both, and the
+counterpart in the plan's sensitivity checks, which includes the next wave's
+exposure too (`lead`). What comes after an outcome cannot have led to it: where a
+lead is not zero, the outcome leads to use, or something else leads to both, and the
 coefficients of that specification and outcome are not what they seem. By Holm's
 method over the leads of one specification and outcome, at 5 %, such a
 specification's verdicts are all *undecided: feedback or confounding*. Its family
 is its own leads, because it tests the assumption of one fit: a longer plan shall
-not make it blind.
+not lower its power.
 """
 
 from collections.abc import Iterator
@@ -57,57 +57,62 @@ VERDICTS = {
     (False, False): "undecided",
 }
 NOT_ESTIMATED = "not estimated"
-"""The verdict on a planned coefficient without a number: the data were not asked."""
+"""The verdict on a planned coefficient without a number."""
 
 FEEDBACK = "undecided: feedback or confounding"
 """The verdict on a specification whose lead is not zero."""
 
 LEAD = "lead"
-"""The preset, and the test, that asks the exposure of the next wave."""
+"""The preset, and the test, of the exposure of the next wave."""
 
 
-def judge(estimates: pd.DataFrame, study: Planned, absent: int = 0) -> pd.DataFrame:
+def judge(
+    estimates: pd.DataFrame, study: Planned, removed_after_lock: int = 0
+) -> pd.DataFrame:
     """The estimates with all that rests on the whole family filled in.
 
     `p_adjusted`, `p_bh`, `equivalence_adjusted` and `verdict` are for the family
     only; `equivalence_p`, not adjusted, for every within row to which the smallest
-    effect applies. `absent` counts locked coefficients that are planned no more.
+    effect applies. `removed_after_lock` counts
+    locked coefficients that are no longer in the plan.
     """
     family = _family(estimates)
     smallest = _smallest(estimates, study)
     p_values = _numbers(estimates, "p_value")
-    adjusted = holm(p_values, family, absent)
+    adjusted = holm(p_values, family, removed_after_lock)
     equivalence = equivalence_p(
         _numbers(estimates, "estimate"),
         _numbers(estimates, "std_error"),
         _numbers(estimates, "df"),
         smallest,
     )
-    equivalent = holm(equivalence, family & ~np.isnan(smallest), absent)
+    equivalent = holm(equivalence, family & ~np.isnan(smallest), removed_after_lock)
     verdicts = np.array(_verdicts(adjusted, equivalent < ALPHA), dtype=object)
     doubted = _doubted(estimates) & ~np.isnan(adjusted)
     return estimates.assign(
         p_adjusted=adjusted,
-        p_bh=benjamini_hochberg(p_values, family, absent),
+        p_bh=benjamini_hochberg(p_values, family, removed_after_lock),
         equivalence_p=equivalence,
         equivalence_adjusted=equivalent,
         verdict=np.where(family, np.where(doubted, FEEDBACK, verdicts), ""),
     )
 
 
-def explain(judged: pd.DataFrame, study: Planned, absent: int = 0) -> pd.DataFrame:
+def explain(
+    judged: pd.DataFrame, study: Planned, removed_after_lock: int = 0
+) -> pd.DataFrame:
     """The judged estimates, where undecided with the sample that would decide."""
     needed = deciding_sample(
         _numbers(judged, "std_error"),
         _numbers(judged, "df"),
         _smallest(judged, study),
-        int(_family(judged).sum()) + absent,
+        int(_family(judged).sum()) + removed_after_lock,
     )
     undecided = judged["verdict"] == VERDICTS[False, False]
     rows = zip(judged["note"], undecided, needed, strict=True)
     notes = [
-        "; ".join(filter(None, (note, _sample(sample) if asked else "")))
-        for note, asked, sample in rows
+        "; ".join(filter(None, (note, _sample(sample) if is_undecided else "")))
+        for note, is_undecided, sample in rows
     ]
     return judged.assign(note=notes)
 
@@ -120,10 +125,8 @@ def leads(estimates: pd.DataFrame) -> pd.DataFrame:
     """
     rows = [
         {"specification": name, "outcome": outcome, **asdict(_lead(row, adjusted))}
-        for (name, outcome), found in _leads(estimates)
-        for row, adjusted in zip(
-            found.to_dict("records"), _adjusted(found), strict=True
-        )
+        for (name, outcome), rows in _leads(estimates)
+        for row, adjusted in zip(rows.to_dict("records"), _adjusted(rows), strict=True)
     ]
     return pd.DataFrame(rows, columns=pd.Index(_LEAD_COLUMNS))
 
@@ -131,22 +134,24 @@ def leads(estimates: pd.DataFrame) -> pd.DataFrame:
 _LEAD_COLUMNS = ("specification", "outcome", *Diagnostic.__dataclass_fields__)
 
 
-def holm(p_values: Vector, family: Mask, absent: int = 0) -> Vector:
+def holm(p_values: Vector, family: Mask, removed_after_lock: int = 0) -> Vector:
     """Holm's adjusted p-values (n,) of the `family` (n,), NaN for all others.
 
-    A NaN in the family keeps its place in the count and stays NaN; so do `absent`
-    hypotheses that have no row.
+    A NaN in the family keeps its place in the count and stays NaN; so do
+    hypotheses without a row, `removed_after_lock` of them.
     """
     p, members = _ordered(p_values, family)
-    open_yet = np.arange(len(p), 0, -1) + absent
-    steps = np.maximum.accumulate(p * open_yet)
+    remaining = np.arange(len(p), 0, -1) + removed_after_lock
+    steps = np.maximum.accumulate(p * remaining)
     return _spread(steps, members, p_values)
 
 
-def benjamini_hochberg(p_values: Vector, family: Mask, absent: int = 0) -> Vector:
+def benjamini_hochberg(
+    p_values: Vector, family: Mask, removed_after_lock: int = 0
+) -> Vector:
     """Adjusted p-values (n,) by the false discovery rate, with the places of `holm`."""
     p, members = _ordered(p_values, family)
-    steps = p * (len(p) + absent) / np.arange(1, len(p) + 1)
+    steps = p * (len(p) + removed_after_lock) / np.arange(1, len(p) + 1)
     smallest = np.minimum.accumulate(steps[::-1])[::-1]
     return _spread(smallest, members, p_values)
 
@@ -175,12 +180,12 @@ def deciding_sample(
     as Bonferroni's level is the strictest that Holm's method comes to. NaN where
     there is no error or no smallest effect.
     """
-    reach = stats.t.ppf(1 - ALPHA / (2 * max(family, 1)), df) * std_errors
-    return np.asarray((df + 1) * np.square(2 * reach / smallest))
+    margin = stats.t.ppf(1 - ALPHA / (2 * max(family, 1)), df) * std_errors
+    return np.asarray((df + 1) * np.square(2 * margin / smallest))
 
 
 def _sample(needed: float) -> str:
-    """In words, to two digits: it rests on one estimate of an error."""
+    """In words, to two digits, as the standard error is itself an estimate."""
     if np.isnan(needed):
         return ""
     unit = 10 ** max(floor(log10(needed)) - 1, 0)
@@ -195,9 +200,9 @@ def _verdicts(adjusted: Vector, negligible: Mask) -> list[str]:
 
 
 def _doubted(estimates: pd.DataFrame) -> Mask:
-    """Rows (n,) of confirmatory specifications of which a lead is not zero."""
+    """Rows (n,) of confirmatory specifications with a lead that is not zero."""
     doubted = {
-        which for which, found in _leads(estimates) if (_adjusted(found) < ALPHA).any()
+        pair for pair, rows in _leads(estimates) if (_adjusted(rows) < ALPHA).any()
     }
     pairs = zip(estimates["specification"], estimates["outcome"], strict=True)
     named = np.array([pair in doubted for pair in pairs], dtype=np.bool_)
@@ -207,27 +212,27 @@ def _doubted(estimates: pd.DataFrame) -> Mask:
 def _leads(estimates: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
     """Specification and outcome of the family, with the within rows of their leads."""
     family = estimates[_family(estimates)]
-    asked = family.loc[family["timing"] == "same", ["specification", "outcome"]]
-    for name, outcome in asked.drop_duplicates().itertuples(index=False):
-        found = estimates[
+    pairs = family.loc[family["timing"] == "same", ["specification", "outcome"]]
+    for name, outcome in pairs.drop_duplicates().itertuples(index=False):
+        rows = estimates[
             (estimates["specification"] == f"{name}.{LEAD}")
             & (estimates["outcome"] == outcome)
             & _within(estimates)
         ]
-        if len(found):
-            yield (name, outcome), found
+        if len(rows):
+            yield (name, outcome), rows
 
 
-def _adjusted(leads_of_one: pd.DataFrame) -> Vector:
-    everyone = np.ones(len(leads_of_one), dtype=np.bool_)
-    return holm(_numbers(leads_of_one, "p_value"), everyone)
+def _adjusted(rows: pd.DataFrame) -> Vector:
+    """Holm's p-values (n,) over all rows: the leads of a specification and outcome."""
+    return holm(_numbers(rows, "p_value"), np.ones(len(rows), dtype=np.bool_))
 
 
 def _lead(row: dict[Any, Any], adjusted: float) -> Diagnostic:
     if np.isnan(adjusted):
         return Diagnostic(LEAD, note=f"{row['term']}: no number, so nothing is tested")
-    said = "not zero" if adjusted < ALPHA else "nothing found"
-    note = f"F(1, {row['df']:.0f}) for {row['term']}: {said}"
+    result = "not zero" if adjusted < ALPHA else "nothing found"
+    note = f"F(1, {row['df']:.0f}) for {row['term']}: {result}"
     return Diagnostic(LEAD, row["statistic"] ** 2, 1.0, row["p_value"], note)
 
 
@@ -255,9 +260,9 @@ def _within(estimates: pd.DataFrame) -> Mask:
 
 
 def _smallest(estimates: pd.DataFrame, study: Planned) -> Vector:
-    """The smallest effect of each row (n,); NaN where it says nothing."""
-    known = {name: study.smallest(name) for name in estimates["outcome"].unique()}
-    values = estimates["outcome"].map(known).to_numpy(dtype=np.float64)
+    """The smallest effect of each row (n,); NaN where it does not apply."""
+    smallest = {name: study.smallest(name) for name in estimates["outcome"].unique()}
+    values = estimates["outcome"].map(smallest).to_numpy(dtype=np.float64)
     unit = estimates["measure"].isin(["days_per_week", AS_IS]) & (
         estimates["transform"] == "none"
     )

@@ -56,7 +56,7 @@ def build_panels(workspace: Workspace) -> Panels:
 def analyse(workspace: Workspace, built: Panels) -> StudyAnalysis:
     """The plan, fitted and judged; whether it is locked, and what has no number."""
     made, logger = analyse_study(workspace, built), get_run_logger()
-    for line in made.standing.lines():
+    for line in made.plan_status.lines():
         logger.info(line)
     without = int(made.results.estimates["estimate"].isna().sum())
     if without:

@@ -53,10 +53,10 @@ def make(workspace: Make) -> Make:
 
 def test_a_plan_is_not_locked_at_first(make: Make) -> None:
     """Nothing is confirmatory then, and that is said."""
-    standing = plan.read(make(MAIN))
-    assert not standing.locked
-    assert standing.confirmatory == ()
-    assert list(standing.lines()) == [
+    plan_status = plan.read(make(MAIN))
+    assert not plan_status.locked
+    assert plan_status.confirmatory == ()
+    assert list(plan_status.lines()) == [
         "plan not locked: nothing is confirmatory until 'panelstream plan lock'"
     ]
 
@@ -65,20 +65,20 @@ def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     """With its time, its hash and the study as it was; locking it again is nothing."""
     made = make(MAIN, SIDE)
     clock.now = datetime(2030, 5, 1, tzinfo=UTC)
-    standing = plan.freeze(made)
-    assert standing.locked
-    assert standing.confirmatory == ("main", "side")
-    assert (standing.deviations, standing.absent) == ((), 0)
-    [held] = standing.locks
+    plan_status = plan.freeze(made)
+    assert plan_status.locked
+    assert plan_status.confirmatory == ("main", "side")
+    assert (plan_status.deviations, plan_status.removed_after_lock) == ((), 0)
+    [held] = plan_status.locks
     assert (
         held.hash
-        == standing.hash
-        == preregistration.hash_of(preregistration.freeze(made.folder))
+        == plan_status.hash
+        == preregistration.hash_plan(preregistration.freeze_plan(made.folder))
     )
     assert held.locked_at == clock.now
     assert held.study_version == made.folder.version
     clock.now += timedelta(days=1)
-    assert plan.freeze(made) == standing
+    assert plan.freeze(made) == plan_status
 
 
 def test_answers_that_had_come_in_are_counted(make: Make) -> None:
@@ -111,9 +111,9 @@ def test_answers_that_had_come_in_are_counted(make: Make) -> None:
 def test_what_decides_nothing_may_change(make: Make, changes: Any) -> None:
     """Words, what the field work settles, and other sensitivity checks."""
     plan.freeze(make(MAIN))
-    standing = plan.read(make(MAIN, **changes))
-    assert standing.locked
-    assert standing.confirmatory == ("main",)
+    plan_status = plan.read(make(MAIN, **changes))
+    assert plan_status.locked
+    assert plan_status.confirmatory == ("main",)
 
 
 def test_the_order_of_specifications_means_nothing(make: Make) -> None:
@@ -175,11 +175,11 @@ def test_a_change_makes_a_specification_exploratory(
 ) -> None:
     """With the keys that differ, before and after; its coefficients keep their place."""
     plan.freeze(make(MAIN))
-    standing = plan.read(make({**MAIN, **changed}, **study))
-    assert not standing.locked
-    assert list(standing.deviations) == deviations
-    assert standing.confirmatory == ()
-    assert standing.absent == 2
+    plan_status = plan.read(make({**MAIN, **changed}, **study))
+    assert not plan_status.locked
+    assert list(plan_status.deviations) == deviations
+    assert plan_status.confirmatory == ()
+    assert plan_status.removed_after_lock == 2
 
 
 def test_another_scoring_is_a_deviation(make: Make) -> None:
@@ -189,9 +189,11 @@ def test_another_scoring_is_a_deviation(make: Make) -> None:
     path = made.folder.path / "mood.yaml"
     path.write_text(studies.MOOD.replace("[calm, awake]", "[calm]"), encoding="utf-8")
     made = studies.open_in(made.folder.path, made.store, made.clock)
-    standing = plan.read(made)
-    assert standing.hash != before.hash
-    assert [deviation.key for deviation in standing.deviations] == ["instruments.mood"]
+    plan_status = plan.read(made)
+    assert plan_status.hash != before.hash
+    assert [deviation.key for deviation in plan_status.deviations] == [
+        "instruments.mood"
+    ]
 
 
 def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
@@ -199,15 +201,15 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
     plan.freeze(make(MAIN, SIDE, POOLED))
     new = {**MAIN, "specification": "new"}
     made = make(MAIN, new)
-    standing = plan.read(made)
-    assert standing.confirmatory == ("main",)
-    assert [str(deviation) for deviation in standing.deviations] == [
+    plan_status = plan.read(made)
+    assert plan_status.confirmatory == ("main",)
+    assert [str(deviation) for deviation in plan_status.deviations] == [
         "plan.confirmatory.side: planned → -",
         "plan.confirmatory.pooled: planned → -",
         "plan.confirmatory.new: - → planned",
     ]
-    assert standing.absent == 2
-    marked = preregistration.mark(expand(made.folder.study), standing)
+    assert plan_status.removed_after_lock == 2
+    marked = preregistration.mark_confirmatory(expand(made.folder.study), plan_status)
     assert [(one.specification, one.confirmatory) for one in marked] == [
         ("main", True),
         ("new", False),

@@ -228,9 +228,11 @@ def test_what_is_planned_no_more_keeps_its_place() -> None:
     """A locked coefficient without a row counts as p = 1 in both adjustments."""
     p, family = np.array([0.01, 0.04]), np.array([True, True])
     expected = holm(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
-    assert holm(p, family, absent=1).tolist() == pytest.approx(expected.tolist())
+    assert holm(p, family, removed_after_lock=1).tolist() == pytest.approx(
+        expected.tolist()
+    )
     expected = benjamini_hochberg(np.array([0.01, 0.04, 1.0]), np.array([True] * 3))[:2]
-    result = benjamini_hochberg(p, family, absent=1)
+    result = benjamini_hochberg(p, family, removed_after_lock=1)
     assert result.tolist() == pytest.approx(expected.tolist())
 
 
@@ -238,7 +240,7 @@ def test_absent_coefficients_are_in_the_verdict(study: Study) -> None:
     """p = 0.03 alone is associated, beside one that was taken out it is not."""
     frame = pd.DataFrame([row(3.0, 1.4, 0.03)])
     assert judge(frame, study)["verdict"][0] == "associated"
-    assert judge(frame, study, absent=1)["verdict"][0] == "undecided"
+    assert judge(frame, study, removed_after_lock=1)["verdict"][0] == "undecided"
 
 
 def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect() -> None:
