@@ -20,8 +20,9 @@ The false discovery rate of Benjamini and Hochberg (1995, J. R. Stat. Soc. B 57)
 given too, and decides nothing.
 
 The smallest effect is in points of the outcome for one active day a week more:
-it applies to untransformed `days_per_week` only, or to one unit of a column
-of a panel from elsewhere, and to estimators whose scale is points. Elsewhere the second answer is no.
+it applies to untransformed `days_per_week` only, or to one unit of a column of a
+panel from elsewhere, and to estimators whose scale is points. Elsewhere the second
+answer is no.
 
 A confirmatory specification of the exposure of the same wave may have a
 counterpart in the plan's sensitivity checks, which includes the next wave's
@@ -73,8 +74,8 @@ def judge(
 
     `p_adjusted`, `p_bh`, `equivalence_adjusted` and `verdict` are for the family
     only; `equivalence_p`, not adjusted, for every within row to which the smallest
-    effect applies. `removed_after_lock` counts
-    locked coefficients that are no longer in the plan.
+    effect applies. `removed_after_lock` counts locked coefficients that are no longer
+    in the plan.
     """
     family = _family(estimates)
     smallest = _smallest(estimates, study)
