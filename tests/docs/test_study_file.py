@@ -59,6 +59,12 @@ def test_every_key_is_documented(heading: str) -> None:
     assert shapes.documented_keys(PAGE, heading) == shapes.keys(SHAPES[heading])
 
 
+@pytest.mark.parametrize("heading", SHAPES)
+def test_every_word_is_documented(heading: str) -> None:
+    """The row of a key names each word that the key may hold: every estimator, say."""
+    assert shapes.undocumented_words(PAGE, heading, SHAPES[heading]) == []
+
+
 def test_every_shape_has_a_section() -> None:
     """None is left out; a window is one word, any-panel.md has that of a panel."""
     parts = {
