@@ -24,19 +24,19 @@ VARIANTS: Mapping[str, str] = {
 select who, wave, function, sum(n) as events, count(*) as days
 from (
     select a.who, wave, function, day, count(*) as n
-    from acts a join windows w on a.who = w.who and a.local_at >= w.seen_from and a.local_at < w.seen_until
+    from acts a join windows w on a.who = w.who and a.local_at >= w.observable_from and a.local_at < w.observable_until
     group by all
 ) group by all
 """,
     "distinct": """
 select a.who, wave, function, count(*) as events, count(distinct day) as days
-from acts a join windows w on a.who = w.who and a.local_at >= w.seen_from and a.local_at < w.seen_until
+from acts a join windows w on a.who = w.who and a.local_at >= w.observable_from and a.local_at < w.observable_until
 group by all
 """,
     "rollup": """
 with use as materialized (select who, function, day, count(*) as n from acts group by all)
 select u.who, wave, function, sum(n) as events, count(*) as days
-from use u join windows w on u.who = w.who and u.day >= w.seen_from and u.day < w.seen_until
+from use u join windows w on u.who = w.who and u.day >= w.observable_from and u.day < w.observable_until
 group by all
 """,
     "bits": """
@@ -45,8 +45,8 @@ select a.who, wave, function, count(*) as events,
     + coalesce(bit_count(bit_or(1::bigint << (since % 60)) filter (since // 60 = 1)), 0)::int
     + coalesce(bit_count(bit_or(1::bigint << (since % 60)) filter (since // 60 = 2)), 0)::int as days
 from (
-    select a.who, wave, function, (day - seen_from)::int as since
-    from acts a join windows w on a.who = w.who and a.local_at >= w.seen_from and a.local_at < w.seen_until
+    select a.who, wave, function, (day - observable_from)::int as since
+    from acts a join windows w on a.who = w.who and a.local_at >= w.observable_from and a.local_at < w.observable_until
 ) a
 group by all
 """,

@@ -15,7 +15,9 @@ from bench.exposure_log import EVENTS, WINDOWS, rival_cells
 from bench.measuring import measured
 
 EACH = ("who", "wave", "function")
-IN_WINDOW = (col("day") >= col("seen_from")) & (col("day") < col("seen_until"))
+IN_WINDOW = (col("day") >= col("observable_from")) & (
+    col("day") < col("observable_until")
+)
 
 
 def join(events: LazyFrame, windows: LazyFrame) -> LazyFrame:
@@ -40,8 +42,8 @@ def rollup(events: LazyFrame, windows: LazyFrame) -> LazyFrame:
 
 def calendar(events: LazyFrame, windows: LazyFrame) -> LazyFrame:
     """For windows that all people share: from the day to the wave."""
-    shared = windows.select("wave", "seen_from", "seen_until").unique()
-    days = pl.date_ranges("seen_from", "seen_until", closed="left")
+    shared = windows.select("wave", "observable_from", "observable_until").unique()
+    days = pl.date_ranges("observable_from", "observable_until", closed="left")
     waves = shared.select("wave", day=days).explode("day")
     inside = events.join(waves, on="day")
     use = inside.group_by(*EACH, "day").agg(events=pl.len())

@@ -136,17 +136,17 @@ def windows(kind: str, waves: int = WAVES) -> pd.DataFrame:
             "who": who.astype(np.uint32),
             "participant_id": hexes[who],
             "wave": wave,
-            "seen_from": start.astype("datetime64[s]"),
-            "seen_until": opens.astype("datetime64[s]"),
+            "observable_from": start.astype("datetime64[s]"),
+            "observable_until": opens.astype("datetime64[s]"),
             "since_on": start.astype("datetime64[s]"),
         }
     )
 
 
 def _rival_windows(kind: str) -> pa.Table:
-    frame = windows(kind)[["who", "wave", "seen_from", "seen_until"]]
+    frame = windows(kind)[["who", "wave", "observable_from", "observable_until"]]
     schema = {"who": pa.uint32(), "wave": pa.uint16()}
-    schema |= {"seen_from": pa.date32(), "seen_until": pa.date32()}
+    schema |= {"observable_from": pa.date32(), "observable_until": pa.date32()}
     return pa.Table.from_pandas(frame, preserve_index=False).cast(pa.schema(schema))
 
 

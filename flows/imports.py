@@ -35,7 +35,7 @@ from panelstream.models.errors import InputRejected, UsageError
 from panelstream.models.events.event import Counts
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
-from panelstream.models.study.consent import QUESTION
+from panelstream.models.study.consent import CONSENT_QUESTION
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
@@ -196,8 +196,10 @@ def import_responses(
             f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
         )
     instruments = workspace.folder.instruments
-    mapped = read_mapping(mapping or _beside(path, MAPPING), [*instruments, QUESTION])
-    asked = [*instruments, QUESTION] if mapped.consent else instruments
+    mapped = read_mapping(
+        mapping or _beside(path, MAPPING), [*instruments, CONSENT_QUESTION]
+    )
+    asked = [*instruments, CONSENT_QUESTION] if mapped.consent else instruments
     known = study_context(asked, workspace.pseudonyms, study.zone)
     link_file = links or _beside(path, LINKS)
     linked = read_links(link_file) if link_file else None

@@ -9,7 +9,7 @@ from panelstream.flows import imports
 from panelstream.ingest.pseudonymise import read_keys, write_key
 from panelstream.ingest.surveys.mapping import read_mapping
 from panelstream.models.settings.environment import Settings
-from panelstream.models.study.consent import QUESTION
+from panelstream.models.study.consent import CONSENT_QUESTION
 from panelstream.models.study.load import STUDY_FILE, load_study
 from panelstream.models.study.template import study_text
 
@@ -50,7 +50,7 @@ def check(study: Path | None) -> Iterator[str]:
         yield f"instrument {one.instrument}: {', '.join(one.score_columns) or 'no scores'}"
     mapping = settings.study / imports.RESPONSES / imports.MAPPING
     if mapping.exists():
-        yield f"mapping: {len(read_mapping(mapping, [*loaded.instruments, QUESTION]).columns)} headers"
+        yield f"mapping: {len(read_mapping(mapping, [*loaded.instruments, CONSENT_QUESTION]).columns)} headers"
     served = loaded.study
     yield f"schedule: flow study at '{served.schedule.study}' ({served.timezone})"
     read_keys(settings.pseudonym_key_file)

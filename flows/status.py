@@ -19,7 +19,7 @@ from panelstream.ingest.surveys.file_types.export_file import (
 )
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
-from panelstream.models.study.consent import Statements
+from panelstream.models.study.consent import ConsentStatements
 from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
@@ -72,17 +72,17 @@ def read(workspace: Workspace) -> Status:
     imports = store.query("imports").to_pylist()
     here = {who: said.get(who, ()) for who in enrolled}
     today = workspace.clock().astimezone(study.zone).date()
-    agreements = [consent.held(theirs) for theirs in here.values()]
-    levels = Counter(consent.level(theirs) for theirs in said.values())
+    agreements = [consent.current_consent(theirs) for theirs in here.values()]
+    levels = Counter(consent.withdrawal_level(theirs) for theirs in said.values())
     return Status(
         study=study.study,
         waves=participation.by_wave(study, known(workspace, people, said, raw)),
         set_apart=_set_apart(imports),
         enrolled=len(enrolled),
-        agreed=_on(people.consents.agreed, today),
+        agreed=_on(people.consents.consented, today),
         scopes=dict(sorted(Counter(s for _, all_ in agreements for s in all_).items())),
         versions=dict(sorted(Counter(v for v, _ in agreements if v).items())),
-        withdrawn={one: levels[one] for one in ("contact", *consent.ENDING)},
+        withdrawn={one: levels[one] for one in ("contact", *consent.ENDING_LEVELS)},
         accounts=dict(sorted(Counter(one["account"] for one in accounts).items())),
         not_enrolled=_responses(strangers),
         imports=imports,
@@ -105,20 +105,20 @@ def due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     people = reads.read_people(workspace.store, study, LATEST)
     raw = reads.read_raw_answers(workspace.store, workspace.folder, people, LATEST)
     open_to = _open(workspace, people, wave)
-    silent = {who for who, theirs in said.items() if consent.level(theirs)}
+    silent = {who for who, theirs in said.items() if consent.withdrawal_level(theirs)}
     waiting = open_to - silent - _complete(raw[raw["wave"] == wave])
     pseudonyms = workspace.pseudonyms
     return [one for one in named if pseudonyms.participant_id(one).hex() in waiting]
 
 
 def known(
-    workspace: Workspace, people: People, said: Statements, raw: pd.DataFrame
+    workspace: Workspace, people: People, said: ConsentStatements, raw: pd.DataFrame
 ) -> Known:
     """What `analysis.participation` counts: people by wave, and their answers."""
     study = workspace.folder.study
     today = pd.Timestamp(workspace.clock().astimezone(study.zone).date())
     enrolled = people.enrolled["participant_id"].unique()
-    anybody = consent.of(
+    anybody = consent.derive_consents(
         study.model_copy(update={"consent": "external"}), enrolled, said
     )
     eligible = windows.eligible(study, people.enrolled, anybody)
@@ -148,7 +148,7 @@ def _open(workspace: Workspace, people: People, wave: int) -> set[str]:
     at = pd.Timestamp(today)
     rows = rows[(rows["wave"] == wave) & (rows["opens_on"] <= at)]
     rows = rows[rows["closes_before"] > at]
-    agreed = people.consents.agreed
+    agreed = people.consents.consented
     now = agreed[(agreed["from_on"] <= at) & (agreed["until_on"] > at)]
     return set(rows["participant_id"]) & set(now["participant_id"])
 

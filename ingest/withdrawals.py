@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from panelstream.models.study import consent
-from panelstream.models.study.consent import Gone, Statements
+from panelstream.models.study.consent import ConsentStatements, WithdrawalPeriods
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.store import Store
 
 
 def read_withdrawal_periods(
-    store: Store, zone: ZoneInfo, arriving: Statements | None = None
-) -> Mapping[bytes, Gone]:
+    store: Store, zone: ZoneInfo, arriving: ConsentStatements | None = None
+) -> Mapping[bytes, WithdrawalPeriods]:
     """When nothing of a participant is taken, for all who withdrew from collection.
 
     `arriving`: consents among the data that has arrived and is not stored yet.
     """
     rows = store.query("consents", as_of=LATEST).to_pylist()
-    stored, unstored = consent.by_participant(rows), arriving or {}
+    stored, unstored = consent.group_statements(rows), arriving or {}
     periods = {
-        bytes.fromhex(participant): consent.gone(
+        bytes.fromhex(participant): consent.withdrawal_periods(
             [*statements, *unstored.get(participant, ())], zone
         )
         for participant, statements in stored.items()

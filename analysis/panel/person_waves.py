@@ -45,7 +45,7 @@ def build(
     """
     study = folder.study
     panel = _frame(rows, study, as_of)
-    seen = _instants(rows, study, "seen_from", "seen_until")
+    seen = _instants(rows, study, "observable_from", "observable_until")
     whole = _whole(rows)
     panel["observed_days"] = _observed_days(study, coverage, seen)
     for index, name in enumerate(study.exposure.functions):
@@ -115,9 +115,11 @@ def further(
     either where a gap in the log is excused. `coverage`: that of each function counted.
     """
     to_date = column.definition.to_date
-    since, start = ("since_on", "since_on") if to_date else ("start_on", "seen_from")
-    whole = (rows[since] == rows[start]) & (rows["end_on"] == rows["seen_until"])
-    seen = _instants(rows, study, start, "seen_until")
+    since, start = (
+        ("since_on", "since_on") if to_date else ("start_on", "observable_from")
+    )
+    whole = (rows[since] == rows[start]) & (rows["end_on"] == rows["observable_until"])
+    seen = _instants(rows, study, start, "observable_until")
     scales = np.array([_observed(one, seen)[1] for one in coverage]).max(axis=0)
     known = whole.to_numpy() & (column.definition.prorated | (scales == 1))
     return np.where(known, counted * scales, np.nan)
@@ -172,8 +174,8 @@ def _instants(
 
 def _whole(rows: pd.DataFrame) -> Mask:
     """Whether consent lets all of the window be seen."""
-    start = rows["start_on"] == rows["seen_from"]
-    return (start & (rows["end_on"] == rows["seen_until"])).to_numpy()
+    start = rows["start_on"] == rows["observable_from"]
+    return (start & (rows["end_on"] == rows["observable_until"])).to_numpy()
 
 
 def _attrition(

@@ -32,7 +32,7 @@ from panelstream.models.events.event import (
     Position,
     Rejection,
 )
-from panelstream.models.study.consent import Gone, is_gone
+from panelstream.models.study.consent import WithdrawalPeriods, is_withdrawn
 from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.ledger import Batch, append_batch
 from panelstream.models.warehouse.store import Store
@@ -345,7 +345,9 @@ def _table(events: list[Event]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=DECODED)
 
 
-def _without_refused(events: pa.Table, withdrawn: Mapping[bytes, Gone]) -> pa.Table:
+def _without_refused(
+    events: pa.Table, withdrawn: Mapping[bytes, WithdrawalPeriods]
+) -> pa.Table:
     """Take nothing of a person between withdrawing and agreeing again.
 
     Events that say who takes part are always taken, or nobody could come back.
@@ -356,7 +358,7 @@ def _without_refused(events: pa.Table, withdrawn: Mapping[bytes, Gone]) -> pa.Ta
         row
         for row, event in zip(rows, events.take(rows).to_pylist(), strict=True)
         if event["event_type"] not in TAKING_PART
-        and is_gone(withdrawn[event["participant_id"]], event["occurred_at"])
+        and is_withdrawn(withdrawn[event["participant_id"]], event["occurred_at"])
     ]
     if not refused:
         return events

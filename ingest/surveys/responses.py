@@ -32,7 +32,7 @@ from panelstream.ingest.surveys.read_export import (
 )
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Instrument
-from panelstream.models.study.consent import QUESTION, answered
+from panelstream.models.study.consent import CONSENT_QUESTION, stored_answer
 
 
 class AnswerRow(NamedTuple):
@@ -210,9 +210,11 @@ def _check_row(
             yield ImportProblem(row.rows.get(code, row.number), code, "out of range")
         else:
             name, finished = instrument.instrument, row.finished
-            if instrument is QUESTION and mapping.consent:
+            if instrument is CONSENT_QUESTION and mapping.consent:
                 consent = mapping.consent
-                name, item, answer = answered(consent.version, consent.scopes, answer)
+                name, item, answer = stored_answer(
+                    consent.version, consent.scopes, answer
+                )
             yield AnswerRow(
                 participant, response, wave, at, name, item, answer, finished, origin
             )

@@ -18,12 +18,12 @@ import pyarrow as pa
 from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
 from panelstream.ingest.withdrawals import read_withdrawal_periods
 from panelstream.models.study.consent import (
-    INSTRUMENT,
-    Gone,
-    Statement,
-    Statements,
-    is_gone,
-    statement,
+    CONSENT_INSTRUMENT,
+    ConsentStatement,
+    ConsentStatements,
+    WithdrawalPeriods,
+    is_withdrawn,
+    parse_stored_answer,
 )
 from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
@@ -104,18 +104,20 @@ def store_response_revision(
     return append_responses(warehouse, revision.answers, ledger_row)
 
 
-def _consents(rows: Iterable[Row]) -> Statements:
+def _consents(rows: Iterable[Row]) -> ConsentStatements:
     """The consents among the answers: with one, a person comes back."""
-    statements: dict[str, list[Statement]] = defaultdict(list)
+    statements: dict[str, list[ConsentStatement]] = defaultdict(list)
     for row in rows:
-        if row["instrument"] == INSTRUMENT and row["answer"]:
-            consent = statement(row["responded_at"], row["item"], row["answer"])
+        if row["instrument"] == CONSENT_INSTRUMENT and row["answer"]:
+            consent = parse_stored_answer(
+                row["responded_at"], row["item"], row["answer"]
+            )
             statements[row["participant_id"].hex()].append(consent)
     return statements
 
 
-def _is_refused(row: Row, withdrawn: Mapping[bytes, Gone]) -> bool:
-    return is_gone(withdrawn.get(row["participant_id"], ()), row["responded_at"])
+def _is_refused(row: Row, withdrawn: Mapping[bytes, WithdrawalPeriods]) -> bool:
+    return is_withdrawn(withdrawn.get(row["participant_id"], ()), row["responded_at"])
 
 
 def _by_sheet(rows: Iterable[Row]) -> dict[SheetKey, list[Row]]:

@@ -1,4 +1,4 @@
-"""Who agreed to what, and when: what people said becomes stretches of study days.
+"""Consent over time: statements of participants become intervals of study days.
 
 A yes holds from its day on: to the same version it adds scopes, a newer version
 replaces the older ones, an older version adds nothing. A withdrawal from collection
@@ -21,13 +21,13 @@ from panelstream.models.timestamps import END_DAY, FIRST_DAY
 RETROSPECTIVE = "retrospective"
 """The scope of those who agree that use before their yes counts too."""
 
-ENDING = ("collection", "erase")
+ENDING_LEVELS = ("collection", "erase")
 """Levels of withdrawal after which nothing is taken; `contact` only ends letters."""
 
-INSTRUMENT = "study.consent"
+CONSENT_INSTRUMENT = "study.consent"
 """What an item that gives consent is stored under: version as item, scopes as answer."""
 
-QUESTION = Instrument(
+CONSENT_QUESTION = Instrument(
     instrument="consent",
     title={"en": "Consent", "ja": "同意"},
     reference="",
@@ -43,8 +43,8 @@ QUESTION = Instrument(
 
 
 @dataclass(frozen=True)
-class Statement:
-    """What somebody said at one time: a yes to scopes of a version, or a withdrawal."""
+class ConsentStatement:
+    """A yes to scopes of a version at one time, or a withdrawal."""
 
     at: datetime
     version: int = 0
@@ -53,176 +53,203 @@ class Statement:
     """Of a withdrawal; empty for a yes."""
 
 
-Stretch = tuple[date, date]
+Interval = tuple[date, date]
 """Study days from the first to the day after the last."""
 
-Statements = Mapping[str, Sequence[Statement]]
+ConsentStatements = Mapping[str, Sequence[ConsentStatement]]
 """By participant."""
 
-Gone = Sequence[tuple[datetime, datetime | None]]
-"""From when to when nothing of somebody is taken; None: for good."""
+WithdrawalPeriods = Sequence[tuple[datetime, datetime | None]]
+"""From when to when nothing of a participant is taken; None: for good."""
 
 
 @dataclass(frozen=True)
 class Consents:
-    """Everybody's stretches: participant_id, from_on, until_on (days), in order.
+    """Intervals of all participants: participant_id, from_on, until_on (days), in order.
 
-    `agreed`: days on which answers count. `seen`: days whose use may be looked at.
-    `withdrawn`: who left and has not come back.
+    `consented`: days on which answers count. `telemetry`: days whose use may be looked
+    at. `withdrawn`: participants who left and have not come back.
     """
 
-    agreed: pd.DataFrame
-    seen: pd.DataFrame
+    consented: pd.DataFrame
+    telemetry: pd.DataFrame
     withdrawn: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class _State:
-    """What holds between two statements. `since`: the first yes after the last
-    withdrawal, back to which a retrospective yes reaches."""
+    """What holds between two statements.
 
-    given: bool = False
+    `retrospective_from`: the first yes after the last withdrawal, back to which a
+    retrospective yes reaches.
+    """
+
+    agreed: bool = False
     version: int = 0
     scopes: frozenset[str] = frozenset()
-    since: date | None = FIRST_DAY
+    retrospective_from: date | None = FIRST_DAY
 
-    def after(self, said: Statement, day: date) -> "_State":
-        if said.level:
-            return _State(since=None)
-        if said.version < self.version:
+    def next(self, statement: ConsentStatement, day: date) -> "_State":
+        if statement.level:
+            return _State(retrospective_from=None)
+        if statement.version < self.version:
             return self
-        kept = self.scopes if said.version == self.version else frozenset()
-        since = day if self.since is None else self.since
-        return _State(True, said.version, kept | said.scopes, since)
+        same_version = statement.version == self.version
+        scopes = (self.scopes if same_version else frozenset()) | statement.scopes
+        reach = day if self.retrospective_from is None else self.retrospective_from
+        return _State(True, statement.version, scopes, reach)
 
 
-def answered(version: int, scopes: Iterable[str], answer: str) -> tuple[str, str, str]:
-    """Instrument, item and answer under which the answer to `QUESTION` is stored."""
+def stored_answer(
+    version: int, scopes: Iterable[str], answer: str
+) -> tuple[str, str, str]:
+    """Instrument, item and answer under which an answer to the question is stored."""
     agreed = " ".join(scopes) if answer in ("yes", "1") else ""
-    return INSTRUMENT, str(version), agreed
+    return CONSENT_INSTRUMENT, str(version), agreed
 
 
-def statement(at: datetime, version: str, agreed: str) -> Statement:
-    """What `answered` says, as item and answer, and when."""
-    return Statement(at, int(version), frozenset(agreed.split()))
+def parse_stored_answer(at: datetime, version: str, scopes: str) -> ConsentStatement:
+    """The statement that `stored_answer` gives as item and answer, made at `at`."""
+    return ConsentStatement(at, int(version), frozenset(scopes.split()))
 
 
-def by_participant(rows: Iterable[Mapping[str, Any]]) -> Statements:
-    """The rows of the query `consents`, which come by participant."""
+def group_statements(rows: Iterable[Mapping[str, Any]]) -> ConsentStatements:
+    """Statements from rows of the query `consents`, which come by participant."""
     return {
-        who: [
-            Statement(
+        participant: [
+            ConsentStatement(
                 row["stated_at"], row["version"], frozenset(row["scopes"]), row["level"]
             )
-            for row in theirs
+            for row in group
         ]
-        for who, theirs in groupby(rows, key=lambda row: str(row["participant_id"]))
+        for participant, group in groupby(rows, lambda row: str(row["participant_id"]))
     }
 
 
-def of(study: Study, people: Iterable[str], said: Statements) -> Consents:
-    """The stretches of some people, from what they said."""
-    known = {who: said.get(who, ()) for who in people}
+def derive_consents(
+    study: Study, participants: Iterable[str], statements: ConsentStatements
+) -> Consents:
+    """The intervals of some participants, from their statements."""
+    by_participant = {name: statements.get(name, ()) for name in participants}
+    people = by_participant.items()
     return Consents(
-        _table((who, agreed(study, theirs)) for who, theirs in known.items()),
-        _table((who, seen(study, theirs)) for who, theirs in known.items()),
-        frozenset(who for who in known if _has_left(gone(known[who], study.zone))),
+        _table((name, consented_intervals(study, history)) for name, history in people),
+        _table((name, telemetry_intervals(study, history)) for name, history in people),
+        frozenset(
+            name
+            for name, history in people
+            if _is_open(withdrawal_periods(history, study.zone))
+        ),
     )
 
 
-def agreed(study: Study, said: Iterable[Statement]) -> list[Stretch]:
+def consented_intervals(
+    study: Study, statements: Iterable[ConsentStatement]
+) -> list[Interval]:
     """The days on which somebody had agreed to all that the study requires."""
-    return _merged((one.from_on, one.until_on) for one in _valid(study, said))
+    return _merged(
+        (valid.from_on, valid.until_on) for valid in _valid(study, statements)
+    )
 
 
-def seen(study: Study, said: Iterable[Statement]) -> list[Stretch]:
+def telemetry_intervals(
+    study: Study, statements: Iterable[ConsentStatement]
+) -> list[Interval]:
     """The days whose use may be looked at: those of consent, and those it reaches back to.
 
     Those who agreed to it let earlier use count, if the study reaches back; but never
     what lies before a withdrawal.
     """
-    reaches = isinstance(study.consent, Consent) and (
+    reaches_back = isinstance(study.consent, Consent) and (
         study.consent.telemetry_from != "consent"
     )
     days = _merged(
-        (one.since if reaches else one.from_on, one.until_on)
-        for one in _valid(study, said)
+        (valid.use_from if reaches_back else valid.from_on, valid.until_on)
+        for valid in _valid(study, statements)
     )
-    since = _looked_at_from(study)
-    return [(max(start, since), end) for start, end in days if end > since]
+    first = _first_telemetry_day(study)
+    return [(max(start, first), end) for start, end in days if end > first]
 
 
-def gone(said: Iterable[Statement], zone: ZoneInfo) -> Gone:
+def withdrawal_periods(
+    statements: Iterable[ConsentStatement], zone: ZoneInfo
+) -> WithdrawalPeriods:
     """When nothing of somebody is taken: from a withdrawal to the day of the next yes."""
-    spans: list[tuple[datetime, datetime | None]] = []
-    for one in _in_order(said):
-        left = _has_left(spans)
-        if one.level and not left:
-            spans.append((one.at, None))
-        elif left and not one.level:
-            start, _ = spans.pop()
-            until = midnight(one.at.astimezone(zone).date(), zone)
-            spans += [(start, until)] if start < until else []
-    return spans
+    periods: list[tuple[datetime, datetime | None]] = []
+    for statement in _in_order(statements):
+        if statement.level and not _is_open(periods):
+            periods.append((statement.at, None))
+        elif _is_open(periods) and not statement.level:
+            start, _ = periods.pop()
+            end = midnight(statement.at.astimezone(zone).date(), zone)
+            periods += [(start, end)] if start < end else []
+    return periods
 
 
-def _has_left(spans: Gone) -> bool:
-    return bool(spans) and spans[-1][1] is None
+def _is_open(periods: WithdrawalPeriods) -> bool:
+    return bool(periods) and periods[-1][1] is None
 
 
-def is_gone(spans: Gone, at: datetime) -> bool:
+def is_withdrawn(periods: WithdrawalPeriods, at: datetime) -> bool:
     """Whether something done at an instant is not taken."""
-    return any(start < at and (end is None or at < end) for start, end in spans)
+    return any(start < at and (end is None or at < end) for start, end in periods)
 
 
-def held(said: Iterable[Statement]) -> tuple[int, frozenset[str]]:
+def current_consent(
+    statements: Iterable[ConsentStatement],
+) -> tuple[int, frozenset[str]]:
     """The version and the scopes that somebody has agreed to and not withdrawn."""
     state = _State()
-    for one in _in_order(said):
-        state = state.after(one, FIRST_DAY)
+    for statement in _in_order(statements):
+        state = state.next(statement, FIRST_DAY)
     return state.version, state.scopes
 
 
-def level(said: Iterable[Statement]) -> str:
+def withdrawal_level(statements: Iterable[ConsentStatement]) -> str:
     """How far somebody has withdrawn and not come back; empty: not at all."""
-    last = ""
-    for one in sorted(said, key=lambda one: one.at):
-        if not one.level or last not in ENDING or one.level in ENDING:
-            last = one.level
-    return last
+    level = ""
+    for statement in sorted(statements, key=lambda statement: statement.at):
+        stays = level in ENDING_LEVELS and statement.level not in ("", *ENDING_LEVELS)
+        level = level if stays else statement.level
+    return level
 
 
 @dataclass(frozen=True)
 class _Valid:
-    """Days [from_on, until_on) of one state that holds; use may count from `since`."""
+    """Days [from_on, until_on) of one state that holds; use may count from `use_from`."""
 
     from_on: date
     until_on: date
-    since: date
+    use_from: date
 
 
-def _valid(study: Study, said: Iterable[Statement]) -> Iterator[_Valid]:
-    for (day, state), (until, _) in pairwise([*_states(study, said), (END_DAY, None)]):
-        assert state is not None
-        end = min(until, _renewed_on(study, state.version))
+def _valid(study: Study, statements: Iterable[ConsentStatement]) -> Iterator[_Valid]:
+    states = [*_states(study, statements), (END_DAY, _State())]
+    for (day, state), (next_day, _) in pairwise(states):
+        end = min(next_day, _renewed_on(study, state.version))
         if _holds(study, state) and day < end:
-            reaches = RETROSPECTIVE in state.scopes and state.since is not None
-            yield _Valid(day, end, state.since if reaches and state.since else day)
+            reach = state.retrospective_from
+            reaches_back = RETROSPECTIVE in state.scopes and reach is not None
+            yield _Valid(day, end, reach if reaches_back and reach else day)
 
 
-def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
+def _merged(intervals: Iterable[Interval]) -> list[Interval]:
     """Joined where they touch or overlap, in order."""
-    merged: list[Stretch] = []
-    for start, end in sorted(stretches):
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
         if merged and start <= merged[-1][1]:
-            before, last = merged.pop()
-            start, end = before, max(last, end)
+            first, last = merged.pop()
+            start, end = first, max(last, end)
         merged.append((start, end))
     return merged
 
 
-def _table(stretches: Iterable[tuple[str, list[Stretch]]]) -> pd.DataFrame:
-    rows = [(who, *one) for who, theirs in stretches for one in theirs]
+def _table(by_participant: Iterable[tuple[str, list[Interval]]]) -> pd.DataFrame:
+    rows = [
+        (name, *interval)
+        for name, intervals in by_participant
+        for interval in intervals
+    ]
     frame = pd.DataFrame(
         rows, columns=pd.Index(["participant_id", "from_on", "until_on"])
     )
@@ -230,38 +257,49 @@ def _table(stretches: Iterable[tuple[str, list[Stretch]]]) -> pd.DataFrame:
     return frame.astype({"participant_id": object, **days})
 
 
-def _states(study: Study, said: Iterable[Statement]) -> Iterator[tuple[date, _State]]:
+def _states(
+    study: Study, statements: Iterable[ConsentStatement]
+) -> Iterator[tuple[date, _State]]:
     """Every state with the study day on which it begins, in order."""
-    state = _State(given=study.consent == "external")
+    state = _State(agreed=study.consent == "external")
     yield FIRST_DAY, state
-    for one in _in_order(said):
-        day = one.at.astimezone(study.zone).date()
-        state = state.after(one, day)
+    for statement in _in_order(statements):
+        day = statement.at.astimezone(study.zone).date()
+        state = state.next(statement, day)
         yield day, state
 
 
-def _in_order(said: Iterable[Statement]) -> list[Statement]:
+def _in_order(statements: Iterable[ConsentStatement]) -> list[ConsentStatement]:
     """What concerns collection, in order of time; of one instant a withdrawal last."""
-    told = [one for one in said if one.level in ("", *ENDING)]
-    return sorted(told, key=lambda one: (one.at, one.level != "", one.version))
+    relevant = [
+        statement for statement in statements if statement.level in ("", *ENDING_LEVELS)
+    ]
+    return sorted(
+        relevant,
+        key=lambda statement: (statement.at, statement.level != "", statement.version),
+    )
 
 
 def _holds(study: Study, state: _State) -> bool:
     if isinstance(study.consent, Consent):
-        return state.given and set(study.consent.required) <= state.scopes
-    return state.given
+        return state.agreed and set(study.consent.required) <= state.scopes
+    return state.agreed
 
 
 def _renewed_on(study: Study, version: int) -> date:
     """From which day on a yes to this version no longer holds."""
     if not isinstance(study.consent, Consent):
         return END_DAY
-    newer = [one.from_on for one in study.consent.renewals if one.version > version]
+    newer = [
+        renewal.from_on
+        for renewal in study.consent.renewals
+        if renewal.version > version
+    ]
     return min(newer, default=END_DAY)
 
 
-def _looked_at_from(study: Study) -> date:
+def _first_telemetry_day(study: Study) -> date:
     if isinstance(study.consent, Consent):
-        since = study.consent.telemetry_from
-        return since if isinstance(since, date) else FIRST_DAY
+        day = study.consent.telemetry_from
+        return day if isinstance(day, date) else FIRST_DAY
     return FIRST_DAY

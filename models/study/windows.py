@@ -35,7 +35,7 @@ def plan(
     responded_at (UTC), one row a wave answered, as `permitted` leaves them. Returns
     participant_id, round, wave, wave_index, responded_at, its timing, the wave's days
     (opens_on, closes_before), the planned window (start_on, end_on) and the part of it
-    that consent allows to be looked at (seen_from, seen_until); NaT where there is no
+    that consent allows to be looked at (observable_from, observable_until); NaT where there is no
     window. Of a window that consent leaves in pieces the last piece is looked at.
     `next_closes_before`, `round_closes_before`: the same of the next wave of the round
     (NaT: none) and of its last. `withdrawn`: who left and has not come back. `since_on`:
@@ -45,7 +45,7 @@ def plan(
     rows["withdrawn"] = rows["participant_id"].isin(consents.withdrawn)
     rows = _with_answers(rows, answers, study)
     rows = _with_window(rows, study, window)
-    return _with_beginning(_with_consent(rows, consents.seen), consents.seen)
+    return _with_beginning(_with_consent(rows, consents.telemetry), consents.telemetry)
 
 
 def round_bounds(study: Study) -> list[tuple[int, date, date]]:
@@ -66,7 +66,7 @@ def permitted(study: Study, consents: Consents, answers: pd.DataFrame) -> pd.Dat
     responses = answers.loc[~sent.duplicated(), ["participant_id", "responded_at"]]
     given = local_days(responses.pop("responded_at"), study.zone)
     days = responses.assign(start=given, end=given + _ONE)
-    return answers[_any_of(consents.agreed, days)[sent]]
+    return answers[_any_of(consents.consented, days)[sent]]
 
 
 def timing(
@@ -102,7 +102,7 @@ def eligible(study: Study, people: pd.DataFrame, consents: Consents) -> pd.DataF
     for name, other in {**others, "round_closes_before": "last"}.items():
         rows[name] = opens + _in_days(rows[other] - rows["opens"])
     days = rows[["participant_id"]].assign(start=np.maximum(opens, since), end=closes)
-    rows = rows[_any_of(consents.agreed, days)]
+    rows = rows[_any_of(consents.consented, days)]
     rows = rows.sort_values(["participant_id", "wave"], ignore_index=True)
     return rows.drop(columns=["calendar", "opens", "closes", "closed", "next", "last"])
 
@@ -248,11 +248,13 @@ def _with_consent(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     days = rows.rename(columns={"start_on": "start", "end_on": "end"})
     pieces = _pieces(seen, days[["participant_id", "start", "end"]])
     last = pieces.drop_duplicates("row", keep="last")
-    seen_from = rows["start_on"].to_numpy(DAY).copy()
-    seen_until = seen_from.copy()
-    seen_from[last["row"]] = last["from_on"].to_numpy(DAY)
-    seen_until[last["row"]] = last["until_on"].to_numpy(DAY)
-    return rows.assign(seen_from=seen_from, seen_until=seen_until)
+    observable_from = rows["start_on"].to_numpy(DAY).copy()
+    observable_until = observable_from.copy()
+    observable_from[last["row"]] = last["from_on"].to_numpy(DAY)
+    observable_until[last["row"]] = last["until_on"].to_numpy(DAY)
+    return rows.assign(
+        observable_from=observable_from, observable_until=observable_until
+    )
 
 
 def _with_beginning(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:

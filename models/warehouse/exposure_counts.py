@@ -88,7 +88,7 @@ def _count(
     store: Store, study: Study, name: str, planned: pd.DataFrame, as_of: datetime
 ) -> Array:
     """Events and active days (2, rows, functions)."""
-    cells = cut(planned["seen_from"], planned["seen_until"])
+    cells = cut(planned["observable_from"], planned["observable_until"])
     functions = list(study.exposure.functions)
     bins = cells.number * len(functions)
     use = np.empty((2, len(planned), len(functions)))
@@ -147,7 +147,7 @@ def _in_windows(
     """Events and active days of each window (2, rows, width); 0 for who did nothing."""
     who = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])
     active = who >= 0
-    start, end = planned["seen_from"][active], planned["seen_until"][active]
+    start, end = planned["observable_from"][active], planned["observable_until"][active]
     use = np.zeros((2, len(planned), width))
     until = _by_person(counted["event_counts"], width).cumsum(axis=2, dtype=np.int64)
     use[0, active] = until[who[active], :, cells.at(end) - 1]

@@ -60,19 +60,19 @@ def panel_name(build: Build, window: Window) -> str:
 
 def observable(rows: pd.DataFrame) -> pd.DataFrame:
     """The planned rows that have a window."""
-    return rows.dropna(subset=["seen_from", "seen_until"])
+    return rows.dropna(subset=["observable_from", "observable_until"])
 
 
 def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
     rows = observable(rows)
-    since = rows["since_on"].fillna(rows["seen_until"])
+    since = rows["since_on"].fillna(rows["observable_until"])
     return pa.table(
         {
             "panel": pa.repeat(panel_name(build, window), len(rows)),
             "participant_id": _participants(rows),
             "wave": pa.array(rows["wave"], pa.uint16()),
-            "start_on": _days(rows["seen_from"]),
-            "end_on": _days(rows["seen_until"]),
+            "start_on": _days(rows["observable_from"]),
+            "end_on": _days(rows["observable_until"]),
             "since_on": _days(since),
         }
     )
@@ -107,7 +107,8 @@ def _facts(
 ) -> _Facts:
     made, functions = panel(), sorted(study.exposure.functions)
     seen = [
-        days_to_instants(rows[one], study.zone) for one in ("seen_from", "seen_until")
+        days_to_instants(rows[one], study.zone)
+        for one in ("observable_from", "observable_until")
     ]
     observed = [coverage[name].observed.days_within(*seen) for name in functions]
     measured = {

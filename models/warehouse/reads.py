@@ -6,7 +6,7 @@ from datetime import datetime
 import pandas as pd
 
 from panelstream.models.study import consent, windows
-from panelstream.models.study.consent import Consents, Statements
+from panelstream.models.study.consent import Consents, ConsentStatements
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST, microseconds
@@ -31,7 +31,7 @@ def read_people(store: Store, study: Study, as_of: datetime) -> People:
     spans = [
         (participant, *span)
         for participant in statements
-        for span in consent.gone(statements[participant], study.zone)
+        for span in consent.withdrawal_periods(statements[participant], study.zone)
     ]
     enrolled = store.query(
         "enrolments",
@@ -48,13 +48,15 @@ def read_people(store: Store, study: Study, as_of: datetime) -> People:
     left_out = store.query("accounts", as_of=as_of)["participant_id"].to_pylist()
     enrolled = enrolled[~enrolled["participant_id"].isin(left_out)]
     enrolled["enrolled_on"] = pd.to_datetime(enrolled["enrolled_on"])
-    consents = consent.of(study, enrolled["participant_id"].unique(), statements)
+    consents = consent.derive_consents(
+        study, enrolled["participant_id"].unique(), statements
+    )
     return People(enrolled.reset_index(drop=True), consents)
 
 
-def read_consent_statements(store: Store, as_of: datetime) -> Statements:
+def read_consent_statements(store: Store, as_of: datetime) -> ConsentStatements:
     """What people said about consent, as known at an instant."""
-    return consent.by_participant(store.query("consents", as_of=as_of).to_pylist())
+    return consent.group_statements(store.query("consents", as_of=as_of).to_pylist())
 
 
 def read_raw_answers(

@@ -1,10 +1,10 @@
 """Consent by examples: each table of this folder, on the engine and on the oracle.
 
-A table's file is prose, the study's `consent` as YAML, then what was `said` (at
-study-local times in Asia/Tokyo) and the stretches of days that follow: `agreed`, on
-which answers count, or `seen`, whose use may be looked at. `until` is the day after the
-last; `-` has no end. On the engine everything is said by each road that there is:
-by events, and, but for withdrawals, by the roster.
+A table's file is prose, the study's `consent` as YAML, then the `statements` of
+participants (at study-local times in Asia/Tokyo) and the intervals of days that follow:
+`consented`, on which answers count, or `telemetry`, whose use may be looked at. `until`
+is the day after the last; `-` has no end. The engine is given every statement by each
+way that there is: by events, and, but for withdrawals, by the roster.
 """
 
 import csv
@@ -36,8 +36,8 @@ FIRST, LAST = date(2026, 12, 1), date(2027, 4, 1)
 """The oracle looks at each day between these."""
 
 Make = Callable[..., Workspace]
-Said = Mapping[str, str]
-Stretches = Mapping[str, list[tuple[str, str]]]
+Row = Mapping[str, str]
+Intervals = Mapping[str, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class Example:
     """A file of this folder, understood."""
 
     consent: Any
-    said: list[dict[str, str]]
+    statements: list[dict[str, str]]
     kind: str
-    stretches: list[dict[str, str]]
+    intervals: list[dict[str, str]]
 
     @property
     def people(self) -> list[str]:
-        """Everybody who said anything."""
-        return sorted({row["who"] for row in self.said})
+        """Everybody person said anything."""
+        return sorted({row["who"] for row in self.statements})
 
     @property
-    def expected(self) -> Stretches:
+    def expected(self) -> Intervals:
         """From and until by person."""
         return {
             person: [
-                (r["from"], r["until"]) for r in self.stretches if r["who"] == person
+                (r["from"], r["until"]) for r in self.intervals if r["who"] == person
             ]
             for person in self.people
         }
@@ -68,11 +68,15 @@ class Example:
 def read(name: str) -> Example:
     """Read one file."""
     text = (HERE / f"{name}.txt").read_text(encoding="utf-8")
-    _, content, said, kind, rows = re.split(
-        r"^consent:(.*?)^said$(.*?)^(agreed|seen)$", text, flags=re.M | re.S
+    _, content, statements, kind, rows = re.split(
+        r"^consent:(.*?)^statements$(.*?)^(consented|telemetry)$",
+        text,
+        flags=re.M | re.S,
     )
     agreement = yaml.safe_load(f"consent:{content}")["consent"]
-    return Example(agreement, ascii_table.read(said), kind, ascii_table.read(rows))
+    return Example(
+        agreement, ascii_table.read(statements), kind, ascii_table.read(rows)
+    )
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -80,8 +84,8 @@ def test_engine_by_events(name: str, workspace: Make) -> None:
     """What people said in events, and what the warehouse makes of it."""
     example = read(name)
     study = workspace(consent=example.consent)
-    studies.send(study, [event(row) for row in example.said])
-    assert stretches(study, example) == example.expected
+    studies.send(study, [event(row) for row in example.statements])
+    assert intervals(study, example) == example.expected
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -89,12 +93,12 @@ def test_engine_by_both_roads(name: str, workspace: Make, tmp_path: Path) -> Non
     """Every yes in the roster and as an event counts once."""
     example = read(name)
     study = workspace(consent=example.consent)
-    path = write_roster(tmp_path / "roster.csv", example.said)
+    path = write_roster(tmp_path / "roster.csv", example.statements)
     imports.import_roster(study, path)
-    again = [event(row) for row in example.said[::2]]
-    left = [event(row) for row in example.said if row["said"] != "given"]
+    again = [event(row) for row in example.statements[::2]]
+    left = [event(row) for row in example.statements if row["said"] != "given"]
     studies.send(study, [*again, *left])
-    assert stretches(study, example) == example.expected
+    assert intervals(study, example) == example.expected
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -102,14 +106,14 @@ def test_oracle(name: str) -> None:
     """What is computed day by day, slowly and obviously."""
     example = read(name)
     content = studies.with_base(consent=example.consent)
-    said = tuple(event(row) for row in example.said)
-    oracle = Oracle(content, [Arrival(said)], 0)
-    holds = oracle.agreed if example.kind == "agreed" else oracle.visible
+    events = tuple(event(row) for row in example.statements)
+    oracle = Oracle(content, [Arrival(events)], 0)
+    holds = oracle.agreed if example.kind == "consented" else oracle.visible
     result = {person: runs(holds, person) for person in example.people}
     assert result == example.expected
 
 
-def event(row: Said) -> dict[str, Any]:
+def event(row: Row) -> dict[str, Any]:
     """What somebody said, as an event."""
     at = datetime.fromisoformat(row["at"]).replace(tzinfo=TOKYO)
     if row["said"] != "given":
@@ -119,12 +123,12 @@ def event(row: Said) -> dict[str, Any]:
     return studies.event("consent_given", row["who"], at, data=data)
 
 
-def write_roster(path: Path, said: Iterable[Said]) -> Path:
+def write_roster(path: Path, statements: Iterable[Row]) -> Path:
     """Every yes as a row of a roster."""
     header = ("platform_id", "consented_at", "consent_version", "consent_scopes")
     rows = [
         (row["who"], row["at"], row["version"], row["scopes"].replace(" ", ";"))
-        for row in said
+        for row in statements
         if row["said"] == "given"
     ]
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -132,15 +136,15 @@ def write_roster(path: Path, said: Iterable[Said]) -> Path:
     return path
 
 
-def stretches(study: Workspace, example: Example) -> Stretches:
-    """The stretches that the warehouse yields, by person."""
-    said = reads.read_consent_statements(study.store, LATEST)
+def intervals(study: Workspace, example: Example) -> Intervals:
+    """The intervals that the warehouse yields, by person."""
+    statements = reads.read_consent_statements(study.store, LATEST)
     names = {
         study.pseudonyms.participant_id(person).hex(): person
         for person in example.people
     }
-    result = consent.of(study.folder.study, names, said)
-    rows = getattr(result, example.kind).to_dict("records")
+    consents = consent.derive_consents(study.folder.study, names, statements)
+    rows = getattr(consents, example.kind).to_dict("records")
     shown: dict[str, list[tuple[str, str]]] = {person: [] for person in example.people}
     for row in rows:
         days = (_day(row["from_on"]), _day(row["until_on"]))
@@ -148,10 +152,10 @@ def stretches(study: Workspace, example: Example) -> Stretches:
     return shown
 
 
-def runs(holds: Callable[[str, date], bool], who: str) -> list[tuple[str, str]]:
+def runs(holds: Callable[[str, date], bool], person: str) -> list[tuple[str, str]]:
     """Runs of days that hold, by their first day and the day after their last."""
     days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days)]
-    held = [holds(who, day) for day in days]
+    held = [holds(person, day) for day in days]
     result: list[tuple[str, str]] = []
     for day, now, before in zip(days, held, [False, *held], strict=False):
         if now and not before:

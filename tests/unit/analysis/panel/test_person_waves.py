@@ -128,7 +128,9 @@ def rows(**columns: Any) -> pd.DataFrame:
             "end_on": days + pd.Timedelta(days=7),
         }
     ).assign(**columns)
-    return frame.assign(seen_from=frame["start_on"], seen_until=frame["end_on"])
+    return frame.assign(
+        observable_from=frame["start_on"], observable_until=frame["end_on"]
+    )
 
 
 def built(

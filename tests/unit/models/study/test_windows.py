@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from panelstream.models.study import consent, windows
-from panelstream.models.study.consent import Consents, Statement
+from panelstream.models.study.consent import Consents, ConsentStatement
 from panelstream.models.study.load import load_study
 from panelstream.models.study.study import Study, Window
 from tests.lib import studies
@@ -109,12 +109,12 @@ def test_no_row_in_a_wave_that_closed_before_the_consent(
 ) -> None:
     """Who could not answer a wave did not fail to; on its last day one still could."""
     study = a_study(tmp_path, consent=required)
-    said = {"a": [Statement(agreed_at, 1, frozenset(["survey"]))]}
+    said = {"a": [ConsentStatement(agreed_at, 1, frozenset(["survey"]))]}
     planned = windows.plan(
         study,
         Window(kind="lookback", days=7),
         people(),
-        consent.of(study, ["a"], said),
+        consent.derive_consents(study, ["a"], said),
         NO_ANSWERS,
     )
     assert planned["wave"].tolist() == waves
@@ -129,7 +129,7 @@ def test_use_to_date_begins_where_all_since_may_be_seen(tmp_path: Path) -> None:
         study, Window(kind="lookback", days=3), people(), seen, NO_ANSWERS
     )
     assert planned["since_on"].tolist() == [pd.Timestamp("2026-12-20"), pd.NaT]
-    assert planned["seen_from"].tolist() == [
+    assert planned["observable_from"].tolist() == [
         pd.Timestamp("2027-01-08"),
         pd.Timestamp("2027-01-29"),
     ]
@@ -182,7 +182,7 @@ def test_a_window_in_pieces(tmp_path: Path) -> None:
     )
     [row] = planned.to_dict("records")
     assert (row["start_on"].day, row["end_on"].day) == (4, 11)
-    assert (row["seen_from"].day, row["seen_until"].day) == (8, 10)
+    assert (row["observable_from"].day, row["observable_until"].day) == (8, 10)
 
 
 def test_answers_are_permitted_on_days_of_consent(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_nobody(tmp_path: Path) -> None:
         NO_ANSWERS,
     )
     assert planned.empty
-    assert {"start_on", "end_on", "seen_from", "seen_until"} <= set(planned)
+    assert {"start_on", "end_on", "observable_from", "observable_until"} <= set(planned)
 
 
 def test_days_begin_at_midnight_or_where_the_clock_jumps() -> None:
