@@ -82,15 +82,15 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     (study / "study.yaml").write_text(re.sub("instruments: .*", KEPT, text), "utf-8")
     shutil.copytree(GOLDEN, received)
     exports = [received / export_of(case).relative_to(GOLDEN) for case in CASES]
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", DRIVER, study, *exports],
         cwd=ROOT,
         capture_output=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr.decode()[-2000:]
-    printed, rows = ran.stdout.decode().split("=== rows ===")
-    return study, printed + ran.stderr.decode(), rows
+    assert process.returncode == 0, process.stderr.decode()[-2000:]
+    printed, rows = process.stdout.decode().split("=== rows ===")
+    return study, printed + process.stderr.decode(), rows
 
 
 def test_every_export_was_stored(done: tuple[Path, str, str]) -> None:
@@ -102,7 +102,7 @@ def test_every_export_was_stored(done: tuple[Path, str, str]) -> None:
     assert "phq9_1" in rows
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: str(one.relative_to(GOLDEN)))
+@pytest.mark.parametrize("case", CASES, ids=lambda item: str(item.relative_to(GOLDEN)))
 def test_what_names_somebody_is_nowhere(
     done: tuple[Path, str, str], case: Path
 ) -> None:

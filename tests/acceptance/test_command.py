@@ -60,8 +60,8 @@ def import_all(study: Path, fresh: bool = False) -> None:
         "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
         "    imports.import_folder(opened)"
     )
-    ran = warm.run(["-c", code, study], os.environ, ROOT, fresh=fresh)
-    assert ran.returncode == 0, ran.stderr
+    process = warm.run(["-c", code, study], os.environ, ROOT, fresh=fresh)
+    assert process.returncode == 0, process.stderr
 
 
 def panel_bytes(study: Path, fresh: bool = False) -> bytes:
@@ -125,7 +125,7 @@ def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(
     letters = succeed(
         "query", "SELECT * FROM dead_letters FINAL", "--study", study, "--json"
     )
-    assert sorted(one["reason"] for one in json.loads(letters.out)) == sorted(BAD)
+    assert sorted(row["reason"] for row in json.loads(letters.out)) == sorted(BAD)
     everything = succeed(
         "query", "SELECT * FROM platform_events", "--study", study, "--json"
     )
@@ -139,7 +139,7 @@ def test_counts_add_up_with_duplicates_and_conflicts(
 ) -> None:
     """Sent again: duplicate. Other content under the same identity: conflicting."""
     again = [EVENT, EVENT, {**EVENT, "time": "2024-02-02T00:00:00Z"}]
-    (tmp_path / "e.ndjson").write_text("\n".join(json.dumps(one) for one in again))
+    (tmp_path / "e.ndjson").write_text("\n".join(json.dumps(entry) for entry in again))
     for _ in range(2):
         ran = succeed("ingest", tmp_path / "e.ndjson", "--study", study)
     assert "accepted 6 = stored 1 + duplicate 4 + conflicting 1" in ran.out

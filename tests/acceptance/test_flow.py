@@ -79,10 +79,10 @@ def test_mistake_inside_the_flow_is_one_line(
     extra = study / "responses" / "wave3_extra.csv"
     extra.write_text("platform_id,submitted_at,unheard_of\n")
     words = ("flows", "run", "study", "--study", study, "--out", tmp_path / "r")
-    ran = panelstream(*words, PREFECT_API_URL=server)
+    result = panelstream(*words, PREFECT_API_URL=server)
     quiet = panelstream("--quiet", *words, PREFECT_API_URL=server)
     extra.unlink()
-    assert ran.code == quiet.code == 3
-    assert "wave3_extra.csv:column 3: this header is not mapped" in ran.err
-    assert "Traceback" not in ran.shown
+    assert result.code == quiet.code == 3
+    assert "wave3_extra.csv:column 3: this header is not mapped" in result.err
+    assert "Traceback" not in result.shown
     assert "Beginning flow run" not in quiet.shown

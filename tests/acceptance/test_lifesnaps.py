@@ -76,7 +76,7 @@ def test_scores_are_those_delivered(
     for person, wave, *scores in EXPECTED["panel"]["scores"]:
         row = panels["lookback7"].loc[(people(person), wave)]
         result = [row[OUTCOMES[name]] for name in OUTCOMES]
-        assert [None if pd.isna(one) else one for one in result] == scores
+        assert [None if pd.isna(entry) else entry for entry in result] == scores
 
 
 def test_first_answers_have_no_window_between_answers(

@@ -48,11 +48,11 @@ def manifest(study: Path) -> dict[str, Any]:
 def test_a_plan_from_lock_to_deviation(study: Path) -> None:
     """Not locked: nothing is confirmatory. Locked: it is. Changed: told in the report."""
     words = ("analyse", "--out", study / "results", "--study", study)
-    ran = panelstream(*words)
-    assert ran.code == 6
-    assert "plan not locked: nothing is confirmatory until" in ran.out
-    assert "planned coefficients have no number" in ran.err
-    assert "not fitted: no rows to analyse" in ran.out
+    result = panelstream(*words)
+    assert result.code == 6
+    assert "plan not locked: nothing is confirmatory until" in result.out
+    assert "planned coefficients have no number" in result.err
+    assert "not fitted: no rows to analyse" in result.out
     assert manifest(study)["plan"]["locks"] == []
 
     assert "version 1, " in succeed("plan", "lock", "--study", study).out
@@ -65,8 +65,8 @@ def test_a_plan_from_lock_to_deviation(study: Path) -> None:
     assert manifest(study)["plan"] == shown(study)
 
     change(study, sensitivity=["pooled", "lead"], exploratory=[])
-    ran = panelstream(*words)
-    assert "  plan.sensitivity.lead: False → True" in ran.out
+    result = panelstream(*words)
+    assert "  plan.sensitivity.lead: False → True" in result.out
     page = (study / "results/public/report.html").read_text(encoding="utf-8")
     assert "The plan is not as it was locked" in page
     assert "<code>plan.sensitivity.lead</code>: False → True" in page
@@ -75,9 +75,9 @@ def test_a_plan_from_lock_to_deviation(study: Path) -> None:
 def test_what_cannot_be_locked_or_given(study: Path) -> None:
     """One line and the exit code of its kind."""
     words = ("analyse", "--panel", "x.csv", "--out", "r", "--study", study)
-    ran = panelstream(*words, "--as-of", "2027-01-01T00:00:00Z")
-    assert ran.code == 2
-    assert "--as-of is of the warehouse" in ran.err
-    ran = panelstream(*words)
-    assert ran.code == 3
-    assert "unknown key" in ran.err
+    result = panelstream(*words, "--as-of", "2027-01-01T00:00:00Z")
+    assert result.code == 2
+    assert "--as-of is of the warehouse" in result.err
+    result = panelstream(*words)
+    assert result.code == 3
+    assert "unknown key" in result.err

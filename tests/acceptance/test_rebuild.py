@@ -65,7 +65,7 @@ def look(study: Path) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
         " FROM fact_exposure"
     )
     [seen] = json.loads(succeed("query", sql, "--study", study, "--json").out)
-    chunks = {tuple(one.values()) for one in seen.pop("chunks")}
+    chunks = {tuple(entry.values()) for entry in seen.pop("chunks")}
     return seen, chunks
 
 
@@ -108,7 +108,7 @@ def test_migrating_again_applies_nothing(study: Path) -> None:
 )
 def test_mistakes(study: Path, words: tuple[str, ...], message: str) -> None:
     """One line and exit code 2."""
-    ran = panelstream(*words, cwd=study)
-    assert ran.code == 2
-    assert message in ran.err
-    assert "Traceback" not in ran.shown
+    result = panelstream(*words, cwd=study)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.shown

@@ -120,10 +120,10 @@ def test_a_port_that_is_taken(study: Path, tmp_path: Path) -> None:
             "PREFECT_SERVER_API_PORT": str(port),
             "PREFECT_HOME": str(tmp_path),
         }
-        ran = panelstream("flows", "serve", study, **places)
-    assert ran.code == 5
-    assert f"port {port} of 127.0.0.1 is taken by another program" in ran.err
-    assert ran.shown.count("\n") == 1
+        result = panelstream("flows", "serve", study, **places)
+    assert result.code == 5
+    assert f"port {port} of 127.0.0.1 is taken by another program" in result.err
+    assert result.shown.count("\n") == 1
 
 
 BOTH = [("flows", "serve"), ("flows", "run", "study", "--study")]
@@ -133,10 +133,10 @@ BOTH = [("flows", "serve"), ("flows", "run", "study", "--study")]
 def test_a_server_that_does_not_answer(study: Path, words: tuple[str, ...]) -> None:
     """The server that was named is not there: its address, exit code 5."""
     address = f"http://127.0.0.1:{streams.free_port()}/api"
-    ran = panelstream(*words, study, PREFECT_API_URL=address)
-    assert ran.code == 5
-    assert f"{address} does not answer" in ran.err
-    assert "Traceback" not in ran.shown
+    result = panelstream(*words, study, PREFECT_API_URL=address)
+    assert result.code == 5
+    assert f"{address} does not answer" in result.err
+    assert "Traceback" not in result.shown
 
 
 def test_passwords_are_not_shown() -> None:
@@ -152,10 +152,12 @@ def test_a_home_that_cannot_be_written(
     """Prefect has nowhere to keep its records: which folder, the remedy, code 3."""
     (tmp_path / "file").touch()
     home = tmp_path / "file" / "prefect"
-    ran = panelstream(*words, study, PREFECT_HOME=str(home), cwd=tmp_path)
-    assert ran.code == 3
-    assert f"{home}: Prefect cannot keep its records here" in ran.err.splitlines()[-1]
-    assert "Traceback" not in ran.shown
+    result = panelstream(*words, study, PREFECT_HOME=str(home), cwd=tmp_path)
+    assert result.code == 3
+    assert (
+        f"{home}: Prefect cannot keep its records here" in result.err.splitlines()[-1]
+    )
+    assert "Traceback" not in result.shown
 
 
 @pytest.mark.parametrize(
@@ -167,12 +169,12 @@ def test_a_schedule_that_is_none(study: Path, tmp_path: Path, line: str | int) -
     text = (study / "study.yaml").read_text()
     wrong = text.replace('"* * * * *"', json.dumps(line))
     (tmp_path / "study.yaml").write_text(wrong)
-    ran = panelstream("check", "--study", tmp_path)
+    result = panelstream("check", "--study", tmp_path)
     place = wrong.split("schedule:")[0].count("\n") + 1
-    assert ran.code == 3
+    assert result.code == 3
     assert (
         f"study.yaml:{place}: schedule.study: not a cron line; write minute, hour"
-        in ran.err
+        in result.err
     )
 
 
@@ -196,8 +198,8 @@ def test_a_study_is_told_apart_on_a_shared_server(study: Path, tmp_path: Path) -
     """The deployment has the study's name and version, and paths that need no folder."""
     from panelstream.models.study.load import load_study
 
-    made = schedule.deployment(load_study(study), tmp_path / "out")
-    assert made.name == "u2plus-panel"
-    assert made.tags == ["panelstream", "u2plus-panel"]
-    assert made.entrypoint == "panelstream.flows.scheduled.full_run.study_flow"
-    assert made.parameters == {"study": str(study), "out": str(tmp_path / "out")}
+    deployment = schedule.deployment(load_study(study), tmp_path / "out")
+    assert deployment.name == "u2plus-panel"
+    assert deployment.tags == ["panelstream", "u2plus-panel"]
+    assert deployment.entrypoint == "panelstream.flows.scheduled.full_run.study_flow"
+    assert deployment.parameters == {"study": str(study), "out": str(tmp_path / "out")}

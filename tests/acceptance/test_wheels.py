@@ -119,7 +119,7 @@ def test_dependencies_are_bounded(wheel: Wheel, emitter: Wheel) -> None:
     for built in (wheel, emitter):
         requirements = map(Requirement, built.metadata.get_all("Requires-Dist", []))
         for requirement in requirements:
-            operators = {one.operator for one in requirement.specifier}
+            operators = {entry.operator for entry in requirement.specifier}
             expected = set() if requirement.name == "tzdata" else {">=", "<"}
             assert operators == expected, requirement
     assert not wheel.metadata.get_all("Provides-Extra")

@@ -150,7 +150,7 @@ def test_what_is_rejected_never_enters_kafka(stream: Streams) -> None:
     with collecting.collector(made.study, made.env, token) as running:
         answer = running.post(json.dumps(many).encode())
         assert (answer.status, answer.said["accepted"]) == (202, 248)
-        assert [one["index"] for one in answer.said["rejections"]] == [7, 8]
+        assert [rejection["index"] for rejection in answer.said["rejections"]] == [7, 8]
         assert running.stop() == 0
     records = made.received(made.topic)
     sizes = sorted(len(json.loads(record.value)) for record in records)

@@ -203,16 +203,16 @@ def test_slow_clients(serve: Serve) -> None:
         return answer
 
     async def all_slow() -> list[bytes]:
-        waiting = [asyncio.create_task(slow(one)) for one in texts * 30]
+        waiting = [asyncio.create_task(slow(entry)) for entry in texts * 30]
         await asyncio.sleep(0.2)
         answer = await asyncio.to_thread(made.running.post, batch("quick"))
         assert answer.status == 202
-        assert not any(one.done() for one in waiting)
+        assert not any(entry.done() for entry in waiting)
         return await asyncio.gather(*waiting)
 
     answers = asyncio.run(all_slow())
     assert answers[:2] == [b"", b""]
-    assert all(one.startswith(b"HTTP/1.1 408") for one in answers[2::3])
+    assert all(entry.startswith(b"HTTP/1.1 408") for entry in answers[2::3])
     assert made.collector.memory.used == 0
 
 

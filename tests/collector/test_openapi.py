@@ -40,10 +40,10 @@ def test_routes(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.touch(0o600)
     u2plus = catalogue.find_catalogue("u2plus", Path())
-    made = Collector(u2plus, Tokens(file), HandSink(), Limits(), utc_now)
+    collector = Collector(u2plus, Tokens(file), HandSink(), Limits(), utc_now)
     routes = {
         (route.path, method.lower())
-        for route in made.application().routes
+        for route in collector.application().routes
         if isinstance(route, Route)
         for method in route.methods or ()
         if method != "HEAD"
@@ -58,12 +58,12 @@ def test_reasons_and_limits() -> None:
     reasons = schemas["Rejection"]["properties"]["reason"]["enum"]
     assert set(reasons) == set(get_args(Reason)) - OURS_ALONE
     limits, said = Limits(), POST["requestBody"]["description"]
-    for one in (
+    for entry in (
         f"{limits.body >> 20} MiB as sent",
         f"{limits.content >> 20} MiB when unpacked",
         f"{limits.events:,} events",
     ):
-        assert one in said
+        assert entry in said
     content = POST["requestBody"]["content"]
     batch = content["application/cloudevents-batch+json"]
     assert batch["schema"]["maxItems"] == limits.events

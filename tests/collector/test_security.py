@@ -127,7 +127,7 @@ def _peak(running: Running) -> int:
     status = Path(f"/proc/{running.process.pid}/status")
     if not status.exists():
         pytest.skip("needs /proc")
-    [line] = [one for one in status.read_text().splitlines() if "VmHWM" in one]
+    [line] = [entry for entry in status.read_text().splitlines() if "VmHWM" in entry]
     return int(line.split()[1]) << 10
 
 

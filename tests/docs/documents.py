@@ -30,7 +30,7 @@ def read(page: str) -> str:
 def blocks(text: str, *languages: str) -> list[Block]:
     """The fenced blocks of a page, in order."""
     result = [Block(language, body) for language, body in _FENCE.findall(text)]
-    return [one for one in result if one.language in languages]
+    return [entry for entry in result if entry.language in languages]
 
 
 def section(text: str, heading: str) -> str:
@@ -61,7 +61,7 @@ def links(text: str) -> Sequence[str]:
 
 def anchors(text: str) -> set[str]:
     """The names by which a page's headings can be linked."""
-    return {_anchor(one) for one in _HEADING.findall(_FENCE.sub("", text))}
+    return {_anchor(entry) for entry in _HEADING.findall(_FENCE.sub("", text))}
 
 
 def _anchor(heading: str) -> str:

@@ -49,5 +49,5 @@ def test_every_exit_code_is_documented() -> None:
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, PanelstreamError)
     ]
-    codes = {str(one.exit_code) for one in family} | {"0"}
+    codes = {str(entry.exit_code) for entry in family} | {"0"}
     assert set(documents.documented(TEXT, "Commands")) == codes

@@ -65,7 +65,7 @@ def test_no_line_of_a_header_is_lost() -> None:
 def test_frequency_limits_are_those_of_the_code() -> None:
     """Each limit between two codes stands on the page, and there are six codes."""
     section = documents.section(TEXT, "Frequency")
-    limits = [float(one) for one in re.findall(r"under ([\d.]+)", section)]
+    limits = [float(entry) for entry in re.findall(r"under ([\d.]+)", section)]
     assert documents.documented(TEXT, "Frequency") == list("012345")
     assert tuple(limits) == FREQUENCY_LIMITS
 

@@ -35,8 +35,10 @@ def test_every_page_can_be_reached() -> None:
             for target in documents.links(page.read_text(encoding="utf-8")):
                 if "://" not in target:
                     ahead.append(page.parent / target.partition("#")[0])
-    there = {one for one in PAGES if one.is_relative_to(documents.PAGES)}
-    inside = {one for one in there if one.parent.name in ("decisions", "generator")}
+    there = {entry for entry in PAGES if entry.is_relative_to(documents.PAGES)}
+    inside = {
+        entry for entry in there if entry.parent.name in ("decisions", "generator")
+    }
     assert there - inside <= reached
     assert documents.ROOT / "deploy/README.md" in reached
 

@@ -15,11 +15,11 @@ def test_tables_are_those_of_the_engine(finished: Path) -> None:
     """Names, engines and sort keys; and no table has partitions."""
     there = ask(TABLES, finished)
     result = sorted(
-        (one["name"], one["engine_full"].split(" ")[0], one["sorting_key"])
-        for one in there
+        (row["name"], row["engine_full"].split(" ")[0], row["sorting_key"])
+        for row in there
     )
     assert documented() == result
-    assert {one["partition_key"] for one in there} == {""}
+    assert {row["partition_key"] for row in there} == {""}
 
 
 def documented() -> list[tuple[str, ...]]:

@@ -115,5 +115,5 @@ def emitter(
         return made[-1]
 
     yield make
-    for one in made:
-        one.close(0)
+    for entry in made:
+        entry.close(0)

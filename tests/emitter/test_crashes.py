@@ -199,7 +199,7 @@ def test_disk_full(collector: Collector, tmp_path: Path) -> None:
         print(json.dumps(ids))
     """)
     ids = json.loads(_python(script, json.dumps(collector.settings(tmp_path))))
-    kept = [one for one in ids if one]
+    kept = [entry for entry in ids if entry]
     assert len(kept) > 100
     assert all(ids[-10:])
     collector.answer = lambda _: taken()

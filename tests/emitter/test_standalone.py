@@ -21,7 +21,7 @@ MODULES = sorted((EMITTER / "panelstream_emitter").glob("*.py"))
 OLDEST = (3, 9)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=[one.stem for one in MODULES])
+@pytest.mark.parametrize("module", MODULES, ids=[entry.stem for entry in MODULES])
 def test_needs_kafka_python_and_the_standard_library(module: Path) -> None:
     """No import of anything else, and grammar of the oldest Python promised."""
     tree = ast.parse(module.read_text(), feature_version=OLDEST)

@@ -64,7 +64,7 @@ class Outcome:
         kinds = Counter(one.fault.kind for one in self.happened)
         by_kind = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
         known = [one for one in self.happened if one.recovery is not None]
-        worst = max(known, key=lambda one: one.recovery or 0)
+        worst = max(known, key=lambda value: value.recovery or 0)
         median = statistics.median(one.recovery or 0 for one in known)
         return [
             f"faults        {len(self.happened)} in {self.seconds:,.0f} s: {by_kind}",

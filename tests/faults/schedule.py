@@ -61,7 +61,7 @@ def plan(counts: Mapping[str, int], seed: int) -> list[Fault]:
     rng.shuffle(kinds)
     turns = (MEMBERSHIP[n % 4] for n in range(len(kinds)))
     ordered = [next(turns) if kind in moves else kind for kind in kinds]
-    longest = {ordered.index(one) for one in (WAREHOUSE_REFUSES, WAREHOUSE_PAUSED)}
+    longest = {ordered.index(entry) for entry in (WAREHOUSE_REFUSES, WAREHOUSE_PAUSED)}
     return [_fault(kind, rng, number in longest) for number, kind in enumerate(ordered)]
 
 

@@ -231,7 +231,7 @@ class Sender:
                     await asyncio.sleep(_TICK)
                     continue
                 some = [next(stream) for _ in range(_AT_ONCE)]
-                await asyncio.gather(*[self._send(one) for one in some])
+                await asyncio.gather(*[self._send(entry) for entry in some])
         finally:
             if self._producer:
                 await self._drop(self._producer)

@@ -106,10 +106,10 @@ def test_export_gives_the_expected_answers(case: str) -> None:
     path, link_file = export_of(folder), beside(folder, "links.csv")
     links = read_links(link_file) if link_file else None
     apart = whole(path, links).set_apart
-    assert [{k: str(v) for k, v in vars(one).items()} for one in apart] == table(
+    assert [{k: str(v) for k, v in vars(entry).items()} for entry in apart] == table(
         folder / "set_apart.csv"
     )
-    result = answers(path, links, {(one.row, one.column) for one in apart})
+    result = answers(path, links, {(entry.row, entry.column) for entry in apart})
     assert result == table(folder / "expected.csv")
     said = vars(read(path, links).summary)
     expected = yaml.safe_load((folder / "summary.yaml").read_text("utf-8"))
@@ -120,9 +120,9 @@ def test_export_gives_the_expected_answers(case: str) -> None:
 def test_every_format_and_kind_of_file_has_a_case() -> None:
     """Each importer and each container stands here with a file of its own."""
     said = [read(export_of(HERE / case), {}).summary for case in CASES]
-    assert {one.format for one in said} == set(FORMATS) == {*get_args(Format)}
+    assert {entry.format for entry in said} == set(FORMATS) == {*get_args(Format)}
     assert {"UTF-8", "Windows Japanese", "UTF-16", "XLSX", "SPSS", "Stata"} <= {
-        one.encoding for one in said
+        entry.encoding for entry in said
     }
 
 
@@ -133,7 +133,7 @@ def test_link_file_turns_survey_ids_into_people(tmp_path: Path) -> None:
     imported = whole(HERE / "plain/wide/export.csv", links)
     people = {row["participant_id"] for row in imported.answers.to_pylist()}
     assert people == {PEOPLE.participant_id("real-9")}
-    apart = [one.row for one in imported.set_apart if one.column == "person"]
+    apart = [entry.row for entry in imported.set_apart if entry.column == "person"]
     assert apart == [3, 4, 5]
 
 

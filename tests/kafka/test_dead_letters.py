@@ -45,7 +45,9 @@ def test_replay_from_kafka_and_file(stream: Streams, tmp_path: Path) -> None:
     assert made.run("ingest", str(file)).returncode == 0
     assert made.ids() == ["b0"]
     assert len(listed(made)) == 5
-    assert {one["origin"] for one in listed(made, "--reason", "unknown_type")} == {
+    assert {
+        letter["origin"] for letter in listed(made, "--reason", "unknown_type")
+    } == {
         f"{made.topic}[0]",
         "late.ndjson",
     }
@@ -58,7 +60,10 @@ def test_replay_from_kafka_and_file(stream: Streams, tmp_path: Path) -> None:
     assert output == "resolved 0, rejected as before 2, payload not found 0\n"
     assert state(made) == before
     assert sorted(made.ids()) == ["a", "b0", "b1", "c"]
-    assert {one["reason"] for one in listed(made)} == {"not_json", "not_cloudevent"}
+    assert {letter["reason"] for letter in listed(made)} == {
+        "not_json",
+        "not_cloudevent",
+    }
 
 
 def test_replay_of_what_has_no_copy(stream: Streams) -> None:
@@ -76,7 +81,10 @@ def test_replay_of_what_has_no_copy(stream: Streams) -> None:
     output = made.run("dead-letters", "replay").stdout
     assert output == "resolved 2, rejected as before 1, payload not found 0\n"
     assert sorted(made.ids()) == ["a", "b"]
-    left = [(one["reason"], one["line"], one["batch_index"]) for one in listed(made)]
+    left = [
+        (letter["reason"], letter["line"], letter["batch_index"])
+        for letter in listed(made)
+    ]
     assert left == [("not_json", 0, None), ("not_cloudevent", 2, 1)]
 
     made.delete_before(2)

@@ -24,6 +24,6 @@ def test_same_bytes(kafka: Kafka, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     for name in ("panel.parquet", "estimates.csv"):
         files, other = (
-            tmp_path / one / "results/private" / name for one in ("files", "kafka")
+            tmp_path / entry / "results/private" / name for entry in ("files", "kafka")
         )
         assert files.read_bytes() == other.read_bytes()

@@ -42,6 +42,6 @@ def panelstream(
 
 def succeed(*words: str | Path | int, **options: Any) -> Ran:
     """Run a command that must not fail; returns what it left."""
-    ran = panelstream(*words, **options)
-    assert ran.code == 0, ran.shown
-    return ran
+    result = panelstream(*words, **options)
+    assert result.code == 0, result.shown
+    return result

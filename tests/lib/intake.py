@@ -40,7 +40,7 @@ def check_chunk(
     decoded = pipeline.decode_batch(raw, catalogue, received_at)
     events = [Event(**row) for row in decoded.events.to_pylist()]
     assert rows(events) == rows(e for e in expected if isinstance(e, Event))
-    rejections = [one for one in expected if isinstance(one, Rejection)]
+    rejections = [entry for entry in expected if isinstance(entry, Rejection)]
     assert sorted(map(repr, decoded.rejections)) == sorted(map(repr, rejections))
     assert CANARY not in repr(decoded.rejections)
 

@@ -121,7 +121,7 @@ class Windows:
                 datetime.fromisoformat(one["time"]),
             )
         ]
-        return sorted(result, key=lambda one: datetime.fromisoformat(one["time"]))
+        return sorted(result, key=lambda item: datetime.fromisoformat(item["time"]))
 
     def covered(self, functions: list[str]) -> bool:
         """Whether all of the window is seen, and in the log of every function."""
@@ -188,7 +188,9 @@ def regularity(days: list[date], start: date, end: date) -> float | None:
         return None
     between = [(b - a).days for a, b in pairwise(days)]
     mean = Fraction(sum(between), len(between))
-    variance = sum(((one - mean) ** 2 for one in between), Fraction()) / len(between)
+    variance = sum(((entry - mean) ** 2 for entry in between), Fraction()) / len(
+        between
+    )
     deviation = sqrt(variance)
     return (float(mean) - deviation) / (float(mean) + deviation)
 

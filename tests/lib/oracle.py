@@ -61,7 +61,7 @@ class Oracle:
 
     def panel(self, window: Any) -> list[Row]:
         """One row per person and wave, by name and wave."""
-        names = {one["subject"] for one in self.log if "subject" in one}
+        names = {event["subject"] for event in self.log if "subject" in event}
         names |= {answer.who for answer in self.answers}
         people = [self.person(name) for name in sorted(names)]
         rows = [row for person in people for row in self.rows(person, window)]
@@ -69,7 +69,7 @@ class Oracle:
 
     def rows(self, person: Person, window: Any) -> list[Row]:
         """The rows of one person, each with what the wave before and later ones say."""
-        waves = [one for one in self.study["waves"] if self.is_in(person, one)]
+        waves = [entry for entry in self.study["waves"] if self.is_in(person, entry)]
         rows = [self.row(person, wave, window) for wave in waves]
         for wave, row in zip(waves, rows, strict=True):
             mine = [one for one in rows if one["round"] == row["round"]]
@@ -88,11 +88,11 @@ class Oracle:
         """Who answered, who answers the next wave, who never again in the round."""
         number = wave.get("round", 1)
         later = [
-            one["wave"]
-            for one in self.study["waves"]
-            if one.get("round", 1) == number and one["wave"] >= wave["wave"]
+            row["wave"]
+            for row in self.study["waves"]
+            if row.get("round", 1) == number and row["wave"] >= wave["wave"]
         ]
-        known = [self.has_answered(person, one) for one in later]
+        known = [self.has_answered(person, entry) for entry in later]
         never = None if None in known else 1
         return {
             "answered": known[0],
@@ -102,7 +102,7 @@ class Oracle:
 
     def has_answered(self, person: Person, number: int) -> int | None:
         """1 or 0; none as long as an answer may still come."""
-        [wave] = [one for one in self.study["waves"] if one["wave"] == number]
+        [wave] = [row for row in self.study["waves"] if row["wave"] == number]
         enrolled_on = self.enrolled_on(person, wave.get("round", 1))
         assert enrolled_on is not None
         if number in person.answered and self.is_in(person, wave):
@@ -156,13 +156,13 @@ class Oracle:
             and self.agreed(who, one.at.astimezone(self.zone).date())
         ]
         complete = [one for one in may if one.complete]
-        return min(complete or may, key=lambda one: one.at, default=None)
+        return min(complete or may, key=lambda item: item.at, default=None)
 
     def participation(
         self, today: date, invited: Mapping[int, set[str]], apart: set[str]
     ) -> list[Row]:
         """Who took part in each wave; `apart` are accounts to leave out."""
-        names = {one["subject"] for one in self.log if "subject" in one} - apart
+        names = {event["subject"] for event in self.log if "subject" in event} - apart
         rows: list[Row] = []
         first: set[str] = set()
         for wave in self.study["waves"]:
@@ -175,13 +175,13 @@ class Oracle:
                 if answer.wave == wave["wave"] and answer.who in self.enrolled(names)
             ]
             counted = [
-                one
-                for one in sent
-                if one.who in agreed and self.agreed(one.who, self.on(one.at))
+                entry
+                for entry in sent
+                if entry.who in agreed and self.agreed(entry.who, self.on(entry.at))
             ]
-            started = {one.who for one in counted}
+            started = {entry.who for entry in counted}
             held = {who: self.chosen(who, wave["wave"]) for who in started}
-            whole = {one.who for one in counted if one.complete}
+            whole = {entry.who for entry in counted if entry.complete}
             days = [self.on(value.at) for value in held.values() if value]
             asked = invited[wave["wave"]] - apart
             base = asked or there
@@ -228,11 +228,11 @@ class Oracle:
         if self.external:
             return left is None or bool(given)
         consent = self.study["consent"]
-        version = max((one["data"]["version"] for one in given), default=0)
+        version = max((event["data"]["version"] for event in given), default=0)
         scopes = self.scopes(who, day)
         too_old = any(
-            one["version"] > version and one["from"] <= day
-            for one in consent.get("renewals", ())
+            row["version"] > version and row["from"] <= day
+            for row in consent.get("renewals", ())
         )
         return bool(given) and set(consent["required"]) <= scopes and not too_old
 
@@ -255,36 +255,38 @@ class Oracle:
     def days_after(self, who: str, day: date) -> list[date]:
         """Later days on which something about consent changed."""
         said = [*self.of(who, "study.consent_given")]
-        return [one for one in map(self.day, (x["time"] for x in said)) if one > day]
+        return [
+            entry for entry in map(self.day, (x["time"] for x in said)) if entry > day
+        ]
 
     def reaches_back_to(self, who: str, day: date) -> date:
         """The first yes since the last withdrawal, or the beginning of time."""
         if self.left(who, day) is None:
             return date.min
-        return min(self.day(one["time"]) for one in self.given(who, day))
+        return min(self.day(event["time"]) for event in self.given(who, day))
 
     def scopes(self, who: str, day: date) -> set[str]:
         """What the newest version that was agreed to says, all yeses to it together."""
         given = self.given(who, day)
-        version = max((one["data"]["version"] for one in given), default=0)
-        newest = [one for one in given if one["data"]["version"] == version]
-        return {scope for one in newest for scope in one["data"]["scopes"]}
+        version = max((event["data"]["version"] for event in given), default=0)
+        newest = [event for event in given if event["data"]["version"] == version]
+        return {scope for event in newest for scope in event["data"]["scopes"]}
 
     def left(self, who: str, day: date) -> datetime | None:
         """The last withdrawal from collection until the end of a day."""
         said = self.of(who, "study.consent_withdrawn")
-        left = [one for one in said if one["data"]["level"] in LEAVING]
-        times = [datetime.fromisoformat(one["time"]) for one in left]
+        left = [event for event in said if event["data"]["level"] in LEAVING]
+        times = [datetime.fromisoformat(event["time"]) for event in left]
         return max((at for at in times if self.on(at) <= day), default=None)
 
     def given(self, who: str, day: date) -> list[Mapping[str, Any]]:
         """Every yes since the last withdrawal, until the end of a day."""
         left = self.left(who, day)
         return [
-            one
-            for one in self.of(who, "study.consent_given")
-            if self.day(one["time"]) <= day
-            and (left is None or datetime.fromisoformat(one["time"]) > left)
+            event
+            for event in self.of(who, "study.consent_given")
+            if self.day(event["time"]) <= day
+            and (left is None or datetime.fromisoformat(event["time"]) > left)
         ]
 
     def has_left(self, who: str) -> bool:
@@ -316,18 +318,22 @@ class Oracle:
         """The first day of enrolment that falls into a round."""
         if self.study.get("enrolment", "roster") == "roster":
             days = [
-                self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
+                self.day(event["time"])
+                for event in self.of(person.who, "study.enrolled")
             ]
         else:
             at = [
-                datetime.fromisoformat(one["time"])
-                for one in self.log
-                if one.get("subject") == person.who
+                datetime.fromisoformat(event["time"])
+                for event in self.log
+                if event.get("subject") == person.who
             ]
             at += [answer.at for answer in self.answers if answer.who == person.who]
-            days = [self.on(one) for one in at if not self.is_gone(person.who, one)]
+            days = [
+                self.on(entry) for entry in at if not self.is_gone(person.who, entry)
+            ]
             days += [
-                self.day(one["time"]) for one in self.of(person.who, "study.enrolled")
+                self.day(event["time"])
+                for event in self.of(person.who, "study.enrolled")
             ]
         start, end = self.round(number)
         return min((day for day in days if start <= day < end), default=None)
@@ -374,20 +380,20 @@ class Oracle:
         """The day after the wave before closed, if the round has one."""
         number = wave.get("round", 1)
         before = [
-            span(one, enrolled_on)[1]
-            for one in self.study["waves"]
-            if one["wave"] < wave["wave"] and one.get("round", 1) == number
+            span(row, enrolled_on)[1]
+            for row in self.study["waves"]
+            if row["wave"] < wave["wave"] and row.get("round", 1) == number
         ]
         return before[-1] if before else None
 
     def answered_before(self, person: Person, wave: Row) -> date | None:
         """The day of the person's answer to the latest earlier wave they have a row in."""
         before = [
-            person.answered[one["wave"]].at.astimezone(self.zone).date()
-            for one in self.study["waves"]
-            if one["wave"] < wave["wave"]
-            and one["wave"] in person.answered
-            and self.is_in(person, one)
+            person.answered[row["wave"]].at.astimezone(self.zone).date()
+            for row in self.study["waves"]
+            if row["wave"] < wave["wave"]
+            and row["wave"] in person.answered
+            and self.is_in(person, row)
         ]
         return before[-1] if before else None
 
@@ -422,11 +428,11 @@ class Oracle:
         assert enrolled_on is not None
         planned = self.window(person, wave, enrolled_on, window)
         mine = [
-            self.window(person, one, enrolled_on, window)
-            for one in self.study["waves"]
-            if one.get("round", 1) == number and self.is_in(person, one)
+            self.window(person, entry, enrolled_on, window)
+            for entry in self.study["waves"]
+            if entry.get("round", 1) == number and self.is_in(person, entry)
         ]
-        begins = min([enrolled_on, *(one[0] for one in mine if one)])
+        begins = min([enrolled_on, *(entry[0] for entry in mine if entry)])
         days = days_of((begins, planned[1])) if planned else []
         visible = [day for day in days if self.visible(person.who, day)]
         whole = visible and visible == days_of((visible[0], days[-1] + DAY))
@@ -445,13 +451,13 @@ class Oracle:
             return nothing
         gone = measures_oracle.taken_back(self, who)
         used_on = [
-            self.day(one["time"])
-            for one in self.log
-            if one.get("subject") == who
-            and FUNCTIONS.get(one["type"]) == function
-            and gone.get(one["id"], date.max) >= seen[1]
+            self.day(event["time"])
+            for event in self.log
+            if event.get("subject") == who
+            and FUNCTIONS.get(event["type"]) == function
+            and gone.get(event["id"], date.max) >= seen[1]
             and not holds(
-                self.coverage(function)[2], datetime.fromisoformat(one["time"])
+                self.coverage(function)[2], datetime.fromisoformat(event["time"])
             )
         ]
         inside = [day for day in used_on if seen[0] <= day < seen[1]]
@@ -479,7 +485,7 @@ class Oracle:
         if seen is None:
             return None
         each = [self.coverage(name) for name in self.study["exposure"]["functions"]]
-        bounds = [one for recorded, lost, _ in each for one in (*recorded, *lost)]
+        bounds = [entry for recorded, lost, _ in each for entry in (*recorded, *lost)]
         total = Fraction(0)
         for middle, days in self.pieces(seen, bounds):
             if any(holds(r, middle) and not holds(lost, middle) for r, lost, _ in each):
@@ -491,18 +497,21 @@ class Oracle:
     ) -> tuple[list[Stretch], list[Stretch], list[Stretch]]:
         """When a function was recorded; when lost; and which of that is excused."""
         recorded = [
-            stretch(one["data"])
-            for one in self.log
-            if one["type"] == "study.heartbeat" and function in one["data"]["functions"]
+            stretch(event["data"])
+            for event in self.log
+            if event["type"] == "study.heartbeat"
+            and function in event["data"]["functions"]
         ]
         if self.study["coverage"] == "assumed":
             recorded = [
                 (datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC))
             ]
         out = [
-            one for one in self.study.get("outages", ()) if function in one["functions"]
+            row for row in self.study.get("outages", ()) if function in row["functions"]
         ]
-        excused = [one for one in out if one.get("handling", "missing") == "prorate"]
+        excused = [
+            entry for entry in out if entry.get("handling", "missing") == "prorate"
+        ]
         return recorded, [*map(stretch, out)], [*map(stretch, excused)]
 
     def pieces(
@@ -524,7 +533,9 @@ class Oracle:
     def of(self, who: str, kind: str) -> list[Mapping[str, Any]]:
         """Somebody's events of one type."""
         return [
-            one for one in self.log if one.get("subject") == who and one["type"] == kind
+            event
+            for event in self.log
+            if event.get("subject") == who and event["type"] == kind
         ]
 
     def day(self, text: str) -> date:

@@ -68,8 +68,8 @@ class Sharded(Store):
     ) -> None:
         for text in self._statements(sql):
             inserted = _INSERT.match(text)
-            for one in _played(text):
-                self._client.command(one, parameters=as_parameters(parameters))
+            for entry in _played(text):
+                self._client.command(entry, parameters=as_parameters(parameters))
             if inserted:
                 self._spread(inserted[1])
 

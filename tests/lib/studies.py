@@ -167,7 +167,7 @@ def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
 
 def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
     """Store responses as an import does."""
-    rows = [row for one in answers for row in _answer_rows(workspace, one)]
+    rows = [row for entry in answers for row in _answer_rows(workspace, entry)]
     append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 

@@ -41,7 +41,7 @@ def held(
     count = 0
     for panel in panels:
         result = fit(specification, panel)
-        (term,) = (one for one in result.terms if one.component == component)
+        (term,) = (entry for entry in result.terms if entry.component == component)
         assert term.ci_low < term.ci_high, result.note + term.note
         count += term.ci_low < truth < term.ci_high
     return count
@@ -105,7 +105,7 @@ def test_three_waves_are_few() -> None:
     improper = sum("improper" in found.terms[0].note for found in fits)
     planted = (truth.within * truth.use_persistence, truth.feedback)
     for place, value in enumerate(planted):
-        found = [one.terms[place] for one in fits]
-        share = sum(one.ci_low < value < one.ci_high for one in found) / SEEDS
+        found = [entry.terms[place] for entry in fits]
+        share = sum(entry.ci_low < value < entry.ci_high for entry in found) / SEEDS
         assert round(share, 2) in (0.92, 0.93)
     assert 0.15 < improper / SEEDS < 0.25

@@ -26,7 +26,7 @@ def test_intervals_of_planted_within_effects_cover(tmp_path: Path) -> None:
     """Over 200 seeds each within effect is covered within binomial limits of 95 %."""
     (tmp_path / "study.yaml").write_text(study_text("s", WAVES, date(2024, 1, 8)))
     planned = load_study(Path(tmp_path)).study
-    specifications = [one for one in expand(planned) if one.confirmatory]
+    specifications = [entry for entry in expand(planned) if entry.confirmatory]
     truth = simulation.truth().query("component == 'within'")
     held = Counter(
         {

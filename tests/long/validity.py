@@ -100,11 +100,13 @@ def measure(trouble: str, name: str, seeds: Iterable[int]) -> Found:
     terms = []
     for seed in seeds:
         result = fit(specification, plant(truth, seed))
-        (term,) = (one for one in result.terms if one.component == candidate.component)
+        (term,) = (
+            entry for entry in result.terms if entry.component == candidate.component
+        )
         terms.append(term)
     return Found(
-        bias=float(np.mean([one.estimate for one in terms])) - target,
-        held=sum(one.ci_low <= target <= one.ci_high for one in terms),
+        bias=float(np.mean([entry.estimate for entry in terms])) - target,
+        held=sum(entry.ci_low <= target <= entry.ci_high for entry in terms),
         seeds=len(terms),
     )
 
@@ -114,7 +116,7 @@ def table() -> str:
     head = ["| estimator |", *(f" {trouble} |" for trouble in TROUBLES)]
     lines = ["".join(head), "|---" * (len(TROUBLES) + 1) + "|"]
     for name in CANDIDATES:
-        cells = [_cell(measure(one, name, range(SEEDS))) for one in TROUBLES]
+        cells = [_cell(measure(entry, name, range(SEEDS))) for entry in TROUBLES]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -91,13 +91,13 @@ def spoilt_events(draw: DrawFn) -> dict[str, Any]:
 
 
 lines = st.one_of(
-    plain_events().map(lambda one: json.dumps(one).encode()),
-    spoilt_events().map(lambda one: json.dumps(one).encode()),
+    plain_events().map(lambda value: json.dumps(value).encode()),
+    spoilt_events().map(lambda value: json.dumps(value).encode()),
     st.lists(spoilt_events(), max_size=2).map(lambda many: json.dumps(many).encode()),
     st.binary(max_size=30).map(lambda some: some.replace(b"\n", b"")),
-    plain_events().map(lambda one: json.dumps(one, indent=0).encode()[:40]),
-    plain_events().map(lambda one: (json.dumps(one) * 2).encode()),
-    plain_events().map(lambda one: json.dumps(one).encode() + b"\r"),
+    plain_events().map(lambda value: json.dumps(value, indent=0).encode()[:40]),
+    plain_events().map(lambda value: (json.dumps(value) * 2).encode()),
+    plain_events().map(lambda value: json.dumps(value).encode() + b"\r"),
     st.just(b""),
 ).map(lambda line: line.replace(b"\n", b" "))
 
@@ -136,6 +136,6 @@ def test_rejections_carry_no_value(events: list[dict[str, Any]]) -> None:
     """A value planted in an event never stands in its rejection."""
     for event in events:
         event["data"] = {CANARY: CANARY}
-    chunk = "\n".join(json.dumps(one) for one in events).encode()
+    chunk = "\n".join(json.dumps(entry) for entry in events).encode()
     decoded = decode_batch(RawEvents("f", 1, chunk), CATALOGUE, RECEIVED_AT)
     assert CANARY not in repr(decoded.rejections)

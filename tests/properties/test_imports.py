@@ -119,7 +119,7 @@ def test_order_splitting_and_repetition(
     study = workspace(waves=WAVES)
     people = data.draw(rosters())
     said = data.draw(
-        st.lists(responses(), max_size=6, unique_by=lambda one: (one.who, one.at))
+        st.lists(responses(), max_size=6, unique_by=lambda value: (value.who, value.at))
     )
 
     def roster(some: list[list[list[str]]]) -> None:

@@ -94,11 +94,11 @@ def test_dead_letters_hold_their_own_bytes(
     contents: list[tuple[bytes | None, bytes | None]],
 ) -> None:
     """The event at a line's position is that line, but for line ends."""
-    made = with_headers(contents)
-    raw = records.raw_events("t", made)
+    event = with_headers(contents)
+    raw = records.raw_events("t", event)
     for row, line in enumerate(raw.payload.split(b"\n") if raw.payload else ()):
         place = raw.position(row)
-        original = records.element(made[place.line].value, place.index)
+        original = records.element(event[place.line].value, place.index)
         assert original is not None
         assert original.replace(b"\n", b" ") == line
 

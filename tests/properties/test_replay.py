@@ -229,7 +229,7 @@ def cases(
             answers(zone),
             min_size=2,
             max_size=9,
-            unique_by=lambda one: (one.who, one.wave, one.at),
+            unique_by=lambda item: (item.who, item.wave, item.at),
         )
     )
     return content, list({one["id"]: one for one in events}.values()), given
@@ -240,8 +240,8 @@ def splits(draw: DrawFn, events: list[Event], batches: int = 3) -> list[list[Eve
     """The events in any order, in batches, some of them sent several times."""
     again = draw(st.lists(st.sampled_from(events), max_size=6))
     parts: list[list[Event]] = [[] for _ in range(batches)]
-    for one in draw(st.permutations([*events, *again])):
-        parts[draw(st.integers(0, batches - 1))].append(one)
+    for entry in draw(st.permutations([*events, *again])):
+        parts[draw(st.integers(0, batches - 1))].append(entry)
     return parts
 
 

@@ -64,7 +64,7 @@ def test_the_comparison_equals_r(
 ) -> None:
     """That within equals between, by the same covariance."""
     (test,) = (
-        one for one in fitted(model).tests if one.test == "within_equals_between"
+        entry for entry in fitted(model).tests if entry.test == "within_equals_between"
     )
     row = expected("gee", model).iloc[0]
     assert test.statistic == pytest.approx(row["wald"], rel=1e-8)

@@ -68,7 +68,7 @@ def test_tests_equal_plm(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """Hansen's J and the serial correlations; one that waves are too few for is not."""
-    result = {one.test: one for one in fitted(model).tests}
+    result = {entry.test: entry for entry in fitted(model).tests}
     wanted = expected("gmm", model, "tests.csv").set_index("test")
     for test in ("hansen", "ar1", "ar2"):
         if test not in wanted.index:

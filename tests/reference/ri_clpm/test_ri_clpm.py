@@ -78,7 +78,7 @@ def test_fit_equals_lavaan(
     fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
 ) -> None:
     """The scaled chi-square with its df and p, CFI and RMSEA from it."""
-    result = {one.test: one for one in fitted(model).tests}
+    result = {entry.test: entry for entry in fitted(model).tests}
     wanted = expected("ri_clpm", model, "tests.csv").iloc[0]
     for test, name in TESTS.items():
         assert result[test].statistic == pytest.approx(wanted[name], rel=1e-6), test

@@ -115,7 +115,7 @@ def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
         study.pseudonyms.participant_id(r["who"]).hex()
         for r in read("participation").roster
     ]
-    assert not any(one in str(result.as_dict()) for one in everybody)
+    assert not any(entry in str(result.as_dict()) for entry in everybody)
 
 
 def test_who_is_due(

@@ -20,10 +20,10 @@ START = studies.START
 @pytest.fixture
 def made(workspace: Callable[..., Workspace]) -> Workspace:
     """A study with one answer, in a warehouse that others write to."""
-    made = workspace(enrolment="activity")
-    made.store.shared = True
-    studies.answer(made, [Answer("aki", 1, AT)])
-    return made
+    study = workspace(enrolment="activity")
+    study.store.shared = True
+    studies.answer(study, [Answer("aki", 1, AT)])
+    return study
 
 
 @pytest.fixture

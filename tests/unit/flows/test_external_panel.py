@@ -97,10 +97,12 @@ def test_the_same_panel_gives_the_same_bytes(folder: Path) -> None:
     WRITERS[".csv"](panel(), path)
     for name in ("first", "second"):
         external_panel.write(external_panel.analyse(folder, given(path)), folder / name)
-    files = sorted(one.name for one in (folder / "first/private").iterdir())
+    files = sorted(entry.name for entry in (folder / "first/private").iterdir())
     assert files == ["estimates.csv", "manifest.json", "tests.csv"]
     for name in files:
-        first, second = (folder / one / "private" / name for one in ("first", "second"))
+        first, second = (
+            folder / entry / "private" / name for entry in ("first", "second")
+        )
         assert first.read_bytes() == second.read_bytes()
 
 

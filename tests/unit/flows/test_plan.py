@@ -63,9 +63,9 @@ def test_a_plan_is_not_locked_at_first(make: Make) -> None:
 
 def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     """With its time, its hash and the study as it was; locking it again is nothing."""
-    made = make(MAIN, SIDE)
+    emitter = make(MAIN, SIDE)
     clock.now = datetime(2030, 5, 1, tzinfo=UTC)
-    plan_status = plan.freeze(made)
+    plan_status = plan.freeze(emitter)
     assert plan_status.locked
     assert plan_status.confirmatory == ("main", "side")
     assert (plan_status.deviations, plan_status.removed_after_lock) == ((), 0)
@@ -73,21 +73,21 @@ def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     assert (
         held.hash
         == plan_status.hash
-        == preregistration.hash_plan(preregistration.freeze_plan(made.folder))
+        == preregistration.hash_plan(preregistration.freeze_plan(emitter.folder))
     )
     assert held.locked_at == clock.now
-    assert held.study_version == made.folder.version
+    assert held.study_version == emitter.folder.version
     clock.now += timedelta(days=1)
-    assert plan.freeze(made) == plan_status
+    assert plan.freeze(emitter) == plan_status
 
 
 def test_answers_that_had_come_in_are_counted(make: Make) -> None:
     """A plan that is locked after them is another thing than one before."""
-    made = make(MAIN)
+    emitter = make(MAIN)
     at = datetime(2027, 1, 12, tzinfo=UTC)
-    studies.answer(made, [Answer("aki", 1, at), Answer("ben", 1, at)])
-    studies.answer(made, [Answer("aki", 2, at + timedelta(days=31))])
-    [held] = plan.freeze(made).locks
+    studies.answer(emitter, [Answer("aki", 1, at), Answer("ben", 1, at)])
+    studies.answer(emitter, [Answer("aki", 2, at + timedelta(days=31))])
+    [held] = plan.freeze(emitter).locks
     assert held.responses == 3
 
 
@@ -200,8 +200,8 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
     """What is added is exploratory, what is taken out keeps its place in the family."""
     plan.freeze(make(MAIN, SIDE, POOLED))
     new = {**MAIN, "specification": "new"}
-    made = make(MAIN, new)
-    plan_status = plan.read(made)
+    emitter = make(MAIN, new)
+    plan_status = plan.read(emitter)
     assert plan_status.confirmatory == ("main",)
     assert [str(deviation) for deviation in plan_status.deviations] == [
         "plan.confirmatory.side: planned → -",
@@ -209,8 +209,10 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
         "plan.confirmatory.new: - → planned",
     ]
     assert plan_status.removed_after_lock == 2
-    marked = preregistration.mark_confirmatory(expand(made.folder.study), plan_status)
-    assert [(one.specification, one.confirmatory) for one in marked] == [
+    marked = preregistration.mark_confirmatory(
+        expand(emitter.folder.study), plan_status
+    )
+    assert [(entry.specification, entry.confirmatory) for entry in marked] == [
         ("main", True),
         ("new", False),
     ]

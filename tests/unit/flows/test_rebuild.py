@@ -38,7 +38,7 @@ class Broken(Exception):
 @pytest.fixture
 def made(workspace: Make) -> Workspace:
     """Two people, two waves, two windows; reactions are on record in January only."""
-    made = workspace(
+    study = workspace(
         waves=WAVES,
         coverage="heartbeats",
         outages=[OUTAGE],
@@ -54,9 +54,9 @@ def made(workspace: Make) -> Workspace:
             ]
         },
     )
-    studies.send(made, EVENTS)
-    studies.answer(made, [Answer("aki", 1, at("2027-01-12T03:00"))])
-    return made
+    studies.send(study, EVENTS)
+    studies.answer(study, [Answer("aki", 1, at("2027-01-12T03:00"))])
+    return study
 
 
 def at(text: str) -> datetime:
@@ -169,10 +169,10 @@ def test_rebuilding_changes_nothing(made: Workspace, name: str | None) -> None:
     seen = [rows(made.store, view) for view in ("fact_exposure", "coverage")]
     old = {row["build"] for row in rows(made.store, "projection_builds")}
     built = rebuild(made, name)
-    assert [one.projection for one in built] == (
+    assert [entry.projection for entry in built] == (
         [name] if name else list(projections.TABLES)
     )
-    assert old.isdisjoint(one.name for one in built)
+    assert old.isdisjoint(entry.name for entry in built)
     assert [rows(made.store, view) for view in ("fact_exposure", "coverage")] == seen
     assert stored(made.store) == held
     assert_same(panels.build(made), before)
@@ -287,9 +287,11 @@ def test_what_nobody_reads_or_writes_any_more(
     """Finished before hour 5 and not the newest of those; or begun before hour 3, not
     finished, and knowing less."""
     old = projections.superseded(
-        [build(*one) for one in made], studies.recorded_at(5), studies.recorded_at(3)
+        [build(*entry) for entry in made],
+        studies.recorded_at(5),
+        studies.recorded_at(3),
     )
-    assert [one.name for one in old] == dropped
+    assert [entry.name for entry in old] == dropped
 
 
 def assert_same(one: panels.Panels, other: panels.Panels) -> None:

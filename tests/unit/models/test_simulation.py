@@ -142,7 +142,7 @@ def test_ids_are_unique_and_in_order_of_time(events: list[dict[str, Any]]) -> No
     """An id is 32 hexadecimal digits; sorting by id is sorting by time."""
     ids = [event["id"] for event in events]
     assert len(set(ids)) == len(ids)
-    assert all(len(one) == 32 and int(one, 16) >= 0 for one in ids)
+    assert all(len(entry) == 32 and int(entry, 16) >= 0 for entry in ids)
     times = [event["time"] for event in sorted(events, key=lambda e: str(e["id"]))]
     assert times == sorted(times)
 

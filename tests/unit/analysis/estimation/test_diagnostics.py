@@ -36,7 +36,7 @@ def told(specification: Specification, panel: pd.DataFrame) -> dict[str, Diagnos
 
 def within_term(found: Fit) -> Term:
     """The one term within persons."""
-    (term,) = (one for one in found.terms if one.component == "within")
+    (term,) = (entry for entry in found.terms if entry.component == "within")
     return term
 
 

@@ -116,8 +116,8 @@ def test_use_that_only_answerers_have_is_not_looked_at() -> None:
     panel = plant(SMALL, 1)
     unknown = panel.assign(**{USE: panel[USE].where(panel[OUTCOME].notna())})
     names = [
-        look_back(specify("pooled"), one, arrange(one, OUTCOME)).names[-1]
-        for one in (panel, unknown)
+        look_back(specify("pooled"), entry, arrange(entry, OUTCOME)).names[-1]
+        for entry in (panel, unknown)
     ]
     assert names == [USE, f"{USE} (wave before)"]
 
@@ -357,7 +357,7 @@ def test_delta_moves_what_was_imputed() -> None:
     moved = rows_named(result, "delta")
     assert len(moved) == len(delta.DELTAS) - 1
     # Least squares is linear in the outcome, so estimates lie on a line through 0's.
-    estimates = [one.statistic for one in moved]
+    estimates = [entry.statistic for entry in moved]
     steps = np.diff([*estimates[:2], result.terms[0].estimate, *estimates[2:]])
     assert steps == pytest.approx([steps[0]] * 4, rel=1e-6)
     assert result.terms == plain.terms
@@ -384,7 +384,7 @@ def test_what_tips_is_named() -> None:
     result = fit(specify("pooled", missing="delta"), panel)
     assert result.terms[0].p_value > 0.05
     [tips] = rows_named(result, "tipping_point")
-    by_delta = [one.p_value for one in rows_named(result, "delta")]
+    by_delta = [entry.p_value for entry in rows_named(result, "delta")]
     assert by_delta[1] < 0.05 < by_delta[2]
     assert -0.5 < tips.statistic < 0
     assert tips.note.endswith(

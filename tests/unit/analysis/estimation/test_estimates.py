@@ -177,7 +177,7 @@ def test_fits_at_the_same_time_give_the_same_bytes(panel: pd.DataFrame) -> None:
         result = fit_all(specifications, {WINDOW: panel})
         for name in ("estimates", "tests"):
             expected = pd.concat(
-                [getattr(one, name) for one in alone], ignore_index=True
+                [getattr(entry, name) for entry in alone], ignore_index=True
             )
             assert getattr(result, name).to_csv() == expected.to_csv()
 

@@ -165,7 +165,7 @@ def test_both_effects_are_recovered() -> None:
     # The mean of a few noisy waves measures the habit with error: between is pulled
     # towards within, so the habit itself is not what the mean's coefficient recovers.
     assert within.ci_high < 0 < between.ci_low
-    (test,) = (one for one in result.tests if one.test == "within_equals_between")
+    (test,) = (entry for entry in result.tests if entry.test == "within_equals_between")
     assert test.p_value < 0.001
     assert test.df == 2
 
@@ -173,7 +173,7 @@ def test_both_effects_are_recovered() -> None:
 def test_equal_effects_are_not_told_apart() -> None:
     """Where within and between are the same, Mundlak's test stays quiet."""
     result = fit(specify("within_between"), simulate(1, 800, within=1.0, between=1.0))
-    (test,) = (one for one in result.tests if one.test == "within_equals_between")
+    (test,) = (entry for entry in result.tests if entry.test == "within_equals_between")
     assert test.p_value > 0.05
 
 
@@ -206,7 +206,7 @@ def test_the_comparison_leaves_out_what_has_one_component() -> None:
     panel = simulate(2)
     first = panel.groupby("participant_id")[STORY].transform("first")
     result = fit(specify("within_between"), panel.assign(**{STORY: first}))
-    (test,) = (one for one in result.tests if one.test == "within_equals_between")
+    (test,) = (entry for entry in result.tests if entry.test == "within_equals_between")
     assert test.df == 1
     assert test.note.endswith(f"for {REACTION}")
 

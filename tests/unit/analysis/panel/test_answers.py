@@ -80,7 +80,7 @@ def test_the_first_complete_one(
     mood: list[Instrument], given: list[tuple[str, dict[str, str]]], chosen: int
 ) -> None:
     """Of several the first complete one holds; without one, the first."""
-    result = answers.one_a_wave(raw(*[("a", 1, *one) for one in given]), mood)
+    result = answers.one_a_wave(raw(*[("a", 1, *entry) for entry in given]), mood)
     assert result["calm"].tolist() == [chosen]
 
 

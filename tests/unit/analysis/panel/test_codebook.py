@@ -18,7 +18,7 @@ AT = datetime(2027, 1, 12, tzinfo=UTC)
 
 def built(workspace: Callable[..., Workspace]) -> tuple[StudyFolder, pd.DataFrame]:
     """A study with every kind of column, and its panel."""
-    made = workspace(
+    study = workspace(
         instruments=[
             "mood.yaml",
             "phq9",
@@ -35,10 +35,10 @@ def built(workspace: Callable[..., Workspace]) -> tuple[StudyFolder, pd.DataFram
         },
     )
     enrolled = [studies.event("enrolled", who, AT) for who in ("aki", "ben")]
-    studies.send(made, enrolled)
-    studies.answer(made, [Answer("aki", 1, AT)])
-    [panel] = panels.build(made).by_window.values()
-    return made.folder, panel
+    studies.send(study, enrolled)
+    studies.answer(study, [Answer("aki", 1, AT)])
+    [panel] = panels.build(study).by_window.values()
+    return study.folder, panel
 
 
 def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.DataFrame]:

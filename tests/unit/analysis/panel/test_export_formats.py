@@ -266,10 +266,10 @@ def test_labels_are_cut_to_what_a_format_allows(
     first, *rest = described.entries
     long = replace(first, meaning="日" * 100, values={})
     flag = replace(
-        next(one for one in rest if one.column == "answered"),
+        next(entry for entry in rest if entry.column == "answered"),
         values={"0": "本" * 50, "1": "yes"},
     )
-    entries = (long, *(flag if one.column == "answered" else one for one in rest))
+    entries = (long, *(flag if entry.column == "answered" else entry for entry in rest))
     cut = replace(described, entries=entries, title="題" * 100)
     _, in_stata = pyreadstat.read_dta(written(cut, tmp_path / "panel.dta"))
     _, in_spss = pyreadstat.read_sav(written(cut, tmp_path / "panel.sav"))

@@ -164,10 +164,10 @@ def answered(*given: tuple[int, str, float, float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "participant_id": "a",
-            "wave": [one[0] for one in given],
-            "responded_at": pd.to_datetime([one[1] for one in given], utc=True),
-            "calm": [one[2] for one in given],
-            "awake": [one[3] for one in given],
+            "wave": [entry[0] for entry in given],
+            "responded_at": pd.to_datetime([entry[1] for entry in given], utc=True),
+            "calm": [entry[2] for entry in given],
+            "awake": [entry[3] for entry in given],
         }
     )
 
@@ -263,7 +263,7 @@ def test_attrition(
     expected: list[tuple[int | None, ...]],
 ) -> None:
     """No answer is one only once the wave is over, or the person has gone."""
-    at = [pd.Timestamp("2027-01-12", tz="UTC") if one else NAT for one in given]
+    at = [pd.Timestamp("2027-01-12", tz="UTC") if entry else NAT for entry in given]
     planned = rows().iloc[: len(given)]
     planned = planned.assign(
         responded_at=pd.Series(at, dtype="datetime64[us, UTC]"),
@@ -271,7 +271,7 @@ def test_attrition(
     )
     result = built(tmp_path, planned, ANSWERS, as_of)[FLAGS]
     assert result.astype(object).where(result.notna(), None).to_numpy().tolist() == [
-        list(one) for one in expected
+        list(entry) for entry in expected
     ]
 
 

@@ -67,8 +67,8 @@ def test_presets_are_the_stated_ones() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_changes_what_it_says(preset: str) -> None:
     """Its specifications are the confirmatory ones with that changed, exploratory."""
-    made = expand(study(sensitivity=[preset]))
-    for planned, repeated in zip(made[:2], made[2:], strict=True):
+    specifications = expand(study(sensitivity=[preset]))
+    for planned, repeated in zip(specifications[:2], specifications[2:], strict=True):
         changed = {
             "specification": f"main.{preset}",
             "confirmatory": False,
@@ -80,8 +80,12 @@ def test_a_preset_changes_what_it_says(preset: str) -> None:
 def test_a_preset_that_changes_nothing_is_left_out() -> None:
     """Fixed effects are no check of fixed effects."""
     fixed = {**PLANNED, "estimator": "fixed_effects"}
-    made = expand(study(fixed, sensitivity=["fixed_effects", "lead"]))
-    assert [one.specification for one in made] == ["main", "main", *["main.lead"] * 2]
+    specifications = expand(study(fixed, sensitivity=["fixed_effects", "lead"]))
+    assert [entry.specification for entry in specifications] == [
+        "main",
+        "main",
+        *["main.lead"] * 2,
+    ]
 
 
 def test_an_outcome_is_not_its_own_covariate() -> None:
@@ -95,10 +99,10 @@ def test_an_outcome_is_not_its_own_covariate() -> None:
 
 
 SEEDS: list[Callable[[Specification], Specification]] = [
-    lambda one: replace(one, specification="other"),
-    lambda one: replace(one, outcome="other"),
-    lambda one: replace(one, exposures=("other",)),
-    lambda one: replace(one, study="other"),
+    lambda value: replace(value, specification="other"),
+    lambda value: replace(value, outcome="other"),
+    lambda value: replace(value, exposures=("other",)),
+    lambda value: replace(value, study="other"),
 ]
 
 

@@ -33,10 +33,10 @@ def test_panels_are_accessible(drawn: dict[str, Figure]) -> None:
     for panel in _panels(drawn):
         root = ET.fromstring(panel)
         named = [root.find(f"{SVG}{tag}") for tag in ("title", "desc")]
-        ids = " ".join(one.attrib["id"] for one in named if one is not None)
+        ids = " ".join(entry.attrib["id"] for entry in named if entry is not None)
         assert root.attrib["role"] == "img"
         assert root.attrib["aria-labelledby"] == ids
-        assert all(one is not None and one.text is not None for one in named)
+        assert all(entry is not None and entry.text is not None for entry in named)
 
 
 def test_ids_are_unique_on_a_page(drawn: dict[str, Figure]) -> None:

@@ -22,7 +22,11 @@ def test_a_token_opens_its_source(file: Path) -> None:
         tokens.add(file, source, "2027-01-01")[1] for source in ("a", "a", "b")
     )
     known = Tokens(file)
-    assert [known.source_of(one) for one in (first, second, other)] == ["a", "a", "b"]
+    assert [known.source_of(entry) for entry in (first, second, other)] == [
+        "a",
+        "a",
+        "b",
+    ]
     for wrong in ("", first[:-1], first + "x", first.upper(), "ア", "\udcff"):
         assert known.source_of(wrong) is None
     assert file.stat().st_mode & 0o777 == 0o600

@@ -37,7 +37,7 @@ def test_a_refused_event_that_came_twice_has_two_places(tmp_path: Path) -> None:
     u2plus = catalogue.find_catalogue("u2plus", tmp_path)
     people = Pseudonyms((b"k" * 32,), u2plus.namespace)
     pipeline = Pipeline(u2plus, people, warehouse, lambda: AT)
-    lines = [line(one) for one in ("a", "bad", "b", "bad", "c")]
+    lines = [line(entry) for entry in ("a", "bad", "b", "bad", "c")]
     counts = pipeline.process(RawEvents("file", 1, b"\n".join(lines)))
     letters = warehouse.select("select line from dead_letters final order by line")
     stored = warehouse.select("select id from events final order by id")

@@ -82,7 +82,7 @@ def test_a_draft_is_refused_until_it_is_filled_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", EXPORTS, ids=lambda one: str(one.parent.relative_to(GOLDEN))
+    "path", EXPORTS, ids=lambda case: str(case.parent.relative_to(GOLDEN))
 )
 def test_a_draft_holds_no_cell(path: Path) -> None:
     """Headers and titles of columns may be shown; what people wrote may not."""

@@ -70,7 +70,7 @@ def held(study: Workspace, as_of: datetime = LATEST) -> Said:
 def news(found: WaveImport) -> tuple[int, ...]:
     """Responses added, changed, moved and unchanged."""
     counts = found.revision.responses
-    return tuple(counts[one] for one in ("added", "changed", "moved", "unchanged"))
+    return tuple(counts[entry] for entry in ("added", "changed", "moved", "unchanged"))
 
 
 def stored(study: Workspace) -> int:
@@ -152,7 +152,9 @@ def test_two_rows_of_one_response_are_not_mixed(
     """The second is set apart, also where only the second's fraction differs."""
     again = AKI.replace(":00+", ":00.5+").replace(",3,", ",8,")
     result = bring(AKI, again)
-    assert [(one.row, one.column) for one in result.imported.set_apart] == [(3, "row")]
+    assert [(entry.row, entry.column) for entry in result.imported.set_apart] == [
+        (3, "row")
+    ]
     assert held(study)["aki", 1, "calm"] == "3"
 
 

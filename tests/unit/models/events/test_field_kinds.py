@@ -90,7 +90,11 @@ SAMPLES = {
 }
 ANY_VALUE = st.one_of(
     st.sampled_from(
-        [value for one in SAMPLES.values() for value in (*one.accepted, *one.rejected)]
+        [
+            value
+            for entry in SAMPLES.values()
+            for value in (*entry.accepted, *entry.rejected)
+        ]
     ),
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=False, allow_infinity=False),

@@ -91,7 +91,7 @@ def test_behaviour_is_asked_of_the_same_sources_as_the_intention(
 def test_bounds(name: str, scale: str, low: float, high: float, tmp_path: Path) -> None:
     """The lowest and the highest score that a scale can give."""
     instrument = find_instrument(name, tmp_path).value
-    [result] = [one for one in instrument.scales if one.code == scale]
+    [result] = [entry for entry in instrument.scales if entry.code == scale]
     assert instrument.bounds(result) == (low, high)
 
 

@@ -17,14 +17,14 @@ def values(**names: str) -> Values:
 
 def test_defaults() -> None:
     """Without any setting: this machine, no password."""
-    made = KafkaSettings.from_values(values())
-    assert made.servers == ("localhost:9092",)
-    assert (made.topic, made.dead_topic) == (
+    settings = KafkaSettings.from_values(values())
+    assert settings.servers == ("localhost:9092",)
+    assert (settings.topic, settings.dead_topic) == (
         "panelstream.events",
         "panelstream.events.dead",
     )
-    assert made.group == "g"
-    assert made.connection() == {
+    assert settings.group == "g"
+    assert settings.connection() == {
         "bootstrap_servers": ["localhost:9092"],
         "security_protocol": "PLAINTEXT",
         "ssl_context": None,
@@ -78,7 +78,7 @@ def test_wrong(name: str, value: str) -> None:
 
 def test_password_file_missing() -> None:
     """The file is named, with its setting."""
-    made = KafkaSettings.from_values(
+    settings = KafkaSettings.from_values(
         values(
             KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
             KAFKA_SASL_USERNAME="ann",
@@ -86,4 +86,4 @@ def test_password_file_missing() -> None:
         )
     )
     with pytest.raises(Unreachable, match="SASL_PASSWORD_FILE: none cannot be read"):
-        made.connection()
+        settings.connection()

@@ -121,8 +121,8 @@ pairs = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=5)
 def test_as_sets_of_days(left: Pairs, right: Pairs, window: tuple[int, int]) -> None:
     """Merging, taking away and covering are those of the sets of whole days."""
     start, end = sorted(window)
-    days = {one for a, b in left for one in range(a, b)}
-    others = {one for a, b in right for one in range(a, b)}
+    days = {entry for a, b in left for entry in range(a, b)}
+    others = {entry for a, b in right for entry in range(a, b)}
     bounds = instants(start), instants(end)
     expected = {
         len(days & set(range(start, end))): of(*left),

@@ -101,7 +101,7 @@ def test_columns(u2plus: Catalogue) -> None:
     asked = columns(
         ["longest_gap", "breadth", "by_target"], ["story", "reaction"], u2plus
     )
-    assert [(one.name, one.functions) for one in asked] == [
+    assert [(entry.name, entry.functions) for entry in asked] == [
         ("story_longest_gap", ("story",)),
         ("reaction_longest_gap", ("reaction",)),
         ("breadth", ("story", "reaction")),
@@ -109,7 +109,7 @@ def test_columns(u2plus: Catalogue) -> None:
         ("reaction_given_funcan", ("reaction",)),
         ("reaction_given_column", ("reaction",)),
     ]
-    labels = [measures.label(one, u2plus) for one in asked]
+    labels = [measures.label(entry, u2plus) for entry in asked]
     assert labels[1:4] == ["Reactions", "Breadth", "Reactions: story"]
 
 
@@ -141,7 +141,7 @@ def test_a_plan_may_name_them(tmp_path: Path) -> None:
         "reaction_given_empathy",
         "sessions",
     ]
-    result = [one.columns for one in expand(folder.study)]
+    result = [entry.columns for entry in expand(folder.study)]
     assert result == [
         ("story_active_weeks",),
         ("reaction_given_like", "reaction_given_want_to_do"),

@@ -138,7 +138,8 @@ def test_use_to_date_begins_where_all_since_may_be_seen(tmp_path: Path) -> None:
 def test_where_the_next_and_the_last_wave_close(tmp_path: Path) -> None:
     """Counted from enrolment too; for the last wave there is no next one."""
     waves = [
-        {"wave": one, "opens_after_days": 10 * one, "open_days": 5} for one in (1, 2, 3)
+        {"wave": entry, "opens_after_days": 10 * entry, "open_days": 5}
+        for entry in (1, 2, 3)
     ]
     planned = windows.plan(
         a_study(tmp_path, waves=waves),

@@ -50,12 +50,12 @@ def used(made: Workspace) -> list[Any]:
 @pytest.fixture
 def made(workspace: Make, clock: HandClock) -> Workspace:
     """Three people, of whom one did nothing and one did three things on two days."""
-    made = workspace()
+    study = workspace()
     clock.now = studies.recorded_at(0)
     acts = [("aki", 5), ("aki", 5), ("aki", 9), ("ben", 9)]
-    studies.send(made, [enrolled(who) for who in ("aki", "ben", "chie")])
-    studies.send(made, [story(*act, number) for number, act in enumerate(acts)])
-    return made
+    studies.send(study, [enrolled(who) for who in ("aki", "ben", "chie")])
+    studies.send(study, [story(*act, number) for number, act in enumerate(acts)])
+    return study
 
 
 USED = [["aki", 3, 2], ["ben", 1, 1], ["chie", 0, 0]]

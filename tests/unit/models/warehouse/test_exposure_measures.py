@@ -38,7 +38,7 @@ def test_a_plan_of_further_measures(
     tmp_path: Path, workspace: Callable[..., Workspace]
 ) -> None:
     """Each of the three kinds of measure is estimated, and named in words."""
-    made = workspace(
+    study = workspace(
         waves=WAVES,
         exposure={
             "window": {"lookback": 14},
@@ -47,8 +47,8 @@ def test_a_plan_of_further_measures(
         },
         plan={"exploratory": PLAN},
     )
-    _live(made)
-    analysis = analyse_study(made, panels.build(made))
+    _live(study)
+    analysis = analyse_study(study, panels.build(study))
     page = results_folder.write_results(analysis, tmp_path / "results").read_text(
         encoding="utf-8"
     )

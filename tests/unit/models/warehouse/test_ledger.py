@@ -23,9 +23,9 @@ Make = Callable[..., Workspace]
 @pytest.fixture
 def made(workspace: Make) -> Workspace:
     """A study whose warehouse is shared: readers do not know who else writes."""
-    made = workspace()
-    made.store.shared = True
-    return made
+    study = workspace()
+    study.store.shared = True
+    return study
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def writer(made: Workspace) -> Iterator[Callable[..., Writer]]:
         return begun[-1]
 
     yield begin
-    for one in begun:
-        one.die()
+    for entry in begun:
+        entry.die()
 
 
 def after(clock: HandClock, seconds: float) -> None:

@@ -125,4 +125,4 @@ def test_a_warehouse_that_kept_hashes_among_its_migrations(breaking: Breaking) -
 def test_numbers_of_migrations() -> None:
     """Each number is used once, and none is left out but 19, which was never released."""
     numbers = [int(name[:3]) for name in NAMES]
-    assert numbers == [one for one in range(len(NAMES) + 1) if one != 19]
+    assert numbers == [entry for entry in range(len(NAMES) + 1) if entry != 19]

@@ -61,55 +61,55 @@ def test_newest_is_what_is_present(
     workspace: Make, store: Store, clock: HandClock
 ) -> None:
     """A batch recorded twice is as old as at first; an answer counts too."""
-    made = workspace()
+    study = workspace()
     assert newest_instant(store) == datetime(1970, 1, 1, tzinfo=UTC)
     for hour in range(2):
         clock.now = studies.recorded_at(hour)
-        studies.send(made, [studies.event("story_viewed", "aki", AT)])
+        studies.send(study, [studies.event("story_viewed", "aki", AT)])
     assert newest_instant(store) == studies.recorded_at(0)
-    studies.answer(made, [Answer("aki", 1, AT)])
+    studies.answer(study, [Answer("aki", 1, AT)])
     assert newest_instant(store) == studies.recorded_at(1) + timedelta(microseconds=1)
 
 
 def test_settling_can_be_repeated(workspace: Make, store: Store) -> None:
     """Conflicts are set apart once; settling again changes nothing."""
-    made = workspace()
+    study = workspace()
     for minute in (0, 1, 2):
         at = AT + timedelta(minutes=minute)
-        studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
+        studies.send(study, [studies.event("story_viewed", "aki", at, id="e")])
     settle(store)
     first = rows(store, "events"), rows(store, "event_conflicts")
     assert [row["occurred_at"] for row in first[0]] == [AT]
     assert len(first[1]) == 2
     settle(store)
     assert (rows(store, "events"), rows(store, "event_conflicts")) == first
-    assert counts(made)["conflicting"] == 2
+    assert counts(study)["conflicting"] == 2
 
 
 def test_settling_after_an_interruption(workspace: Make, store: Store) -> None:
     """Stopped after the conflicts were copied, the next settling ends the work."""
-    made = workspace()
+    study = workspace()
     for minute in (0, 1):
         at = AT + timedelta(minutes=minute)
-        studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
+        studies.send(study, [studies.event("story_viewed", "aki", at, id="e")])
     [bounds] = store.query("settled_at", now=AT, shared=False).to_pylist()
     step = read_statement("settle/1_set_conflicts_apart")
     store._client.command(step, parameters=as_parameters(bounds))
     settle(store)
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
-    result = counts(made)
+    result = counts(study)
     assert (result["stored"], result["conflicting"], result["duplicate"]) == (1, 1, 0)
 
 
 def test_a_settled_conflict_sent_again(workspace: Make, store: Store) -> None:
     """Content that lost stays out, however often it comes back; it is a duplicate."""
-    made = workspace()
+    study = workspace()
     for minute in (0, 1, 1):
         at = AT + timedelta(minutes=minute)
-        studies.send(made, [studies.event("story_viewed", "aki", at, id="e")])
+        studies.send(study, [studies.event("story_viewed", "aki", at, id="e")])
         settle(store)
     assert [row["occurred_at"] for row in rows(store, "events")] == [AT]
-    result = counts(made)
+    result = counts(study)
     assert (result["stored"], result["conflicting"], result["duplicate"]) == (1, 1, 1)
 
 
@@ -155,13 +155,13 @@ def test_study_versions_are_kept_once(store: Store) -> None:
 
 def test_an_edited_answer(workspace: Make, store: Store, clock: HandClock) -> None:
     """The answer recorded last holds; as of before, the one before."""
-    made = workspace()
+    study = workspace()
     for number, calm in enumerate((3, 4, 3)):
         clock.now = studies.recorded_at(number)
-        studies.answer(made, [Answer("aki", 1, AT, calm=calm)])
+        studies.answer(study, [Answer("aki", 1, AT, calm=calm)])
     for number, calm in enumerate((3, 4)):
         result = store.query("answers", as_of=studies.as_of(number)).to_pylist()
-        assert [one["answer"] for one in result if one["item"] == "calm"] == [str(calm)]
+        assert [row["answer"] for row in result if row["item"] == "calm"] == [str(calm)]
 
 
 def test_reading_sql(store: Store) -> None:

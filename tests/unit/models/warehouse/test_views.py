@@ -119,11 +119,11 @@ def test_values_of_fields(
     """Values come out as they were sent; what was not sent, as null."""
     (tmp_path / "study").mkdir()
     forum(tmp_path / "study")
-    made = workspace(
+    study = workspace(
         catalogue="forum.yaml",
         exposure={"window": {"lookback": 7}, "functions": ["post"]},
     )
-    create_views(store, views.view_statements(made.folder.catalogue, "Asia/Tokyo"))
+    create_views(store, views.view_statements(study.folder.catalogue, "Asia/Tokyo"))
     full = {
         "topic": "sleep",
         "mood": "not so good",
@@ -133,7 +133,7 @@ def test_values_of_fields(
         "planned_for": "2027-02-01T09:00:00.5+09:00",
     }
     studies.send(
-        made,
+        study,
         [
             _event("forum.posted", 1, full),
             _event("forum.posted", 2, {"topic": "work", "words": 0}),
@@ -164,8 +164,8 @@ def test_values_of_fields(
 
 
 def _event(kind: str, number: int, data: Mapping[str, Any]) -> dict[str, Any]:
-    made = studies.event(kind, "aki", AT, id=f"{number}", data=dict(data))
-    return {**made, "type": kind}
+    event = studies.event(kind, "aki", AT, id=f"{number}", data=dict(data))
+    return {**event, "type": kind}
 
 
 def test_nothing_is_seen_from_the_day_of_a_withdrawal(
@@ -173,16 +173,18 @@ def test_nothing_is_seen_from_the_day_of_a_withdrawal(
 ) -> None:
     """Acts and answers of that study-local day and later are left out, whether or not
     they arrived before it; a withdrawal from contact hides nothing."""
-    made = workspace()
+    study = workspace()
     hours = [datetime(2027, 1, 11, hour, tzinfo=UTC) for hour in (14, 15, 20)]
     for who in ("aki", "ben"):
-        studies.send(made, [studies.event("story_viewed", who, at) for at in hours])
-        studies.answer(made, [Answer(who, 1, hours[0]), Answer(who, 2, hours[1])])
+        studies.send(study, [studies.event("story_viewed", who, at) for at in hours])
+        studies.answer(study, [Answer(who, 1, hours[0]), Answer(who, 2, hours[1])])
     for who, level in (("aki", "collection"), ("ben", "contact")):
         at = datetime(2027, 1, 11, 18, tzinfo=UTC)
         data = {"level": level}
-        studies.send(made, [studies.event("consent_withdrawn", who, at, data=data)])
-    names = {made.pseudonyms.participant_id(one).hex(): one for one in ("aki", "ben")}
+        studies.send(study, [studies.event("consent_withdrawn", who, at, data=data)])
+    names = {
+        study.pseudonyms.participant_id(entry).hex(): entry for entry in ("aki", "ben")
+    }
 
     def counted(sql: str) -> dict[str, Any]:
         result = rows(store, f"SELECT participant_id, {sql} GROUP BY participant_id")
@@ -204,9 +206,9 @@ def test_days_are_those_of_the_study(
     store: Store, workspace: Callable[..., Workspace]
 ) -> None:
     """Midnight in Tokyo, 15:00 UTC, parts the days of the views."""
-    made = workspace()
+    study = workspace()
     minutes = [datetime(2027, 1, 11, 14, 59, tzinfo=UTC), AT.replace(hour=15)]
-    studies.send(made, [studies.event("story_viewed", "aki", at) for at in minutes])
+    studies.send(study, [studies.event("story_viewed", "aki", at) for at in minutes])
     days = [date(2027, 1, 11), date(2027, 1, 12)]
     used = rows(store, "SELECT used_on FROM daily_use ORDER BY used_on")
     acted = rows(store, "SELECT occurred_on FROM story_events ORDER BY occurred_on")

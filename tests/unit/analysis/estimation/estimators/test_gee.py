@@ -62,57 +62,59 @@ def test_standardized_is_empty() -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_separation_gives_no_number(whole: bool) -> None:
     """All who use more than usual said yes, or all in one wave said no."""
-    made = panel()
+    frame = panel()
     if whole:
-        mean = made.groupby("participant_id")[USE].transform("mean")
-        said = 1.0 * (made[USE] > mean)
+        mean = frame.groupby("participant_id")[USE].transform("mean")
+        said = 1.0 * (frame[USE] > mean)
     else:
-        said = made[OUTCOME].where(made["wave"] != 3, 0.0)
-    result = fit(specify("gee"), made.assign(pdd_total=said))
+        said = frame[OUTCOME].where(frame["wave"] != 3, 0.0)
+    result = fit(specify("gee"), frame.assign(pdd_total=said))
     assert np.isnan(result.terms[0].estimate)
     assert "separat" in result.note
 
 
 def test_counts_of_nothing_in_a_wave_are_separation() -> None:
     """Its log rate has no value."""
-    made = panel("count")
-    none = made[OUTCOME].where(made["wave"] != 2, 0.0)
-    result = fit(specify("gee"), made.assign(pdd_total=none))
+    frame = panel("count")
+    none = frame[OUTCOME].where(frame["wave"] != 2, 0.0)
+    result = fit(specify("gee"), frame.assign(pdd_total=none))
     assert "separat" in result.note
 
 
 def test_large_counts_converge() -> None:
     """Steps that overflow are halved, not followed."""
-    made = panel("count", persons=200)
-    counts = np.round(np.exp(2 * (made[USE] - made[USE].mean())) * 50)
-    result = fit(specify("gee"), made.assign(pdd_total=counts))
+    frame = panel("count", persons=200)
+    counts = np.round(np.exp(2 * (frame[USE] - frame[USE].mean())) * 50)
+    result = fit(specify("gee"), frame.assign(pdd_total=counts))
     assert np.isfinite(result.terms[0].p_value)
 
 
 def test_units_scale_the_coefficient() -> None:
     """Days a year: the coefficient shrinks, what is said stays."""
-    made = panel()
-    once = terms(fit(specify("gee"), made))["within"]
-    other = terms(fit(specify("gee"), made.assign(**{USE: made[USE] * 365})))["within"]
+    frame = panel()
+    once = terms(fit(specify("gee"), frame))["within"]
+    other = terms(fit(specify("gee"), frame.assign(**{USE: frame[USE] * 365})))[
+        "within"
+    ]
     assert other.estimate * 365 == pytest.approx(once.estimate, rel=1e-8)
     assert other.p_value == pytest.approx(once.p_value, rel=1e-6)
 
 
 def test_order_of_rows_means_nothing() -> None:
     """Shuffled rows give the same bits."""
-    made = panel()
-    shuffled = made.sample(frac=1, random_state=1)
+    frame = panel()
+    shuffled = frame.sample(frac=1, random_state=1)
     first, second = (
-        pd.DataFrame([vars(term) for term in fit(specify("gee"), one).terms])
-        for one in (made, shuffled)
+        pd.DataFrame([vars(term) for term in fit(specify("gee"), entry).terms])
+        for entry in (frame, shuffled)
     )
     pd.testing.assert_frame_equal(first, second)
 
 
 def test_an_exposure_nobody_changes_has_a_between_number_only() -> None:
     """As in the within-between regression."""
-    made = panel()
-    first = made.groupby("participant_id")[USE].transform("first")
-    result = terms(fit(specify("gee"), made.assign(**{USE: first})))
+    frame = panel()
+    first = frame.groupby("participant_id")[USE].transform("first")
+    result = terms(fit(specify("gee"), frame.assign(**{USE: first})))
     assert result["within"].note == "not estimable: changes within no person"
     assert np.isfinite(result["between"].p_value)

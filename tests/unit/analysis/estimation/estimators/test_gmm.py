@@ -75,28 +75,28 @@ def test_equations_are_made_by_wave_number() -> None:
     first, second, third = (panel["participant_id"] == f"p0000{j}" for j in range(3))
     panel.loc[second & (panel["wave"] == 3), OUTCOME] = np.nan
     panel.loc[third & (panel["wave"] == 1), USE] = np.nan
-    made = gmm.differenced(specification(), panel)
-    assert made.usable.tolist() == [[True, True], [True, True]]
+    equations = gmm.differenced(specification(), panel)
+    assert equations.usable.tolist() == [[True, True], [True, True]]
     y = panel[OUTCOME].to_numpy().reshape(3, 4)
     x = panel[USE].to_numpy().reshape(3, 4)
     for row, person in enumerate([0, 2]):
-        assert made.outcome[row] == pytest.approx(np.diff(y[person])[1:])
-        assert made.terms[row, :, 0] == pytest.approx(np.diff(y[person])[:-1])
-        assert made.terms[row, :, 1] == pytest.approx(np.diff(x[person])[1:])
+        assert equations.outcome[row] == pytest.approx(np.diff(y[person])[1:])
+        assert equations.terms[row, :, 0] == pytest.approx(np.diff(y[person])[:-1])
+        assert equations.terms[row, :, 1] == pytest.approx(np.diff(x[person])[1:])
         known = np.nan_to_num(x[person])
-        assert made.instruments[row, :, 0] == pytest.approx(y[person, :2])
-        assert made.instruments[row, :, 1] == pytest.approx([0, y[person, 0]])
-        assert made.instruments[row, :, 2] == pytest.approx(known[1:3])
-        assert made.instruments[row, :, 3] == pytest.approx(known[:2])
-    assert made.unused == 11 - 4
-    assert first.sum() == made.waves == 4
+        assert equations.instruments[row, :, 0] == pytest.approx(y[person, :2])
+        assert equations.instruments[row, :, 1] == pytest.approx([0, y[person, 0]])
+        assert equations.instruments[row, :, 2] == pytest.approx(known[1:3])
+        assert equations.instruments[row, :, 3] == pytest.approx(known[:2])
+    assert equations.unused == 11 - 4
+    assert first.sum() == equations.waves == 4
 
 
 def test_units_scale_the_coefficient() -> None:
     """Of exposure and outcome; what is said does not change."""
     panel = plant(TRUTH, 1)
     scaled = panel.assign(**{USE: panel[USE] * 365, OUTCOME: panel[OUTCOME] / 100})
-    (once,), (other,) = (fit(specification(), one).terms for one in (panel, scaled))
+    (once,), (other,) = (fit(specification(), entry).terms for entry in (panel, scaled))
     assert other.estimate * 36500 == pytest.approx(once.estimate, rel=1e-8)
     assert other.std_error * 36500 == pytest.approx(once.std_error, rel=1e-8)
     assert other.p_value == pytest.approx(once.p_value, rel=1e-6)
@@ -108,7 +108,7 @@ def test_order_and_names_mean_nothing() -> None:
     other = panel.assign(
         participant_id=panel["participant_id"].str[::-1], wave=panel["wave"] + 7
     ).sample(frac=1, random_state=1)
-    (once,), (again,) = (fit(specification(), one).terms for one in (panel, other))
+    (once,), (again,) = (fit(specification(), entry).terms for entry in (panel, other))
     assert again.estimate == pytest.approx(once.estimate, rel=1e-8)
     assert again.std_error == pytest.approx(once.std_error, rel=1e-8)
 
