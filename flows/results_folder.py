@@ -11,8 +11,10 @@ import pandas as pd
 from panelstream.analysis.estimation.dropout import attrition
 from panelstream.analysis.panel import codebook, export_formats
 from panelstream.analysis.plan.specifications import expand
-from panelstream.analysis.report import page
+from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.report import make_report
 from panelstream.flows.analyse_study import StudyAnalysis
+from panelstream.flows.public_folder import write_public
 from panelstream.models.errors import FileError
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, Window
@@ -61,7 +63,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
     manifest = json.loads((private / "manifest.json").read_text(encoding="utf-8"))
     if manifest["study_version"] != folder.version:
         raise FileError(out, "", "made with another study file; analyse again")
-    made = page.render(
+    data = ReportInput(
         folder,
         {
             window: pd.read_parquet(private / _panel_file(folder.study, window))
@@ -72,14 +74,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         pd.read_csv(private / "reliability.csv"),
         manifest,
     )
-    tables = public / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
-    _remove(tables.glob("*.csv"))
-    for table in made.tables:
-        write_csv(table.frame, tables / f"{table.name}.csv")
-    path = public / "report.html"
-    path.write_text(made.html, encoding="utf-8")
-    return path
+    return write_public(make_report(data), public)
 
 
 def _panel_file(study: Study, window: Window) -> str:

@@ -16,8 +16,8 @@ import pandas as pd
 from scipy import linalg, optimize, stats
 
 from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.analysis.estimation.inference import CONFIDENCE
 from panelstream.analysis.panel.scoring import item_values
-from panelstream.analysis.report.disclosure import LEVEL
 from panelstream.models.arrays import Array
 from panelstream.models.instruments.instrument import Instrument, Scale
 
@@ -83,7 +83,7 @@ class Retest:
         a = k * icc / (n * (1 - icc))
         b = 1 + a * (n - 1)
         df = (a * self.times + b) ** 2 / ((a * self.times) ** 2 + b**2 / (n - 1))
-        reach = stats.f.ppf((1 + LEVEL) / 2, [n - 1, df], [df, n - 1])
+        reach = stats.f.ppf((1 + CONFIDENCE) / 2, [n - 1, df], [df, n - 1])
         low, high = self.people / float(reach[0]), self.people * float(reach[1])
         return self._bound(low, n), self._bound(high, n)
 
@@ -133,13 +133,13 @@ def alpha(items: Array) -> float:
     return float(k / (k - 1) * (1 - items.var(axis=0, ddof=1).sum() / total))
 
 
-def alpha_limits(value: Any, n: Any, items: int) -> tuple[Any, Any]:
+def alpha_limits(value: Any, n: Any, items: Any) -> tuple[Any, Any]:
     """Confidence limits of alpha (numbers or arrays), if `n` people were behind it.
 
     Feldt, Psychometrika 1965;30(3):357-370.
     """
     df = n - 1, (n - 1) * (items - 1)
-    low, high = (stats.f.ppf((1 + sign * LEVEL) / 2, *df) for sign in (1, -1))
+    low, high = (stats.f.ppf((1 + sign * CONFIDENCE) / 2, *df) for sign in (1, -1))
     return 1 - (1 - value) * low, 1 - (1 - value) * high
 
 

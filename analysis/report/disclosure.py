@@ -1,11 +1,11 @@
-"""What leaves: small counts are withheld, the others rounded, none can be derived.
+"""Statistical disclosure control of arrays: suppression, rounding, secondary suppression.
 
 The rules are those of OpenSAFELY's output checking (counts of 1 to 7 withheld,
 the rest rounded to 5, percentages from rounded counts, totals from rounded
 cells, no extremes), with secondary suppression added. Intervals and p-values are
 computed from released numbers of people, or they could be solved for the exact
 ones. Here a released number is a float, a withheld one NaN, until `as_text`
-writes `[REDACTED]` in its place.
+writes `[REDACTED]` in its place. `release()` alone calls these.
 """
 
 import math
@@ -16,45 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
-from panelstream.analysis.estimation.estimates import JUDGED
-from panelstream.analysis.verdicts.verdicts import judge
-from panelstream.models.arrays import Array, Mask
-from panelstream.models.study.study import Disclosure, Study
+from panelstream.models.arrays import Mask, Vector
+from panelstream.models.study.study import Disclosure
 
 REDACTED = "[REDACTED]"
 
-OF_PERSONS = "influence_"
-"""How tests begin that say what leaving out one person does."""
-
-OF_WEIGHTS = ("largest_weight", "effective_sample_size")
-"""Tests that say what one person weighs, and how many rows there are."""
-
-SHIFTED = "delta"
-"""A test whose p rests on an error that is not shown, so that it gives nothing away."""
-
-LEVEL = 0.95
-"""Coverage of every released confidence interval."""
-
-
-_OF_ESTIMATES = (
-    "estimate",
-    "std_error",
-    "statistic",
-    "df",
-    "p_value",
-    "p_adjusted",
-    "p_bh",
-    "ci_low",
-    "ci_high",
-    "standardized",
-    "equivalence_p",
-    "equivalence_adjusted",
-    "verdict",
-)
-_OF_TESTS = ("statistic", "df", "p_value")
-_IN_NOTES = re.compile(
+_NUMBERS_IN_NOTES = re.compile(
     r"(?P<name>\b(?:waves?|rounds?|lags?|leads?) \d+|\d{4}-\d\d-\d\d\S*)"
     r"|(?P<ratio>\bF\(\d+, )(?P<df>\d+)"
     r"|(?<![\w.,:])(?<![A-Za-z]-)(?P<number>\d+(?:,\d{3})*)(?![\w:]|[.,]\d)"
@@ -65,7 +33,7 @@ _IN_NOTES = re.compile(
 class Row:
     """Released cells of one row and the total of those shown; NaN where withheld."""
 
-    cells: Array
+    cells: Vector
     total: float
 
 
@@ -73,11 +41,11 @@ class Row:
 class Parts:
     """Released parts of wholes, and their percentages; NaN where withheld."""
 
-    counts: Array
-    percent: Array
+    counts: Vector
+    percent: Vector
 
 
-def counts(values: npt.ArrayLike, rule: Disclosure) -> Array:
+def counts(values: npt.ArrayLike, rule: Disclosure) -> Vector:
     """Counts as they may leave: 0 stays, 1 to `suppress_below` - 1 become NaN.
 
     The others go to the nearest multiple of `round_to` (halves up), though never
@@ -90,7 +58,7 @@ def counts(values: npt.ArrayLike, rule: Disclosure) -> Array:
     return np.where(exact == 0, 0.0, released)
 
 
-def behind(values: npt.ArrayLike, rule: Disclosure) -> Array:
+def rounded_n(values: npt.ArrayLike, rule: Disclosure) -> Vector:
     """The n from which intervals and p-values are computed: as released.
 
     An n that is withheld stays, as what is computed from it is withheld as well.
@@ -123,7 +91,7 @@ def parts(
     part: npt.ArrayLike,
     whole: npt.ArrayLike,
     rule: Disclosure,
-    shown: Array | None = None,
+    shown: Vector | None = None,
 ) -> Parts:
     """Counts out of a whole that is shown beside them, and percentages of it.
 
@@ -139,46 +107,30 @@ def parts(
     )
 
 
-def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Array:
+def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Vector:
     """Percentages of released counts; NaN where there is no whole."""
     of = np.asarray(whole, dtype=float)
     return 100 * np.asarray(part, dtype=float) / np.where(of > 0, of, np.nan)
 
 
-def statistics(
-    values: npt.ArrayLike,
-    n: npt.ArrayLike,
-    rule: Disclosure,
-    users: npt.ArrayLike = np.nan,
-) -> Array:
-    """Means, deviations, correlations: NaN where fewer than the threshold stand behind.
+def too_few(n: npt.ArrayLike, rule: Disclosure, users: npt.ArrayLike = np.nan) -> Mask:
+    """Whether fewer than the threshold stand behind each statistic; also of unknown n.
 
     `users`: how many of the n are not zero, where zero is no use. A few of them
     are the whole of a mean; none of them give nobody away.
     """
     enough = np.asarray(n, dtype=float) >= rule.suppress_below
-    return np.where(enough & ~small(users, rule), significant(values), np.nan)
+    return ~enough | small(users, rule)
 
 
-def significant(values: npt.ArrayLike, digits: int = 4) -> Array:
-    """Statistics to four significant digits; a mean in full gives its n away."""
+def significant(values: npt.ArrayLike, digits: int | None = 4) -> Vector:
+    """Statistics to so many significant digits; a mean in full gives its n away."""
     exact = np.asarray(values, dtype=float)
+    if digits is None:
+        return exact
     size = np.where(np.isfinite(exact) & (exact != 0), np.abs(exact), 1.0)
     scale = 10.0 ** (digits - 1 - np.floor(np.log10(size)))
     return np.asarray(np.round(exact * scale) / scale)
-
-
-def limits(
-    centre: npt.ArrayLike, error: npt.ArrayLike, df: npt.ArrayLike
-) -> tuple[Array, Array]:
-    """Confidence limits from t, of released numbers; no less than 1 df."""
-    reach = stats.t.ppf((1 + LEVEL) / 2, np.maximum(df, 1)) * np.asarray(error)
-    return np.asarray(centre - reach), np.asarray(centre + reach)
-
-
-def p_values(statistic: npt.ArrayLike, df: npt.ArrayLike) -> Array:
-    """Two-sided p from t, of released numbers; no less than 1 df."""
-    return np.asarray(2 * stats.t.sf(np.abs(statistic), np.maximum(df, 1)))
 
 
 def as_text(released: npt.ArrayLike, known: npt.ArrayLike) -> "pd.Series[Any]":
@@ -191,129 +143,17 @@ def as_text(released: npt.ArrayLike, known: npt.ArrayLike) -> "pd.Series[Any]":
     return values.mask(withheld, REDACTED)
 
 
-def count_column(values: npt.ArrayLike, rule: Disclosure) -> "pd.Series[Any]":
-    """Counts for readers."""
-    return as_text(counts(values, rule), ~np.isnan(np.asarray(values, dtype=float)))
-
-
-def statistic_column(
-    values: npt.ArrayLike,
-    n: npt.ArrayLike,
-    rule: Disclosure,
-    users: npt.ArrayLike = np.nan,
-) -> "pd.Series[Any]":
-    """Statistics for readers."""
-    known = ~np.isnan(np.asarray(values, dtype=float))
-    return as_text(statistics(values, n, rule, users), known)
-
-
-def estimates(
-    frame: pd.DataFrame, people: Array, study: Study, absent: int = 0
-) -> pd.DataFrame:
-    """All estimates of a study as they may leave, in the same columns and order.
-
-    `people` (rows,): how many use the exposure, or change their use of it for a
-    within component. An estimate that rests on fewer than `suppress_below` of
-    these or of the participants (or on an unknown number) is withheld whole.
-    Limits and all p-values are computed anew from the released number of
-    participants; verdicts stay what the exact ones gave. `absent` as for `judge`.
-    """
-    rule = study.disclosure
-    withheld = _too_few(frame, people, rule)
-    return _withhold(_anew(frame, study, absent), _OF_ESTIMATES, withheld, rule).assign(
-        n_obs=count_column(frame["n_obs"], rule).array,
-        n_participants=count_column(frame["n_participants"], rule).array,
-    )
-
-
-def tests(
-    frame: pd.DataFrame, fitted: pd.DataFrame, people: Array, rule: Disclosure
-) -> pd.DataFrame:
-    """Tests as they may leave; withheld with the (exact) estimates they belong to.
-
-    `people` as for `estimates`, of `fitted`. A p-value is computed anew: of F over
-    the participants - 1 where the note says so, else of chi-square with `df`, or of
-    a normal deviate where there are none. What one person alone does, or weighs, stays inside.
-    """
-    inside = frame["test"].str.startswith(OF_PERSONS) | frame["test"].isin(OF_WEIGHTS)
-    frame = frame[~inside]
-    by = ["specification", "outcome"]
-    keys = pd.MultiIndex.from_frame(frame[by])
-    few = fitted.loc[_too_few(fitted, people, rule), by]
-    groups = fitted.astype({"n_participants": float}).groupby(by)["n_participants"]
-    df = behind(groups.min().reindex(keys), rule) - 1
-    p = _of_tests_p(frame, df)
-    anew = frame.assign(p_value=np.where(frame["p_value"].notna(), p, np.nan))
-    withheld = keys.isin(pd.MultiIndex.from_frame(few))
-    return _withhold(anew, _OF_TESTS, withheld, rule)
-
-
 def note(text: str, rule: Disclosure) -> str:
     """A note whose whole numbers are taken for counts, save names of waves and days."""
-    return _IN_NOTES.sub(lambda found: _number(found, rule), text)
+    return _NUMBERS_IN_NOTES.sub(lambda match: _number(match, rule), text)
 
 
-def _anew(frame: pd.DataFrame, study: Study, absent: int) -> pd.DataFrame:
-    """All that follows from the degrees of freedom, with those as released."""
-    numbers = ("estimate", "std_error", "statistic", "n_participants")
-    centre, error, t, n = (frame[c].to_numpy(dtype=float) for c in numbers)
-    # Those of imputation are fewer than persons - 1, and rounded as those are.
-    exact = np.minimum(frame["df"].to_numpy(dtype=float), n - 1)
-    df = behind(np.round(exact) + 1, study.disclosure) - 1
-    low, high = limits(centre, error, df)
-    anew = judge(
-        frame.assign(df=df, ci_low=low, ci_high=high, p_value=p_values(t, df)),
-        study,
-        absent,
-    )
-    known = {c: anew[c].where(frame[c].notna()) for c in JUDGED}
-    return anew.assign(**known, verdict=frame["verdict"])
-
-
-def _of_tests_p(frame: pd.DataFrame, df: Array) -> Array:
-    statistic = frame["statistic"].to_numpy(dtype=float)
-    restrictions = frame["df"].to_numpy(dtype=float)
-    is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
-    normal = 2 * stats.norm.sf(np.abs(statistic))
-    return np.select(
-        [frame["test"] == SHIFTED, is_f, ~np.isnan(restrictions)],
-        [
-            frame["p_value"].to_numpy(dtype=float),
-            stats.f.sf(statistic, restrictions, df),
-            stats.chi2.sf(statistic, restrictions),
-        ],
-        normal,
-    )
-
-
-def _number(found: re.Match[str], rule: Disclosure) -> str:
-    if found["name"]:
-        return found[0]
-    if found["df"]:
-        people = float(counts(int(found["df"]) + 1, rule))
+def _number(match: re.Match[str], rule: Disclosure) -> str:
+    if match["name"]:
+        return match[0]
+    if match["df"]:
+        people = float(counts(int(match["df"]) + 1, rule))
         rest = REDACTED if math.isnan(people) else f"{people - 1:.0f}"
-        return f"{found['ratio']}{rest}"
-    released = float(counts(int(found["number"].replace(",", "")), rule))
+        return f"{match['ratio']}{rest}"
+    released = float(counts(int(match["number"].replace(",", "")), rule))
     return REDACTED if math.isnan(released) else f"{released:.0f}"
-
-
-def _too_few(frame: pd.DataFrame, people: Array, rule: Disclosure) -> Mask:
-    fitted = frame[["n_obs", "n_participants"]].to_numpy(dtype=float).min(axis=1)
-    enough = np.minimum(fitted, people) >= rule.suppress_below
-    return np.asarray(~enough & frame["estimate"].notna().to_numpy(dtype=bool))
-
-
-def _withhold(
-    frame: pd.DataFrame,
-    columns: tuple[str, ...],
-    withheld: Mask,
-    rule: Disclosure,
-) -> pd.DataFrame:
-    """`withheld` rows lose `columns`; all notes lose their counts."""
-    released = frame.reset_index(drop=True).astype(dict.fromkeys(columns, object))
-    for name in columns:
-        known = released[name].notna() & withheld
-        released[name] = released[name].mask(known, REDACTED)
-    notes = released["note"].astype(object)
-    released["note"] = notes.map(lambda text: note(text, rule), na_action="ignore")
-    return released

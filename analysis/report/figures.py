@@ -3,7 +3,7 @@
 A figure is a row of small panels, each an SVG of its own that a phone can show
 at a readable size. Text stays text, in the reader's own sans-serif. Colours are
 Okabe and Ito's (jfly.uni-koeln.de/color), which most colour-blind people can
-tell apart; shape says the same as colour wherever two series meet.
+distinguish; shape says the same as colour wherever two series meet.
 """
 
 import io
@@ -23,8 +23,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.report.disclosure import REDACTED
+from panelstream.analysis.report.numerals import decimals_for, number
+from panelstream.analysis.report.release import REDACTED, ReleasedTable
+from panelstream.analysis.report.units import POINTS, outcome_scale, scale, scales
 from panelstream.models.study.study import Study
 
 INK, MUTED, RULE, BAND = "#1d2733", "#5a6673", "#d5dbe1", "#eef1f4"
@@ -54,12 +55,6 @@ _STYLE: dict[str, Any] = {
     "svg.hashsalt": "panelstream",
 }
 _STEPS = (1, 2, 5, 10)
-_PER = {
-    "days_per_week": "one active day a week more",
-    "days": "one active day more",
-    "count": "one use more",
-    "frequency": "one frequency step more",
-}
 
 
 @dataclass(frozen=True)
@@ -96,40 +91,43 @@ _MARKS = {
 
 
 def forest(
-    estimates: pd.DataFrame, labels: Mapping[str, str], study: Study, name: str
+    estimates: ReleasedTable, labels: Mapping[str, str], study: Study, name: str
 ) -> Figure:
     """Estimates with their intervals: a panel per outcome and unit.
 
-    `estimates`: a released table of estimates. The band is the smallest effect
-    of interest, drawn where the exposure is in active days a week, as the band is.
+    The band is the smallest effect of interest, drawn where the exposure is in
+    active days a week, as the band is.
     """
-    drawn = _numeric(estimates, ["estimate", "ci_low", "ci_high"])
-    drawn = drawn[drawn["exposure"].notna() & drawn["estimate"].notna()]
-    drawn = drawn[drawn["component"] != "reverse"]
+    frame = estimates.frame
+    rows = _numeric(frame, ["estimate", "ci_low", "ci_high"])
+    rows = rows[rows["exposure"].notna() & rows["estimate"].notna()]
+    rows = rows[rows["component"] != "reverse"]
+    confirmatory = len(rows) and rows["confirmatory"].astype(bool).any()
     keys = ["outcome", "measure", "transform"]
-    if len(drawn) and not drawn["confirmatory"].astype(bool).any():
+    if not confirmatory:
         keys.insert(0, "specification")
-    groups = drawn.groupby([*keys, scales(drawn)], sort=False) if len(drawn) else ()
+    groups = rows.groupby([*keys, scales(rows)], sort=False) if len(rows) else ()
     panels = tuple(
-        _forest_panel(f"{name}-{i}", rows, labels, study)
-        for i, (_, rows) in enumerate(groups)
+        _forest_panel(f"{name}-{position}", group, labels, study)
+        for position, (_, group) in enumerate(groups)
     )
     caption = (
         "Points are estimates, lines 95 % confidence intervals. \u25cf Blue: within"
         " people, the estimate in numbers. \u25c7 Orange: between people. \u25a0 Green:"
-        " pooled. Left of the upright line is a lower score, right of it a higher one."
+        " pooled. Left of the vertical line is a lower score, right of it a higher one."
     )
-    if len(drawn) and drawn["confirmatory"].astype(bool).any():
+    if confirmatory:
         caption += (
             " Grey band: associations smaller than the smallest of interest. Bold:"
             " judged associated."
         )
-    caption += _not_drawn(estimates[estimates["estimate"] == REDACTED], labels)
+    caption += _not_shown(frame[frame["estimate"] == REDACTED], labels)
     return Figure(name, "Association of use with each outcome", caption, panels)
 
 
-def participant_flow(flow: pd.DataFrame) -> Figure:
+def participant_flow(table: ReleasedTable) -> Figure:
     """A bar per wave: who was eligible, and who of them answered."""
+    flow = table.frame
     counts = _numeric(flow, ["eligible", "answered"])
     height = 26 + 34 * len(counts)
     with _canvas(WIDE, height) as (canvas, axes):
@@ -143,9 +141,11 @@ def participant_flow(flow: pd.DataFrame) -> Figure:
     )
 
 
-def use(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+def use(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
     """Mean active days a week over the waves: a panel per function."""
-    panels = _trajectories(table, "function", "mean_days_per_week", labels, BLUE, "use")
+    panels = _trajectories(
+        table.frame, "function", "mean_days_per_week", labels, BLUE, "use"
+    )
     caption = (
         "Mean active days a week, with 95 % confidence intervals, of all eligible"
         " people whose use is known. Each panel has its own scale, from zero. A wave"
@@ -154,9 +154,9 @@ def use(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     return Figure("use", "Measured use over the waves", caption, panels)
 
 
-def outcomes(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+def outcomes(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
     """Mean scores over the waves: a panel per outcome."""
-    panels = _trajectories(table, "outcome", "mean", labels, GREEN, "outcomes")
+    panels = _trajectories(table.frame, "outcome", "mean", labels, GREEN, "outcomes")
     caption = (
         "Means of those who answered, with 95 % confidence intervals. Each panel has"
         " its own scale. A wave without a point is withheld or not known. Who answers changes from wave to wave, so that a change of the"
@@ -176,17 +176,17 @@ def _forest_panel(
     headings = _headings([key for key, _ in lines], labels)
     with _canvas(WIDE, 64 + 58 * len(lines)) as (canvas, axes):
         _band(axes, first, study)
-        drawn = [estimates for _, estimates in lines]
+        estimates = [group for _, group in lines]
         for position, heading in enumerate(headings):
-            _forest_line(axes, position, heading, drawn[position])
+            _forest_line(axes, position, heading, estimates[position])
         _forest_frame(canvas, axes, len(lines), scale(first))
-        texts = map(_texts, drawn)
+        texts = map(_texts, estimates)
         described = [f"{h}: {text}" for h, text in zip(headings, texts, strict=True)]
         svg = _svg(canvas, name, title, "; ".join(described))
     return Panel(title, svg, WIDE)
 
 
-def _not_drawn(withheld: pd.DataFrame, labels: Mapping[str, str]) -> str:
+def _not_shown(withheld: pd.DataFrame, labels: Mapping[str, str]) -> str:
     if withheld.empty:
         return ""
     columns = (withheld[c] for c in ("exposure", "component", "outcome"))
@@ -250,7 +250,7 @@ def _point(axes: Axes, row: "pd.Series[Any]", y: float) -> None:
 
 
 def _band(axes: Axes, row: "pd.Series[Any]", study: Study) -> None:
-    points = ESTIMATORS[row["estimator"]].scale == "points"
+    points = outcome_scale(row) == POINTS
     smallest = study.smallest(row["outcome"]) if points else None
     if smallest and (row["measure"], row["transform"]) == ("days_per_week", "none"):
         axes.axvspan(-smallest, smallest, color=BAND, linewidth=0, zorder=0)
@@ -270,25 +270,6 @@ def _forest_frame(canvas: Canvas, axes: Axes, lines: int, label: str) -> None:
     canvas.subplots_adjust(left=0.03, right=0.97, top=0.99, bottom=bottom)
 
 
-def scale(row: "pd.Series[Any]") -> str:
-    """What an estimate is in: points, log odds or use, for one more of what."""
-    if row["component"] == "reverse":
-        return "use later for one point more of the outcome"
-    return f"{ESTIMATORS[row['estimator']].scale} per {unit(row)}"
-
-
-def scales(rows: pd.DataFrame) -> "pd.Series[str]":
-    """The scale of each row."""
-    return pd.Series([scale(row) for _, row in rows.iterrows()], rows.index, dtype=str)
-
-
-def unit(row: "pd.Series[Any]") -> str:
-    """What one more of the exposure is, from its measure and transform."""
-    if row["transform"] == "log1p":
-        return f"unit of log(1 + {str(row['measure']).replace('_', ' ')})"
-    return _PER.get(row["measure"], f"unit of {str(row['measure']).replace('_', ' ')}")
-
-
 def interval(row: "pd.Series[Any]") -> str:
     """The estimate and its interval, as in `1.21 (0.58 to 1.84)`."""
     decimals = decimals_for(float(row["ci_high"]) - float(row["ci_low"]))
@@ -296,17 +277,6 @@ def interval(row: "pd.Series[Any]") -> str:
         number(float(row[c]), decimals) for c in ("estimate", "ci_low", "ci_high")
     )
     return "{} ({} to {})".format(*values)
-
-
-def decimals_for(width: float) -> int:
-    """Decimals with which an interval `width` wide is told: two, or more if narrow."""
-    return int(np.clip(1 - np.floor(np.log10(width)), 2, 4)) if width > 0 else 2
-
-
-def number(value: float, decimals: int) -> str:
-    """A number with a true minus sign, and no minus before a zero."""
-    text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "\u2212")
 
 
 def _texts(rows: pd.DataFrame) -> str:
@@ -359,16 +329,18 @@ def _trajectories(
     colour: str,
     name: str,
 ) -> tuple[Panel, ...]:
-    if table.empty:
-        return ()
     values = _numeric(table, [mean, "ci_low", "ci_high"]).rename(columns={mean: "mean"})
     values["withheld"] = table[mean] == REDACTED
     groups = list(values.groupby(key, sort=False))
     return tuple(
         _trajectory(
-            f"{name}-{i}", rows, labels.get(str(one), str(one)), colour, name == "use"
+            f"{name}-{position}",
+            rows,
+            labels.get(str(value), str(value)),
+            colour,
+            name == "use",
         )
-        for i, (one, rows) in enumerate(groups)
+        for position, (value, rows) in enumerate(groups)
     )
 
 
@@ -376,8 +348,8 @@ def _trajectory(
     name: str, rows: pd.DataFrame, title: str, colour: str, from_zero: bool
 ) -> Panel:
     with _canvas(NARROW, 190) as (canvas, axes):
-        for _, one in rows.groupby("round") if "round" in rows else [(1, rows)]:
-            _line(axes, one, colour)
+        for _, waves in rows.groupby("round") if "round" in rows else [(1, rows)]:
+            _line(axes, waves, colour)
         _trajectory_frame(canvas, axes, rows, from_zero)
         means = zip(rows["wave"], rows["mean"], rows["withheld"], strict=True)
         texts = [f"wave {w}: {_mean_text(m, hidden)}" for w, m, hidden in means]
@@ -422,9 +394,9 @@ def _trajectory_frame(
 
 def _ticks(rows: pd.DataFrame, from_zero: bool) -> list[float]:
     """Round values from at or below the lowest to at or above the highest drawn."""
-    drawn = rows[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float)
-    known = drawn[np.isfinite(drawn)]
-    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    values = rows[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     low = 0.0 if from_zero else low
     ticks = MaxNLocator(3, steps=_STEPS).tick_values(low, max(high, low + 0.1))
     return [float(tick) for tick in ticks if tick >= 0 or not from_zero]

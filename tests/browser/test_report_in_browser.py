@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from panelstream.analysis.report import page
+from panelstream.analysis.report.report import make_report
 from tests.lib import panels
 from tests.lib.parts import require
 
@@ -57,15 +57,8 @@ def measure(
     chromium = require("chromium")
     folder = tmp_path_factory.mktemp("browser")
     inputs = request.param(folder)
-    made = page.render(
-        inputs.folder,
-        inputs.panels,
-        inputs.estimates,
-        inputs.tests,
-        inputs.reliability,
-        inputs.manifest,
-    )
-    (folder / "report.html").write_text(made.html, encoding="utf-8")
+    report = make_report(inputs.data)
+    (folder / "report.html").write_text(report.html, encoding="utf-8")
 
     def measured(width: int) -> dict[str, Any]:
         page = folder / f"frame_{width}.html"

@@ -9,6 +9,9 @@ import pandas as pd
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from panelstream.analysis.panel.reliability import COLUMNS as RELIABILITY_COLUMNS
+from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.release import ReleasedTable, release
+from panelstream.analysis.report.tables import TABLES, build_tables
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.study.study import Window
@@ -115,6 +118,23 @@ class Inputs:
     def panels(self) -> dict[Window, pd.DataFrame]:
         """The panel by its window; these studies have one."""
         return {self.folder.study.exposure.window: self.panel}
+
+    @property
+    def data(self) -> ReportInput:
+        """The same, as the report takes it."""
+        return ReportInput(
+            self.folder,
+            self.panels,
+            self.estimates,
+            self.tests,
+            self.reliability,
+            self.manifest,
+        )
+
+    def released(self) -> dict[str, ReleasedTable]:
+        """The report's tables by name, released."""
+        tables = release(build_tables(TABLES, self.data), self.data.rule)
+        return {table.name: table for table in tables}
 
 
 def u2plus(path: Path) -> Inputs:

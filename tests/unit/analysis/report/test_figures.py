@@ -2,15 +2,17 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS
-from panelstream.analysis.report import figures, tables
-from panelstream.analysis.report.disclosure import REDACTED
+from panelstream.analysis.report import figures
 from panelstream.analysis.report.figures import Figure
+from panelstream.analysis.report.labels import labels
+from panelstream.analysis.report.numerals import decimals_for, number
+from panelstream.analysis.report.units import scale
 from tests.lib import panels
 from tests.lib.panels import Inputs
 
@@ -90,7 +92,7 @@ def test_what_an_estimate_is_in(estimator: str, component: str, words: str) -> N
             "transform": "none",
         }
     )
-    assert figures.scale(row) == words
+    assert scale(row) == words
 
 
 def test_labels_are_taken_literally(tmp_path: Path) -> None:
@@ -111,9 +113,8 @@ def test_withheld_waves_have_no_point(tmp_path: Path) -> None:
 def test_withheld_estimates_are_not_drawn(tmp_path: Path) -> None:
     """A forest of withheld estimates has no panels."""
     inputs = panels.forum(tmp_path)
-    frame = inputs.estimates.astype({"estimate": object}).assign(estimate=REDACTED)
-    made = figures.forest(frame, {}, inputs.folder.study, "exploratory")
-    assert made.panels == ()
+    few = replace(inputs, estimates=inputs.estimates.assign(n_participants=7))
+    assert _forest(few, "estimates_exploratory").panels == ()
 
 
 def test_where_nothing_is_withheld_nothing_is_said(drawn: dict[str, Figure]) -> None:
@@ -124,20 +125,13 @@ def test_where_nothing_is_withheld_nothing_is_said(drawn: dict[str, Figure]) -> 
 def test_the_caption_names_what_is_withheld(tmp_path: Path) -> None:
     """By function, comparison and outcome."""
     inputs = panels.forum(tmp_path)
-    frame = inputs.estimates.astype({"estimate": object})
-    frame.loc[frame["exposure"] == "reply", "estimate"] = REDACTED
-    made = figures.forest(frame, {"reply": "Replies"}, inputs.folder.study, "x")
-    assert len(made.panels) == 1
-    assert "Withheld" in made.caption
-    assert "Replies (within) and mood_calm" in made.caption
-
-
-def test_nothing_to_draw_is_no_error(tmp_path: Path) -> None:
-    """Empty tables make figures without panels."""
-    study = panels.forum(tmp_path).folder.study
-    empty = pd.DataFrame(columns=list(ESTIMATE_COLUMNS))
-    assert figures.forest(empty, {}, study, "exploratory").panels == ()
-    assert figures.use(pd.DataFrame(), {}).panels == ()
+    few = inputs.estimates["exposure"] == "reply"
+    people = inputs.estimates["n_participants"].mask(few, 7)
+    inputs = replace(inputs, estimates=inputs.estimates.assign(n_participants=people))
+    figure = _forest(inputs, "estimates_exploratory")
+    assert len(figure.panels) == 1
+    assert "Withheld" in figure.caption
+    assert "reply (within) and Calm" in figure.caption
 
 
 @pytest.mark.parametrize(
@@ -146,30 +140,37 @@ def test_nothing_to_draw_is_no_error(tmp_path: Path) -> None:
 )
 def test_numbers_have_true_minus_signs(value: float, decimals: int, text: str) -> None:
     """And there is no negative zero."""
-    assert figures.number(value, decimals) == text
+    assert number(value, decimals) == text
 
 
 @pytest.mark.parametrize(("width", "decimals"), [(1.26, 2), (0.15, 2), (0.05, 3)])
 def test_narrow_intervals_get_more_decimals(width: float, decimals: int) -> None:
     """An interval is told with two digits of its width at least."""
-    assert figures.decimals_for(width) == decimals
+    assert decimals_for(width) == decimals
 
 
 def _drawn(inputs: Inputs) -> dict[str, Figure]:
-    built = tables.build(inputs.folder, inputs.panels, inputs.estimates, inputs.tests)
-    frames = {table.name: table.frame for table in built}
-    labels, study = tables.labels(inputs.folder), inputs.folder.study
-    made = [
-        figures.forest(frames[f"estimates_{part}"], labels, study, part)
+    tables, names = inputs.released(), labels(inputs.folder)
+    drawn = [
+        _forest(inputs, f"estimates_{part}")
         for part in ("confirmatory", "exploratory")
-        if f"estimates_{part}" in frames
+        if f"estimates_{part}" in tables
     ]
-    made += [
-        figures.participant_flow(frames["participant_flow"]),
-        figures.use(frames["use"], labels),
-        figures.outcomes(frames["outcomes_by_wave"], labels),
+    drawn += [
+        figures.participant_flow(tables["participant_flow"]),
+        figures.use(tables["use"], names),
+        figures.outcomes(tables["outcomes_by_wave"], names),
     ]
-    return {figure.name: figure for figure in made}
+    return {figure.name: figure for figure in drawn}
+
+
+def _forest(inputs: Inputs, table: str) -> Figure:
+    return figures.forest(
+        inputs.released()[table],
+        labels(inputs.folder),
+        inputs.folder.study,
+        table.removeprefix("estimates_"),
+    )
 
 
 def _panels(drawn: dict[str, Figure]) -> list[str]:

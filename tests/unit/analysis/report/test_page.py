@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS
-from panelstream.analysis.report.page import Report, event_counts, p_text, render
-from panelstream.models.study.study import Disclosure
+from panelstream.analysis.report.numerals import p_text
+from panelstream.analysis.report.release import release
+from panelstream.analysis.report.report import Report, make_report
+from panelstream.analysis.report.sentences import event_lines
+from panelstream.analysis.report.tables.provenance import event_counts
 from tests.lib import panels
 from tests.lib.panels import Inputs
 
@@ -184,10 +187,10 @@ def test_few_users_give_no_answer(u2plus: Inputs) -> None:
     assert "withheld, as too few people stand behind the estimate" in answer[1]
 
 
-def test_event_counts_are_released_as_rows_with_totals() -> None:
+def test_event_counts_are_released_as_rows_with_totals(u2plus: Inputs) -> None:
     """6 rejected and 3 refused are withheld; 4 conflicting take 98 along."""
-    counts = panels.manifest()["counts"]
-    assert dict(event_counts(counts, Disclosure())) == {
+    [counts] = release([event_counts(u2plus.data)], u2plus.data.rule)
+    assert dict(event_lines(counts)) == {
         "received": "104,205",
         "accepted": "104,100",
         "rejected": "[REDACTED]",
@@ -208,14 +211,7 @@ def test_p_is_written_one_way(value: float, text: str) -> None:
 
 
 def _render(inputs: Inputs) -> Report:
-    return render(
-        inputs.folder,
-        inputs.panels,
-        inputs.estimates,
-        inputs.tests,
-        inputs.reliability,
-        inputs.manifest,
-    )
+    return make_report(inputs.data)
 
 
 def _with_estimates(inputs: Inputs, rows: list[dict[str, object]]) -> Report:

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.panel import reliability
-from panelstream.analysis.report import measurement
-from panelstream.analysis.report.disclosure import REDACTED
-from panelstream.analysis.report.tables import Table
+from panelstream.analysis.report.release import REDACTED, ReleasedTable, release
+from panelstream.analysis.report.tables import Builder, measurement
 from tests.lib import panels
 from tests.lib.panels import Inputs
 
@@ -21,30 +20,36 @@ def u2plus(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 
 @pytest.fixture(scope="module")
-def built(u2plus: Inputs) -> dict[str, Table]:
+def built(u2plus: Inputs) -> dict[str, ReleasedTable]:
     """Its tables by name."""
     return _built(u2plus)
 
 
-def _built(inputs: Inputs) -> dict[str, Table]:
-    tables = measurement.build(inputs.folder, inputs.panel, inputs.reliability)
-    return {table.name: table for table in tables}
+NAMES = ("bands_by_wave", "reliability_by_wave", "careless_by_wave", "safety_by_wave")
 
 
-def _row(built: dict[str, Table], name: str, score: str, wave: int) -> pd.Series:
+def _built(inputs: Inputs) -> dict[str, ReleasedTable]:
+    return {k: table for k, table in inputs.released().items() if k in NAMES}
+
+
+def _table(build: Builder, inputs: Inputs, panel: pd.DataFrame) -> pd.DataFrame:
+    """A table of another panel, released."""
+    data = replace(inputs, panel=panel).data
+    [table] = release([build(data)], data.rule)
+    return table.frame
+
+
+def _row(
+    built: dict[str, ReleasedTable], name: str, score: str, wave: int
+) -> pd.Series:
     frame = built[name].frame
     key = frame.columns[0]
     return frame[(frame[key] == score) & (frame["wave"] == wave)].iloc[0]
 
 
-def test_every_table_is_there(built: dict[str, Table]) -> None:
+def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
     """Under stable names, in the page's order."""
-    assert list(built) == [
-        "bands_by_wave",
-        "reliability_by_wave",
-        "careless_by_wave",
-        "safety_by_wave",
-    ]
+    assert tuple(built) == NAMES
 
 
 def test_scores_without_bands_or_items_have_no_table(
@@ -58,7 +63,7 @@ def test_bands_by_hand(u2plus: Inputs) -> None:
     """20 of 4, 4.5 and 4.9 each lie in 0 to 4, 15 of 5 in 5 to 9, 30 of 27 at the top."""
     totals = [*[4.0, 4.5, 4.9] * 20, *[5.0] * 15, *[27.0] * 30, np.nan]
     panel = pd.DataFrame({"round": 1, "wave": 1, "phq9_total": totals})
-    frame = measurement.bands_by_wave(u2plus.folder, panel).frame
+    frame = _table(measurement.bands_by_wave, u2plus, panel)
     assert frame["people"].tolist() == [60.0, 15.0, 0.0, 0.0, 30.0]
     assert frame["n"].tolist() == [105.0] * 5
     assert frame["people_percent"][4] == pytest.approx(100 * 30 / 105)
@@ -69,12 +74,14 @@ def test_a_small_band_takes_another_with_it(u2plus: Inputs) -> None:
     """Three severe ones are withheld, and the next smallest, or they could be had."""
     totals = [*[2.0] * 40, *[7.0] * 20, *[22.0] * 3]
     panel = pd.DataFrame({"round": 1, "wave": 1, "phq9_total": totals})
-    frame = measurement.bands_by_wave(u2plus.folder, panel).frame
+    frame = _table(measurement.bands_by_wave, u2plus, panel)
     assert frame["people"].tolist() == [40.0, REDACTED, 0.0, 0.0, REDACTED]
     assert frame["n"].tolist() == [40.0] * 5
 
 
-def test_only_scores_of_several_items_have_a_row(built: dict[str, Table]) -> None:
+def test_only_scores_of_several_items_have_a_row(
+    built: dict[str, ReleasedTable],
+) -> None:
     """Sources of the GHSQ stand each by itself: nothing hangs together there."""
     frame = built["reliability_by_wave"].frame
     assert set(frame["score"]) == {
@@ -85,13 +92,13 @@ def test_only_scores_of_several_items_have_a_row(built: dict[str, Table]) -> Non
     }
 
 
-def test_the_weakest_item_is_named(built: dict[str, Table]) -> None:
+def test_the_weakest_item_is_named(built: dict[str, ReleasedTable]) -> None:
     """The last of the nine has .6 - 8/50."""
     row = _row(built, "reliability_by_wave", "phq9_total", 1)
     assert (row["lowest_item"], row["lowest_item_rest"]) == ("phq9_9", 0.44)
 
 
-def test_limits_are_of_the_released_number(built: dict[str, Table]) -> None:
+def test_limits_are_of_the_released_number(built: dict[str, ReleasedTable]) -> None:
     """181 complete responses are shown as 180, and the limits are those of 180."""
     row = _row(built, "reliability_by_wave", "phq9_total", 1)
     assert row["n"] == 180
@@ -100,14 +107,16 @@ def test_limits_are_of_the_released_number(built: dict[str, Table]) -> None:
     )
 
 
-def test_ends_are_counts_out_of_a_whole(built: dict[str, Table]) -> None:
+def test_ends_are_counts_out_of_a_whole(built: dict[str, ReleasedTable]) -> None:
     """12 at the lowest score of 181 are 10 of 180; 2 at the highest are withheld."""
     row = _row(built, "reliability_by_wave", "phq9_total", 1)
     assert (row["floor"], row["ceiling"]) == (10.0, REDACTED)
     assert row["floor_percent"] == pytest.approx(100 * 10 / 180)
 
 
-def test_retest_is_of_the_wave_before(u2plus: Inputs, built: dict[str, Table]) -> None:
+def test_retest_is_of_the_wave_before(
+    u2plus: Inputs, built: dict[str, ReleasedTable]
+) -> None:
     """None in the first wave; then the panel's own, with limits of the released n."""
     assert pd.isna(_row(built, "reliability_by_wave", "pdd_total", 1)["retest"])
     row = _row(built, "reliability_by_wave", "pdd_total", 3)
@@ -142,7 +151,7 @@ def test_few_people_are_withheld(u2plus: Inputs, n: int) -> None:
 
 
 def test_signs_are_counted_of_those_who_could_show_them(
-    u2plus: Inputs, built: dict[str, Table]
+    u2plus: Inputs, built: dict[str, ReleasedTable]
 ) -> None:
     """One answer in nine is a straight line; the few contradictions are withheld."""
     first = u2plus.panel[u2plus.panel["wave"] == 1]["pdd_total_straightlined"].dropna()
@@ -153,7 +162,7 @@ def test_signs_are_counted_of_those_who_could_show_them(
     assert (row["people"], row["people_percent"]) == (REDACTED, REDACTED)
 
 
-def test_item_nine_is_counted(built: dict[str, Table]) -> None:
+def test_item_nine_is_counted(built: dict[str, ReleasedTable]) -> None:
     """In each wave, of those who answered it, in multiples of five."""
     frame = built["safety_by_wave"].frame
     assert frame["score"].unique().tolist() == ["phq9_thoughts"]
@@ -166,6 +175,6 @@ def test_few_who_thought_of_death_are_not_told(u2plus: Inputs, yes: int) -> None
     """4 of 50 are withheld, and so are 46 of 50, who leave 4 that did not."""
     flag = pd.array([1] * yes + [0] * (50 - yes) + [None], dtype="Int8")
     panel = pd.DataFrame({"round": 1, "wave": 1, "phq9_thoughts": flag})
-    frame = measurement.safety_by_wave(u2plus.folder, panel).frame
+    frame = _table(measurement.safety_by_wave, u2plus, panel)
     assert frame[["people", "people_percent"]].to_numpy().tolist() == [[REDACTED] * 2]
     assert frame["n"].tolist() == [50.0]

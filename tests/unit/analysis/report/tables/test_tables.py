@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS
-from panelstream.analysis.report import tables
-from panelstream.analysis.report.disclosure import REDACTED
-from panelstream.analysis.report.tables import Table
+from panelstream.analysis.report.people_behind import people_behind
+from panelstream.analysis.report.release import REDACTED, ReleasedTable, release
+from panelstream.analysis.report.tables import Builder, participants, survey
+from panelstream.analysis.report.tables.limits import fisher_limits
 from panelstream.models.study.study import Window
 from panelstream.models.study.use import FREQUENCIES
 from tests.lib import panels
@@ -28,9 +28,9 @@ def u2plus(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 
 @pytest.fixture(scope="module")
-def built(u2plus: Inputs) -> dict[str, Table]:
+def built(u2plus: Inputs) -> dict[str, ReleasedTable]:
     """Its tables by name."""
-    return _built(u2plus)
+    return u2plus.released()
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def forum(tmp_path: Path) -> Inputs:
     return panels.forum(tmp_path)
 
 
-def test_every_table_is_there(built: dict[str, Table]) -> None:
+def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
     """A full study yields all tables, under stable names, in the page's order."""
     assert list(built) == [
         "participant_flow",
@@ -53,19 +53,23 @@ def test_every_table_is_there(built: dict[str, Table]) -> None:
         "survey_table_2",
         "survey_table_3",
         "self_report_agreement",
+        "bands_by_wave",
+        "reliability_by_wave",
+        "careless_by_wave",
+        "safety_by_wave",
     ]
 
 
 def test_another_platform_has_the_tables_it_can(forum: Inputs) -> None:
     """Without plan, tests and self-reports those tables are left out."""
-    built = _built(forum)
+    built = forum.released()
     assert "estimates_exploratory" in built
     assert not {"estimates_confirmatory", "tests", "self_report_agreement"} & set(built)
 
 
 def test_flow_counts_people(forum: Inputs) -> None:
     """40, 31, 12 and 5 eligible: rounded, and the last wave withheld."""
-    flow = _built(forum)["participant_flow"].frame
+    flow = forum.released()["participant_flow"].frame
     assert list(flow["eligible"]) == [40.0, 30.0, 10.0, REDACTED]
     assert list(flow["lost_since_previous"][:2].fillna(-1)) == [-1, 10.0]
 
@@ -75,7 +79,7 @@ def test_no_percentage_gives_a_withheld_whole_away(forum: Inputs) -> None:
     panel = forum.panel.copy()
     unanswered = (panel["wave"] == 1) & (panel.groupby("wave").cumcount() < 5)
     panel.loc[unanswered, ["responded_at", "mood_calm"]] = np.nan
-    flow = tables.participant_flow(panel, forum.folder.study).frame
+    flow = _table(participants.participant_flow, forum, panel)
     assert (flow["eligible"][0], flow["answered"][0]) == (40.0, REDACTED)
     assert flow["complete_outcomes"][0] == 35.0
     assert flow["complete_outcomes_percent"][0] == REDACTED
@@ -84,11 +88,11 @@ def test_no_percentage_gives_a_withheld_whole_away(forum: Inputs) -> None:
 
 def test_nobody_is_lost_between_rounds(forum: Inputs) -> None:
     """A round's first wave has no previous one."""
-    flow = _built(forum)["participant_flow"].frame
+    flow = forum.released()["participant_flow"].frame
     assert pd.isna(flow["lost_since_previous"][2])
 
 
-def test_unknown_use_is_not_no_use(built: dict[str, Table]) -> None:
+def test_unknown_use_is_not_no_use(built: dict[str, ReleasedTable]) -> None:
     """Where no use is known there is no mean, and everybody counts as not known."""
     use = built["use"].frame
     row = use[(use["function"] == "cycle") & (use["wave"] == 2)].iloc[0]
@@ -96,7 +100,7 @@ def test_unknown_use_is_not_no_use(built: dict[str, Table]) -> None:
     assert (row["n"], row["not_known_percent"]) == (0.0, 100.0)
 
 
-def test_frequencies_sum_to_their_own_n(built: dict[str, Table]) -> None:
+def test_frequencies_sum_to_their_own_n(built: dict[str, ReleasedTable]) -> None:
     """Each row's n is the total of its shown cells, their percentages of it 100."""
     for _, row in built["survey_table_1"].frame.iterrows():
         shown = [row[f] for f in FREQUENCIES if row[f] != REDACTED]
@@ -106,7 +110,7 @@ def test_frequencies_sum_to_their_own_n(built: dict[str, Table]) -> None:
 
 
 def test_first_wave_is_used_for_the_survey_tables(
-    u2plus: Inputs, built: dict[str, Table]
+    u2plus: Inputs, built: dict[str, ReleasedTable]
 ) -> None:
     """The correlation is that of the answered rows of wave 1."""
     first = u2plus.panel[u2plus.panel["wave"] == 1].dropna(subset=["responded_at"])
@@ -124,30 +128,29 @@ def test_fisher_interval_by_hand() -> None:
     x = (x - x.mean()) / x.std()
     noise -= noise.mean() + x * (x @ noise) / 28
     y = 0.5 * x + np.sqrt(0.75) * noise / noise.std()
-    r = tables.correlation(x, y)
+    r = survey.correlation(x, y)
     assert r == pytest.approx(0.5)
-    limits = tables.fisher(np.array([r]), np.array([28.0]))
+    limits = fisher_limits(np.array([r]), np.array([28.0]))
     np.testing.assert_allclose(np.ravel(limits), (0.15603, 0.73582), atol=1e-5)
 
 
 def test_a_constant_has_no_correlation() -> None:
     """It is missing, not zero."""
-    assert np.isnan(tables.correlation(np.ones(20), np.arange(20.0)))
+    assert np.isnan(survey.correlation(np.ones(20), np.arange(20.0)))
 
 
 def test_perfect_correlation_has_no_width() -> None:
     """Both limits of r = 1 are 1."""
-    assert np.ravel(tables.fisher(np.array([1.0]), np.array([9.0]))).tolist() == [1, 1]
+    assert np.ravel(fisher_limits(np.array([1.0]), np.array([9.0]))).tolist() == [1, 1]
 
 
 def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
     """Solved for n, mean, SD and interval of 57 people's scores give 55."""
-    study = u2plus.folder.study
-    frame = tables.outcomes_by_wave(_first(u2plus, 57), study).frame
+    frame = _table(participants.outcomes_by_wave, u2plus, _first(u2plus, 57))
     one = frame[frame["outcome"] == "pdd_total"].iloc[0]
 
     def reach(n: int) -> float:
-        return float(stats.t.ppf(0.975, n - 1) * one["sd"] / np.sqrt(n))
+        return float(stats.t.ppf(0.975, n - 1)) * one["sd"] / np.sqrt(n)
 
     assert one["n"] == 55
     assert _solved(reach, (one["ci_high"] - one["ci_low"]) / 2) == 55
@@ -155,10 +158,10 @@ def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
 
 def test_correlations_give_no_number_of_people_away(u2plus: Inputs) -> None:
     """Solved for n, Fisher's interval of 57 people gives 55."""
-    frame = tables.survey_table_2(_first(u2plus, 57), u2plus.folder.study).frame
-    for _, one in frame[frame["outcome"] == "pdd_total"].iterrows():
-        width = np.arctanh(one["ci_high"]) - np.arctanh(one["ci_low"])
-        assert one["n"] == 55
+    frame = _table(survey.survey_table_2, u2plus, _first(u2plus, 57))
+    for one in frame[frame["outcome"] == "pdd_total"].itertuples():
+        width = np.arctanh(one.ci_high) - np.arctanh(one.ci_low)
+        assert one.n == 55
         assert _solved(lambda n: 2 * 1.959964 / np.sqrt(n - 3), width) == 55
 
 
@@ -167,12 +170,12 @@ def test_regressions_give_no_number_of_people_away(u2plus: Inputs) -> None:
 
     p to four digits tells neighbours apart where t is well away from 0.
     """
-    frame = tables.survey_table_3(_first(u2plus, 57), u2plus.folder.study).frame
+    frame = _table(survey.survey_table_3, u2plus, _first(u2plus, 57))
     told = frame[frame["t"].abs() > 1.5]
     assert len(told)
-    for _, one in told.iterrows():
-        for_n = partial(_regression_p, one["t"])
-        assert _solved(for_n, one["p_value"]) == 55
+    for one in told.itertuples():
+        for_n = partial(_regression_p, one.t)
+        assert _solved(for_n, one.p_value) == 55
 
 
 @pytest.mark.parametrize(("users", "withheld"), [(0, False), (1, True), (8, False)])
@@ -183,20 +186,18 @@ def test_one_persons_use_is_not_a_mean(
     panel = _first(u2plus, 60)
     used = np.where(np.arange(60) < users, 3.0, 0.0)
     panel = panel.assign(story_days_per_week=used, story_frequency=used)
-    study = u2plus.folder.study
-    use = tables.use(panel, study).frame
+    use = _table(participants.use, u2plus, panel)
     row = use[use["function"] == "story"].iloc[0]
     names = ("mean_days_per_week", "sd", "ci_low", "ci_high")
     assert [row[c] == REDACTED for c in names] == [withheld] * 4
-    cells: list[tuple[Table, tuple[str, ...]]] = [
-        (tables.survey_table_2(panel, study), ("r", "ci_low", "ci_high")),
-        (tables.survey_table_3(panel, study), ("b", "std_error", "t", "p_value")),
-        (tables.self_report_agreement(panel, study), ("kappa", "mean_difference")),
-    ]
-    for table, columns in cells:
-        frame = table.frame
+    for build, names in (
+        (survey.survey_table_2, ("r", "ci_low", "ci_high")),
+        (survey.survey_table_3, ("b", "std_error", "t", "p_value")),
+        (survey.self_report_agreement, ("kappa", "mean_difference")),
+    ):
+        frame = _table(build, u2plus, panel)
         for _, one in frame[frame["function"] == "story"].iterrows():
-            assert [one[c] == REDACTED for c in columns] == [withheld] * len(columns)
+            assert [one[c] == REDACTED for c in names] == [withheld] * len(names)
 
 
 def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
@@ -206,17 +207,15 @@ def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
     steady = np.where(person < 9, 2.0, 0.0)
     changing = np.where(person < 7, np.arange(960) % 4, steady)
     panel = panel.assign(reaction_days_per_week=changing)
-    estimates, window = u2plus.estimates, u2plus.folder.study.exposure.window
-    people = tables.people_behind(estimates, {window: panel}, u2plus.folder.study)
+    estimates, own = u2plus.estimates, u2plus.folder.study.exposure.window
+    people = people_behind(estimates, {own: panel}, u2plus.folder.study)
     rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
-    result = dict(zip(estimates["component"][rows], people[rows], strict=True))
-    assert result == {"within": 7, "between": 9}
-    built = _built(replace(u2plus, panel=panel))
+    found = dict(zip(estimates["component"][rows], people[rows], strict=True))
+    assert found == {"within": 7, "between": 9}
+    built = replace(u2plus, panel=panel).released()
     frame = built["estimates_confirmatory"].frame
-    rows = (frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")
-    shown = dict(
-        zip(frame["component"][rows], frame["estimate"][rows] != REDACTED, strict=True)
-    )
+    own = frame[(frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")]
+    shown = dict(zip(own["component"], own["estimate"] != REDACTED, strict=True))
     assert shown == {"within": False, "between": True}
 
 
@@ -241,65 +240,72 @@ def test_people_are_counted_in_the_window_of_the_specification(
         specification="one_by_one", outcome="phq9_total", exposure="story"
     )
     study = study.model_copy(update={"plan": plan})
-    people = tables.people_behind(pd.DataFrame([row]), by_window, study)
+    people = people_behind(pd.DataFrame([row]), by_window, study)
     assert people.tolist() == [used]
 
 
-def test_kappa_agrees_with_statsmodels() -> None:
-    """Quadratically weighted kappa of random codes, computed elsewhere."""
-    rng = np.random.default_rng(2)
-    one = rng.integers(0, 6, 90)
-    other = np.clip(one + rng.integers(-2, 3, 90), 0, 5)
-    crossed = np.zeros((6, 6))
-    np.add.at(crossed, (one, other), 1)
-    expected = cohens_kappa(crossed, wt="quadratic").kappa
-    kappa = tables.weighted_kappa(one.astype(float), other.astype(float), 6)
-    assert kappa == pytest.approx(expected, rel=1e-12)
+def test_kappa_by_hand() -> None:
+    """Codes 0, 1, 2, 5 and 0, 2, 2, 3: observed 5 of the 39 that chance gives.
+
+    Squared differences are 0, 1, 0, 4; over all 16 pairs they sum to 156, so that
+    kappa is 1 - (5 / 4) / (156 / 16).
+    """
+    first, second = np.array([0.0, 1, 2, 5]), np.array([0.0, 2, 2, 3])
+    pairs = sum((a - b) ** 2 for a in first for b in second)
+    kappa = survey.weighted_kappa(first, second)
+    assert kappa == pytest.approx(1 - (5 / 4) / (pairs / 16))
+
+
+@pytest.mark.parametrize("codes", [[], [3.0, 3.0]])
+def test_there_is_no_kappa_without_variation(codes: list[float]) -> None:
+    """Of nobody, and of people who all give the same answer."""
+    assert np.isnan(survey.weighted_kappa(np.array(codes), np.array(codes)))
 
 
 def test_regression_by_hand() -> None:
     """y = 1, 2, 2, 4 on x = 0, 1, 2, 3: slope .9, error sqrt(.35/5) of it."""
-    fit = tables.regression(np.arange(4.0)[:, None], np.array([1.0, 2, 2, 4]))
-    assert fit is not None
-    assert (fit.slope[0], fit.df) == (pytest.approx(0.9), 2)
-    assert fit.std_error[0] == pytest.approx(np.sqrt(0.35 / 5))
-    assert fit.beta[0] == pytest.approx(0.9 * np.sqrt(5 / 4.75))
+    fit = survey.regression(np.arange(4.0)[:, None], np.array([1.0, 2, 2, 4])).iloc[0]
+    assert (fit["b"], fit["coefficients"]) == (pytest.approx(0.9), 2)
+    assert fit["std_error"] == pytest.approx(np.sqrt(0.35 / 5))
+    assert fit["beta"] == pytest.approx(0.9 * np.sqrt(5 / 4.75))
 
 
 def test_collinear_regressors_are_not_forced() -> None:
     """Without identification there is no regression rather than an arbitrary one."""
     x = np.column_stack([np.arange(9.0), 2 * np.arange(9.0)])
-    assert tables.regression(x, np.arange(9.0)) is None
+    assert survey.regression(x, np.arange(9.0)).empty
 
 
 def test_only_confirmatory_estimates_are_judged(u2plus: Inputs) -> None:
     """Verdicts and corrected p stay with the plan, whatever comes in."""
     marked = u2plus.estimates.assign(verdict="associated", p_adjusted=0.01)
-    built = tables.build(u2plus.folder, u2plus.panels, marked, u2plus.tests)
-    frames = {table.name: table.frame for table in built}
+    tables = replace(u2plus, estimates=marked).released()
+    frames = {name: table.frame for name, table in tables.items()}
     assert frames["estimates_confirmatory"]["verdict"].notna().all()
     for part in ("sensitivity", "exploratory"):
         assert frames[f"estimates_{part}"][["verdict", "p_adjusted"]].isna().all().all()
 
 
-def test_estimates_keep_their_columns(built: dict[str, Table]) -> None:
+def test_estimates_keep_their_columns(built: dict[str, ReleasedTable]) -> None:
     """The released CSV has the columns of estimates.csv in their order."""
     frame = built["estimates_confirmatory"].frame
     assert tuple(frame.columns) == ESTIMATE_COLUMNS
 
 
-def test_no_small_count_in_any_table(forum: Inputs, built: dict[str, Table]) -> None:
+def test_no_small_count_in_any_table(
+    forum: Inputs, built: dict[str, ReleasedTable]
+) -> None:
     """Over all tables of both studies no count from 1 to 7 is left."""
     counts = ("n", "eligible", "answered", "complete_outcomes", "any_use", "not_known")
     more = ("lost_since_previous", "exact", "n_obs", "n_participants", "outcome_n")
-    for table in (*_built(forum).values(), *built.values()):
+    for table in (*forum.released().values(), *built.values()):
         columns = {*counts, *more, *FREQUENCIES} & set(table.frame.columns)
         for name in columns:
             values = pd.to_numeric(table.frame[name], errors="coerce").dropna()
             assert not values.between(1, 7).any(), (table.name, name)
 
 
-def test_captions_say_whose_survey_is_redone(built: dict[str, Table]) -> None:
+def test_captions_say_whose_survey_is_redone(built: dict[str, ReleasedTable]) -> None:
     """And that use was self-reported there and is measured here."""
     for number in (1, 2, 3):
         caption = built[f"survey_table_{number}"].caption
@@ -310,11 +316,8 @@ def test_captions_say_whose_survey_is_redone(built: dict[str, Table]) -> None:
 
 def test_outcomes_that_are_not_in_the_panel_are_left_out(u2plus: Inputs) -> None:
     """A missing instrument takes its rows along, not the table."""
-    without = replace(u2plus, panel=u2plus.panel.drop(columns=["phq9_total"]))
-    built = tables.build(
-        without.folder, without.panels, without.estimates, without.tests
-    )
-    frame = next(t.frame for t in built if t.name == "outcomes_by_wave")
+    without = u2plus.panel.drop(columns=["phq9_total"])
+    frame = _table(participants.outcomes_by_wave, u2plus, without)
     assert set(frame["outcome"]) == {"pdd_total", "ghsq_formal", "ghsq_informal"}
 
 
@@ -333,6 +336,8 @@ def _solved(of: Callable[[int], float], value: float) -> int:
     return min(range(50, 62), key=lambda n: abs(of(n) - value))
 
 
-def _built(inputs: Inputs) -> dict[str, Table]:
-    built = tables.build(inputs.folder, inputs.panels, inputs.estimates, inputs.tests)
-    return {table.name: table for table in built}
+def _table(build: Builder, inputs: Inputs, panel: pd.DataFrame) -> pd.DataFrame:
+    """A table of another panel, released."""
+    data = replace(inputs, panel=panel).data
+    [table] = release([build(data)], data.rule)
+    return table.frame

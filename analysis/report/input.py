@@ -1,0 +1,56 @@
+"""What a report is made of: exact, and private until released."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from panelstream.analysis.report.people_behind import people_behind
+from panelstream.models.arrays import Vector
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Disclosure, Study, Window
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """A study's results, exact.
+
+    `panels`: a row per participant and wave, for each window of the study;
+    `estimates`, `tests`, `reliability`: the columns of their CSV files; `manifest`:
+    as_of, study_version, and where there are any plan, data_hash, versions, counts,
+    epochs.
+    """
+
+    folder: StudyFolder
+    panels: Mapping[Window, pd.DataFrame]
+    estimates: pd.DataFrame
+    tests: pd.DataFrame
+    reliability: pd.DataFrame
+    manifest: Mapping[str, Any]
+
+    @property
+    def study(self) -> Study:
+        """The study file."""
+        return self.folder.study
+
+    @property
+    def rule(self) -> Disclosure:
+        """What the study withholds and rounds."""
+        return self.folder.study.disclosure
+
+    @property
+    def panel(self) -> pd.DataFrame:
+        """The panel with the study's own window."""
+        return self.panels[self.folder.study.exposure.window]
+
+    @property
+    def absent(self) -> int:
+        """Locked coefficients that are no longer planned."""
+        return int(self.manifest.get("plan", {}).get("absent", 0))
+
+    @cached_property
+    def people_behind(self) -> Vector:
+        """How many people's use each estimate (rows,) rests on; NaN if not known."""
+        return people_behind(self.estimates, self.panels, self.study)

@@ -1,0 +1,210 @@
+"""The text of the page: what released tables say, in sentences."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from panelstream.analysis.report.numerals import (
+    decimals_for,
+    number,
+    p_text,
+    released_count,
+)
+from panelstream.analysis.report.release import REDACTED, ReleasedTable
+from panelstream.analysis.report.units import POINTS, outcome_scale
+from panelstream.analysis.verdicts.verdicts import FEEDBACK, NOT_ESTIMATED, VERDICTS
+from panelstream.models.study.study import Study
+
+_MORE = {
+    "days_per_week": "on one more day a week than usual for the same person",
+    "days": "on one more day than usual for the same person",
+    "count": "once more than usual for the same person",
+    "frequency": "one frequency step above what is usual for the same person",
+}
+_WINDOWS = {
+    "between_waves": "between the close of one wave and the opening of the next",
+    "between_responses": "between a person's previous answer and this one",
+}
+_EVENTS = (
+    "received",
+    "accepted",
+    "rejected",
+    "refused",
+    "stored",
+    "duplicate",
+    "conflicting",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A planned association in a sentence, with its verdict; why, if it has none."""
+
+    outcome: str
+    exposure: str
+    sentence: str
+    verdict: str
+    reason: str
+
+    @property
+    def pair(self) -> str:
+        """What was to be associated, and why it could not be told."""
+        return f"{self.exposure} and {self.outcome}{self.reason}"
+
+
+def question(study: Study, labels: Mapping[str, str]) -> str:
+    """What the study asks, in one sentence."""
+    planned = study.plan.confirmatory
+    exposures = [e for p in planned for e in (*p.exposures, *p.exposures_each)]
+    outcomes = [o for p in planned for o in p.outcomes] or study.outcomes
+    functions = _listed(_named(exposures or study.exposure.functions, labels))
+    return (
+        f"Is measured use of {functions} associated, over time and within the same"
+        f" people, with {_listed(_named(outcomes, labels))}?"
+    )
+
+
+def findings(
+    planned: ReleasedTable | None, labels: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """A sentence per within-person estimate of the confirmatory table."""
+    if planned is None:
+        return ()
+    estimates = planned.frame
+    within = estimates[
+        (estimates["component"] == "within") & estimates["exposure"].notna()
+    ]
+    return tuple(_finding(row, labels) for _, row in within.iterrows())
+
+
+def by_outcome(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The findings under their outcomes."""
+    grouped: dict[str, list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault(finding.outcome, []).append(finding)
+    return grouped
+
+
+def summary(findings: Iterable[Finding]) -> list[tuple[str, int, list[str]]]:
+    """Each verdict with how often it was reached and for what, the firmest first."""
+    order = (*VERDICTS.values(), FEEDBACK, NOT_ESTIMATED)
+    pairs: dict[str, list[str]] = {verdict: [] for verdict in order}
+    for finding in findings:
+        pairs.setdefault(finding.verdict, []).append(finding.pair)
+    return [(verdict, len(names), names) for verdict, names in pairs.items() if names]
+
+
+def plan_lines(locks: ReleasedTable | None) -> list[str]:
+    """Whether the plan is locked, since when, and what of it is not as it was locked."""
+    if locks is None:
+        return ["The plan is not locked: nothing here is confirmatory."]
+    frame = locks.frame
+    lines = [_locked(lock) for _, lock in frame.iterrows()]
+    if not frame["unchanged"].all():
+        lines.append(
+            "The plan is not as it was locked: what was changed or added is exploratory."
+        )
+    return lines
+
+
+def event_lines(counts: ReleasedTable | None) -> list[tuple[str, str]]:
+    """What became of the events received: each name with its number."""
+    if counts is None:
+        return []
+    [row] = counts.frame.to_dict("records")
+    return [(name, released_count(row[name])) for name in _EVENTS]
+
+
+def window_text(name: str) -> str:
+    """When the use was counted."""
+    days = name.removeprefix("lookback_")
+    return _WINDOWS.get(name, f"in the {days} days before the answer")
+
+
+def _locked(lock: "pd.Series[Any]") -> str:
+    time = "before any response had come in"
+    if lock["responses"] != 0:
+        time = f"after {released_count(lock['responses'])} responses had come in"
+    return (
+        f"Version {lock['version']} of the plan ({lock['plan_hash']}) was locked on"
+        f" {lock['locked_on']}, {time}."
+    )
+
+
+def _finding(row: "pd.Series[Any]", labels: Mapping[str, str]) -> Finding:
+    outcome, exposure = (labels.get(row[c], row[c]) for c in ("outcome", "exposure"))
+    return Finding(
+        outcome, exposure, _sentence(row, outcome), _verdict(row), _reason(row)
+    )
+
+
+def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
+    """What follows the function's name."""
+    if row["estimate"] == REDACTED:
+        return f"and {outcome}: withheld, as too few people stand behind the estimate."
+    if pd.isna(row["estimate"]):
+        return f"and {outcome}: could not be estimated{_reason(row)}."
+    low, high = float(row["ci_low"]), float(row["ci_high"])
+    decimals = decimals_for(high - low)
+    size = _size(row, decimals, outcome)
+    p = _p_clause(row["p_adjusted"])
+    ends = f"{number(low, decimals)}\u00a0to\u00a0{number(high, decimals)}"
+    interval = f"95\u202f%\u00a0CI\u00a0{ends}"
+    return f"{_more(row)} went with {size} ({interval}; {p})."
+
+
+def _reason(row: "pd.Series[Any]") -> str:
+    """Why there is no number, in brackets; nothing where there is one."""
+    without = pd.isna(row["estimate"]) and pd.notna(row["note"]) and row["note"]
+    return f" ({row['note']})" if without else ""
+
+
+def _more(row: "pd.Series[Any]") -> str:
+    if row["transform"] == "log1p":
+        return "one unit of log(1 + use) above what is usual for the same person"
+    more = f"one unit of {row['measure']} more than usual for the same person"
+    return _MORE.get(row["measure"], more.replace("_", " "))
+
+
+def _size(row: "pd.Series[Any]", decimals: int, outcome: str) -> str:
+    estimate = float(row["estimate"])
+    points = number(abs(estimate), decimals)
+    direction = "lower" if estimate < 0 else "higher"
+    if float(points) == 0:
+        direction = "different"
+    if outcome_scale(row) == POINTS:
+        return f"a score {points} points {direction} on {outcome}"
+    return f"{outcome_scale(row)} of {outcome} {points} {direction}"
+
+
+def _p_clause(value: Any) -> str:
+    if pd.isna(value):
+        return "p not corrected"
+    text = p_text(float(value))
+    return (
+        f"Holm-corrected p\u00a0{text[0]}\u00a0{text[1:]}"
+        if text[0] in "<>"
+        else f"Holm-corrected p\u00a0=\u00a0{text}"
+    )
+
+
+def _verdict(row: "pd.Series[Any]") -> str:
+    if row["estimate"] == REDACTED:
+        return "withheld"
+    if pd.isna(row["estimate"]):
+        return NOT_ESTIMATED
+    return (
+        str(row["verdict"])
+        if row["verdict"] and pd.notna(row["verdict"])
+        else "no verdict"
+    )
+
+
+def _named(names: Iterable[str], labels: Mapping[str, str]) -> list[str]:
+    return [labels.get(name, name) for name in dict.fromkeys(names)]
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

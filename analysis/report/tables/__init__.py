@@ -1,0 +1,53 @@
+"""The report's tables, exact: one function each, registered here.
+
+Columns and values carry the names of the panel (`reaction`, `pdd_total`), so that
+files join; `analysis.report.labels` says what readers call them. What of a table
+may leave follows from its declared columns, at its release.
+"""
+
+from collections.abc import Callable, Iterable
+
+from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.table import Table
+from panelstream.analysis.report.tables import (
+    estimates,
+    measurement,
+    participants,
+    provenance,
+    survey,
+)
+
+Builder = Callable[[ReportInput], Table]
+
+TABLES: tuple[Builder, ...] = (
+    participants.participant_flow,
+    participants.use,
+    participants.outcomes_by_wave,
+    estimates.estimates_confirmatory,
+    estimates.estimates_sensitivity,
+    estimates.estimates_exploratory,
+    estimates.tests,
+    survey.survey_table_1,
+    survey.survey_table_2,
+    survey.survey_table_3,
+    survey.self_report_agreement,
+    measurement.bands_by_wave,
+    measurement.reliability_by_wave,
+    measurement.careless_by_wave,
+    measurement.safety_by_wave,
+)
+"""Tables that are shown and written as CSV files, in the order of their numbers."""
+
+FACTS: tuple[Builder, ...] = (
+    provenance.event_counts,
+    provenance.plan_locks,
+    provenance.plan_deviations,
+    provenance.facts,
+)
+"""Tables that the text of the page tells."""
+
+
+def build_tables(builders: Iterable[Builder], data: ReportInput) -> tuple[Table, ...]:
+    """Those of the tables that the data allow; one without rows is left out."""
+    tables = (build(data) for build in builders)
+    return tuple(table for table in tables if len(table.exact))

@@ -1,0 +1,252 @@
+"""Estimates and tests: those of estimates.csv and tests.csv, with the people behind them."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from panelstream.analysis.estimation.estimates import (
+    ESTIMATE_COLUMNS,
+    JUDGED,
+    TEST_COLUMNS,
+)
+from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.layout import (
+    INTERVAL,
+    UNIT,
+    Layout,
+    PageColumn,
+    column,
+)
+from panelstream.analysis.report.table import (
+    Column,
+    Companion,
+    Count,
+    DegreesOfFreedom,
+    Kind,
+    Label,
+    Note,
+    Ordinal,
+    Statistic,
+    Table,
+)
+from panelstream.analysis.report.tables.limits import t_limits, t_p_values
+from panelstream.analysis.verdicts.verdicts import judge
+from panelstream.models.study.study import Study
+
+OF_PERSONS = "influence_"
+"""How tests begin that say what leaving out one person does: those stay private."""
+
+OF_WEIGHTS = ("largest_weight", "effective_sample_size")
+"""Tests that say what one person weighs, and how many rows there are: private, too."""
+
+SHIFTED = "delta"
+"""A test whose p rests on an error that is not shown, so that it gives nothing away."""
+
+_FIT = ["specification", "outcome"]
+_ESTIMATE = (
+    column("Estimate", "value", "estimate"),
+    column("SE", "value", "std_error"),
+    INTERVAL,
+    column("p", "p", "p_value"),
+)
+_SIZE = (
+    column("Std.", "decimal", "standardized"),
+    column("People", "count", "n_participants"),
+    column("Rows", "count", "n_obs"),
+)
+_FUNCTION = column("Function", "name", "exposure")
+_COMPARISON = column("Comparison", "word", "component")
+
+
+def estimates_confirmatory(data: ReportInput) -> Table:
+    """What was planned and locked as it stands here."""
+    corrected = (
+        column("p, Holm", "p", "p_adjusted"),
+        column("p, BH", "p", "p_bh"),
+        column("p, equivalence (Holm)", "p", "equivalence_adjusted"),
+    )
+    verdict = column("Verdict", "word", "verdict")
+    return _estimate_table(
+        data,
+        "confirmatory",
+        "Planned and locked as they stand here; decided by Holm's method.",
+        (_FUNCTION, _COMPARISON, *_ESTIMATE, *corrected, *_SIZE, verdict),
+        ("outcome", *UNIT),
+    )
+
+
+def estimates_sensitivity(data: ReportInput) -> Table:
+    """What the plan's checks (`<specification>.<preset>`) make of it."""
+    specification = column("Specification", "code", "specification")
+    return _estimate_table(
+        data,
+        "sensitivity",
+        "The confirmatory specifications with one thing changed. Not corrected,"
+        " no verdicts.",
+        (_FUNCTION, specification, _COMPARISON, *_ESTIMATE, *_SIZE),
+        ("outcome", *UNIT),
+    )
+
+
+def estimates_exploratory(data: ReportInput) -> Table:
+    """All others."""
+    return _estimate_table(
+        data,
+        "exploratory",
+        "Not locked as they stand here, or planned as exploration. Not corrected,"
+        " no verdicts: material for questions, not for answers.",
+        (_FUNCTION, _COMPARISON, *_ESTIMATE, *_SIZE),
+        ("specification", "outcome", *UNIT),
+    )
+
+
+def tests(data: ReportInput) -> Table:
+    """Tests and diagnostics of the specifications, save what is of one person."""
+    names = data.tests["test"]
+    private = names.str.startswith(OF_PERSONS) | names.isin(OF_WEIGHTS)
+    statistic = Statistic(("fewest",), digits=None)
+    kinds: dict[str, Kind] = {
+        **dict.fromkeys(("statistic", "df", "p_value"), statistic),
+        "note": Note(),
+    }
+    return Table(
+        name="tests",
+        title="Tests and diagnostics",
+        caption="Tests of the specifications' assumptions; not corrected.",
+        exact=_with_people(data.tests[~private], data),
+        columns=tuple(Column(name, kinds.get(name, Label())) for name in TEST_COLUMNS),
+        internal=(
+            Column("fewest", Count("people behind the fit's weakest estimate")),
+            Column("n_participants", Count("people analysed")),
+        ),
+        infer=_test_p_values,
+        layout=Layout(
+            (
+                column("Test", "code", "test"),
+                column("Statistic", "decimal", "statistic"),
+                column("df", "count", "df"),
+                column("p", "p", "p_value"),
+                column("Note", "note", "note"),
+            ),
+            grouped_by=("specification", "outcome"),
+        ),
+    )
+
+
+def _estimate_table(
+    data: ReportInput,
+    part: str,
+    caption: str,
+    page_columns: tuple[PageColumn, ...],
+    grouped_by: tuple[str, ...],
+) -> Table:
+    exact = _unjudged(_exact(data))
+    return Table(
+        name=f"estimates_{part}",
+        title=f"{part.capitalize()} estimates",
+        caption=caption,
+        exact=exact[_part_of(exact) == part],
+        columns=_estimate_columns(data.study),
+        internal=(Column("users", Count("people whose use it rests on")),),
+        infer=partial(_infer, study=data.study, absent=data.absent),
+        layout=Layout(page_columns, grouped_by),
+    )
+
+
+def _estimate_columns(study: Study) -> tuple[Column, ...]:
+    statistic = Statistic(("n_obs", "n_participants", "users"), digits=None)
+    companions = ("std_error", "statistic", "p_value", *JUDGED, "ci_low", "ci_high")
+    kinds: dict[str, Kind] = {
+        "estimate": statistic,
+        **dict.fromkeys(
+            (*companions, "standardized", "verdict"),
+            Companion("estimate", digits=None),
+        ),
+        "df": DegreesOfFreedom("estimate"),
+        "n_obs": Count("rows analysed"),
+        "n_participants": Count("people analysed"),
+        "n_waves": Ordinal(range(len(study.waves) + 1)),
+        "note": Note(),
+    }
+    return tuple(Column(name, kinds.get(name, Label())) for name in ESTIMATE_COLUMNS)
+
+
+def _exact(data: ReportInput) -> pd.DataFrame:
+    """The estimates, with df of no more than the people less one."""
+    frame = data.estimates.assign(users=data.people_behind)
+    # Those of imputation are fewer.
+    people = frame["n_participants"].to_numpy(dtype=float)
+    df = np.minimum(frame["df"].to_numpy(dtype=float), people - 1)
+    return frame.assign(df=df)
+
+
+def _unjudged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Only what is confirmatory is corrected and judged."""
+    planned = frame["confirmatory"].astype(bool)
+    judged = ("p_adjusted", "p_bh", "equivalence_adjusted", "verdict")
+    return frame.assign(**{name: frame[name].where(planned) for name in judged})
+
+
+def _part_of(frame: pd.DataFrame) -> "np.ndarray[Any, Any]":
+    planned = frame["confirmatory"].astype(bool).to_numpy()
+    preset = frame["specification"].str.contains(".", regex=False).to_numpy()
+    parts = np.where(preset, "sensitivity", "exploratory")
+    return np.where(planned, "confirmatory", parts)
+
+
+def _infer(frame: pd.DataFrame, study: Study, absent: int) -> pd.DataFrame:
+    """All that follows from the degrees of freedom; verdicts stay the exact ones."""
+    names = ("estimate", "std_error", "statistic", "df")
+    estimate, std_error, t, df = (frame[name].to_numpy(dtype=float) for name in names)
+    low, high = t_limits(estimate, std_error, df)
+    judged = judge(
+        frame.assign(ci_low=low, ci_high=high, p_value=t_p_values(t, df)),
+        study,
+        absent,
+    )
+    known = {name: judged[name].where(frame[name].notna()) for name in JUDGED}
+    return judged.assign(**known, verdict=frame["verdict"])
+
+
+def _with_people(tests_: pd.DataFrame, data: ReportInput) -> pd.DataFrame:
+    """The tests with the people of the fit, and those behind its weakest estimate."""
+    estimates = data.estimates.assign(users=data.people_behind)
+    sizes = estimates[["n_obs", "n_participants", "users"]].to_numpy(dtype=float)
+    # An unknown number counts as none; a fit without a number gives nobody away.
+    fewest = np.where(
+        estimates["estimate"].notna(), np.nan_to_num(sizes.min(axis=1)), np.inf
+    )
+    by_fit = (
+        estimates.assign(
+            fewest=fewest, n_participants=estimates["n_participants"].astype(float)
+        )
+        .groupby(_FIT)[["fewest", "n_participants"]]
+        .min()
+        .reindex(pd.MultiIndex.from_frame(tests_[_FIT]))
+    )
+    return tests_.assign(
+        fewest=by_fit["fewest"].fillna(np.inf).to_numpy(),
+        n_participants=by_fit["n_participants"].to_numpy(),
+    )
+
+
+def _test_p_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """p of F over the people less one where the note says so, of chi-square with
+    `df`, or of a normal deviate where there are none.
+    """
+    statistic = frame["statistic"].to_numpy(dtype=float)
+    restrictions = frame["df"].to_numpy(dtype=float)
+    is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
+    p_values = np.select(
+        [frame["test"] == SHIFTED, is_f, ~np.isnan(restrictions)],
+        [
+            frame["p_value"].to_numpy(dtype=float),
+            stats.f.sf(statistic, restrictions, frame["n_participants"] - 1),
+            stats.chi2.sf(statistic, restrictions),
+        ],
+        2 * stats.norm.sf(np.abs(statistic)),
+    )
+    return frame.assign(p_value=np.where(frame["p_value"].notna(), p_values, np.nan))

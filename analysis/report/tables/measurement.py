@@ -1,0 +1,315 @@
+"""The scores themselves: bands, reliability, careless answers, answers to watch."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.analysis.panel import careless_responding, reliability
+from panelstream.analysis.panel.reliability import Retest
+from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.labels import careless_labels
+from panelstream.analysis.report.layout import INTERVAL, WAVE, Layout, column, share
+from panelstream.analysis.report.table import (
+    Cell,
+    Column,
+    Companion,
+    Count,
+    Label,
+    Parameter,
+    Share,
+    Statistic,
+    Table,
+    Total,
+    columns,
+    stack,
+)
+from panelstream.analysis.report.tables.waves import (
+    KEYS,
+    labelled,
+    wave_columns,
+    wave_keys,
+)
+from panelstream.models.arrays import Vector
+from panelstream.models.instruments.instrument import Band, Instrument, Scale
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Study
+
+_MEAN_SQUARES = ("pairs", "mean_square_people", "mean_square_times")
+"""Of a retest: people in both waves, and the ratios of an analysis of variance."""
+
+
+def bands_by_wave(data: ReportInput) -> Table:
+    """How many people's scores lie in each named range, per wave."""
+    keys = wave_columns(data.study)
+    by = ("score", *(key.name for key in keys))
+    return Table(
+        name="bands_by_wave",
+        title="Ranges of the scores by wave",
+        caption=(
+            "Of those who answered and could be scored. A prorated score between two"
+            " bands counts as the lower. n counts the scores shown, and percentages are"
+            " of n: withheld cells are in neither."
+        ),
+        exact=stack(
+            _bands(instrument, scale, data.panel, data.study)
+            for instrument, scale in _scales(data.folder)
+            if instrument.bands_of(scale) and instrument.column(scale) in data.panel
+        ),
+        columns=(
+            Column("score", Label()),
+            *keys,
+            Column("band", Label()),
+            Column("people", Cell("n", by)),
+            Column("n", Total()),
+        ),
+        layout=Layout(
+            (
+                *WAVE,
+                column("Range", "name", "band"),
+                share("People", "people"),
+                column("n", "count", "n"),
+            ),
+            grouped_by=("score",),
+        ),
+    )
+
+
+def reliability_by_wave(data: ReportInput) -> Table:
+    """Per score of several items and wave: alpha, omega, the weakest item, ends, retest."""
+    return Table(
+        name="reliability_by_wave",
+        title="Reliability by wave",
+        caption=(
+            "Alpha (Cronbach's, with Feldt's limits), omega (McDonald's, of one factor"
+            " by maximum likelihood) and the lowest correlation of an item with the rest"
+            " are of the n complete responses. At the lowest and at the highest possible"
+            " score: of all scored. Retest: the agreement of people's scores with their"
+            " own of the wave before, ICC(A,1); over months, true change lowers it too."
+        ),
+        exact=stack(_reliability(data)),
+        columns=(
+            Column("score", Label()),
+            *wave_columns(data.study),
+            Column("n", Count("complete responses")),
+            Column("alpha", Statistic(("n",))),
+            *columns(Companion("alpha"), "ci_low", "ci_high"),
+            *columns(Statistic(("n",)), "omega", "lowest_item_rest"),
+            Column("lowest_item", Companion("lowest_item_rest")),
+            *columns(Share("n_scored"), "floor", "ceiling"),
+            Column("n_scored", Count("people with a score")),
+            Column("retest", Statistic(("n_retest",))),
+            *columns(Companion("retest"), "retest_ci_low", "retest_ci_high"),
+            Column("n_retest", Count("people with a score in both waves")),
+        ),
+        internal=columns(Parameter(), "items", *_MEAN_SQUARES),
+        infer=_reliability_limits,
+        layout=Layout(
+            (
+                *WAVE,
+                column("n", "count", "n"),
+                column("Alpha", "value", "alpha"),
+                INTERVAL,
+                column("Omega", "value", "omega"),
+                column("Lowest item\u2013rest", "value", "lowest_item_rest"),
+                column("Item", "code", "lowest_item"),
+                share("At the lowest", "floor"),
+                share("At the highest", "ceiling"),
+                column("Retest", "value", "retest"),
+                column("95\u202f% CI", "interval", "retest_ci_low", "retest_ci_high"),
+            ),
+            grouped_by=("score",),
+        ),
+    )
+
+
+def careless_by_wave(data: ReportInput) -> Table:
+    """Per wave how many responses show each sign of careless answering."""
+    most_apart = careless_responding.MOST_APART
+    least_seconds = careless_responding.LEAST_SECONDS
+    return _flag_table(
+        data,
+        "careless_by_wave",
+        "Signs of careless answering",
+        f"Inconsistent: more than {most_apart:.0%} of the answers' range between the"
+        f" means. Too fast: under {least_seconds:g} seconds an item. n: the responses"
+        " with enough answers to tell. Nothing was left out for them, and random"
+        " answers are rarely caught.",
+        ("sign", "Responses"),
+        careless_labels(data.folder),
+    )
+
+
+def safety_by_wave(data: ReportInput) -> Table:
+    """Per wave how many gave an answer that the study wants counted by itself."""
+    return _flag_table(
+        data,
+        "safety_by_wave",
+        "Answers counted by themselves",
+        "From the raw answer, whether or not the questionnaire could be scored. n:"
+        " those who answered the question. These are counts for a report; they reach"
+        " nobody in time to help.",
+        ("score", "People"),
+        [
+            instrument.column(scale)
+            for instrument, scale in _scales(data.folder)
+            if scale.safety
+        ],
+    )
+
+
+def _scales(folder: StudyFolder) -> Iterator[tuple[Instrument, Scale]]:
+    for instrument in folder.instruments:
+        for scale in instrument.scales:
+            yield instrument, scale
+
+
+def _bands(
+    instrument: Instrument, scale: Scale, panel: pd.DataFrame, study: Study
+) -> pd.DataFrame:
+    score, bands = instrument.column(scale), instrument.bands_of(scale)
+    scored = panel[panel[score].between(bands[0].low, bands[-1].high)]
+    lows = [band.low for band in bands]
+    frames = []
+    for wave, rows in scored.groupby(KEYS):
+        positions = np.searchsorted(lows, rows[score], side="right") - 1
+        keys = pd.DataFrame([wave] * len(bands), columns=KEYS)
+        frame = wave_keys(keys, study).assign(
+            band=[_band_name(band) for band in bands],
+            people=np.bincount(positions, minlength=len(bands)),
+        )
+        frames.append(labelled(frame, score=score))
+    return stack(frames)
+
+
+def _band_name(band: Band) -> str:
+    return str(band.label.get("en", f"from {band.low:g}"))
+
+
+def _reliability(data: ReportInput) -> Iterator[pd.DataFrame]:
+    """A row per wave of each score of several items."""
+    for instrument, scale in _scales(data.folder):
+        score = instrument.column(scale)
+        rows = data.reliability[data.reliability["score"] == score]
+        if rows["statistic"].eq("alpha").any():
+            frame = _by_wave(rows).join(_retests(data.panel, score))
+            keys = wave_keys(frame.reset_index(), data.study)
+            frame = keys.join(frame.reset_index(drop=True))
+            yield labelled(frame.assign(items=len(scale.items)), score=score)
+
+
+def _by_wave(rows: pd.DataFrame) -> pd.DataFrame:
+    """The statistics of one score, a row per wave that has an alpha."""
+    statistics = {
+        str(name): numbers.set_index(KEYS)
+        for name, numbers in rows.groupby("statistic")
+    }
+    waves = statistics["alpha"].index
+
+    def pick(statistic: str, column: str) -> Vector:
+        numbers = statistics.get(statistic, statistics["alpha"].iloc[:0])
+        return numbers[column].reindex(waves).to_numpy(dtype=float)
+
+    scored = pick("floor", "n")
+    frame = pd.DataFrame(
+        {
+            "n": pick("alpha", "n"),
+            "alpha": pick("alpha", "value"),
+            "omega": pick("omega", "value"),
+            "floor": np.rint(pick("floor", "value") * scored),
+            "ceiling": np.rint(pick("ceiling", "value") * scored),
+            "n_scored": scored,
+        },
+        index=waves,
+    )
+    return frame.join(_weakest_item(rows))
+
+
+def _weakest_item(rows: pd.DataFrame) -> pd.DataFrame:
+    """Per wave the item with the lowest correlation with the others."""
+    items = rows[rows["statistic"] == "item_rest"].dropna(subset=["value"])
+    lowest = items.sort_values("value", kind="stable").drop_duplicates(KEYS)
+    names = {"value": "lowest_item_rest", "item": "lowest_item"}
+    return lowest.set_index(KEYS)[[*names]].rename(columns=names)
+
+
+def _retests(panel: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Agreement with the wave before, a row per wave that has one."""
+    rows = [
+        {"round": round_, "wave": wave, "n_retest": len(scores), **_retest(scores)}
+        for round_, wave, scores in reliability.pairs(panel, score)
+    ]
+    names = [*KEYS, "n_retest", "retest", *_MEAN_SQUARES]
+    return pd.DataFrame(rows, columns=names).set_index(KEYS).astype(float)
+
+
+def _retest(scores: Vector) -> dict[str, float]:
+    try:
+        fit = reliability.retest(scores[:, 0], scores[:, 1])
+    except NotEstimable:
+        return {}
+    mean_squares = (fit.n, fit.people, fit.times)
+    return {"retest": fit.value, **dict(zip(_MEAN_SQUARES, mean_squares, strict=True))}
+
+
+def _reliability_limits(frame: pd.DataFrame) -> pd.DataFrame:
+    """Limits of alpha (Feldt) and of the retest (McGraw & Wong)."""
+    names = ("alpha", "n", "items")
+    alpha, n, items = (frame[name].to_numpy(dtype=float) for name in names)
+    low, high = reliability.alpha_limits(alpha, n, items)
+    retests = frame[["n_retest", *_MEAN_SQUARES]].to_numpy(dtype=float)
+    limits = np.array([_retest_limits(*row) for row in retests])
+    return frame.assign(
+        ci_low=low,
+        ci_high=high,
+        retest_ci_low=limits[:, 0],
+        retest_ci_high=limits[:, 1],
+    )
+
+
+def _retest_limits(
+    n: float, pairs: float, people: float, times: float
+) -> tuple[float, float]:
+    if np.isnan(people):
+        return np.nan, np.nan
+    return Retest(int(pairs), people, times).limits(n)
+
+
+def _flag_table(
+    data: ReportInput,
+    name: str,
+    title: str,
+    caption: str,
+    headings: tuple[str, str],
+    flags: Iterable[str],
+) -> Table:
+    """Per flag of the panel and wave: how many are 1, of those who are 0 or 1."""
+    key, people = headings
+    return Table(
+        name=name,
+        title=title,
+        caption=caption,
+        exact=stack(
+            labelled(_flagged(data.panel, flag, data.study), **{key: flag})
+            for flag in flags
+            if flag in data.panel
+        ),
+        columns=(
+            Column(key, Label()),
+            *wave_columns(data.study),
+            Column("people", Share("n")),
+            Column("n", Count("people who could show it")),
+        ),
+        layout=Layout(
+            (*WAVE, share(people, "people"), column("n", "count", "n")),
+            grouped_by=(key,),
+        ),
+    )
+
+
+def _flagged(panel: pd.DataFrame, flag: str, study: Study) -> pd.DataFrame:
+    values = panel.assign(flag=panel[flag].astype(float)).groupby(KEYS)["flag"]
+    counts = values.agg(["sum", "count"]).reset_index()
+    counts = counts[counts["count"] > 0].reset_index(drop=True)
+    return wave_keys(counts, study).assign(people=counts["sum"], n=counts["count"])
