@@ -48,7 +48,7 @@ def test_nothing_else_makes_a_released_table() -> None:
         ReleasedTable("t", "T", "C", Layout(), pd.DataFrame(), object())  # type: ignore[arg-type]
     [released] = release([_counts()], RULE)
     with pytest.raises((TypeError, ValueError)):
-        replace(released, name="u")
+        replace(released, name="u")  # type: ignore[call-arg]
 
 
 def test_one_module_names_the_constructor() -> None:

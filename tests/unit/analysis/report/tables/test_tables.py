@@ -147,21 +147,21 @@ def test_perfect_correlation_has_no_width() -> None:
 def test_moments_give_no_number_of_people_away(u2plus: Inputs) -> None:
     """Solved for n, mean, SD and interval of 57 people's scores give 55."""
     frame = _table(participants.outcomes_by_wave, u2plus, _first(u2plus, 57))
-    one = frame[frame["outcome"] == "pdd_total"].iloc[0]
+    row = frame[frame["outcome"] == "pdd_total"].iloc[0]
 
-    def reach(n: int) -> float:
-        return float(stats.t.ppf(0.975, n - 1)) * one["sd"] / np.sqrt(n)
+    def half_width(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 1) * row["sd"] / np.sqrt(n))
 
-    assert one["n"] == 55
-    assert _solved(reach, (one["ci_high"] - one["ci_low"]) / 2) == 55
+    assert row["n"] == 55
+    assert _solved(half_width, (row["ci_high"] - row["ci_low"]) / 2) == 55
 
 
 def test_correlations_give_no_number_of_people_away(u2plus: Inputs) -> None:
     """Solved for n, Fisher's interval of 57 people gives 55."""
     frame = _table(survey.survey_table_2, u2plus, _first(u2plus, 57))
-    for one in frame[frame["outcome"] == "pdd_total"].itertuples():
-        width = np.arctanh(one.ci_high) - np.arctanh(one.ci_low)
-        assert one.n == 55
+    for _, row in frame[frame["outcome"] == "pdd_total"].iterrows():
+        width = np.arctanh(row["ci_high"]) - np.arctanh(row["ci_low"])
+        assert row["n"] == 55
         assert _solved(lambda n: 2 * 1.959964 / np.sqrt(n - 3), width) == 55
 
 
@@ -171,11 +171,11 @@ def test_regressions_give_no_number_of_people_away(u2plus: Inputs) -> None:
     p to four digits tells neighbours apart where t is well away from 0.
     """
     frame = _table(survey.survey_table_3, u2plus, _first(u2plus, 57))
-    told = frame[frame["t"].abs() > 1.5]
-    assert len(told)
-    for one in told.itertuples():
-        for_n = partial(_regression_p, one.t)
-        assert _solved(for_n, one.p_value) == 55
+    solvable = frame[frame["t"].abs() > 1.5]
+    assert len(solvable)
+    for _, row in solvable.iterrows():
+        p_value = partial(_regression_p, row["t"])
+        assert _solved(p_value, row["p_value"]) == 55
 
 
 @pytest.mark.parametrize(("users", "withheld"), [(0, False), (1, True), (8, False)])
@@ -188,16 +188,17 @@ def test_one_persons_use_is_not_a_mean(
     panel = panel.assign(story_days_per_week=used, story_frequency=used)
     use = _table(participants.use, u2plus, panel)
     row = use[use["function"] == "story"].iloc[0]
-    names = ("mean_days_per_week", "sd", "ci_low", "ci_high")
-    assert [row[c] == REDACTED for c in names] == [withheld] * 4
-    for build, names in (
+    moments = ("mean_days_per_week", "sd", "ci_low", "ci_high")
+    assert [row[c] == REDACTED for c in moments] == [withheld] * 4
+    cases: tuple[tuple[Builder, tuple[str, ...]], ...] = (
         (survey.survey_table_2, ("r", "ci_low", "ci_high")),
         (survey.survey_table_3, ("b", "std_error", "t", "p_value")),
         (survey.self_report_agreement, ("kappa", "mean_difference")),
-    ):
+    )
+    for build, names in cases:
         frame = _table(build, u2plus, panel)
-        for _, one in frame[frame["function"] == "story"].iterrows():
-            assert [one[c] == REDACTED for c in names] == [withheld] * len(names)
+        for _, row in frame[frame["function"] == "story"].iterrows():
+            assert [row[c] == REDACTED for c in names] == [withheld] * len(names)
 
 
 def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
@@ -207,15 +208,16 @@ def test_people_behind_an_estimate_are_counted(u2plus: Inputs) -> None:
     steady = np.where(person < 9, 2.0, 0.0)
     changing = np.where(person < 7, np.arange(960) % 4, steady)
     panel = panel.assign(reaction_days_per_week=changing)
-    estimates, own = u2plus.estimates, u2plus.folder.study.exposure.window
-    people = people_behind(estimates, {own: panel}, u2plus.folder.study)
+    estimates, study = u2plus.estimates, u2plus.folder.study
+    people = people_behind(estimates, {study.own_window: panel}, study)
     rows = (estimates["outcome"] == "pdd_total") & (estimates["exposure"] == "reaction")
-    found = dict(zip(estimates["component"][rows], people[rows], strict=True))
-    assert found == {"within": 7, "between": 9}
-    built = replace(u2plus, panel=panel).released()
-    frame = built["estimates_confirmatory"].frame
-    own = frame[(frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")]
-    shown = dict(zip(own["component"], own["estimate"] != REDACTED, strict=True))
+    counts = dict(zip(estimates["component"][rows], people[rows], strict=True))
+    assert counts == {"within": 7, "between": 9}
+    frame = replace(u2plus, panel=panel).released()["estimates_confirmatory"].frame
+    rows = (frame["outcome"] == "pdd_total") & (frame["exposure"] == "reaction")
+    shown = dict(
+        zip(frame["component"][rows], frame["estimate"][rows] != REDACTED, strict=True)
+    )
     assert shown == {"within": False, "between": True}
 
 
