@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable
-from panelstream.analysis.estimation.design import build as design
+from panelstream.analysis.estimation.design import NotEstimable, build_design
 from panelstream.analysis.estimation.estimates import Panels
 from panelstream.analysis.plan.specifications import Specification, expand
 from panelstream.models.arrays import Vector
@@ -39,7 +38,7 @@ def _behind(
     Those who answered, whatever weights or imputation put in the place of others.
     """
     try:
-        rows = design(replace(specification, weights="none"), panel)
+        rows = build_design(replace(specification, weights="none"), panel)
     except NotEstimable:
         return
     for position, column in enumerate(rows.exposures):
