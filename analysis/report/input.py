@@ -46,9 +46,9 @@ class ReportInput:
         return self.panels[self.folder.study.exposure.window]
 
     @property
-    def absent(self) -> int:
+    def removed_after_lock(self) -> int:
         """Locked coefficients that are no longer planned."""
-        return int(self.manifest.get("plan", {}).get("absent", 0))
+        return int(self.manifest.get("plan", {}).get("removed_after_lock", 0))
 
     @cached_property
     def people_behind(self) -> Vector:

@@ -151,7 +151,9 @@ def _estimate_table(
         exact=exact[_part_of(exact) == part],
         columns=_estimate_columns(data.study),
         internal=(Column("users", Count("people whose use it rests on")),),
-        infer=partial(_infer, study=data.study, absent=data.absent),
+        infer=partial(
+            _infer, study=data.study, removed_after_lock=data.removed_after_lock
+        ),
         layout=Layout(page_columns, grouped_by),
     )
 
@@ -197,7 +199,7 @@ def _part_of(frame: pd.DataFrame) -> "np.ndarray[Any, Any]":
     return np.where(planned, "confirmatory", parts)
 
 
-def _infer(frame: pd.DataFrame, study: Study, absent: int) -> pd.DataFrame:
+def _infer(frame: pd.DataFrame, study: Study, removed_after_lock: int) -> pd.DataFrame:
     """All that follows from the degrees of freedom; verdicts stay the exact ones."""
     names = ("estimate", "std_error", "statistic", "df")
     estimate, std_error, t, df = (frame[name].to_numpy(dtype=float) for name in names)
@@ -205,7 +207,7 @@ def _infer(frame: pd.DataFrame, study: Study, absent: int) -> pd.DataFrame:
     judged = judge(
         frame.assign(ci_low=low, ci_high=high, p_value=t_p_values(t, df)),
         study,
-        absent,
+        removed_after_lock,
     )
     known = {name: judged[name].where(frame[name].notna()) for name in JUDGED}
     return judged.assign(**known, verdict=frame["verdict"])

@@ -151,7 +151,7 @@ def test_what_is_no_longer_planned_keeps_its_place_in_public_too(
     """One coefficient beside one that was locked and is gone: p is doubled."""
     row = panels.estimate(n_participants=240, df=239, p_adjusted=0.1)
     alone = _estimates(u2plus, [row]).iloc[0]
-    beside = _estimates(u2plus, [row], absent=1).iloc[0]
+    beside = _estimates(u2plus, [row], removed=1).iloc[0]
     assert beside["p_adjusted"] == pytest.approx(2 * alone["p_adjusted"])
 
 
@@ -163,10 +163,10 @@ def _solved(of: Callable[[int], float], value: float) -> int:
 
 
 def _estimates(
-    u2plus: Inputs, rows: list[dict[str, Any]], people: float = MANY, absent: int = 0
+    u2plus: Inputs, rows: list[dict[str, Any]], people: float = MANY, removed: int = 0
 ) -> pd.DataFrame:
     """Confirmatory estimates that rest on the use of so many people, released."""
-    manifest = {"plan": {"absent": absent}}
+    manifest = {"plan": {"removed_after_lock": removed}}
     return _released(
         estimates.estimates_confirmatory,
         replace(u2plus, estimates=_frame(rows), manifest=manifest).data,
