@@ -100,7 +100,7 @@ def _names(parameter: object) -> str:
 
 def _meaning(parameter: object) -> str:
     assert isinstance(parameter, TyperArgument | TyperOption)
-    text = _MARKUP.sub("", parameter.help or "").rstrip(".")
+    text = _MARKUP.sub("", parameter.help or "").rstrip(".").replace("|", r"\|")
     remarks = "; ".join(filter(None, [_range(parameter), _default(parameter)]))
     return f"{text} ({remarks})" if remarks else text
 
