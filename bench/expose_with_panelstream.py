@@ -20,7 +20,7 @@ from panelstream.models.warehouse.settling import newest_instant
 if __name__ == "__main__":
     folder, kind, waves = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     rows, window = windows(kind, waves), Window(kind="lookback", days=1)
-    warehouse = store.connect(dsn(folder))
+    warehouse = store.open_store(dsn(folder))
     as_of = newest_instant(warehouse)
     build = Build("exposure_windows", f"{kind} {waves}", Basis("", "", as_of), NEVER)
     [planned] = projection_rows.window_chunks({window: rows})

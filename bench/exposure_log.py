@@ -33,7 +33,7 @@ from panelstream.models.study.template import (
     study_text,
 )
 from panelstream.models.warehouse import store
-from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.definitions import apply_migrations
 
 PEOPLE, SILENT, WAVES = 24_000, 1_200, 8
 FIRST_ON = date(2025, 1, 6)
@@ -78,7 +78,7 @@ def write(folder: Path, events: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = study_text("bench", WAVES, FIRST_ON)
     (folder / STUDY_FILE).write_text(text, encoding="utf-8")
-    migrate(store.connect(dsn(folder)))
+    apply_migrations(store.open_store(dsn(folder)))
     client = clickhouse_connect.get_client(dsn=dsn(folder))
     ids = people()
     _write_acts(client, folder / EVENTS, ids, events)

@@ -11,12 +11,12 @@ from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
-from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.definitions import apply_migrations
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        warehouse = store.connect(f"chdb://{folder}/warehouse")
-        migrate(warehouse)
+        warehouse = store.open_store(f"chdb://{folder}/warehouse")
+        apply_migrations(warehouse)
         u2plus = catalogue.find_catalogue("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
         pipeline = Pipeline(u2plus, people, warehouse, utc_now)

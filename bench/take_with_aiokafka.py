@@ -27,7 +27,7 @@ from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
-from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.definitions import apply_migrations
 
 BYTES = 4 << 20
 """As many as a worker takes before it writes."""
@@ -67,8 +67,8 @@ def main(address: str, topic: str, events: int, sink: str) -> None:
 
 @contextmanager
 def _same(dsn: str, topic: str) -> Iterator[Sink]:
-    warehouse = store.connect(dsn)
-    migrate(warehouse)
+    warehouse = store.open_store(dsn)
+    apply_migrations(warehouse)
     u2plus = catalogue.find_catalogue("u2plus", Path())
     people = Pseudonyms((b"k" * 32,), u2plus.namespace)
     pipeline = Pipeline(u2plus, people, warehouse, utc_now)

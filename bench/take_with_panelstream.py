@@ -20,7 +20,7 @@ from panelstream.models.settings.environment import Values
 from panelstream.models.settings.kafka import WorkerSettings
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
-from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.definitions import apply_migrations
 from panelstream.models.warehouse.ledger import Batch
 
 
@@ -42,8 +42,8 @@ def main(address: str, topic: str, events: int) -> None:
     Counted.taking = Taking(events)
     own = {"PANELSTREAM_WORKER_ADDRESS": f"127.0.0.1:{kafka.free_port()}"}
     with tempfile.TemporaryDirectory() as folder:
-        warehouse = store.connect(f"chdb://{folder}/warehouse")
-        migrate(warehouse)
+        warehouse = store.open_store(f"chdb://{folder}/warehouse")
+        apply_migrations(warehouse)
         u2plus = catalogue.find_catalogue("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
         worker.run(

@@ -100,7 +100,7 @@ class Snapshot:
 
     def _build(self, window: Window) -> pd.DataFrame:
         folder, store = self._workspace.folder, self._workspace.store
-        written = projections.ensure(
+        written = projections.ensure_build(
             store,
             projections.WINDOWS,
             self.basis,
@@ -140,8 +140,8 @@ def build(
         window: snapshot.panel(window) for window in workspace.folder.study.windows
     }
     for name in (projections.COVERAGE, projections.FACTS):
-        projections.keep(store, name, snapshot.basis, snapshot.chunks(name))
-    projections.tidy(store)
+        projections.keep_build(store, name, snapshot.basis, snapshot.chunks(name))
+    projections.drop_superseded(store)
     return Panels(snapshot.as_of, by_window)
 
 

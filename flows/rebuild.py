@@ -28,10 +28,10 @@ def rebuild(
     parts = [(build, snapshot.chunks(build.projection)) for build in begun]
     done, total = count(1), sum(len(chunks) for _, chunks in parts)
     for build, chunks in parts:
-        projections.write(
+        projections.write_chunks(
             workspace.store, build, chunks, lambda: progress(next(done), total)
         )
-    projections.tidy(workspace.store)
+    projections.drop_superseded(workspace.store)
     return begun
 
 
@@ -52,11 +52,11 @@ def _begun(
     left = [
         one
         for name in names
-        for one in projections.left_over(projections.builds(store, name))
+        for one in projections.unfinished_builds(projections.list_builds(store, name))
         if (one.basis.study_version, one.basis.code_hash) == (version, code)
     ]
     if left:
         as_of = max(one.basis.as_of for one in left)
         return [one for one in left if one.basis.as_of == as_of]
     basis = Basis(version, code, await_settled(store, None, say))
-    return [projections.begin(store, name, basis) for name in names]
+    return [projections.begin_build(store, name, basis) for name in names]

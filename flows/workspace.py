@@ -13,7 +13,7 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock, utc_now
 from panelstream.models.warehouse import endpoint, store, views
-from panelstream.models.warehouse.definitions import create_views, migrate
+from panelstream.models.warehouse.definitions import apply_migrations, create_views
 from panelstream.models.warehouse.store import Store
 
 
@@ -52,12 +52,12 @@ def open_workspace(
     """
     settings = Settings.from_environ(os.environ, path)
     folder = load_study(settings.study)
-    address = endpoint.address(settings.study, settings.warehouse)
-    warehouse = store.connect(
+    address = endpoint.served_dsn(settings.study, settings.warehouse)
+    warehouse = store.open_store(
         address, clock, setting=settings.warehouse_setting, cluster=settings.cluster
     )
     try:
-        migrated = migrate(warehouse)
+        migrated = apply_migrations(warehouse)
         create_views(
             warehouse, views.view_statements(folder.catalogue, folder.study.timezone)
         )

@@ -40,7 +40,7 @@ Payload = tuple[bytes, Headers]
 
 
 @dataclass
-class Found:
+class Payloads:
     """What lies at the positions of dead letters, as far as it is still there."""
 
     payloads: dict[Position, Payload] = field(default_factory=dict)
@@ -69,22 +69,22 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayCounts:
     """What became of dead letters: taken in (or refused), still rejected, not found."""
 
     resolved: int = 0
     rejected: int = 0
     missing: int = 0
 
-    def __add__(self, other: "Replayed") -> "Replayed":
-        return Replayed(
+    def __add__(self, other: "ReplayCounts") -> "ReplayCounts":
+        return ReplayCounts(
             self.resolved + other.resolved,
             self.rejected + other.rejected,
             self.missing + other.missing,
         )
 
 
-def open_letters(store: Store, reason: str = "") -> list[dict[str, Any]]:
+def open_dead_letters(store: Store, reason: str = "") -> list[dict[str, Any]]:
     """Dead letters that are not resolved, by place; an empty reason means all."""
     rows: list[dict[str, Any]] = store.query(
         "open_dead_letters", reason=reason
@@ -92,20 +92,20 @@ def open_letters(store: Store, reason: str = "") -> list[dict[str, Any]]:
     return rows
 
 
-def replay(
+def replay_dead_letters(
     store: Store, pipeline: Pipeline, kafka: KafkaSettings, reason: str = ""
-) -> Replayed:
+) -> ReplayCounts:
     """Send open dead letters down the path again; a second time changes nothing.
 
     Raises `Unreachable` if some lie in Kafka and it cannot be reached.
     """
-    done = Replayed()
-    letters = sorted(open_letters(store, reason), key=lambda one: str(one["path"]))
+    done = ReplayCounts()
+    letters = sorted(open_dead_letters(store, reason), key=lambda one: str(one["path"]))
     for path, group in groupby(letters, key=lambda one: str(one["path"])):
         wanted = list(group)
         found = _find(path, {_position(one) for one in wanted}, kafka)
         there = [one for one in wanted if _position(one) in found]
-        done += Replayed(missing=len(wanted) - len(there))
+        done += ReplayCounts(missing=len(wanted) - len(there))
         for start in range(0, len(there), _AT_ONCE):
             part = there[start : start + _AT_ONCE]
             done += _send(store, pipeline, part, found, path)
@@ -116,9 +116,9 @@ def _send(
     store: Store,
     pipeline: Pipeline,
     letters: Sequence[Letter],
-    found: Found,
+    found: Payloads,
     path: str,
-) -> Replayed:
+) -> ReplayCounts:
     places = dict.fromkeys(map(_position, letters))
     prepared = pipeline.prepare(found.raw_events(places, path))
     known = {_rejection(one) for one in letters}
@@ -131,14 +131,14 @@ def _send(
         resolve_dead_letters(
             store, [{name: one[name] for name in _KEY} for one in resolved]
         )
-    return Replayed(len(resolved), len(letters) - len(resolved))
+    return ReplayCounts(len(resolved), len(letters) - len(resolved))
 
 
-def _find(path: str, places: set[Position], kafka: KafkaSettings) -> Found:
+def _find(path: str, places: set[Position], kafka: KafkaSettings) -> Payloads:
     if path:
-        return Found(dict(_in_file(path, places)))
+        return Payloads(dict(_in_file(path, places)))
     if not any(place.origin.endswith("]") for place in places):
-        return Found()
+        return Payloads()
     clients.describe_topics(kafka)
     try:
         return asyncio.run(_in_kafka(kafka, places))
@@ -162,9 +162,9 @@ def _in_file(path: str, places: set[Position]) -> Iterator[tuple[Position, Paylo
         return  # what it still held was found
 
 
-async def _in_kafka(kafka: KafkaSettings, places: set[Position]) -> Found:
+async def _in_kafka(kafka: KafkaSettings, places: set[Position]) -> Payloads:
     async with _reader(kafka, kafka.dead_topic) as consumer:
-        found = Found(await _copies(consumer, places))
+        found = Payloads(await _copies(consumer, places))
     uncopied = places - found.payloads.keys()
     if uncopied:
         async with _reader(kafka, kafka.topic) as consumer:
@@ -198,7 +198,7 @@ async def _copies(
 
 
 async def _look_again(
-    consumer: AIOKafkaConsumer, places: Iterable[Position], found: Found
+    consumer: AIOKafkaConsumer, places: Iterable[Position], found: Payloads
 ) -> None:
     """Read records where they were: they had no value, or none that could be copied."""
     ends = await consumer.end_offsets(consumer.assignment())

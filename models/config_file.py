@@ -72,7 +72,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"known: {', '.join(known[:_SHOWN])}{more}"
 
 
-def locate(name: str, folder: Path, shipped: Path) -> Path:
+def locate_config(name: str, folder: Path, shipped: Path) -> Path:
     """The file called `name`: a path inside `folder`, or a shipped one by its stem.
 
     Raises `NotFound`, with the nearest shipped name, where there is none.
@@ -85,7 +85,7 @@ def locate(name: str, folder: Path, shipped: Path) -> Path:
     return path
 
 
-def read(path: Path, shape: type[Value]) -> Document[Value]:
+def read_config(path: Path, shape: type[Value]) -> Document[Value]:
     """Read and validate one file.
 
     Raises `FileError` with file, line and remedy for a missing file, broken

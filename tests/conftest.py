@@ -19,7 +19,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse import views
-from panelstream.models.warehouse.definitions import create_views, migrate
+from panelstream.models.warehouse.definitions import apply_migrations, create_views
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.studies import HandClock
@@ -76,8 +76,8 @@ def _haste(item: pytest.Item) -> int:
 def engine() -> Iterator[str]:
     """The DSN of an engine that stays open for the tests of one module."""
     dsn = "chdb://memory"
-    held = stores.connect(dsn)
-    migrate(held)
+    held = stores.open_store(dsn)
+    apply_migrations(held)
     create_views(
         held,
         views.view_statements(catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"),
@@ -95,7 +95,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def store(engine: str, clock: HandClock) -> Iterator[Store]:
     """A migrated warehouse without a row."""
-    opened = stores.connect(engine, clock)
+    opened = stores.open_store(engine, clock)
     yield studies.empty(opened)
     opened.close()
 

@@ -200,7 +200,7 @@ def _use(folder: StudyFolder) -> Iterator[Entry]:
     for column in folder.measures:
         yield Entry(
             column.name,
-            f"{measures.label(column, folder.catalogue)}: {column.definition.meaning}",
+            f"{measures.column_label(column, folder.catalogue)}: {column.definition.meaning}",
             column.definition.unit,
             "events",
             f"{column.definition.null}, or there is no window",

@@ -13,7 +13,7 @@ from panelstream.models.arrays import Array, Mask
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study.coverage import Coverage
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.measures import Column
+from panelstream.models.study.measures import MeasureColumn
 from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.study.windows import days_to_instants
@@ -103,7 +103,7 @@ def measure(
 
 
 def further(
-    column: Column,
+    column: MeasureColumn,
     counted: Array,
     coverage: Sequence[Coverage],
     rows: pd.DataFrame,

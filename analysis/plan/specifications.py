@@ -100,7 +100,7 @@ def _each(
     planned: PlannedSpecification, study: Planned, confirmatory: bool
 ) -> Iterator[Specification]:
     jointly = [planned.exposures] if planned.exposures else []
-    if measures.of(planned.measure) == "person":
+    if measures.measure_scope(planned.measure) == "person":
         jointly = [(planned.measure,)]
     for outcome in planned.outcomes:
         for exposures in (*jointly, *((one,) for one in planned.exposures_each)):

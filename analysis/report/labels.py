@@ -21,7 +21,7 @@ def labels(folder: StudyFolder) -> dict[str, str]:
         for scale in instrument.scales
     }
     further = {
-        measure.name: measures.label(measure, folder.catalogue)
+        measure.name: measures.column_label(measure, folder.catalogue)
         for measure in folder.measures
     }
     return {**functions, **scores, **further, **careless_labels(folder)}

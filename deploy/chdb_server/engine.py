@@ -132,7 +132,7 @@ class Engine:
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
-        pid = endpoint.holder(path)
+        pid = endpoint.lock_holder(path)
         if pid is not None:
             raise Unreachable(f"process {pid} holds {path}: wait for it to end")
         try:

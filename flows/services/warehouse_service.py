@@ -60,12 +60,12 @@ async def _answer(
     say: Callable[[str], None],
 ) -> None:
     server = serving.stoppable(_config(application))
-    endpoint.write(folder, left)
+    endpoint.write_endpoint(folder, left)
     try:
         say(f"{left.warehouse.removeprefix(_SCHEME)}: served at {left.url}")
         await server.serve(sockets=[listening])
     finally:
-        endpoint.remove(folder, left)
+        endpoint.remove_endpoint(folder, left)
 
 
 def _config(application: Application) -> uvicorn.Config:
@@ -83,8 +83,8 @@ def _config(application: Application) -> uvicorn.Config:
 
 
 def _refuse_second(folder: Path, warehouse: str) -> None:
-    found = endpoint.read(folder)
-    if found and found.warehouse == warehouse and endpoint.state(found) != State.GONE:
+    found = endpoint.read_endpoint(folder)
+    if found and found.warehouse == warehouse and endpoint.probe(found) != State.GONE:
         raise Unreachable(
             f"{warehouse.removeprefix(_SCHEME)} is already served at {found.url} by "
             f"process {found.pid}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from panelstream.flows.workspace import open_workspace
 from panelstream.ingest import dead_letters
-from panelstream.ingest.dead_letters import Replayed
+from panelstream.ingest.dead_letters import ReplayCounts
 from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
 from panelstream.models.errors import Unreachable
@@ -61,14 +61,14 @@ def pipelines(settings: Settings, folder: StudyFolder) -> Callable[[], Pipeline]
     pseudonyms = Pseudonyms(
         read_keys(settings.pseudonym_key_file), folder.catalogue.namespace
     )
-    began_at = endpoint.address(settings.study, settings.warehouse)
+    began_at = endpoint.served_dsn(settings.study, settings.warehouse)
 
     def open_pipeline() -> Pipeline:
-        address = endpoint.address(settings.study, settings.warehouse)
+        address = endpoint.served_dsn(settings.study, settings.warehouse)
         if _is_embedded(address) and not _is_embedded(began_at):
             # Taking the path ourselves would lock out the process that is to serve it.
             raise Unreachable("no process serves the warehouse just now")
-        opened = store.connect(
+        opened = store.open_store(
             address,
             utc_now,
             writing=True,
@@ -85,14 +85,16 @@ def _is_embedded(address: str) -> bool:
     return address.startswith("chdb:")
 
 
-def replay(path: Path | None, reason: str) -> Replayed:
+def replay(path: Path | None, reason: str) -> ReplayCounts:
     """Send dead letters down the path again, whether they came by file or by Kafka."""
     kafka = read_settings(path).kafka
     with open_workspace(path) as workspace:
-        return dead_letters.replay(workspace.store, workspace.pipeline, kafka, reason)
+        return dead_letters.replay_dead_letters(
+            workspace.store, workspace.pipeline, kafka, reason
+        )
 
 
 def list_dead_letters(path: Path | None, reason: str) -> list[dict[str, Any]]:
     """Dead letters that are not resolved."""
     with open_workspace(path) as workspace:
-        return dead_letters.open_letters(workspace.store, reason)
+        return dead_letters.open_dead_letters(workspace.store, reason)

@@ -121,7 +121,7 @@ def read_mapping(path: Path | None, instruments: Sequence[Instrument]) -> Survey
     """
     if path is None:
         return SurveyMapping()
-    document = config_file.read(path, SurveyMapping)
+    document = config_file.read_config(path, SurveyMapping)
     _check_names(document, instruments)
     return document.value
 

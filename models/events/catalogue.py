@@ -184,12 +184,12 @@ def find_catalogue(name: str, folder: Path) -> Catalogue:
 
     The study's own event types (`study.*`) belong to every catalogue.
     """
-    path = config_file.locate(name, folder, SHIPPED_CATALOGUES)
-    document = config_file.read(path, Catalogue)
+    path = config_file.locate_config(name, folder, SHIPPED_CATALOGUES)
+    document = config_file.read_config(path, Catalogue)
     _check_withdrawals(document)
     _check_views(document)
     catalogue = document.value
-    study = config_file.read(STUDY_EVENTS, _StudyEvents).value
+    study = config_file.read_config(STUDY_EVENTS, _StudyEvents).value
     return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
 
 

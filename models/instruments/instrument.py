@@ -243,8 +243,8 @@ def find_instrument(name: str, folder: Path) -> Document[Instrument]:
 
     Raises `FileError` (file, line, remedy) where the file is missing or wrong.
     """
-    path = config_file.locate(name, folder, SHIPPED_INSTRUMENTS)
-    document = config_file.read(path, Instrument)
+    path = config_file.locate_config(name, folder, SHIPPED_INSTRUMENTS)
+    document = config_file.read_config(path, Instrument)
     for location, problem in _problems(document.value):
         raise document.error(location, problem)
     return document

@@ -82,7 +82,7 @@ def simulate(
     for wave_index in range(plan.waves):
         _write_wave(plan, drawn, wave_index, subjects, out, files)
     log = out / "events" / "events.ndjson.gz"
-    events.write(log, subjects, drawn.use, plan.timeline, files, progress)
+    events.write_log(log, subjects, drawn.use, plan.timeline, files, progress)
 
 
 def simulate_panel(plan: Simulation) -> pd.DataFrame:
@@ -125,9 +125,11 @@ def _stream(plan: Simulation, number: int) -> np.random.Generator:
 
 def _draw(plan: Simulation) -> _Draw:
     rng = _stream(plan, 0)
-    used = use.draw(plan.participants, plan.timeline, rng)
-    points = scores.draw(used, rng)
-    return _Draw(used, points, scores.answered(used, points[PHQ9.column], rng))
+    used = use.draw_use(plan.participants, plan.timeline, rng)
+    points = scores.draw_scores(used, rng)
+    return _Draw(
+        used, points, scores.draw_participation(used, points[PHQ9.column], rng)
+    )
 
 
 def _subjects(people: int, rng: np.random.Generator) -> list[str]:
@@ -151,7 +153,7 @@ def _write_wave(
 ) -> None:
     name = f"wave{wave_index + 1}.csv"
     who = np.flatnonzero(drawn.answered[:, wave_index])
-    answers = responses.answers(drawn.points, drawn.use, wave_index, who, rng)
+    answers = responses.draw_answers(drawn.points, drawn.use, wave_index, who, rng)
     responses.write_wave(
         out / "responses" / name,
         [subjects[person] for person in who],
@@ -160,7 +162,7 @@ def _write_wave(
         plan.timeline,
         rng,
     )
-    forms.write(out / "responses" / name, out / "forms" / name, wave_index + 1)
+    forms.write_form(out / "responses" / name, out / "forms" / name, wave_index + 1)
 
 
 def _keys(plan: Simulation) -> dict[str, NDArray[Any]]:

@@ -21,12 +21,12 @@ from panelstream.models.simulation.world import (
     Act,
 )
 
-Progress = Callable[[int, int], None]
+_Progress = Callable[[int, int], None]
 
 SOURCE = "u2plus.web"
-HOUR = 3_600_000
-DAY = 24 * HOUR
-UTC_OFFSET = 9 * HOUR
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+UTC_OFFSET = 9 * HOUR_MS
 """Of Asia/Tokyo, which has no daylight-saving time."""
 
 _ACTS = (
@@ -52,16 +52,16 @@ class Log:
     act: Integers
 
 
-def write(
+def write_log(
     path: Path,
     subjects: Sequence[str],
     use: Use,
     timeline: Timeline,
     rng: np.random.Generator,
-    progress: Progress,
+    progress: _Progress,
 ) -> None:
     """Write the log as it would arrive: nearly in order, a few lines twice."""
-    log = draw(use, timeline, rng)
+    log = draw_log(use, timeline, rng)
     acts = [*_ACTS, *_heartbeats(timeline)]
     ids, arrivals = _ids(log.at, rng), _arrivals(log.at, rng)
     with path.open("wb") as file, gzip.GzipFile("", "wb", 3, file, mtime=0) as packed:
@@ -71,7 +71,7 @@ def write(
             progress(start + len(rows), len(arrivals))
 
 
-def draw(use: Use, timeline: Timeline, rng: np.random.Generator) -> Log:
+def draw_log(use: Use, timeline: Timeline, rng: np.random.Generator) -> Log:
     """Everything that is logged, in no order; heartbeats come last."""
     start = start_of(timeline)
     used = [_uses(name, use.active[name], start, rng) for name in FUNCTIONS]
@@ -90,10 +90,10 @@ def start_of(timeline: Timeline) -> int:
 
 def time_of_day(size: int, rng: np.random.Generator) -> Integers:
     """Local time in ms since midnight: mostly in the evening."""
-    evening = rng.normal(21 * HOUR, 2.2 * HOUR, size)
-    whenever = rng.uniform(6.5 * HOUR, DAY, size)
+    evening = rng.normal(21 * HOUR_MS, 2.2 * HOUR_MS, size)
+    whenever = rng.uniform(6.5 * HOUR_MS, DAY_MS, size)
     chosen = np.where(rng.random(size) < _EVENING_SHARE, evening, whenever)
-    return chosen.astype(np.int64) % DAY
+    return chosen.astype(np.int64) % DAY_MS
 
 
 def _together(logs: Sequence[Log]) -> Log:
@@ -112,14 +112,14 @@ def _uses(name: str, active: Mask, start: int, rng: np.random.Generator) -> Log:
     acts = HABITS[name].acts
     weights = np.array([act.weight for act in acts])
     chosen = rng.choice(len(acts), len(day), p=weights / weights.sum())
-    at = start + day * DAY + time_of_day(len(day), rng)
+    at = start + day * DAY_MS + time_of_day(len(day), rng)
     return Log(at, person, _ACTS.index(acts[0]) + chosen)
 
 
 def _registrations(people: int, start: int, rng: np.random.Generator) -> Log:
     """Everybody signed up one month to three years before the study."""
     days = rng.integers(30, 1000, people)
-    at = start - days * DAY + time_of_day(people, rng)
+    at = start - days * DAY_MS + time_of_day(people, rng)
     return Log(at, np.arange(people), np.full(people, _ACTS.index(SIGNED_UP)))
 
 
@@ -129,28 +129,28 @@ def _withdrawals(log: Log, rng: np.random.Generator) -> Log:
     first = _ACTS.index(reactions[0])
     given = (log.act >= first) & (log.act < first + len(reactions))
     rows = np.flatnonzero(given & (rng.random(len(given)) < _WITHDRAWN))
-    at = log.at[rows] + _delays(len(rows), HOUR // 10, rng)
+    at = log.at[rows] + _delays(len(rows), HOUR_MS // 10, rng)
     return Log(at, log.person[rows], log.act[rows] - first + withdrawals)
 
 
 def _readings(log: Log, rng: np.random.Generator) -> Log:
     """Some people read something while they are there."""
     rows = np.flatnonzero(rng.random(len(log.at)) < _READ)
-    at = log.at[rows] + _delays(len(rows), HOUR // 10, rng)
+    at = log.at[rows] + _delays(len(rows), HOUR_MS // 10, rng)
     return Log(at, log.person[rows], np.full(len(rows), _ACTS.index(READING)))
 
 
 def _beats(start: int, days: int) -> Log:
     """A heartbeat at the end of every day."""
     return Log(
-        start + DAY * np.arange(1, days + 1),
+        start + DAY_MS * np.arange(1, days + 1),
         np.full(days, -1),
         len(_ACTS) + np.arange(days),
     )
 
 
 def _heartbeats(timeline: Timeline) -> list[Act]:
-    midnights = start_of(timeline) + DAY * np.arange(timeline.days + 1)
+    midnights = start_of(timeline) + DAY_MS * np.arange(timeline.days + 1)
     names, at = ",".join(f'"{name}"' for name in FUNCTIONS), _instants(midnights)
     return [
         Act(HEARTBEAT, f'{{"functions":[{names}],"from":"{start}","to":"{end}"}}')
@@ -166,7 +166,7 @@ def _arrivals(at: Integers, rng: np.random.Generator) -> Integers:
     """Rows in the order of arrival: some late, some a second time."""
     arrived = at + _delays(len(at), 2_000, rng)
     late = np.flatnonzero(rng.random(len(at)) < _LATE)
-    arrived[late] += _delays(len(late), HOUR, rng)
+    arrived[late] += _delays(len(late), HOUR_MS, rng)
     twice = rng.choice(len(at), round(len(at) * _TWICE), replace=False)
     again = arrived[twice] + _delays(len(twice), 30_000, rng)
     rows = np.concatenate([np.arange(len(at)), twice])

@@ -21,7 +21,7 @@ EDITED = {"phq9_2": "気分の落ち込み・憂うつ"}
 Asked = Mapping[str, tuple[Instrument, Item]]
 
 
-def write(plain: Path, path: Path, wave: int) -> None:
+def write_form(plain: Path, path: Path, wave: int) -> None:
     """Write what a form would have exported of the responses in a plain file."""
     asked = {
         item.code: (one, item)

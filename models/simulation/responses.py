@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from panelstream.models.arrays import Integers
 from panelstream.models.simulation import scores
-from panelstream.models.simulation.events import DAY, time_of_day
+from panelstream.models.simulation.events import DAY_MS, time_of_day
 from panelstream.models.simulation.timeline import Timeline
 from panelstream.models.simulation.use import Use
 from panelstream.models.simulation.world import DAYS_A_YEAR, FUNCTIONS, SCORES, shipped
 from panelstream.models.study.template import WAVE_OPEN_DAYS
 
-Answers = dict[str, NDArray[Any]]
+AnswersByItem = dict[str, NDArray[Any]]
 """By item code, one answer a response, in the same order."""
 
 _ROSTER = (
@@ -51,7 +51,7 @@ def write_roster(
 def write_wave(
     path: Path,
     subjects: Sequence[str],
-    answers: Answers,
+    answers: AnswersByItem,
     opening: int,
     timeline: Timeline,
     rng: np.random.Generator,
@@ -72,17 +72,17 @@ def write_wave(
     _write(path, header, ((who, when, *rest) for when, who, *rest in rows))
 
 
-def answers(
+def draw_answers(
     points: Mapping[str, Integers],
     use: Use,
     wave_index: int,
     who: Integers,
     rng: np.random.Generator,
-) -> Answers:
+) -> AnswersByItem:
     """What the people `who` answer in a wave; who they are is asked in the first."""
-    asked: Answers = {}
+    asked: AnswersByItem = {}
     for score in SCORES:
-        codes = scores.items(score, points[score.column][who, wave_index], rng)
+        codes = scores.draw_items(score, points[score.column][who, wave_index], rng)
         asked |= {item.code: codes[:, i] for i, item in enumerate(score.items)}
     asked["ghsq_no_one"] = 1 + rng.binomial(6, 0.35, len(who))
     ordered = {
@@ -94,10 +94,10 @@ def answers(
 
 def _self_reports(
     use: Use, wave_index: int, who: Integers, rng: np.random.Generator
-) -> Answers:
+) -> AnswersByItem:
     """How often people say they use each function: as often as they do, roughly."""
     bounds = [high for _, high in DAYS_A_YEAR[1:-1]]
-    reports: Answers = {}
+    reports: AnswersByItem = {}
     for name in FUNCTIONS:
         rate = use.rates[name][who, wave_index]
         answer = np.where(rate > 0, 1 + np.digitize(rate, bounds), 0)
@@ -106,7 +106,7 @@ def _self_reports(
     return reports
 
 
-def _demographics(people: int, rng: np.random.Generator) -> Answers:
+def _demographics(people: int, rng: np.random.Generator) -> AnswersByItem:
     age = np.clip(rng.normal(38, 11, people), 18, 75).astype(np.int64)
     return {
         "age": age,
@@ -121,7 +121,7 @@ def _local_times(
     days: Integers, timeline: Timeline, rng: np.random.Generator
 ) -> list[str]:
     """Some time on each of `days`, as people there write it."""
-    since = days * DAY + time_of_day(len(days), rng)
+    since = days * DAY_MS + time_of_day(len(days), rng)
     at = np.datetime64(timeline.begins_on, "ms") + since.astype("m8[ms]")
     texts: list[str] = np.datetime_as_string(at, unit="s").tolist()
     return [f"{text}+09:00" for text in texts]

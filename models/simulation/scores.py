@@ -23,7 +23,7 @@ _SHAPE = 1.5
 """Of the symmetric beta distribution of persons: round, without tails."""
 
 
-def draw(use: Use, rng: np.random.Generator) -> dict[str, Integers]:
+def draw_scores(use: Use, rng: np.random.Generator) -> dict[str, Integers]:
     """Points above the lowest codes for every score column, people by waves."""
     return {score.column: _points(score, use, rng) for score in SCORES}
 
@@ -39,7 +39,7 @@ def expected(score: Score, use: Use, persons: Array) -> Array:
     return total
 
 
-def answered(use: Use, phq9: Integers, rng: np.random.Generator) -> Mask:
+def draw_participation(use: Use, phq9: Integers, rng: np.random.Generator) -> Mask:
     """Who answers which wave, people by waves.
 
     Someone leaves for good, or skips a wave, at random given the last PHQ-9
@@ -57,7 +57,7 @@ def answered(use: Use, phq9: Integers, rng: np.random.Generator) -> Mask:
     return np.stack(waves, axis=1)
 
 
-def items(score: Score, points: Integers, rng: np.random.Generator) -> Integers:
+def draw_items(score: Score, points: Integers, rng: np.random.Generator) -> Integers:
     """Item codes as a person would tick them, answers by items.
 
     Every way to share out the points is equally likely, so prorating a missing

@@ -39,7 +39,7 @@ class Use:
     exposures: Mapping[str, Array]
 
 
-def draw(people: int, timeline: Timeline, rng: np.random.Generator) -> Use:
+def draw_use(people: int, timeline: Timeline, rng: np.random.Generator) -> Use:
     """Draw everybody's active days."""
     shared, fading = rng.standard_normal(people), _fading(people, timeline, rng)
     active, rates = {}, {}

@@ -106,7 +106,7 @@ def _check_waves(document: Document[Study]) -> None:
 
 def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
     exposure = document.value.exposure
-    known = measures.known(exposure.functions, folder.catalogue)
+    known = measures.available_measures(exposure.functions, folder.catalogue)
     for index, name in enumerate(exposure.measures):
         place: Location = ["exposure", "measures", index]
         if name not in known:
@@ -171,7 +171,7 @@ def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
 
 def _measured(folder: StudyFolder, measure: str) -> list[str]:
     """What a measure can be an exposure of: functions, or the values of its field."""
-    if measures.of(measure) == "value":
+    if measures.measure_scope(measure) == "value":
         return [one.name for one in folder.measures if one.measure == measure]
     return list(folder.study.exposure.functions)
 

@@ -37,10 +37,12 @@ def _cover_one(
     if study.coverage == "assumed":
         recorded = Intervals.always()
     else:
-        recorded = Intervals.of(
+        recorded = Intervals.merge(
             (start, end) for one, start, end in beats if one == name
         )
     outages = [outage for outage in study.outages if name in outage.functions]
-    lost = Intervals.of((one.start, one.end) for one in outages)
-    excused = Intervals.of((o.start, o.end) for o in outages if o.handling == "prorate")
+    lost = Intervals.merge((one.start, one.end) for one in outages)
+    excused = Intervals.merge(
+        (o.start, o.end) for o in outages if o.handling == "prorate"
+    )
     return Coverage(recorded.minus(lost), excused)

@@ -8,7 +8,7 @@ from typing import get_args
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study import measures
-from panelstream.models.study.measures import Column
+from panelstream.models.study.measures import MeasureColumn
 from panelstream.models.study.study import Measure, Study
 
 _OF_SCORES = ("", "_missing", "_prorated", "_straightlined", "_inconsistent")
@@ -32,10 +32,12 @@ class StudyFolder:
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
     @property
-    def measures(self) -> list[Column]:
+    def measures(self) -> list[MeasureColumn]:
         """The panel's columns of the further measures that the study asks for."""
         exposure = self.study.exposure
-        return measures.columns(exposure.measures, exposure.functions, self.catalogue)
+        return measures.measure_columns(
+            exposure.measures, exposure.functions, self.catalogue
+        )
 
     @property
     def outcomes(self) -> list[str]:

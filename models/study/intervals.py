@@ -25,7 +25,7 @@ class Intervals:
     ends: Instants
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[datetime, datetime]]) -> "Intervals":
+    def merge(cls, pairs: Iterable[tuple[datetime, datetime]]) -> "Intervals":
         """Merge intervals that touch or overlap."""
         merged: list[list[np.datetime64]] = []
         for start, end in sorted((_utc(a), _utc(b)) for a, b in pairs):
@@ -60,7 +60,7 @@ class Intervals:
             *zip(self.starts, self.ends, strict=True),
             *zip(other.starts, other.ends, strict=True),
         ]
-        return Intervals.of((a.item(), b.item()) for a, b in pairs)
+        return Intervals.merge((a.item(), b.item()) for a, b in pairs)
 
     def days_within(self, starts: Instants, ends: Instants) -> Vector:
         """Days of each window [start, end) that the intervals cover; NaT gives NaN."""

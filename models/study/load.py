@@ -23,7 +23,7 @@ def load_study(folder: Path) -> StudyFolder:
 
     Raises `FileError` (file, line, remedy) for the first thing that is wrong.
     """
-    document = config_file.read(folder / STUDY_FILE, Study)
+    document = config_file.read_config(folder / STUDY_FILE, Study)
     study = document.value
     with _named(document, ["catalogue"]):
         catalogue = catalogues.find_catalogue(study.catalogue, folder)
@@ -41,7 +41,7 @@ def load_panel_study(folder: Path) -> Document[PanelStudy]:
 
     Raises `FileError` (file, line, remedy) for the first thing that is wrong.
     """
-    document = config_file.read(folder / STUDY_FILE, PanelStudy)
+    document = config_file.read_config(folder / STUDY_FILE, PanelStudy)
     check_panel_study(document)
     return replace(document, value=_as_is(document.value))
 

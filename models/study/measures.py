@@ -13,21 +13,21 @@ from typing import Literal, cast
 
 from panelstream.models.events.catalogue import Catalogue
 
-FOLDER = Path(__file__).parents[1] / "warehouse" / "sql" / "measures"
+_FOLDER = Path(__file__).parents[1] / "warehouse" / "sql" / "measures"
 BY_FIELD = "by_field"
 AS_IS = "as_is"
 """What a panel from elsewhere measures: its columns, of which nothing is known."""
 _BY = "by_"
 _KEY = re.compile(r"(of|over|unit|null|gaps): (.+)")
 
-Of = Literal["function", "person", "value"]
+Scope = Literal["function", "person", "value"]
 
 
 @dataclass(frozen=True)
 class Definition:
     """What the header of a measure's file says.
 
-    `of`: a column for each function, one for the person, or one for each value of a
+    `scope`: a column for each function, one for the person, or one for each value of a
     field. `prorated`: counts over excused gaps in the log are scaled to the whole
     window; else such a window has no value. `to_date`: over all time until the window
     ends, not over the window. `words`: the rules, in full.
@@ -35,7 +35,7 @@ class Definition:
 
     name: str
     meaning: str
-    of: Of
+    scope: Scope
     unit: str
     null: str
     prorated: bool
@@ -44,7 +44,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Column:
+class MeasureColumn:
     """A column of the panel that a further measure fills.
 
     `functions`: those whose log must be whole. `key`: what the measure's query calls
@@ -63,45 +63,45 @@ class Column:
 @cache
 def definitions() -> Mapping[str, Definition]:
     """Every further measure by the name of its file, in alphabetical order."""
-    return {path.stem: _read(path) for path in sorted(FOLDER.glob("*.sql"))}
+    return {path.stem: _read(path) for path in sorted(_FOLDER.glob("*.sql"))}
 
 
-def known(functions: Sequence[str], catalogue: Catalogue) -> list[str]:
+def available_measures(functions: Sequence[str], catalogue: Catalogue) -> list[str]:
     """The names by which a study of these functions may ask for measures."""
     named = [name for name in definitions() if name != BY_FIELD]
     fields = [field for _, field, _ in _choices(functions, catalogue)]
     return [*named, *(f"{_BY}{field}" for field in dict.fromkeys(fields))]
 
 
-def of(measure: str) -> Of:
+def measure_scope(measure: str) -> Scope:
     """What a measure, further or not, has a column for."""
     if measure in definitions():
-        return definitions()[measure].of
+        return definitions()[measure].scope
     named = measure == AS_IS or measure.startswith(_BY)
     return "value" if named else "function"
 
 
 def column_name(exposure: str, measure: str) -> str:
     """The panel's column of an exposure: of a function by its measure, else its own."""
-    return f"{exposure}_{measure}" if of(measure) == "function" else exposure
+    return f"{exposure}_{measure}" if measure_scope(measure) == "function" else exposure
 
 
-def label(column: Column, catalogue: Catalogue) -> str:
+def column_label(column: MeasureColumn, catalogue: Catalogue) -> str:
     """What readers call what a column measures, without the measure's own meaning."""
-    if column.definition.of == "person":
+    if column.definition.scope == "person":
         return column.measure.replace("_", " ").capitalize()
     named = catalogue.label(column.functions[0])
     return f"{named}: {column.value}" if column.value else named
 
 
-def field(measure: str) -> str | None:
+def measured_field(measure: str) -> str | None:
     """The field of a measure by the values of a field; None for any other."""
     return None if measure in definitions() else measure.removeprefix(_BY)
 
 
-def columns(
+def measure_columns(
     measures: Sequence[str], functions: Sequence[str], catalogue: Catalogue
-) -> list[Column]:
+) -> list[MeasureColumn]:
     """The panel's columns of the measures that a study asks for, in its order."""
     return [
         column
@@ -112,19 +112,21 @@ def columns(
 
 def _columns(
     measure: str, functions: tuple[str, ...], catalogue: Catalogue
-) -> Iterator[Column]:
+) -> Iterator[MeasureColumn]:
     definition = definitions().get(measure, definitions()[BY_FIELD])
-    if definition.of == "person":
-        yield Column(measure, measure, definition, functions)
-    elif definition.of == "function":
+    if definition.scope == "person":
+        yield MeasureColumn(measure, measure, definition, functions)
+    elif definition.scope == "function":
         for one in functions:
-            yield Column(f"{one}_{measure}", measure, definition, (one,), one)
+            yield MeasureColumn(f"{one}_{measure}", measure, definition, (one,), one)
     else:
         for act, field, value in _choices(functions, catalogue):
             if f"{_BY}{field}" == measure:
                 name = f"{act.rpartition('.')[2]}_{_word(value)}"
                 counts = catalogue.types[act].function or ""
-                yield Column(name, measure, definition, (counts,), name, act, value)
+                yield MeasureColumn(
+                    name, measure, definition, (counts,), name, act, value
+                )
 
 
 def _choices(
@@ -151,7 +153,7 @@ def _read(path: Path) -> Definition:
     return Definition(
         name=path.stem,
         meaning=" ".join(lines[: places[0]]).removesuffix("."),
-        of=cast(Of, keys["of"]),
+        scope=cast(Scope, keys["of"]),
         unit=keys["unit"],
         null=keys["null"],
         prorated=keys["gaps"] == "prorated",

@@ -200,7 +200,7 @@ class PlannedSpecification(Frozen):
 
     @model_validator(mode="after")
     def _some_exposure(self) -> "PlannedSpecification":
-        if measures.of(self.measure) == "person":
+        if measures.measure_scope(self.measure) == "person":
             if self.exposures or self.exposures_each:
                 raise ValueError(f"{self.measure} is of the person; give no exposures")
         elif bool(self.exposures) == bool(self.exposures_each):

@@ -22,7 +22,7 @@ from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse.cluster import Cluster
 from panelstream.models.warehouse.statements import read_statement, statement_names
 
-SETTINGS: Mapping[str, Any] = {"async_insert": 0, "session_timezone": "UTC"}
+CONNECTION_SETTINGS: Mapping[str, Any] = {"async_insert": 0, "session_timezone": "UTC"}
 """Of every connection."""
 _WRITING_SECONDS = 60
 """A write takes a second; a warehouse that is silent for so long is tried again."""
@@ -57,14 +57,14 @@ def open_client(
     # with them, to the log of the calling program.
     for name in ("clickhouse_connect", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    if is_embedded(dsn) and endpoint.holder(Path(dsn.removeprefix("chdb://"))):
+    if is_embedded(dsn) and endpoint.lock_holder(Path(dsn.removeprefix("chdb://"))):
         raise Unreachable(_explain(dsn, setting, RuntimeError()))
     timeouts: dict[str, Any] = {
         "send_receive_timeout": _WRITING_SECONDS,
         "connect_timeout": _CONNECTING_SECONDS,
     }
     options = timeouts if writing and not is_embedded(dsn) else {}
-    settings = {**SETTINGS, **(clusters.SETTINGS if cluster else {})}
+    settings = {**CONNECTION_SETTINGS, **(clusters.CLUSTER_SETTINGS if cluster else {})}
     try:
         client = clickhouse_connect.get_client(
             dsn=dsn, tz_mode="aware", settings=settings, **options

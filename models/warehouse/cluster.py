@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from panelstream.models.errors import PanelstreamError
 
-SETTINGS: Mapping[str, str | int] = {
+CLUSTER_SETTINGS: Mapping[str, str | int] = {
     # A row is on its shard, and on most of its replicas, when the insert returns.
     "distributed_foreground_insert": 1,
     "insert_quorum": "auto",

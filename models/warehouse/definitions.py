@@ -9,7 +9,7 @@ from panelstream.models.warehouse.statements import read_statement, statement_na
 from panelstream.models.warehouse.store import TICK, Store, in_utc
 
 
-def migrate(store: Store) -> list[str]:
+def apply_migrations(store: Store) -> list[str]:
     """Bring the tables up to date; returns the migrations applied now."""
     store.execute("migrations/000_migrations")
     applied = set(store.query("applied_migrations")["name"].to_pylist())

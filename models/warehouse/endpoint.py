@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from panelstream.models.errors import FileError
 
-FILE = "warehouse.endpoint"
+ENDPOINT_FILE = "warehouse.endpoint"
 SECONDS = 5
 """How long an address may take to answer before it counts as silent."""
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class State(Enum):
     GONE = "gone"
 
 
-def holder(path: Path) -> int | None:
+def lock_holder(path: Path) -> int | None:
     """The other process that holds an embedded warehouse; None if nobody does.
 
     Read from the lock of the engine itself, whose own refusal would go past us to
@@ -64,23 +64,23 @@ def holder(path: Path) -> int | None:
     return None
 
 
-def write(folder: Path, endpoint: Endpoint) -> None:
+def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
     """Leave the file, readable by its owner alone, whole or not at all."""
-    made = folder / f".{FILE}.{os.getpid()}"
+    made = folder / f".{ENDPOINT_FILE}.{os.getpid()}"
     with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         json.dump(asdict(endpoint), file, indent=2)
-    made.replace(folder / FILE)
+    made.replace(folder / ENDPOINT_FILE)
 
 
-def remove(folder: Path, endpoint: Endpoint) -> None:
+def remove_endpoint(folder: Path, endpoint: Endpoint) -> None:
     """Take the file away, unless it is another process's by now."""
-    if read(folder) == endpoint:
-        (folder / FILE).unlink(missing_ok=True)
+    if read_endpoint(folder) == endpoint:
+        (folder / ENDPOINT_FILE).unlink(missing_ok=True)
 
 
-def read(folder: Path) -> Endpoint | None:
+def read_endpoint(folder: Path) -> Endpoint | None:
     """What the file says; None without one. Raises `FileError` if it is not one."""
-    path = folder / FILE
+    path = folder / ENDPOINT_FILE
     try:
         return Endpoint(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -89,32 +89,32 @@ def read(folder: Path) -> Endpoint | None:
         raise FileError(path, "", "not an endpoint file; remove it") from None
 
 
-def address(folder: Path, warehouse: str) -> str:
+def served_dsn(folder: Path, warehouse: str) -> str:
     """The DSN to open: the served one where `warehouse` is served, else itself."""
-    found = find(folder, warehouse)
+    found = find_endpoint(folder, warehouse)
     return found.dsn if found else warehouse
 
 
-def find(folder: Path, warehouse: str) -> Endpoint | None:
+def find_endpoint(folder: Path, warehouse: str) -> Endpoint | None:
     """The endpoint that serves `warehouse` (a chdb DSN), if its process is there.
 
     A file whose process is gone is removed, with a warning. One whose process is
     silent holds: it is busy or paused, and owns the warehouse still.
     """
-    found = read(folder)
+    found = read_endpoint(folder)
     if found is None or found.warehouse != warehouse:
         return None
-    if state(found) is not State.GONE:
+    if probe(found) is not State.GONE:
         return found
-    remove(folder, found)
+    remove_endpoint(folder, found)
     logger.warning(
         "panelstream: nothing answers at %s any more; removed the stale %s of process %s",
-        *(found.url, folder / FILE, found.pid),
+        *(found.url, folder / ENDPOINT_FILE, found.pid),
     )
     return None
 
 
-def state(endpoint: Endpoint) -> State:
+def probe(endpoint: Endpoint) -> State:
     """Ask the address as its user: somebody else's server there counts as gone."""
     address = urlsplit(endpoint.url)
     token = base64.b64encode(f"{endpoint.user}:{endpoint.password}".encode()).decode()

@@ -26,7 +26,7 @@ _BINS_AT_ONCE = 1 << 25
 
 
 @dataclass(frozen=True)
-class Cells:
+class DayCells:
     """Days cut where any window begins or ends.
 
     `days`: all of them, since 1970, and the first one after all windows; `of_day`: the
@@ -55,11 +55,11 @@ class Cells:
         return np.asarray(np.array(self.of_day)[self.since(days)])
 
 
-def cut(starts: pd.Series, ends: pd.Series) -> Cells:
+def cut(starts: pd.Series, ends: pd.Series) -> DayCells:
     """The cells of windows from `starts` until the days before `ends`."""
     bounds = np.unique(np.concatenate([starts, ends]).astype(DAY).astype(np.int64))
     days = np.arange(bounds[0], bounds[-1] + 1)
-    return Cells(days.tolist(), np.searchsorted(bounds, days, "right").tolist())
+    return DayCells(days.tolist(), np.searchsorted(bounds, days, "right").tolist())
 
 
 def count_use(
@@ -142,7 +142,7 @@ def _last_accepted(store: Store) -> datetime:
 
 
 def _in_windows(
-    counted: pa.Table, planned: pd.DataFrame, cells: Cells, width: int
+    counted: pa.Table, planned: pd.DataFrame, cells: DayCells, width: int
 ) -> Array:
     """Events and active days of each window (2, rows, width); 0 for who did nothing."""
     who = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])

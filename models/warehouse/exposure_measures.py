@@ -14,7 +14,7 @@ import pyarrow as pa
 from panelstream.models.arrays import Array
 from panelstream.models.study import measures
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.measures import Column
+from panelstream.models.study.measures import MeasureColumn
 from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.timestamps import microseconds
@@ -61,10 +61,10 @@ class Windows:
             counted |= self._counted(measure, columns)
         return counted
 
-    def _counted(self, measure: str, columns: list[Column]) -> dict[str, Array]:
+    def _counted(self, measure: str, columns: list[MeasureColumn]) -> dict[str, Array]:
         found = self._query(
             f"measures/{columns[0].definition.name}",
-            field=measures.field(measure) or "",
+            field=measures.measured_field(measure) or "",
             types=[one.event_type for one in columns],
             words=[one.value for one in columns],
             columns=[one.name for one in columns],

@@ -18,7 +18,7 @@ from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.settling import SETTLING
 from panelstream.models.warehouse.store import Store
 
-INSTANT = pa.timestamp("us", "UTC")
+_INSTANT = pa.timestamp("us", "UTC")
 _ENTERING = SETTLING / 2
 """How long after its instant a batch may be entered."""
 _ATTEMPTS = 10
@@ -54,7 +54,7 @@ _IMPORT = pa.schema(
         "mapping": pa.string(),
         "wave": pa.uint16(),
         **dict.fromkeys(_IMPORT_COUNTS, pa.uint64()),
-        "recorded_at": INSTANT,
+        "recorded_at": _INSTANT,
     }
 )
 
@@ -131,7 +131,7 @@ def _arriving(store: Store, origin: str, counts: Counts) -> Iterator[datetime]:
     except NotStorable:
         store.execute("changes/forget_arrival", at=at, origin=origin)
         raise
-    store.insert("completions", pa.table({"recorded_at": pa.array([at], INSTANT)}))
+    store.insert("completions", pa.table({"recorded_at": pa.array([at], _INSTANT)}))
 
 
 def _enter(store: Store, origin: str, counts: Counts) -> datetime:
@@ -150,7 +150,7 @@ def _enter(store: Store, origin: str, counts: Counts) -> datetime:
 def _arrival(origin: str, counts: Counts, at: datetime) -> pa.Table:
     return pa.table(
         {
-            "recorded_at": pa.array([at], INSTANT),
+            "recorded_at": pa.array([at], _INSTANT),
             "origin": [origin],
             "accepted": [counts.accepted],
             "rejected": [counts.rejected],
@@ -181,4 +181,4 @@ def _stamped(rows: pa.Table, at: datetime) -> pa.Table:
 
 
 def _repeat(at: datetime, rows: pa.Table) -> pa.Array:
-    return pa.repeat(pa.scalar(at, INSTANT), rows.num_rows)
+    return pa.repeat(pa.scalar(at, _INSTANT), rows.num_rows)

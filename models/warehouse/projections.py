@@ -63,34 +63,36 @@ class Chunk:
     rows: Callable[[Build], pa.Table]
 
 
-def ensure(
+def ensure_build(
     store: Store, projection: str, basis: Basis, chunks: Iterable[Chunk]
 ) -> Build:
     """The build of `basis`: that which is finished, else one that is finished now."""
-    made = [one for one in builds(store, projection) if one.basis == basis]
+    made = [one for one in list_builds(store, projection) if one.basis == basis]
     finished = [one for one in made if one.finished]
     if finished:
         return finished[-1]
-    build = made[-1] if made else begin(store, projection, basis)
-    write(store, build, chunks)
+    build = made[-1] if made else begin_build(store, projection, basis)
+    write_chunks(store, build, chunks)
     return build
 
 
-def keep(store: Store, projection: str, basis: Basis, chunks: Iterable[Chunk]) -> None:
+def keep_build(
+    store: Store, projection: str, basis: Basis, chunks: Iterable[Chunk]
+) -> None:
     """The same for readers, who never see less than they saw: the past is not kept."""
-    holding = newest(builds(store, projection))
+    holding = newest_build(list_builds(store, projection))
     if holding is None or holding.basis.as_of <= basis.as_of:
-        ensure(store, projection, basis, chunks)
+        ensure_build(store, projection, basis, chunks)
 
 
-def begin(store: Store, projection: str, basis: Basis) -> Build:
+def begin_build(store: Store, projection: str, basis: Basis) -> Build:
     """Begin a build."""
     build = Build(projection, secrets.token_hex(8), basis, store.next_instant())
     _record(store, build, NEVER)
     return build
 
 
-def write(
+def write_chunks(
     store: Store,
     build: Build,
     chunks: Iterable[Chunk],
@@ -108,26 +110,26 @@ def write(
     _record(store, build, store.next_instant())
 
 
-def builds(store: Store, projection: str) -> list[Build]:
+def list_builds(store: Store, projection: str) -> list[Build]:
     """The builds of a projection, in the order in which they were begun."""
     rows = store.query("projection_builds", projection=projection).to_pylist()
     return [_build(row) for row in rows]
 
 
-def newest(made: Iterable[Build]) -> Build | None:
+def newest_build(made: Iterable[Build]) -> Build | None:
     """The build that readers see."""
     finished = (one for one in made if one.finished)
     return max(finished, key=_age, default=None)
 
 
-def left_over(made: Sequence[Build]) -> list[Build]:
+def unfinished_builds(made: Sequence[Build]) -> list[Build]:
     """The builds that were begun, not finished, and would not be older than the newest."""
-    holding = newest(made)
+    holding = newest_build(made)
     since = holding.basis.as_of if holding else NEVER
     return [one for one in made if not one.finished and one.basis.as_of >= since]
 
 
-def superseded(
+def superseded_builds(
     made: Sequence[Build], finished_before: datetime, begun_before: datetime
 ) -> list[Build]:
     """The builds that nobody reads or writes any more.
@@ -136,7 +138,7 @@ def superseded(
     begun before an instant, not finished, and know less than the newest.
     """
     settled = [one for one in made if one.finished_at <= finished_before]
-    holding = newest(settled)
+    holding = newest_build(settled)
     if holding is None:
         return []
     read = [one for one in settled if one.finished and one != holding]
@@ -150,14 +152,14 @@ def superseded(
     return [*read, *left]
 
 
-def tidy(store: Store) -> None:
+def drop_superseded(store: Store) -> None:
     """Drop the builds that are superseded; where others may read, only after a while."""
     now, shared = store.next_instant(), int(store.shared)
     limits = now - shared * _READING, now - shared * _WRITING
     old = [
         one
         for projection in TABLES
-        for one in superseded(builds(store, projection), *limits)
+        for one in superseded_builds(list_builds(store, projection), *limits)
     ]
     names = [one.name for one in old]
     for projection in {one.projection: None for one in old}:

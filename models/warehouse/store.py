@@ -105,7 +105,7 @@ class Store:
         return self._cluster.statements(sql) if self._cluster else [sql]
 
 
-def connect(
+def open_store(
     dsn: str,
     clock: Clock = utc_now,
     writing: bool = False,

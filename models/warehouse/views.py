@@ -16,12 +16,12 @@ from panelstream.models.events.catalogue import (
 from panelstream.models.events.field_kinds import KINDS, FieldRule
 from panelstream.models.timestamps import LATEST
 
-FOLDER = Path(__file__).parent / "sql" / "views"
+_FOLDER = Path(__file__).parent / "sql" / "views"
 _END_OF_TIME = f"{LATEST:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(frozen=True)
-class Column:
+class ViewColumn:
     """A column of a view: what it is called, holds and means; from what it is made."""
 
     name: str
@@ -46,7 +46,7 @@ def view_statements(catalogue: Catalogue, timezone: str) -> list[str]:
 
     A reader gives a view no parameters, so their values stand in it as literals.
     """
-    texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql"))]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.sql"))]
     shipped = [_filled(text, timezone) for text in texts]
     own = [_statement(name, one, catalogue) for name, one in catalogue.views.items()]
     return [*shipped, *own]
@@ -80,7 +80,7 @@ def _statement(name: str, view: EventView, catalogue: Catalogue) -> str:
     )
 
 
-def _of_every_event() -> Iterator[Column]:
+def _of_every_event() -> Iterator[ViewColumn]:
     word, instant = "LowCardinality(String)", "DateTime64(6, 'UTC')"
     for name, kind, comment in (
         ("participant_id", "String", "Pseudonym, 32 hex digits"),
@@ -91,10 +91,10 @@ def _of_every_event() -> Iterator[Column]:
         ("source", word, "CloudEvents source; with id, the identity of the event"),
         ("id", "String", "CloudEvents id, unique within the source"),
     ):
-        yield Column(name, kind, comment, name)
+        yield ViewColumn(name, kind, comment, name)
 
 
-def _of_fields(view: EventView, catalogue: Catalogue) -> Iterator[Column]:
+def _of_fields(view: EventView, catalogue: Catalogue) -> Iterator[ViewColumn]:
     types = [catalogue.types[name] for name in view.types]
     for field in dict.fromkeys(field for one in types for field in one.data):
         rules = [one.data[field] for one in types if field in one.data]
@@ -102,7 +102,7 @@ def _of_fields(view: EventView, catalogue: Catalogue) -> Iterator[Column]:
         yield field_column(field, rules, always)
 
 
-def field_column(field: str, rules: Sequence[FieldRule], always: bool) -> Column:
+def field_column(field: str, rules: Sequence[FieldRule], always: bool) -> ViewColumn:
     """The column of a field with one rule a type; null where an event has none.
 
     `always`: whether every event of the view has the field.
@@ -110,7 +110,7 @@ def field_column(field: str, rules: Sequence[FieldRule], always: bool) -> Column
     kind = KINDS[rules[0].kind]
     nullable = kind.nullable and not always
     sql_type = f"Nullable({kind.sql_type})" if nullable else kind.sql_type
-    return Column(
+    return ViewColumn(
         name=field,
         type=f"LowCardinality({sql_type})" if kind.low_cardinality else sql_type,
         comment=_comment(field, rules) + ("; null: not given" if nullable else ""),

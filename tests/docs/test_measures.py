@@ -48,7 +48,7 @@ def test_further_measures_are_those_of_their_headers() -> None:
     lines = documents.section(TEXT, "Further measures").splitlines()
     said = [line for line in lines if line.startswith("| `")]
     assert said == [
-        f"| `{one.name.replace('by_field', 'by_<field>')}` | {one.of} | {one.unit}"
+        f"| `{one.name.replace('by_field', 'by_<field>')}` | {one.scope} | {one.unit}"
         f" | {one.meaning}. {one.words} | {one.null} |"
         for one in definitions().values()
     ]

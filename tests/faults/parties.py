@@ -93,24 +93,24 @@ class Warehouse:
         with self.log.open("ab") as out:
             self.process = _spawn(["warehouse"], self.study, self.env, out)
         wait_for(self._answers, f"the warehouse answers; see {self.log}")
-        left = endpoint.read(self.study)
+        left = endpoint.read_endpoint(self.study)
         assert left
         port = int(left.url.rstrip("/").rpartition(":")[2])
         self.proxy.lead_to(port, left.user, left.password)
 
     def _answers(self) -> bool:
         assert self.process
-        left = endpoint.read(self.study)
+        left = endpoint.read_endpoint(self.study)
         if left is None or left.pid != self.process.pid:
             return False
-        return endpoint.state(left) is endpoint.State.ANSWERS
+        return endpoint.probe(left) is endpoint.State.ANSWERS
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Open it past the proxy."""
-        left = endpoint.read(self.study)
+        left = endpoint.read_endpoint(self.study)
         assert left
-        opened = stores.connect(left.dsn)
+        opened = stores.open_store(left.dsn)
         try:
             yield opened
         finally:

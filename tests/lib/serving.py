@@ -103,7 +103,7 @@ def awaited(folder: Path, process: Process) -> Endpoint:
     """The endpoint that this process leaves."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        result = endpoint.read(folder)
+        result = endpoint.read_endpoint(folder)
         if result is not None and result.pid == process.pid:
             return result
         assert process.poll() is None, "the warehouse process ended"

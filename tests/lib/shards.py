@@ -16,7 +16,7 @@ import pyarrow as pa
 from panelstream.models.timestamps import Clock
 from panelstream.models.warehouse import cluster as clusters
 from panelstream.models.warehouse import store as stores
-from panelstream.models.warehouse.client import SETTINGS, as_parameters
+from panelstream.models.warehouse.client import CONNECTION_SETTINGS, as_parameters
 from panelstream.models.warehouse.cluster import Cluster
 from panelstream.models.warehouse.statements import read_statement, statement_names
 from panelstream.models.warehouse.store import Store
@@ -42,7 +42,7 @@ class Sharded(Store):
             client.command(f"create database {name}")
         client.close()
         client = clickhouse_connect.get_client(
-            dsn=dsn, tz_mode="aware", database=WHOLE, settings=dict(SETTINGS)
+            dsn=dsn, tz_mode="aware", database=WHOLE, settings=dict(CONNECTION_SETTINGS)
         )
         created = [
             read_statement(f"migrations/{name}")

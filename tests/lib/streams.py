@@ -159,7 +159,7 @@ class Stream:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The warehouse, while no worker runs."""
-        opened = stores.connect(self.env["PANELSTREAM_WAREHOUSE"])
+        opened = stores.open_store(self.env["PANELSTREAM_WAREHOUSE"])
         try:
             yield opened
         finally:

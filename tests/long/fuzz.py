@@ -20,7 +20,7 @@ import atheris
 with atheris.instrument_imports(include=["panelstream.ingest", "panelstream.models"]):
     from panelstream.models.events import catalogue
     from panelstream.models.warehouse import store as stores
-    from panelstream.models.warehouse.definitions import migrate
+    from panelstream.models.warehouse.definitions import apply_migrations
     from tests.lib import intake, studies
     from tests.lib.intake import CANARY, Record
 
@@ -52,8 +52,8 @@ class Records:
     """The data says of which records, and how their events are spoilt."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = stores.connect("chdb://memory", studies.HandClock())
-        migrate(self.store)
+        self.store = stores.open_store("chdb://memory", studies.HandClock())
+        apply_migrations(self.store)
         study = studies.write(folder, studies.BASE)
         opened = studies.open_in(study, self.store, studies.HandClock())
         self.pipeline = opened.pipeline

@@ -20,7 +20,7 @@ from panelstream.flows.rebuild import rebuild
 from panelstream.flows.workspace import Workspace
 from panelstream.models.events import catalogue
 from panelstream.models.events.event import Counts
-from panelstream.models.study.measures import known
+from panelstream.models.study.measures import available_measures
 from panelstream.models.study.study import Window
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.settling import settle
@@ -40,7 +40,7 @@ RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
 
 ENROLS, JOINS = ("enrolled",), ("enrolled", "consent_given")
 BOTH = ["story", "reaction"]
-MEASURES = known(BOTH, catalogue.find_catalogue("u2plus", Path()))
+MEASURES = available_measures(BOTH, catalogue.find_catalogue("u2plus", Path()))
 SCOPES = (
     ["survey"],
     ["survey", "telemetry"],
@@ -358,7 +358,7 @@ def test_counts_add_up(
     assert result["accepted"] == sum(
         result[name] for name in ("stored", "duplicate", "conflicting")
     )
-    with closing(stores.connect(warehouse)) as reader:
+    with closing(stores.open_store(warehouse)) as reader:
         stored = reader.select("SELECT id, occurred_at FROM events FINAL").to_pylist()
     times = {one["id"]: datetime.fromisoformat(one["time"]) for one in events}
     assert {one["id"]: one["occurred_at"] for one in stored}.items() <= times.items()

@@ -140,7 +140,7 @@ def test_many_clients_at_once(tmp_path: Path) -> None:
 def test_it_stops_cleanly_and_opens_again(tmp_path: Path, number: int) -> None:
     """A signal ends it with 0; the file is gone, the rows are there."""
     with serving.serve(tmp_path, fresh=True) as served:
-        file = tmp_path / endpoint.FILE
+        file = tmp_path / endpoint.ENDPOINT_FILE
         assert file.stat().st_mode & 0o777 == 0o600
         client = served.client()
         client.command("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
@@ -174,16 +174,16 @@ def test_a_stale_endpoint_is_noticed(study: Path) -> None:
         assert json.loads(ran.out) == [{"a": 42}]
         assert "removed the stale" in ran.err
         assert str(served.process.pid) in ran.err
-        assert not (study / endpoint.FILE).exists()
+        assert not (study / endpoint.ENDPOINT_FILE).exists()
 
 
 def test_somebody_elses_server_is_not_ours(tmp_path: Path) -> None:
     """A port that another warehouse got meanwhile counts as gone."""
     with serving.serve(tmp_path) as served:
         ours = served.endpoint
-        assert endpoint.state(ours) is State.ANSWERS
+        assert endpoint.probe(ours) is State.ANSWERS
         wrong = type(ours)(**{**vars(ours), "password": "of a former process"})
-        assert endpoint.state(wrong) is State.GONE
+        assert endpoint.probe(wrong) is State.GONE
 
 
 def test_a_paused_process_keeps_its_file(
@@ -194,7 +194,7 @@ def test_a_paused_process_keeps_its_file(
     with serving.serve(tmp_path) as served:
         served.process.send_signal(signal.SIGSTOP)
         try:
-            result = endpoint.find(tmp_path, served.endpoint.warehouse)
+            result = endpoint.find_endpoint(tmp_path, served.endpoint.warehouse)
         finally:
             served.process.send_signal(signal.SIGCONT)
         assert result == served.endpoint
@@ -207,7 +207,7 @@ def test_a_second_one_is_told(study: Path) -> None:
         assert (ran.code, ran.out, ran.err.count("\n")) == (5, "", 1)
         assert served.endpoint.url in ran.err
         assert str(served.process.pid) in ran.err
-        (study / endpoint.FILE).unlink()
+        (study / endpoint.ENDPOINT_FILE).unlink()
         for words in (["warehouse"], ["query", "SELECT 1"]):
             ran = panelstream(*words, "--study", study)
             assert (ran.code, ran.out, ran.err.count("\n")) == (5, "", 1)

@@ -286,10 +286,8 @@ def test_what_nobody_reads_or_writes_any_more(
 ) -> None:
     """Finished before hour 5 and not the newest of those; or begun before hour 3, not
     finished, and knowing less."""
-    old = projections.superseded(
-        [build(*entry) for entry in made],
-        studies.recorded_at(5),
-        studies.recorded_at(3),
+    old = projections.superseded_builds(
+        [build(*one) for one in made], studies.recorded_at(5), studies.recorded_at(3)
     )
     assert [entry.name for entry in old] == dropped
 

@@ -28,7 +28,7 @@ def read(folder: Path, text: str | bytes) -> Document[Shape]:
     """Read a file with the text."""
     path = folder / "shape.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return config_file.read(path, Shape)
+    return config_file.read_config(path, Shape)
 
 
 def test_reading(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_mistakes(tmp_path: Path, text: str | bytes, line: str, says: str) -> No
 def test_no_file(tmp_path: Path) -> None:
     """A file that is not there has no line."""
     with pytest.raises(FileError, match=r"shape\.yaml: no such file"):
-        config_file.read(tmp_path / "shape.yaml", Shape)
+        config_file.read_config(tmp_path / "shape.yaml", Shape)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ LONG_AFTER = datetime(2030, 1, 1, tzinfo=UTC)
 
 def between(start: float, end: float) -> Intervals:
     """From day to day."""
-    return Intervals.of([(START + timedelta(days=start), START + timedelta(days=end))])
+    return Intervals.merge(
+        [(START + timedelta(days=start), START + timedelta(days=end))]
+    )
 
 
 def seen(*windows: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +154,7 @@ def built(
     content = studies.with_base(waves=waves, **changes)
     folder = load_study(studies.write(tmp_path, content))
     none = np.zeros((len(planned), 2))
-    always = Coverage(Intervals.always(), Intervals.of([]))
+    always = Coverage(Intervals.always(), Intervals.merge([]))
     cover = {"story": always, "reaction": always}
     return person_waves.build(
         folder, planned, MeasuredUse(none, none), cover, answers, as_of

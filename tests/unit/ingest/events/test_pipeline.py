@@ -8,7 +8,7 @@ from panelstream.ingest.events.pipeline import Pipeline, RawEvents
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import store
-from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.definitions import apply_migrations
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -29,8 +29,8 @@ def line(identity: str) -> bytes:
 
 def test_a_refused_event_that_came_twice_has_two_places(tmp_path: Path) -> None:
     """As many dead letters as rejections; the rows around them are stored."""
-    warehouse = store.connect(f"chdb://{tmp_path / 'warehouse'}")
-    migrate(warehouse)
+    warehouse = store.open_store(f"chdb://{tmp_path / 'warehouse'}")
+    apply_migrations(warehouse)
     warehouse._client.command(
         "alter table events add constraint storable check id != 'bad'"
     )

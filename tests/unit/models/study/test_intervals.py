@@ -20,7 +20,7 @@ def day(number: float) -> datetime:
 
 def of(*pairs: tuple[float, float]) -> Intervals:
     """Intervals from day to day."""
-    return Intervals.of((day(start), day(end)) for start, end in pairs)
+    return Intervals.merge((day(start), day(end)) for start, end in pairs)
 
 
 def shown(intervals: Intervals) -> list[tuple[float, float]]:
@@ -77,7 +77,7 @@ def test_taking_away(left: Pairs, right: Pairs, rest: Pairs) -> None:
 def test_instants_are_compared_in_utc() -> None:
     """A bound means the instant, whatever offset it is written with."""
     tokyo = timezone(timedelta(hours=9))
-    there = Intervals.of([(day(1).astimezone(tokyo), day(2).astimezone(tokyo))])
+    there = Intervals.merge([(day(1).astimezone(tokyo), day(2).astimezone(tokyo))])
     assert shown(there) == [(1, 2)]
 
 
@@ -106,7 +106,7 @@ def test_nothing_and_always() -> None:
 def test_microseconds_are_kept() -> None:
     """A gap of one microsecond in two centuries is seen."""
     tick = timedelta(microseconds=1)
-    covered = Intervals.always().minus(Intervals.of([(DAY0, DAY0 + tick)]))
+    covered = Intervals.always().minus(Intervals.merge([(DAY0, DAY0 + tick)]))
     [result] = covered.days_within(instants(0), instants(1))
     assert result == 1 - tick / timedelta(days=1)
 

@@ -14,9 +14,9 @@ from panelstream.models.study.load import load_study
 from panelstream.models.study.measures import (
     Definition,
     column_name,
-    columns,
     definitions,
-    of,
+    measure_columns,
+    measure_scope,
 )
 from tests.lib import measures_oracle
 
@@ -71,7 +71,7 @@ def load(folder: Path, text: str) -> StudyFolder:
 def test_every_measure_is_defined_and_specified(name: str) -> None:
     """Its header says all that readers are told; a table and the oracle hold it."""
     one = definitions()[name]
-    assert one.of in ("function", "person", "value")
+    assert one.scope in ("function", "person", "value")
     assert "" not in (one.meaning, one.unit, one.null, one.words)
     assert (SPECS / f"{name}.txt").exists()
     assert name in ORACLE
@@ -82,7 +82,7 @@ def test_a_header() -> None:
     assert definitions()["active_weeks"] == Definition(
         name="active_weeks",
         meaning="Weeks of the window with use of the function",
-        of="function",
+        scope="function",
         unit="weeks",
         null="consent or the log does not cover the whole window",
         prorated=False,
@@ -98,7 +98,7 @@ def test_a_header() -> None:
 
 def test_columns(u2plus: Catalogue) -> None:
     """One for each function, one for the person, or one for each value of the field."""
-    asked = columns(
+    asked = measure_columns(
         ["longest_gap", "breadth", "by_target"], ["story", "reaction"], u2plus
     )
     assert [(entry.name, entry.functions) for entry in asked] == [
@@ -109,16 +109,19 @@ def test_columns(u2plus: Catalogue) -> None:
         ("reaction_given_funcan", ("reaction",)),
         ("reaction_given_column", ("reaction",)),
     ]
-    labels = [measures.label(entry, u2plus) for entry in asked]
+    labels = [measures.column_label(one, u2plus) for one in asked]
     assert labels[1:4] == ["Reactions", "Breadth", "Reactions: story"]
 
 
 def test_what_a_study_may_ask_for(u2plus: Catalogue) -> None:
     """A field counts only where its acts count towards a function of the study."""
-    assert measures.known(["story"], u2plus) == [
+    assert measures.available_measures(["story"], u2plus) == [
         name for name in definitions() if name != "by_field"
     ]
-    assert measures.known(["reaction"], u2plus)[-2:] == ["by_kind", "by_target"]
+    assert measures.available_measures(["reaction"], u2plus)[-2:] == [
+        "by_kind",
+        "by_target",
+    ]
 
 
 def test_names_of_columns() -> None:
@@ -127,7 +130,11 @@ def test_names_of_columns() -> None:
     assert column_name("story", "regularity") == "story_regularity"
     assert column_name("sessions", "sessions") == "sessions"
     assert column_name("reaction_given_like", "by_kind") == "reaction_given_like"
-    assert (of("count"), of("by_kind"), of("breadth")) == (
+    assert (
+        measure_scope("count"),
+        measure_scope("by_kind"),
+        measure_scope("breadth"),
+    ) == (
         "function",
         "value",
         "person",

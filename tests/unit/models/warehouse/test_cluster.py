@@ -14,7 +14,7 @@ from panelstream.models.errors import PanelstreamError
 from panelstream.models.events import catalogue
 from panelstream.models.warehouse import cluster, views
 from panelstream.models.warehouse.cluster import Cluster, sharding
-from panelstream.models.warehouse.definitions import create_views, migrate
+from panelstream.models.warehouse.definitions import apply_migrations, create_views
 from panelstream.models.warehouse.statements import SQL, with_relations
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
@@ -66,11 +66,11 @@ def test_every_statement_parses(store: Store) -> None:
 
 def test_every_setting_is_one_of_the_engine(store: Store) -> None:
     """A setting with a name that no server knows would be refused."""
-    names = ", ".join(f"'{name}'" for name in cluster.SETTINGS)
+    names = ", ".join(f"'{name}'" for name in cluster.CLUSTER_SETTINGS)
     result = store._client.query(
         f"SELECT name FROM system.settings WHERE name IN ({names})"  # noqa: S608 - our own names
     )
-    assert result.row_count == len(cluster.SETTINGS) > 5
+    assert result.row_count == len(cluster.CLUSTER_SETTINGS) > 5
 
 
 def test_what_changes_a_table_does_so_everywhere() -> None:
@@ -219,7 +219,7 @@ def test_without_a_cluster_nothing_changes(store: Store) -> None:
 def sharded(warehouse: str, clock: HandClock) -> Iterator[Sharded]:
     """An empty warehouse on two shards."""
     made = Sharded(warehouse, clock)
-    migrate(made)
+    apply_migrations(made)
     create_views(
         made,
         views.view_statements(catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from panelstream.models.warehouse import store as stores
-from panelstream.models.warehouse.definitions import migrate
+from panelstream.models.warehouse.definitions import apply_migrations
 from panelstream.models.warehouse.statements import SQL
 from panelstream.models.warehouse.store import Store
 
@@ -78,20 +78,20 @@ def test_broken_off_after_every_statement_and_every_record(
     for missing in range(len(NAMES), 0, -1):
         for breaking.after, breaking.left in (("statement", 2), ("record", 1)):
             with pytest.raises(Broken):
-                migrate(breaking)
+                apply_migrations(breaking)
         applied = breaking.query("applied_migrations")["name"].to_pylist()
         assert sorted(applied) == NAMES[: len(NAMES) - missing + 1]
     breaking.after = ""
-    assert migrate(breaking) == []
+    assert apply_migrations(breaking) == []
     assert tables(breaking) == tables(store)
 
 
 def test_what_is_pending_is_applied_in_order(breaking: Breaking) -> None:
     """From the first on, and only what is missing."""
-    assert migrate(breaking) == NAMES
+    assert apply_migrations(breaking) == NAMES
     breaking._client.command("DELETE FROM migrations WHERE name > '010'")
-    assert migrate(breaking) == [name for name in NAMES if name > "010"]
-    assert migrate(breaking) == []
+    assert apply_migrations(breaking) == [name for name in NAMES if name > "010"]
+    assert apply_migrations(breaking) == []
 
 
 def test_every_migration_can_be_run_twice(store: Store) -> None:
@@ -112,13 +112,13 @@ def test_a_warehouse_that_kept_hashes_among_its_migrations(breaking: Breaking) -
     breaking._client.insert_arrow(
         "migrations", pa.table({"name": rows, "applied_at": times})
     )
-    assert migrate(breaking) == ["025_view_definitions", "026_migrations_only"]
+    assert apply_migrations(breaking) == ["025_view_definitions", "026_migrations_only"]
     applied = breaking.query("applied_migrations")["name"].to_pylist()
     assert sorted(applied) == NAMES
     assert breaking.query("answers", as_of=AT).num_rows == 0
     [definition] = breaking.query("last_definition", kind="as_of").to_pylist()
     assert len(definition["hash"]) == 64
-    assert migrate(breaking) == []
+    assert apply_migrations(breaking) == []
     assert breaking.query("last_definition", kind="as_of").to_pylist() == [definition]
 
 

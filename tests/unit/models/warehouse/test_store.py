@@ -52,7 +52,7 @@ def test_instants_increase_while_the_clock_goes_back(
     """The next instant follows the last one recorded, in another process too."""
     studies.send(workspace(), [studies.event("story_viewed", "aki", AT)])
     clock.now -= timedelta(days=1)
-    later = stores.connect(warehouse, clock)
+    later = stores.open_store(warehouse, clock)
     assert later.next_instant() == studies.START + timedelta(microseconds=1)
     later.close()
 
@@ -185,7 +185,7 @@ def test_reading_sql(store: Store) -> None:
 def test_reading_changes_nothing(store: Store, warehouse: str, statement: str) -> None:
     """Whatever would change the warehouse is refused."""
     record_study_version(store, "v1", "study: a")
-    reader = stores.connect(warehouse)
+    reader = stores.open_store(warehouse)
     with pytest.raises(UsageError):
         reader.select(statement)
     reader.close()
@@ -205,7 +205,7 @@ def test_reading_changes_nothing(store: Store, warehouse: str, statement: str) -
 def test_unreachable(dsn: str, named: str) -> None:
     """What cannot be opened is named with the setting that names it, no password."""
     with pytest.raises(Unreachable) as caught:
-        stores.connect(dsn)
+        stores.open_store(dsn)
     assert caught.value.exit_code == 5
     assert named in str(caught.value)
     assert "PANELSTREAM_WAREHOUSE" in str(caught.value)
@@ -215,7 +215,7 @@ def test_unreachable(dsn: str, named: str) -> None:
 def test_no_such_cluster(warehouse: str) -> None:
     """A cluster that the server's configuration does not have is a wrong setting."""
     with pytest.raises(UsageError, match=r"PANELSTREAM_CLUSTER.*knows no cluster 'c'"):
-        stores.connect(warehouse, cluster="c")
+        stores.open_store(warehouse, cluster="c")
 
 
 def test_no_such_statement(store: Store) -> None:
