@@ -3,13 +3,16 @@
 Argument: folder.
 """
 
+import os
 import sys
 from pathlib import Path
 
 from bench.measuring import measured
 from panelstream.flows import panels
 from panelstream.flows.workspace import open_workspace
+from panelstream.models.settings.environment import Settings
 
 if __name__ == "__main__":
-    with open_workspace(Path(sys.argv[1])) as workspace, measured():
+    settings = Settings.from_environ(os.environ, Path(sys.argv[1]))
+    with open_workspace(settings) as workspace, measured():
         panels.build(workspace)

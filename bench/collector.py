@@ -32,7 +32,7 @@ _console = Console(highlight=False, soft_wrap=True)
 def measure(folder: Path) -> None:
     """Print a line for each size."""
     study = folder / "study"
-    new_study.make(study)
+    new_study.create_study(study)
     token = tokens.add(study / "collector.tokens", "u2plus", "2027-01-01")[1]
     port = kafka.free_port()
     with kafka.running(folder / "kafka") as address:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from panelstream.ingest.kafka import clients
-from panelstream.models.settings.environment import Values
+from panelstream.models.settings.environment import Settings
 from panelstream.models.settings.kafka import KafkaSettings
 
 SCRIPT = Path(__file__).parent.parent / "deploy" / "kafka" / "kafka"
@@ -39,7 +39,7 @@ def settings(address: str, topic: str, group: str = "bench") -> KafkaSettings:
     """The settings of a topic there."""
     names = {"KAFKA": address, "KAFKA_TOPIC": topic, "KAFKA_GROUP": group}
     environ = {f"PANELSTREAM_{name}": value for name, value in names.items()}
-    return KafkaSettings.from_values(Values(environ, {}, Path(".env")))
+    return Settings.from_environ(environ).kafka
 
 
 def fill(kafka: KafkaSettings, log: Path, a_record: int) -> None:

@@ -16,8 +16,7 @@ from panelstream.ingest.events.pipeline import Pipeline, Prepared
 from panelstream.ingest.kafka import worker
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.models.events import catalogue
-from panelstream.models.settings.environment import Values
-from panelstream.models.settings.kafka import WorkerSettings
+from panelstream.models.settings.environment import Settings
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import store
 from panelstream.models.warehouse.definitions import apply_migrations
@@ -46,9 +45,9 @@ def main(address: str, topic: str, events: int) -> None:
         apply_migrations(warehouse)
         u2plus = catalogue.find_catalogue("u2plus", Path(folder))
         people = Pseudonyms((b"k" * 32,), u2plus.namespace)
-        worker.run(
+        worker.run_worker(
             kafka.settings(address, topic, uuid4().hex),
-            WorkerSettings.from_values(Values(own, {}, Path(".env"))),
+            Settings.from_environ(own).worker,
             lambda: Counted(u2plus, people, warehouse, utc_now),
         )
     Counted.taking.report()

@@ -46,7 +46,7 @@ def analyse_study(
     """Fit the plan on the panels and judge it."""
     folder = workspace.folder
     record_study_version(workspace.store, folder.version, folder.text)
-    plan_status = plan.read(workspace)
+    plan_status = plan.read_plan(workspace)
     specifications = mark_confirmatory(expand(folder.study), plan_status)
     fitted = estimates.fit_all(
         specifications,

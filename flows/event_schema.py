@@ -1,7 +1,6 @@
-"""For a platform's engineers: what may be sent, and what of a file would not be taken."""
+"""For a platform's engineers: what may be sent, and what of a file would be rejected."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -13,20 +12,17 @@ from panelstream.ingest.events.files import Source
 from panelstream.ingest.events.pipeline import Decoded
 from panelstream.models.events import schema
 from panelstream.models.events.event import Counts
-from panelstream.models.settings.environment import Settings, Values
-from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.settings.environment import Settings
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import utc_now
 
 
-def write_schema(path: Path | None, out: Path) -> Sequence[Path]:
+def write_schema(settings: Settings, out: Path) -> Sequence[Path]:
     """Write the JSON Schema of every event, together and each alone, and AsyncAPI."""
-    settings = Settings.from_environ(os.environ, path)
     catalogue = load_study(settings.study).catalogue
-    topic = KafkaSettings.from_values(Values.read(os.environ, settings.study)).topic
     documents: dict[str, Any] = {
         "events.schema.json": schema.catalogue_schema(catalogue),
-        "asyncapi.json": schema.asyncapi_document(catalogue, topic),
+        "asyncapi.json": schema.asyncapi_document(catalogue, settings.kafka.topic),
         **{
             f"{name}.json": {
                 "$schema": schema.DIALECT,
@@ -43,7 +39,7 @@ def write_schema(path: Path | None, out: Path) -> Sequence[Path]:
 
 
 def check_events(
-    path: Path | None,
+    settings: Settings,
     sources: Sequence[Source],
     progress: Callable[[Source, int], None] = lambda *_: None,
 ) -> Iterator[Counts]:
@@ -52,11 +48,13 @@ def check_events(
     Stores nothing and needs no key. Nobody is refused, as only the warehouse knows who
     withdrew.
     """
-    catalogue = load_study(Settings.from_environ(os.environ, path).study).catalogue
+    catalogue = load_study(settings.study).catalogue
     now = utc_now()
     for source in sources:
-        for one in files.check_file(source, catalogue, now, partial(progress, source)):
-            yield _counts(one)
+        for decoded in files.check_file(
+            source, catalogue, now, partial(progress, source)
+        ):
+            yield _counts(decoded)
 
 
 def _counts(decoded: Decoded) -> Counts:
@@ -64,6 +62,6 @@ def _counts(decoded: Decoded) -> Counts:
     return Counts(
         accepted=decoded.events.num_rows,
         rejected=len(rejections),
-        reasons=dict(Counter(one.reason for one in rejections)),
+        reasons=dict(Counter(rejection.reason for rejection in rejections)),
         rejections=tuple(rejections),
     )

@@ -1,11 +1,11 @@
 """What lies in a study folder, brought into its warehouse."""
 
-import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.events import files
@@ -40,6 +40,7 @@ from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.ledger import retract_import
+from panelstream.models.warehouse.settling import settle
 
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
@@ -91,7 +92,7 @@ class FolderImport:
         """What a person should know of it, a line each."""
         counts = self.counts
         if self.roster:
-            yield f"{ROSTER}: {said_of(self.roster)}"
+            yield f"{ROSTER}: {roster_summary(self.roster)}"
         yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
         for held in self.exports:
             one = held.imported
@@ -148,6 +149,33 @@ def import_events(
     return counts
 
 
+@dataclass(frozen=True)
+class ArrivalReport:
+    """An ingest's own counts and rejections, and the settled counts of the warehouse."""
+
+    arrived: Counts
+    warehouse: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        arrived = asdict(self.arrived)
+        rejections = arrived.pop("rejections")
+        return {
+            "arrived": {"received": self.arrived.received, **arrived},
+            "warehouse": dict(self.warehouse),
+            "rejections": [row | row.pop("position") for row in rejections],
+        }
+
+
+def report_arrival(workspace: Workspace, arrived: Counts) -> ArrivalReport:
+    """Settle, and read what became of the events that arrived."""
+    settle(workspace.store)
+    [counts] = workspace.store.query(
+        "arrival_counts", as_of=workspace.store.next_instant()
+    ).to_pylist()
+    return ArrivalReport(arrived, counts)
+
+
 def import_roster(workspace: Workspace, path: Path) -> RosterRevision:
     """Import a roster file; only what is new or has changed is stored.
 
@@ -162,7 +190,7 @@ def import_roster(workspace: Workspace, path: Path) -> RosterRevision:
     return revision
 
 
-def said_of(people: RosterRevision) -> str:
+def roster_summary(people: RosterRevision) -> str:
     """What a roster brought, in a line."""
     known = people.people.values()
     enrolled = sum(bool(one.enrolled) for one in known)
@@ -215,16 +243,16 @@ def import_responses(
     return _judged(workspace, imported, revision, stored)
 
 
-def retract(workspace: Workspace, import_id: str) -> int:
-    """Take an import back; returns how many answers it had brought.
+def retract_wave_import(workspace: Workspace, import_id: str) -> int:
+    """Retract an import; returns how many answers it had brought.
 
-    Raises `UsageError` for an import that the warehouse does not know.
+    Raises `UsageError` for an import that the warehouse does not have.
     """
-    [known] = workspace.store.query("import_answers", import_id=import_id).to_pylist()
-    if not known["imports"]:
+    [counts] = workspace.store.query("import_answers", import_id=import_id).to_pylist()
+    if not counts["imports"]:
         raise UsageError(f"no import {import_id}; 'panelstream status' lists them")
     retract_import(workspace.store, import_id)
-    return int(known["answers"])
+    return int(counts["answers"])
 
 
 def _judged(
@@ -245,9 +273,9 @@ def _judged(
     return WaveImport(imported, revision, early, late, rows, stored)
 
 
-def draft_mapping(path: Path, study: Path | None) -> str:
+def draft_mapping(path: Path, settings: Settings) -> str:
     """A mapping file for an export, for a person to complete; stores nothing."""
-    loaded = load_study(Settings.from_environ(os.environ, study).study)
+    loaded = load_study(settings.study)
     return mapping_draft.draft_mapping(path, items_by_column(loaded.instruments))
 
 

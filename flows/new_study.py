@@ -1,6 +1,5 @@
 """New study folders, and checks that store nothing."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +20,8 @@ _WAVES = 4
 _WEEK = timedelta(days=7)
 
 
-def make(folder: Path) -> list[str]:
-    """Make a study folder, or add what an existing one lacks; returns what was made."""
+def create_study(folder: Path) -> list[str]:
+    """Create a study folder, or add what is missing; returns the names that are new."""
     for name in (imports.EVENTS, imports.RESPONSES):
         (folder / name).mkdir(parents=True, exist_ok=True)
     monday = next_monday(datetime.now(UTC))
@@ -39,37 +38,38 @@ def make(folder: Path) -> list[str]:
     return missing
 
 
-def check(study: Path | None) -> Iterator[str]:
-    """Read all that a study is made of; yields what was understood, line by line."""
-    settings = Settings.from_environ(os.environ, study)
+def check_study(settings: Settings) -> Iterator[str]:
+    """Read every file of a study; yields what they contain, line by line."""
     loaded = load_study(settings.study)
     waves = loaded.study.waves
     yield f"{settings.study / STUDY_FILE}: {loaded.study.study}, waves {waves[0].wave} to {waves[-1].wave}"
     yield f"catalogue {loaded.catalogue.catalogue}: {len(loaded.catalogue.types)} types of event"
-    for one in loaded.instruments:
-        yield f"instrument {one.instrument}: {', '.join(one.score_columns) or 'no scores'}"
+    for instrument in loaded.instruments:
+        yield f"instrument {instrument.instrument}: {', '.join(instrument.score_columns) or 'no scores'}"
     mapping = settings.study / imports.RESPONSES / imports.MAPPING
     if mapping.exists():
         yield f"mapping: {len(read_mapping(mapping, [*loaded.instruments, CONSENT_QUESTION]).columns)} headers"
-    served = loaded.study
-    yield f"schedule: flow study at '{served.schedule.study}' ({served.timezone})"
+    schedule, timezone = loaded.study.schedule, loaded.study.timezone
+    yield f"schedule: flow study at '{schedule.study}' ({timezone})"
     read_keys(settings.pseudonym_key_file)
     yield "pseudonym key: readable by you alone"
 
 
-def describe_catalogue(study: Path | None) -> Iterator[str]:
+def describe_catalogue(settings: Settings) -> Iterator[str]:
     """One line a type of event: its function and its fields."""
-    loaded = load_study(Settings.from_environ(os.environ, study).study)
-    for name, one in loaded.catalogue.types.items():
-        fields = ", ".join(f"{field} ({rule.kind})" for field, rule in one.data.items())
-        yield f"{name}  function: {one.function or '-'}  data: {fields or '-'}"
+    loaded = load_study(settings.study)
+    for name, event_type in loaded.catalogue.types.items():
+        fields = ", ".join(
+            f"{field} ({rule.kind})" for field, rule in event_type.data.items()
+        )
+        yield f"{name}  function: {event_type.function or '-'}  data: {fields or '-'}"
 
 
 def next_monday(now: datetime) -> datetime:
-    """The Monday after this one: a day on which a first wave may well open."""
+    """The Monday of next week, on which a first wave may open."""
     return now - timedelta(days=now.weekday()) + _WEEK
 
 
 def _slug(name: str) -> str:
-    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
-    return kept.strip("-") or "study"
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return slug.strip("-") or "study"

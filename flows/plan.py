@@ -1,4 +1,4 @@
-"""Locking the plan, and how it stands beside its locks."""
+"""The plan: its locks, and what has changed since the last."""
 
 import json
 
@@ -14,8 +14,8 @@ from panelstream.models.warehouse.study_records import (
 )
 
 
-def read(workspace: Workspace) -> PlanStatus:
-    """The study's plan beside everything that was locked."""
+def read_plan(workspace: Workspace) -> PlanStatus:
+    """The study's plan compared with every lock."""
     return preregistration.compare_with_locks(
         workspace.folder, read_locks(workspace.store)
     )
@@ -24,18 +24,18 @@ def read(workspace: Workspace) -> PlanStatus:
 def read_locks(store: Store) -> list[Lock]:
     """Every lock, the earliest first."""
     return [
-        Lock(**{**one, "frozen": json.loads(one["frozen"])})
-        for one in store.query("plan_locks").to_pylist()
+        Lock(**{**row, "frozen": json.loads(row["frozen"])})
+        for row in store.query("plan_locks").to_pylist()
     ]
 
 
-def freeze(workspace: Workspace) -> PlanStatus:
-    """Lock the plan as it is, as a new version; the one that is locked stays as it is.
+def lock_plan(workspace: Workspace) -> PlanStatus:
+    """Lock the plan as a new version; a plan that is locked already stays as it is.
 
     Raises `FileError` if the plan has nothing confirmatory.
     """
     folder, store = workspace.folder, workspace.store
-    plan_status = read(workspace)
+    plan_status = read_plan(workspace)
     if plan_status.locked:
         return plan_status
     frozen = preregistration.freeze_plan(folder)
@@ -43,7 +43,7 @@ def freeze(workspace: Workspace) -> PlanStatus:
         raise FileError(
             folder.path / STUDY_FILE, "", "the plan has nothing confirmatory to lock"
         )
-    [held] = store.query("responses_held").to_pylist()
+    [counts] = store.query("responses_held").to_pylist()
     record_study_version(store, folder.version, folder.text)
     record_plan_lock(
         store,
@@ -52,7 +52,7 @@ def freeze(workspace: Workspace) -> PlanStatus:
             "frozen": json.dumps(frozen, ensure_ascii=False),
             "study_version": folder.version,
             "text": folder.text,
-            "responses": held["responses"],
+            "responses": counts["responses"],
         },
     )
-    return read(workspace)
+    return read_plan(workspace)

@@ -1,4 +1,4 @@
-"""What is derived, derived anew while readers keep the old."""
+"""Derived tables, rebuilt while readers see the old version."""
 
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -12,51 +12,51 @@ from panelstream.models.warehouse.projections import Basis, Build
 from panelstream.models.warehouse.settling import await_settled
 
 
-def rebuild(
+def rebuild_projections(
     workspace: Workspace,
     projection: str | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Build]:
-    """Derive one projection anew, or all of them; returns the builds that now hold.
+    """Rebuild one projection, or all of them; returns the builds that readers now see.
 
-    Broken off at any point, the next call goes on where it stood. `progress` is told
-    chunks done and their number. Raises `UsageError` for a projection there is not.
+    If it is interrupted at any point, the next call continues. `progress` receives the
+    chunks done and their number. Raises `UsageError` for an unknown projection.
     """
-    begun = _begun(workspace, _names(projection), say)
-    snapshot = Snapshot(workspace, begun[0].basis.as_of)
-    parts = [(build, snapshot.chunks(build.projection)) for build in begun]
+    builds = _open_builds(workspace, _names(projection), say)
+    snapshot = Snapshot(workspace, builds[0].basis.as_of)
+    parts = [(build, snapshot.chunks(build.projection)) for build in builds]
     done, total = count(1), sum(len(chunks) for _, chunks in parts)
     for build, chunks in parts:
         projections.write_chunks(
             workspace.store, build, chunks, lambda: progress(next(done), total)
         )
     projections.drop_superseded(workspace.store)
-    return begun
+    return builds
 
 
 def _names(projection: str | None) -> Sequence[str]:
-    known = list(projections.TABLES)
+    names = list(projections.TABLES)
     if projection is None:
-        return known
-    if projection not in known:
-        raise UsageError(f"no projection '{projection}'; known: {', '.join(known)}")
+        return names
+    if projection not in names:
+        raise UsageError(f"no projection '{projection}'; known: {', '.join(names)}")
     return [projection]
 
 
-def _begun(
+def _open_builds(
     workspace: Workspace, names: Sequence[str], say: Callable[[str], None]
 ) -> list[Build]:
-    """The builds that were broken off, if any; else new ones, of what is known now."""
+    """The builds that were interrupted, if any; else new ones, of the present data."""
     store, version, code = workspace.store, workspace.folder.version, code_hash()
-    left = [
-        one
+    interrupted = [
+        build
         for name in names
-        for one in projections.unfinished_builds(projections.list_builds(store, name))
-        if (one.basis.study_version, one.basis.code_hash) == (version, code)
+        for build in projections.unfinished_builds(projections.list_builds(store, name))
+        if (build.basis.study_version, build.basis.code_hash) == (version, code)
     ]
-    if left:
-        as_of = max(one.basis.as_of for one in left)
-        return [one for one in left if one.basis.as_of == as_of]
+    if interrupted:
+        as_of = max(build.basis.as_of for build in interrupted)
+        return [build for build in interrupted if build.basis.as_of == as_of]
     basis = Basis(version, code, await_settled(store, None, say))
     return [projections.begin_build(store, name, basis) for name in names]

@@ -53,7 +53,7 @@ class Status:
         return asdict(self)
 
 
-def read(workspace: Workspace) -> Status:
+def read_status(workspace: Workspace) -> Status:
     """Read how the study stands, as known now."""
     settle(workspace.store)
     store, study = workspace.store, workspace.folder.study
@@ -89,7 +89,7 @@ def read(workspace: Workspace) -> Status:
     )
 
 
-def due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
+def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     """Of the platform ids in a file those who may still answer a wave and have not.
 
     They are enrolled, have agreed, did not say that they want no letters, the wave is

@@ -1,6 +1,5 @@
 """The one place that wires: a study folder with its key and its warehouse, open."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,15 +41,12 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(
-    path: Path | None = None, clock: Clock = utc_now
-) -> Iterator[Workspace]:
-    """Open the study at `path` (default: PANELSTREAM_STUDY, else here).
+def open_workspace(settings: Settings, clock: Clock = utc_now) -> Iterator[Workspace]:
+    """Open the study and its warehouse; the tables and views are brought up to date.
 
     Raises `FileError` where a file is wrong, `Unreachable` where the warehouse
     cannot be opened.
     """
-    settings = Settings.from_environ(os.environ, path)
     folder = load_study(settings.study)
     address = endpoint.served_dsn(settings.study, settings.warehouse)
     warehouse = store.open_store(

@@ -26,6 +26,12 @@ class FileError(PanelstreamError):
         super().__init__(f"{where}: {problem}")
 
 
+class SettingError(PanelstreamError):
+    """A setting is wrong: says which, what is expected, and where it was set."""
+
+    exit_code = 3
+
+
 class InputRejected(PanelstreamError):
     """Some input was rejected and the caller asked for `--strict`."""
 

@@ -1,6 +1,7 @@
 """The warehouse process: ClickHouse's HTTP interface over the embedded engine.
 
-`statements` reads a statement as far as a front must, `admission` decides what a
-user may ask, `requests` and `encodings` read what was sent, `answers` and `codes`
-shape what goes back, `application` joins them, `process` starts and stops it.
+`statements` parses a statement as far as a front must, `admission` decides what a user
+may do, `requests` and `encodings` read what was sent, `replies` and `error_codes` shape
+what goes back, `engine` runs it, `application` joins them. It knows nothing of studies:
+it imports nothing of panelstream but itself.
 """

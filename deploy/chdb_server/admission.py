@@ -1,4 +1,4 @@
-"""Who may ask what: users, limits on one query, and what would harm the engine."""
+"""Who may query what: users, limits on one query, and what would harm the engine."""
 
 import hmac
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from panelstream.chdb_server import error_codes, statements
 from panelstream.chdb_server.engine import EngineError, Handle
-from panelstream.chdb_server.requests import Ask, Credentials
+from panelstream.chdb_server.requests import Credentials, QueryRequest
 from panelstream.chdb_server.statements import Statement
 
 _PATHLESS = re.compile(r"[^/\\]*")
@@ -46,7 +46,7 @@ _READER_MAY = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class QueryLimits:
     """What one query may take: bytes of memory, of a held result and of a body; seconds."""
 
     memory: int
@@ -66,41 +66,44 @@ class Limits:
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who is known; a reader changes nothing and sees only the warehouse."""
+    """A user; a reader changes nothing and sees only the warehouse."""
 
     name: str
     password: str
     reader: bool = False
 
 
-def authenticate(users: Iterable[User], given: Credentials) -> User:
-    """The user that gave these credentials; raises code 516."""
+def authenticate(users: Iterable[User], credentials: Credentials) -> User:
+    """The user with these credentials; raises code 516."""
     for user in users:
-        known = user.name == given.user
-        if hmac.compare_digest(user.password.encode(), given.password.encode()) & known:
+        is_named = user.name == credentials.user
+        if (
+            hmac.compare_digest(user.password.encode(), credentials.password.encode())
+            & is_named
+        ):
             return user
     raise error_codes.refusal(
         error_codes.AUTHENTICATION_FAILED,
-        f"{given.user}: Authentication failed: password is incorrect, "
+        f"{credentials.user}: Authentication failed: password is incorrect, "
         f"or there is no user with such name",
     )
 
 
-def check(statement: Statement) -> None:
+def check_statement(statement: Statement) -> None:
     """Refuse what this front cannot do, and what would spoil the warehouse."""
-    if statements.several(statement):
+    if statements.is_multiple(statement):
         raise error_codes.refusal(
             error_codes.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)"
         )
     if statement.has("INTO", "OUTFILE") or statement.has("FROM", "INFILE"):
         raise error_codes.refusal(
             error_codes.NOT_IMPLEMENTED,
-            "Files of the server are not read or written here",
+            "Files of the server cannot be read or written",
         )
     if statement.has("TEMPORARY", "TABLE") and statement.verb != "SHOW":
         raise error_codes.refusal(
             error_codes.NOT_IMPLEMENTED,
-            "Temporary tables are not kept here; use a table with ENGINE = Memory",
+            "Temporary tables are not supported; use a table with ENGINE = Memory",
         )
     if _engine_of(statement) == "kafka":
         # Creating one fails, but leaves metadata with which the path never opens again.
@@ -109,34 +112,36 @@ def check(statement: Statement) -> None:
         )
 
 
-def check_limits(limits: Limits, ask: Ask) -> None:
+def check_limits(limits: QueryLimits, query: QueryRequest) -> None:
     """Refuse a reader's settings beyond the limits; raises code 452."""
     for name, limit in limits.settings.items():
-        value = ask.settings.get(name)
+        value = query.settings.get(name)
         beyond = value is not None and not 0 < _number(value) <= int(limit)
-        if beyond or name.upper() in ask.statement.words:
+        if beyond or name.upper() in query.statement.words:
             raise error_codes.refusal(
                 error_codes.SETTING_CONSTRAINT_VIOLATION,
                 f"Setting {name} shouldn't be greater than {limit}",
             )
 
 
-def check_reader(handle: Handle, ask: Ask, table_functions: frozenset[str]) -> None:
+def check_reader(
+    handle: Handle, query: QueryRequest, table_functions: frozenset[str]
+) -> None:
     """Refuse a reader everything but reading the warehouse.
 
     The engine's own read-only mode would still open files and addresses, so its
-    parser is asked what the statement names. Raises code 164 or 497.
+    parser tells what the statement names. Raises code 164 or 497.
     """
-    if ask.statement.data_at is not None:
+    if query.statement.data_at is not None:
         raise _readonly()
     tree = b"".join(
-        handle.run(f"EXPLAIN AST {ask.statement.bare}", "TSVRaw").pieces
+        handle.run(f"EXPLAIN AST {query.statement.bare}", "TSVRaw").pieces
     ).decode()
     if not tree.startswith(_READER_MAY):
         raise _readonly()
     functions = {name.lower() for name in _FUNCTION.findall(tree)}
     outside = functions & (table_functions - _HARMLESS | {"file", "catboostevaluate"})
-    named = [*_IDENTIFIER.findall(tree), *_identifiers(ask)]
+    named = [*_IDENTIFIER.findall(tree), *_identifiers(query)]
     if outside or not all(_PATHLESS.fullmatch(name) for name in named):
         raise error_codes.refusal(
             error_codes.ACCESS_DENIED,
@@ -151,18 +156,18 @@ def _readonly() -> EngineError:
     )
 
 
-def _identifiers(ask: Ask) -> Iterable[str]:
+def _identifiers(query: QueryRequest) -> Iterable[str]:
     """Parameters that may become names; a value elsewhere may hold what it likes."""
-    if "IDENTIFIER" not in ask.statement.words:
+    if "IDENTIFIER" not in query.statement.words:
         return ()
-    return ask.parameters.values()
+    return query.parameters.values()
 
 
 def _engine_of(statement: Statement) -> str:
-    seen = [one.text for one in statement.lexemes if one.text != "="]
-    if "ENGINE" not in seen[:-1]:
+    texts = [lexeme.text for lexeme in statement.lexemes if lexeme.text != "="]
+    if "ENGINE" not in texts[:-1]:
         return ""
-    return seen[seen.index("ENGINE") + 1].strip('`"').lower()
+    return texts[texts.index("ENGINE") + 1].strip('`"').lower()
 
 
 def _number(value: str) -> float:
@@ -172,11 +177,11 @@ def _number(value: str) -> float:
         return 0
 
 
-def read_only(ask: Ask, user: User) -> Mapping[str, str]:
+def read_only(query: QueryRequest, user: User) -> Mapping[str, str]:
     """The engine's read-only setting for this request, to be set last."""
     if user.reader:
         return {"readonly": "2"}
-    asked = ask.settings.get("readonly")
-    if asked not in (None, "0"):
-        return {"readonly": str(asked)}
-    return {"readonly": "2"} if ask.reading_only else {}
+    readonly = query.settings.get("readonly")
+    if readonly not in (None, "0"):
+        return {"readonly": str(readonly)}
+    return {"readonly": "2"} if query.reading_only else {}

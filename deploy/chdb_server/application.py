@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from panelstream.chdb_server import admission, error_codes, replies, requests
-from panelstream.chdb_server.admission import Limits, User
-from panelstream.chdb_server.engine import Answer, Engine, EngineError, Handle
-from panelstream.chdb_server.replies import Engraved, Reply
-from panelstream.chdb_server.requests import Ask
+from panelstream.chdb_server.admission import QueryLimits, User
+from panelstream.chdb_server.engine import Engine, EngineError, EngineResult, Handle
+from panelstream.chdb_server.replies import EngineInfo, Reply
+from panelstream.chdb_server.requests import QueryRequest
 from panelstream.chdb_server.sessions import Sessions
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ JOINABLE = frozenset(
         "JSONEachRow",
     ]
 )
-"""Formats whose blocks can be joined, so that a result need not be held as a whole."""
+"""Formats whose blocks can be joined, so that a result need not be in memory as a whole."""
 DEFAULT_FORM = "TabSeparated"
 
 
@@ -41,52 +41,54 @@ class Service:
 
     engine: Engine
     users: tuple[User, ...]
-    limits: Limits
-    engraved: Engraved
+    limits: QueryLimits
+    engine_info: EngineInfo
     table_functions: frozenset[str]
     sessions: Sessions
 
     @classmethod
-    def over(cls, engine: Engine, users: tuple[User, ...], limits: Limits) -> "Service":
-        """Ask the engine what every answer says of it."""
-        [[version, timezone]] = engine.ask("SELECT version(), timezone()")
-        names = engine.ask("SELECT lower(name) FROM system.table_functions")
+    def start(
+        cls, engine: Engine, users: tuple[User, ...], limits: QueryLimits
+    ) -> "Service":
+        """Read from the engine what every reply says of it."""
+        [[version, timezone]] = engine.query_rows("SELECT version(), timezone()")
+        names = engine.query_rows("SELECT lower(name) FROM system.table_functions")
         functions = frozenset(name for [name] in names)
         return cls(
-            engine, users, limits, Engraved(version, timezone), functions, Sessions()
+            engine, users, limits, EngineInfo(version, timezone), functions, Sessions()
         )
 
-    def answer(self, user: User, ask: Ask) -> Reply:
-        """Run what is asked for, as far as the first bytes of its answer."""
-        admission.check(ask.statement)
+    def answer(self, user: User, query: QueryRequest) -> Reply:
+        """Run a query up to the first bytes of its reply."""
+        admission.check_statement(query.statement)
         if user.reader:
-            admission.check_limits(self.limits, ask)
+            admission.check_limits(self.limits, query)
         handle = self.engine.handle()
         try:
-            self._prepare(handle, user, ask)
-            reply = self._reply(handle, ask)
+            self._prepare(handle, user, query)
+            reply = self._reply(handle, query)
         except BaseException:
             handle.close()
             raise
-        self.sessions.remember(user.name, ask)
+        self.sessions.remember(user.name, query)
         return reply
 
-    def _prepare(self, handle: Handle, user: User, ask: Ask) -> None:
+    def _prepare(self, handle: Handle, user: User, query: QueryRequest) -> None:
         handle.apply(self.limits.settings)
-        self.sessions.begin(handle, user.name, ask)
-        if ask.database:
-            handle.use(ask.database)
-        settings = {k: v for k, v in ask.settings.items() if k != "readonly"}
-        handle.apply({**settings, **ask.parameters})
+        self.sessions.begin(handle, user.name, query)
+        if query.database:
+            handle.use(query.database)
+        settings = {k: v for k, v in query.settings.items() if k != "readonly"}
+        handle.apply({**settings, **query.parameters})
         if user.reader:
-            admission.check_reader(handle, ask, self.table_functions)
-        handle.apply(admission.read_only(ask, user))
+            admission.check_reader(handle, query, self.table_functions)
+        handle.apply(admission.read_only(query, user))
 
-    def _reply(self, handle: Handle, ask: Ask) -> Reply:
-        form = ask.statement.form or ask.default_form or DEFAULT_FORM
-        given = _run(handle, ask, form)
-        shown = form if ask.statement.answers else ""
-        return replies.result(handle, given, shown, ask, self.engraved)
+    def _reply(self, handle: Handle, query: QueryRequest) -> Reply:
+        form = query.statement.form or query.default_form or DEFAULT_FORM
+        rows = _run(handle, query, form)
+        reply_form = form if query.statement.answers else ""
+        return replies.result_reply(handle, rows, reply_form, query, self.engine_info)
 
 
 class Application:
@@ -101,18 +103,18 @@ class Application:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        known = _known(request)
-        if known is not None:
-            await known(scope, receive, send)
+        response = _fixed_response(request)
+        if response is not None:
+            await response(scope, receive, send)
             return
         reply = await self._reply(request)
         try:
-            response = StreamingResponse(
+            stream = StreamingResponse(
                 self._sent(reply), reply.status, dict(reply.headers)
             )
-            await response(scope, receive, send)
+            await stream(scope, receive, send)
         finally:
-            # Whoever asked may have gone: the query must end all the same.
+            # The client may have gone: the query must end all the same.
             with CancelScope(shield=True):
                 await self._in_thread(reply.close)
 
@@ -123,15 +125,19 @@ class Application:
             limit = service.limits.body
             with await requests.spool(request.stream(), limit) as body:
                 return await self._in_thread(
-                    lambda: service.answer(user, requests.read(request, body, limit))
+                    lambda: service.answer(
+                        user, requests.read_request(request, body, limit)
+                    )
                 )
         except EngineError as error:
             query_id = request.query_params.get("query_id", "")
-            return replies.failure(error, service.engraved, query_id)
+            return replies.error_reply(error, service.engine_info, query_id)
         except ClientDisconnect:
             return Reply(400, {}, iter(()))
         except Exception as error:
-            return replies.failure(error_codes.defect(error), service.engraved, "")
+            return replies.error_reply(
+                error_codes.defect(error), service.engine_info, ""
+            )
 
     async def _sent(self, reply: Reply) -> AsyncIterator[bytes]:
         while piece := await self._in_thread(lambda: next(reply.pieces, b"")):
@@ -141,17 +147,17 @@ class Application:
         return await run_sync(work, limiter=self._threads)
 
 
-def _run(handle: Handle, ask: Ask, form: str) -> Answer:
-    statement = ask.statement
+def _run(handle: Handle, query: QueryRequest, form: str) -> EngineResult:
+    statement = query.statement
     if statement.data_at is not None:
-        return handle.insert(*statement.parts, form, ask.data)
+        return handle.insert(*statement.parts, form, query.data)
     streams = statement.verb in ("SELECT", "WITH") and form in JOINABLE
     work = handle.stream if streams else handle.run
     return work(statement.sql, form)
 
 
-def _known(request: Request) -> Response | None:
-    """The answer to what is no query: signs of life, and paths that are not there."""
+def _fixed_response(request: Request) -> Response | None:
+    """The response to what is not a query: signs of life, and unknown paths."""
     path = request.url.path
     bare = request.method in ("GET", "HEAD") and "query" not in request.query_params
     if path == "/ping" or (path == "/" and bare):

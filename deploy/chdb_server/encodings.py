@@ -13,8 +13,8 @@ _READ_ALSO = {"deflate": "gzip"}
 _PIECE = 1 << 20
 
 
-def chosen(accepted: str) -> str | None:
-    """The first of our encodings that an Accept-Encoding header names."""
+def choose_encoding(accepted: str) -> str | None:
+    """The first of `CODECS` that an Accept-Encoding header names."""
     names = {part.split(";")[0].strip().lower() for part in accepted.split(",")}
     return next((name for name in CODECS if name in names), None)
 
@@ -31,7 +31,7 @@ def decoded(sent: IO[bytes], encoding: str, limit: int) -> Iterator[bytes]:
 
 def encoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """`pieces` as one stream of `encoding`, handed on as it grows."""
-    sink = _Sink()
+    sink = _Buffer()
     with pa.CompressedOutputStream(pa.PythonFile(sink, "w"), CODECS[encoding]) as out:
         for piece in pieces:
             out.write(piece)
@@ -47,19 +47,19 @@ def _opened(sent: IO[bytes], encoding: str) -> Iterator[bytes]:
     codec = {**CODECS, **_READ_ALSO}.get(encoding)
     if codec is None:
         raise error_codes.refusal(
-            error_codes.NOT_IMPLEMENTED, f"Content-Encoding {encoding} is not read here"
+            error_codes.NOT_IMPLEMENTED, f"Content-Encoding {encoding} is not supported"
         )
     try:
         with pa.CompressedInputStream(pa.PythonFile(sent, "r"), codec) as source:
             yield from iter(lambda: source.read(_PIECE), b"")
     except OSError:
         raise error_codes.refusal(
-            error_codes.INCORRECT_DATA, f"The body is not whole {encoding}"
+            error_codes.INCORRECT_DATA, f"The body is not complete {encoding}"
         ) from None
 
 
-class _Sink:
-    """A file for writing whose bytes can be taken as they come."""
+class _Buffer:
+    """A file for writing; `take` returns what was written since the last call."""
 
     closed = False
 
@@ -71,11 +71,11 @@ class _Sink:
         return len(piece)
 
     def take(self) -> bytes:
-        taken, self.written = b"".join(self.written), []
-        return taken
+        joined, self.written = b"".join(self.written), []
+        return joined
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing is open."""

@@ -18,16 +18,13 @@ from typing import Any
 import chdb
 from chdb.state.sqlitelike import Connection
 
-from panelstream.models.errors import Unreachable
-from panelstream.models.warehouse import endpoint
-
 PIECE = 1 << 20
 """Bytes of an answer that are handed on at a time."""
 _CODES = re.compile(r"(?:Code: \d+\. DB::Exception: )*(Code: (\d+)\. DB::Exception: )")
 
 
 class EngineError(Exception):
-    """What the engine answered instead of a result: its code and its text."""
+    """The engine's error: its code and its text."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -46,7 +43,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EngineResult:
     """The bytes of a result, in pieces, with their tally."""
 
     pieces: Iterator[bytes]
@@ -70,14 +67,14 @@ class Handle:
         """Make `database` the one that names without a database mean."""
         self.run(f"USE `{database.replace('`', '``')}`")
 
-    def run(self, sql: str, form: str = "TabSeparated") -> Answer:
+    def run(self, sql: str, form: str = "TabSeparated") -> EngineResult:
         """Run a statement to its end; the result is held by the engine as a whole."""
         with _engine_errors():
             result = self._connection.query(sql, form)
         read = Tally(read_rows=result.rows_read(), read_bytes=result.bytes_read())
-        return Answer(_pieces(result), read)
+        return EngineResult(_pieces(result), read)
 
-    def stream(self, sql: str, form: str) -> Answer:
+    def stream(self, sql: str, form: str) -> EngineResult:
         """Run a SELECT block by block.
 
         Only for formats whose blocks can simply be joined. An error can come with
@@ -86,12 +83,14 @@ class Handle:
         with _engine_errors():
             self._open = self._connection.send_query(sql, form)
         tally = Tally()
-        return Answer(_blocks(self._open, tally), tally)
+        return EngineResult(_blocks(self._open, tally), tally)
 
-    def insert(self, into: str, rest: str, form: str, data: Iterable[bytes]) -> Answer:
+    def insert(
+        self, into: str, clauses: str, form: str, data: Iterable[bytes]
+    ) -> EngineResult:
         """Insert rows encoded as `form`.
 
-        `into` names table and columns; `rest` is what follows up to the FORMAT. By way
+        `into` names table and columns; `clauses` is what follows up to the FORMAT. By way
         of a file: the engine's streaming insert reports as written what its table did
         not take (a violated constraint, too many parts).
         """
@@ -99,12 +98,12 @@ class Handle:
             for piece in data:
                 file.write(piece)
             file.flush()
-            sql = f"{into} FROM INFILE {_quote(file.name)} {rest} FORMAT {form}"
+            sql = f"{into} FROM INFILE {_quote(file.name)} {clauses} FORMAT {form}"
             with _engine_errors():
                 done = self._connection.query(sql, form)
         # Such an insert reads the rows that it writes, and nothing else.
         written = Tally(written_rows=done.rows_read(), written_bytes=done.bytes_read())
-        return Answer(iter(()), written)
+        return EngineResult(iter(()), written)
 
     def close(self) -> None:
         """Give the handle back; a stream that is still open is cancelled.
@@ -131,33 +130,27 @@ class Engine:
     """The engine on one path, which belongs to this process until it is closed."""
 
     def __init__(self, path: Path) -> None:
+        """Open `path`. Raises `EngineError` where the engine cannot."""
         self._path = str(path)
-        pid = endpoint.lock_holder(path)
-        if pid is not None:
-            raise Unreachable(f"process {pid} holds {path}: wait for it to end")
-        try:
+        with _engine_errors():
             self._root = Connection(self._path)
-        except RuntimeError as error:
-            raise Unreachable(
-                f"the warehouse {path} cannot be opened: {_explain(str(error)).text}"
-            ) from None
 
     def handle(self) -> Handle:
         """A handle of its own for one piece of work."""
         return Handle(Connection(self._path))
 
-    def ask(self, sql: str) -> list[list[str]]:
-        """The answer to a small question, as text."""
+    def query_rows(self, sql: str) -> list[list[str]]:
+        """The rows of a small result, as text."""
         with self.handle() as handle:
             text = b"".join(handle.run(sql).pieces).decode()
         return [line.split("\t") for line in text.splitlines()]
 
     def stop_queries(self) -> None:
         """End every query that runs."""
-        self.ask("KILL QUERY WHERE 1 SYNC")
+        self.query_rows("KILL QUERY WHERE 1 SYNC")
 
     def close(self) -> None:
-        """Let the path go."""
+        """Release the path."""
         self._root.close()
 
 
@@ -175,11 +168,11 @@ def _explain(message: str) -> EngineError:
     The embedded engine repeats code and version around an error that passed through
     several hands; a server does not.
     """
-    found = _CODES.search(message)
-    if found is None:
+    match = _CODES.search(message)
+    if match is None:
         return EngineError(1002, f"Code: 1002. DB::Exception: {message}")
-    body = message[found.end() :].split(" (version ")[0].rstrip(" .\n")
-    return EngineError(int(found[2]), f"{found[1]}{body}")
+    body = message[match.end() :].split(" (version ")[0].rstrip(" .\n")
+    return EngineError(int(match[2]), f"{match[1]}{body}")
 
 
 def _pieces(result: Any) -> Iterator[bytes]:

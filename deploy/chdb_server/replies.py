@@ -9,8 +9,14 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from panelstream.chdb_server import encodings, error_codes
-from panelstream.chdb_server.engine import PIECE, Answer, EngineError, Handle, Tally
-from panelstream.chdb_server.requests import IN_MEMORY, Ask
+from panelstream.chdb_server.engine import (
+    PIECE,
+    EngineError,
+    EngineResult,
+    Handle,
+    Tally,
+)
+from panelstream.chdb_server.requests import IN_MEMORY, QueryRequest
 
 _TYPES = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -30,8 +36,8 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class Engraved:
-    """What every answer says of the engine: its version and time zone."""
+class EngineInfo:
+    """What every reply says of the engine: its version and time zone."""
 
     version: str
     timezone: str
@@ -39,7 +45,7 @@ class Engraved:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer on its way: its pieces, and what to do when it is over."""
+    """A reply: its pieces, and what to do at its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,30 +57,34 @@ class Broken(Exception):
     """The query failed after its answer had begun; the connection must end so too."""
 
 
-def common(engraved: Engraved, ask_id: str) -> dict[str, str]:
+def common_headers(engine_info: EngineInfo, query_id: str) -> dict[str, str]:
     """The headers of every answer to a query."""
     return {
         "X-ClickHouse-Server-Display-Name": "panelstream",
-        "X-ClickHouse-Query-Id": ask_id,
-        "X-ClickHouse-Timezone": engraved.timezone,
-        "Timezone": engraved.timezone,
+        "X-ClickHouse-Query-Id": query_id,
+        "X-ClickHouse-Timezone": engine_info.timezone,
+        "Timezone": engine_info.timezone,
     }
 
 
-def failure(error: EngineError, engraved: Engraved, ask_id: str) -> Reply:
+def error_reply(error: EngineError, engine_info: EngineInfo, query_id: str) -> Reply:
     """The engine's code and text, as a server sends them."""
     headers = {
-        **common(engraved, ask_id),
+        **common_headers(engine_info, query_id),
         "X-ClickHouse-Exception-Code": str(error.code),
         "Content-Type": "text/plain; charset=UTF-8",
     }
     return Reply(
-        error_codes.status(error.code), headers, iter((_text(error, engraved),))
+        error_codes.status(error.code), headers, iter((_text(error, engine_info),))
     )
 
 
-def result(
-    handle: Handle, answer: Answer, form: str, ask: Ask, engraved: Engraved
+def result_reply(
+    handle: Handle,
+    answer: EngineResult,
+    form: str,
+    query: QueryRequest,
+    engine_info: EngineInfo,
 ) -> Reply:
     """A result in `form`; an empty form for a statement without one.
 
@@ -82,41 +92,46 @@ def result(
     wait_end_of_query=1 if it fails at all; later failures end the answer with an
     exception block, as a server's do.
     """
-    pieces = _begun(_spooled(answer.pieces) if ask.wait else answer.pieces)
+    pieces = _prefetch(_spool(answer.pieces) if query.wait else answer.pieces)
     tag = secrets.token_hex(8)
-    headers = {**common(engraved, ask.query_id), "X-ClickHouse-Exception-Tag": tag}
-    if ask.wait or answer.tally != Tally():
+    headers = {
+        **common_headers(engine_info, query.query_id),
+        "X-ClickHouse-Exception-Tag": tag,
+    }
+    if query.wait or answer.tally != Tally():
         headers["X-ClickHouse-Summary"] = _summary(answer.tally)
     if form:
         headers["X-ClickHouse-Format"] = form
         headers["Content-Type"] = _TYPES.get(form, "text/plain; charset=UTF-8")
-    told = _Told(pieces, tag, engraved)
-    sent = iter(told)
-    if ask.encoding and form:
-        headers["Content-Encoding"] = ask.encoding
-        sent = encodings.encoded(sent, ask.encoding)
-    return Reply(200, headers, _ending(sent, told), handle.close)
+    body = _Body(pieces, tag, engine_info)
+    stream = iter(body)
+    if query.encoding and form:
+        headers["Content-Encoding"] = query.encoding
+        stream = encodings.encoded(stream, query.encoding)
+    return Reply(200, headers, _break_off(stream, body), handle.close)
 
 
-def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same pieces, the first of them already there."""
+def _prefetch(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, the first of them already fetched."""
     return chain((next(pieces, b""),), pieces)
 
 
-def _spooled(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _spool(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """All pieces fetched before the first is sent, so that a failure has a status."""
-    kept: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - outlives this
+    buffer: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - outlives this
     for piece in pieces:
-        kept.write(piece)
-    kept.seek(0)
-    return iter(lambda: kept.read(PIECE), b"")
+        buffer.write(piece)
+    buffer.seek(0)
+    return iter(lambda: buffer.read(PIECE), b"")
 
 
-class _Told:
+class _Body:
     """Pieces, and the block that a server appends if the query fails between them."""
 
-    def __init__(self, pieces: Iterator[bytes], tag: str, engraved: Engraved) -> None:
-        self._pieces, self._tag, self._engraved = pieces, tag.encode(), engraved
+    def __init__(
+        self, pieces: Iterator[bytes], tag: str, engine_info: EngineInfo
+    ) -> None:
+        self._pieces, self._tag, self._engine_info = pieces, tag.encode(), engine_info
         self.failed = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -124,17 +139,17 @@ class _Told:
             yield from (piece for piece in self._pieces if piece)
         except EngineError as error:
             self.failed = True
-            text = _text(error, self._engraved)
+            text = _text(error, self._engine_info)
             tag = self._tag
             yield b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (
                 *(tag, text, len(text), tag),
             )
 
 
-def _ending(sent: Iterator[bytes], told: _Told) -> Iterator[bytes]:
-    """What is sent; a failed answer breaks off, so that nobody takes it for whole."""
-    yield from (piece for piece in sent if piece)
-    if told.failed:
+def _break_off(stream: Iterator[bytes], body: _Body) -> Iterator[bytes]:
+    """What is sent; a failed reply breaks off, so that nobody takes it for complete."""
+    yield from (piece for piece in stream if piece)
+    if body.failed:
         raise Broken
 
 
@@ -142,7 +157,7 @@ def _summary(tally: Tally) -> str:
     return json.dumps({name: str(value) for name, value in vars(tally).items()})
 
 
-def _text(error: EngineError, engraved: Engraved) -> bytes:
-    return f"{error.text} (version {engraved.version})\n".encode(
+def _text(error: EngineError, engine_info: EngineInfo) -> bytes:
+    return f"{error.text} (version {engine_info.version})\n".encode(
         "utf-8", "surrogateescape"
     )

@@ -53,14 +53,14 @@ _TRANSPORT = frozenset(
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who somebody says to be."""
+    """The user and password that a request gives."""
 
     user: str
     password: str
 
 
 @dataclass(frozen=True)
-class Ask:
+class QueryRequest:
     """A request, read: its statement, and what the data of an INSERT is read from."""
 
     statement: Statement
@@ -80,12 +80,12 @@ class Ask:
 
 def credentials(request: Request) -> Credentials:
     """From the Authorization header, ClickHouse's own headers, or the URL."""
-    given, headers = request.query_params, request.headers
+    url_parameters, headers = request.query_params, request.headers
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         return _basic(token)
-    user = headers.get("x-clickhouse-user") or given.get("user") or "default"
-    password = headers.get("x-clickhouse-key") or given.get("password") or ""
+    user = headers.get("x-clickhouse-user") or url_parameters.get("user") or "default"
+    password = headers.get("x-clickhouse-key") or url_parameters.get("password") or ""
     return Credentials(user, password)
 
 
@@ -105,39 +105,42 @@ async def spool(pieces: AsyncIterator[bytes], limit: int) -> IO[bytes]:
     return body
 
 
-def read(request: Request, body: IO[bytes], limit: int) -> Ask:
+def read_request(request: Request, body: IO[bytes], limit: int) -> QueryRequest:
     """Read a request whose body has arrived; works on bytes, so not in the event loop."""
-    given = dict(request.query_params)
+    url_parameters = dict(request.query_params)
     encoding = request.headers.get("content-encoding", "").lower()
     sent = encodings.decoded(body, encoding, limit)
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/form-data"):
-        given, sent = {**given, **_fields(kind, b"".join(sent))}, iter(())
-    _refuse_native_framing(given)
-    statement, data = _statement(given.get("query", ""), sent)
-    return Ask(
+        url_parameters, sent = (
+            {**url_parameters, **_fields(kind, b"".join(sent))},
+            iter(()),
+        )
+    _refuse_native_framing(url_parameters)
+    statement, data = _statement(url_parameters.get("query", ""), sent)
+    return QueryRequest(
         statement=statement,
         data=data,
-        query_id=given.get("query_id") or str(uuid4()),
-        settings=_settings(given),
-        parameters=_parameters(given),
-        database=given.get("database")
+        query_id=url_parameters.get("query_id") or str(uuid4()),
+        settings=_settings(url_parameters),
+        parameters=_parameters(url_parameters),
+        database=url_parameters.get("database")
         or request.headers.get("x-clickhouse-database", ""),
-        default_form=given.get("default_format")
+        default_form=url_parameters.get("default_format")
         or request.headers.get("x-clickhouse-format", ""),
-        session=given.get("session_id", ""),
-        session_seconds=int(given.get("session_timeout", "60")),
-        session_must_exist=given.get("session_check") == "1",
+        session=url_parameters.get("session_id", ""),
+        session_seconds=int(url_parameters.get("session_timeout", "60")),
+        session_must_exist=url_parameters.get("session_check") == "1",
         reading_only=request.method in ("GET", "HEAD"),
-        wait=given.get("wait_end_of_query") == "1",
-        encoding=_answer_encoding(request, given),
+        wait=url_parameters.get("wait_end_of_query") == "1",
+        encoding=_reply_encoding(request, url_parameters),
     )
 
 
-def _answer_encoding(request: Request, given: Mapping[str, str]) -> str | None:
-    if given.get("enable_http_compression") != "1":
+def _reply_encoding(request: Request, url_parameters: Mapping[str, str]) -> str | None:
+    if url_parameters.get("enable_http_compression") != "1":
         return None
-    return encodings.chosen(request.headers.get("accept-encoding", ""))
+    return encodings.choose_encoding(request.headers.get("accept-encoding", ""))
 
 
 def _basic(token: str) -> Credentials:
@@ -152,20 +155,20 @@ def _basic(token: str) -> Credentials:
 def _statement(query: str, sent: Iterator[bytes]) -> tuple[Statement, Iterator[bytes]]:
     """The statement is the parameter `query`, a line break, and the body."""
     start = f"{query}\n".encode() if query else b""
-    head, rest = _filled(start, sent, HEAD)
-    statement = statements.read(head)
+    head, pieces = _fill(start, sent, HEAD)
+    statement = statements.parse_statement(head)
     if statement.data_at is not None:
-        return statement, _nonempty(chain((head[statement.data_at :],), rest))
-    whole, more = _filled(head, rest, WHOLE)
-    if next(more, b""):
+        return statement, _nonempty(chain((head[statement.data_at :],), pieces))
+    whole, pieces = _fill(head, pieces, WHOLE)
+    if next(pieces, b""):
         raise error_codes.refusal(error_codes.SYNTAX_ERROR, "Max query size exceeded")
-    return (statement if whole == head else statements.read(whole)), iter(())
+    return (statement if whole == head else statements.parse_statement(whole)), iter(())
 
 
-def _filled(
+def _fill(
     start: bytes, pieces: Iterator[bytes], size: int
 ) -> tuple[bytes, Iterator[bytes]]:
-    """Pieces joined until there are `size` bytes or no more, and what is left."""
+    """Pieces joined until there are `size` bytes or no more, and the further pieces."""
     joined = bytearray(start)
     while len(joined) < size:
         piece = next(pieces, b"")
@@ -179,30 +182,34 @@ def _nonempty(pieces: Iterator[bytes]) -> Iterator[bytes]:
     return (piece for piece in pieces if piece)
 
 
-def _settings(given: Mapping[str, str]) -> dict[str, str]:
+def _settings(url_parameters: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
-        for name, value in given.items()
+        for name, value in url_parameters.items()
         if name not in _TRANSPORT and not name.startswith("param_")
     }
 
 
-def _parameters(given: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in given.items() if name.startswith("param_")}
+def _parameters(url_parameters: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in url_parameters.items()
+        if name.startswith("param_")
+    }
 
 
-def _refuse_native_framing(given: Mapping[str, str]) -> None:
+def _refuse_native_framing(url_parameters: Mapping[str, str]) -> None:
     for name in ("compress", "decompress"):
-        if given.get(name, "0") not in ("", "0"):
+        if url_parameters.get(name, "0") not in ("", "0"):
             raise error_codes.refusal(
                 error_codes.NOT_IMPLEMENTED,
-                f"{name}=1 (ClickHouse's own block framing) is not spoken here; "
+                f"{name}=1 (ClickHouse's own block framing) is not supported; "
                 f"use Content-Encoding or Accept-Encoding",
             )
 
 
 def _fields(kind: str, body: bytes) -> dict[str, str]:
-    """The fields of a form. Files would be external tables, which are not kept here."""
+    """The fields of a form. Files would be external tables, which are not supported."""
     form = BytesParser(policy=HTTP).parsebytes(
         b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body
     )
@@ -211,7 +218,7 @@ def _fields(kind: str, body: bytes) -> dict[str, str]:
         if part.get_filename():
             raise error_codes.refusal(
                 error_codes.NOT_IMPLEMENTED,
-                "External data is not taken here; use a table",
+                "External data is not supported; use a table",
             )
         name = str(part.get_param("name", "", header="content-disposition"))
         fields[name] = str(part.get_content())

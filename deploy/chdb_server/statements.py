@@ -1,8 +1,8 @@
 """Just enough of ClickHouse's grammar to put a front before the engine.
 
-A server's HTTP handler shares the engine's parser; this one cuts a statement into
+A server's HTTP handler shares the engine's parser; this lexeme cuts a statement into
 the engine's lexemes, to know its verb, its output format, and where the data of an
-INSERT begins. What a statement *means* is left to the engine.
+INSERT begins. What a statement *means*, the engine decides.
 """
 
 import re
@@ -74,14 +74,16 @@ class Statement:
     def parts(self) -> tuple[str, str]:
         """What precedes the SETTINGS of an INSERT, and what follows up to the FORMAT."""
         source = self.sql.encode("utf-8", "surrogateescape")
-        ends = (one.start for one in self.lexemes if one.text == "SETTINGS")
+        ends = (lexeme.start for lexeme in self.lexemes if lexeme.text == "SETTINGS")
         cut = next(ends, len(source))
         return _text(source[:cut]), _text(source[cut:])
 
     @property
     def verb(self) -> str:
         """First word, in capitals; empty where there is none."""
-        return next((one.text for one in self.lexemes if one.kind == "word"), "")
+        return next(
+            (lexeme.text for lexeme in self.lexemes if lexeme.kind == "word"), ""
+        )
 
     @property
     def reads(self) -> bool:
@@ -90,41 +92,43 @@ class Statement:
 
     @property
     def answers(self) -> bool:
-        """Whether it has a result, even an empty one."""
+        """Whether it has a result, even an empty lexeme."""
         return self.verb in _ANSWERING
 
     @property
     def words(self) -> tuple[str, ...]:
         """Words and signs outside of names and texts, in capitals."""
-        return tuple(one.text for one in self.lexemes if one.kind in ("word", "sign"))
+        return tuple(
+            lexeme.text for lexeme in self.lexemes if lexeme.kind in ("word", "sign")
+        )
 
     def has(self, *words: str) -> bool:
-        """Whether `words` follow one another."""
+        """Whether `words` follow lexeme another."""
         size = len(words)
         starts = range(len(self.words) - size + 1)
         return any(self.words[at : at + size] == words for at in starts)
 
 
-def read(source: bytes) -> Statement:
-    """Read the statement at the beginning of `source`, which data may follow."""
-    seen: list[Lexeme] = []
+def parse_statement(source: bytes) -> Statement:
+    """Parse the statement at the beginning of `source`, which data may follow."""
+    lexemes: list[Lexeme] = []
     depth = 0
-    for one in lexemes(source):
-        seen.append(one)
-        depth += (one.text == "(") - (one.text == ")")
-        if depth == 0 and seen[0].text == "INSERT" and _data_follows(seen):
-            return _insert(source, seen)
-    return _other(source, seen)
+    for lexeme in split_lexemes(source):
+        lexemes.append(lexeme)
+        depth += (lexeme.text == "(") - (lexeme.text == ")")
+        if depth == 0 and lexemes[0].text == "INSERT" and _data_follows(lexemes):
+            return _insert(source, lexemes)
+    return _other(source, lexemes)
 
 
-def several(statement: Statement) -> bool:
+def is_multiple(statement: Statement) -> bool:
     """Whether something follows the semicolon that ends the statement."""
-    signs = [one.text == ";" for one in statement.lexemes]
+    signs = [lexeme.text == ";" for lexeme in statement.lexemes]
     return True in signs and not all(signs[signs.index(True) :])
 
 
-def lexemes(source: bytes) -> Iterator[Lexeme]:
-    """The lexemes of `source` but for space and comments."""
+def split_lexemes(source: bytes) -> Iterator[Lexeme]:
+    """The lexemes of `source` without space and comments."""
     for match in _LEXEMES.finditer(source):
         kind = match.lastgroup or "sign"
         if kind == "tag":
@@ -135,45 +139,50 @@ def lexemes(source: bytes) -> Iterator[Lexeme]:
             yield Lexeme(kind, match.start(), match.end(), word)
 
 
-def _data_follows(seen: list[Lexeme]) -> bool:
+def _data_follows(lexemes: list[Lexeme]) -> bool:
     """Whether the last lexemes of an INSERT say that its data comes next."""
-    last, before = seen[-1], seen[-2] if len(seen) > 1 else seen[-1]
-    named = before.text == "FORMAT" and last.kind == "word" and len(seen) > 3
-    return named or (last.text == "VALUES" and len(seen) > 2)
+    last, previous = lexemes[-1], lexemes[-2] if len(lexemes) > 1 else lexemes[-1]
+    named = previous.text == "FORMAT" and last.kind == "word" and len(lexemes) > 3
+    return named or (last.text == "VALUES" and len(lexemes) > 2)
 
 
-def _insert(source: bytes, seen: list[Lexeme]) -> Statement:
-    last = seen[-1]
+def _insert(source: bytes, lexemes: list[Lexeme]) -> Statement:
+    last = lexemes[-1]
     if last.text == "VALUES":
         cut, form, data_at = last.start, "Values", last.end
     else:
-        cut, form = seen[-2].start, source[last.start : last.end].decode()
+        cut, form = lexemes[-2].start, source[last.start : last.end].decode()
         data_at = _after_space(source, last.end)
-    return Statement(_text(source[:cut]), tuple(seen), form, cut, data_at)
+    return Statement(_text(source[:cut]), tuple(lexemes), form, cut, data_at)
 
 
 def _after_space(source: bytes, at: int) -> int:
-    """Data begins after blanks and one line break, as the engine's parser has it."""
-    found = re.compile(rb"[ \t\f]*\r?\n?").match(source, at)
-    return found.end() if found else at
+    """Data begins after blanks and lexeme line break, as the engine's parser has it."""
+    match = re.compile(rb"[ \t\f]*\r?\n?").match(source, at)
+    return match.end() if match else at
 
 
-def _other(source: bytes, seen: list[Lexeme]) -> Statement:
+def _other(source: bytes, lexemes: list[Lexeme]) -> Statement:
     form_at = next(
-        (at for at in range(len(seen) - 1, 0, -1) if _ends_with_form(seen, at)), None
+        (at for at in range(len(lexemes) - 1, 0, -1) if _ends_with_form(lexemes, at)),
+        None,
     )
     if form_at is None:
-        return Statement(_text(source), tuple(seen))
-    name = seen[form_at + 1]
+        return Statement(_text(source), tuple(lexemes))
+    name = lexemes[form_at + 1]
     form = source[name.start : name.end].decode()
-    return Statement(_text(source), tuple(seen), form, seen[form_at].start)
+    return Statement(_text(source), tuple(lexemes), form, lexemes[form_at].start)
 
 
-def _ends_with_form(seen: list[Lexeme], at: int) -> bool:
-    """Whether `seen[at:]` is a FORMAT clause, with nothing but SETTINGS after it."""
-    if seen[at].text != "FORMAT" or len(seen) < at + 2 or seen[at + 1].kind != "word":
+def _ends_with_form(lexemes: list[Lexeme], at: int) -> bool:
+    """Whether `lexemes[at:]` is a FORMAT clause, with nothing but SETTINGS after it."""
+    if (
+        lexemes[at].text != "FORMAT"
+        or len(lexemes) < at + 2
+        or lexemes[at + 1].kind != "word"
+    ):
         return False
-    return len(seen) == at + 2 or seen[at + 2].text in ("SETTINGS", ";")
+    return len(lexemes) == at + 2 or lexemes[at + 2].text in ("SETTINGS", ";")
 
 
 def _text(source: bytes) -> str:

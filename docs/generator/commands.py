@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from docs.generator.notes import Notes
-from panelstream.flows.cli import IMPORT, app
+from panelstream.flows.cli import app
+from panelstream.flows.commands.app import IMPORT
 
 _EXAMPLE = re.compile(r"\[bold\](.+?)\[/bold\]")
 _MARKUP = re.compile(r"\[/?(?:bold|dim|italic)\]")

@@ -1,12 +1,12 @@
 """The page of settings and the example of a `.env` file, from the list of settings."""
 
-from panelstream.models.settings.environment import PREFIX
-from panelstream.models.settings.setting import SETTINGS
+from panelstream.models.settings.environment import SETTINGS
+from panelstream.models.settings.setting import Setting
 
 _HEAD = """\
 # Settings
 
-From the environment, else from a `.env` file in the study folder (`deploy/.env.example` shows one); a command's option wins over both. Read once, when a command starts. A value that is not valid ends the command with the name of the setting and what is expected.
+From the environment, else from a `.env` file in the study folder (`deploy/.env.example` shows one); a command's option wins over both. Read once, when a command starts. A wrong value ends the command with exit code 3 and one line: the variable, what is expected, and where it was set.
 
 | variable | default | meaning | read by |
 |---|---|---|---|
@@ -21,7 +21,7 @@ The DSN of a server holds a password: keep `.env` at mode 0600 and out of versio
 def render_settings() -> str:
     """The page: each setting with its default, its meaning, and what reads it."""
     rows = [
-        f"| `{PREFIX}{setting.name}` | {setting.default} | {setting.meaning} | {setting.read_by} |\n"
+        f"| `{setting.variable}` | {_default(setting)} | {setting.meaning} | {setting.read_by} |\n"
         for setting in SETTINGS
     ]
     return _HEAD + "".join(rows) + _FOOT
@@ -30,8 +30,17 @@ def render_settings() -> str:
 def render_example() -> str:
     """A `.env` file in which every line is a comment until it is uncommented."""
     blocks = [
-        f"\n# {setting.meaning.replace('`', '')}.\n# {PREFIX}{setting.name}={setting.example}\n"
+        f"\n# {setting.meaning.replace('`', '')}.\n# {setting.variable}={setting.example}\n"
         for setting in SETTINGS
     ]
     head = "# Copy to .env in the study folder and uncomment what you need; see docs/reference/settings.md.\n"
     return head + "".join(blocks)
+
+
+def _default(setting: Setting[object]) -> str:
+    """The default as a reader of the table needs it."""
+    if setting.default == ".":
+        return "the current folder"
+    if "{" in setting.default:
+        return f"`{setting.default.rpartition('/')[2]}` in the study folder"
+    return f"`{setting.default}`" if setting.default else ""

@@ -22,7 +22,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the demo ends with."""
+    """The result of a demo: planted and estimated effects, its duration, its report."""
 
     rows: tuple[Comparison, ...]
     seconds: float
@@ -30,7 +30,7 @@ class Summary:
 
     @property
     def covered(self) -> int:
-        """How many 95 % intervals hold the planted value."""
+        """How many 95 % intervals contain the planted value."""
         return sum(row.low <= row.planted <= row.high for row in self.rows)
 
 

@@ -1,66 +1,74 @@
-"""The demo's events through Kafka: sent to a topic of their own, taken by a worker."""
+"""The demo's events through Kafka: sent to a topic of their own, stored by a worker."""
 
 import hashlib
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from panelstream.flows.services.worker_service import Streaming, read_settings
 from panelstream.ingest.events.files import Source
 from panelstream.ingest.kafka import clients, send_files
 from panelstream.models.errors import Unreachable
-from panelstream.models.settings.environment import PREFIX
+from panelstream.models.settings.environment import Settings
+from panelstream.models.settings.kafka import (
+    GROUP,
+    TOPIC_NAME,
+    WORKER_ADDRESS,
+    KafkaSettings,
+)
 
 _PATIENCE = 600.0
 _STOPPING = 60.0
 
 
-def send(
-    out: Path, sources: Sequence[Source], progress: Callable[[Source, int], None]
+def send_events(
+    settings: Settings,
+    sources: Sequence[Source],
+    progress: Callable[[Source, int], None],
 ) -> None:
-    """Send event files to the topic of this demo, which is made if it is missing."""
-    kafka = _settings(out).kafka
+    """Send event files to the topic of this demo, which is created if it is missing."""
+    kafka = _kafka_of(settings)
     clients.create_topics(kafka)
-    send_files.send(kafka, sources, progress)
+    send_files.send_files(kafka, sources, progress)
 
 
-def take_in(out: Path) -> None:
-    """Run a worker until nothing is left in the topic.
+def store_events(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Run a worker, in the environment `environ`, until the topic has no more events.
 
-    Raises `Unreachable` if it ends before that, or has not ended it in ten minutes.
+    Raises `Unreachable` if the worker ends earlier or takes over ten minutes.
     """
-    kafka, until = _settings(out).kafka, time.monotonic() + _PATIENCE
-    with _worker(out) as process:
+    kafka, until = _kafka_of(settings), time.monotonic() + _PATIENCE
+    with _worker(settings.study, kafka, environ) as process:
         while process.poll() is None and time.monotonic() < until:
-            # Without a first commit there is no group to ask for.
+            # Without a first commit there is no group whose lag could be read.
             with suppress(Unreachable):
                 if clients.lag(kafka) == 0:
                     return
             time.sleep(0.2)
-    raise Unreachable("the worker did not take the events in; see what it says above")
+    raise Unreachable("the worker did not store the events; see its messages above")
 
 
-def _settings(out: Path) -> Streaming:
-    names = _names(out)
-    return read_settings(out, {**os.environ, **names})
-
-
-def _names(out: Path) -> dict[str, str]:
-    """Topic and group of this demo: its folder's own, so that no other is disturbed."""
-    digest = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:12]
+def _kafka_of(settings: Settings) -> KafkaSettings:
+    """Kafka with a topic and a group for this demo's folder alone."""
+    digest = hashlib.sha256(str(settings.study.resolve()).encode()).hexdigest()[:12]
     name = f"panelstream.demo-{digest}"
-    return {f"{PREFIX}KAFKA_TOPIC": name, f"{PREFIX}KAFKA_GROUP": name}
+    return replace(settings.kafka, topic=name, group=name)
 
 
 @contextmanager
-def _worker(out: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    address = {f"{PREFIX}WORKER_ADDRESS": f"127.0.0.1:{_free_port()}"}
+def _worker(
+    study: Path, kafka: KafkaSettings, environ: Mapping[str, str]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    variables = {
+        TOPIC_NAME.variable: kafka.topic,
+        GROUP.variable: kafka.group,
+        WORKER_ADDRESS.variable: f"127.0.0.1:{_free_port()}",
+    }
     process = subprocess.Popen(
         [
             sys.executable,
@@ -68,9 +76,9 @@ def _worker(out: Path) -> Iterator["subprocess.Popen[bytes]"]:
             "panelstream.flows.cli",
             "worker",
             "--study",
-            str(out.resolve()),
+            str(study.resolve()),
         ],
-        env={**os.environ, **_names(out), **address},
+        env={**environ, **variables},
     )
     try:
         yield process

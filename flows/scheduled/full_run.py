@@ -1,7 +1,8 @@
 """The Prefect flow `study`: import → panel → analyse → report, each step a task."""
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,24 +16,27 @@ from panelstream.flows.analyse_study import StudyAnalysis, analyse_study
 from panelstream.flows.panels import Panels
 from panelstream.flows.workspace import Workspace, open_workspace
 from panelstream.models.errors import PanelstreamError, Unreachable
+from panelstream.models.settings.environment import Settings
 
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
-def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether trying again can help: a mistake in a file stays one."""
+def _is_transient(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether trying again can help; for a mistake in a file it cannot."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, Unreachable) or not isinstance(error, PanelstreamError)
 
 
-def step(name: str) -> Callable[[Callable[Given, Made]], Task[Given, Made]]:
+def step(
+    name: str,
+) -> Callable[[Callable[Parameters, Result]], Task[Parameters, Result]]:
     """A task that may be repeated: importing and building again changes nothing."""
     return task(
         name=name,
         retries=2,
         retry_delay_seconds=5,
-        retry_condition_fn=_may_pass,
+        retry_condition_fn=_is_transient,
         cache_policy=NO_CACHE,
         persist_result=False,
     )
@@ -55,13 +59,13 @@ def build_panels(workspace: Workspace) -> Panels:
 @step("analyse")
 def analyse(workspace: Workspace, built: Panels) -> StudyAnalysis:
     """The plan, fitted and judged; whether it is locked, and what has no number."""
-    made, logger = analyse_study(workspace, built), get_run_logger()
-    for line in made.plan_status.lines():
+    analysis, logger = analyse_study(workspace, built), get_run_logger()
+    for line in analysis.plan_status.lines():
         logger.info(line)
-    without = int(made.results.estimates["estimate"].isna().sum())
+    without = int(analysis.results.estimates["estimate"].isna().sum())
     if without:
         logger.warning("planned coefficients without a number: %s", without)
-    return made
+    return analysis
 
 
 @step("report")
@@ -76,15 +80,20 @@ def write_report(analysis: StudyAnalysis, out: Path) -> Path:
 
 @flow(name="study", persist_result=False)
 def study_flow(study: str = ".", out: str = "results") -> tuple[Path, Results]:
-    """Bring in what lies in the study folder, analyse it, and link the report.
+    """Import what is in the study folder, analyse it, and link the report.
 
-    Returns where the report is, and what it reports.
+    Reads the environment, as it may run in a process of its own. Returns the path of
+    the report, and the results that it shows.
     """
-    with open_workspace(Path(study)) as workspace:
+    with open_workspace(Settings.from_environ(os.environ, Path(study))) as workspace:
         import_folder(workspace)
         built = build_panels(workspace)
         analysis = analyse(workspace, built)
         return write_report(analysis, Path(out)), analysis.results
+
+
+FLOWS: Mapping[str, Callable[..., tuple[Path, Results]]] = {"study": study_flow}
+"""The flows by the name that `panelstream flows run` takes."""
 
 
 class _OneLine(logging.Filter):

@@ -1,4 +1,4 @@
-"""Prefect's server: the one that is named or runs already, else one of our own."""
+"""Prefect's server: the one that is set or runs already, else one that is started here."""
 
 import json
 import os
@@ -26,7 +26,7 @@ STOP_SECONDS = 30
 Say = Callable[[str], None]
 
 
-def check() -> str | None:
+def check_server() -> str | None:
     """The API of the server that PREFECT_API_URL or a profile of Prefect names, if any.
 
     Raises `Unreachable` where that does not answer, `FileError` where none is named and
@@ -63,10 +63,10 @@ def connect(say: Say) -> Iterator[str]:
     """The address of a server's API, for as long as the block runs.
 
     The server that is named; else one that runs where Prefect's server usually does;
-    else one that is started here, and stopped at the end. Raises as `check` and `start`.
+    else one that is started here, and stopped at the end. Raises as `check_server` and `start_server`.
     """
-    if named := check():
-        yield named
+    if api := check_server():
+        yield api
         return
     settings = get_current_settings()
     host, port = settings.server.api.host, settings.server.api.port
@@ -75,12 +75,12 @@ def connect(say: Say) -> Iterator[str]:
         say(f"Prefect's server runs already: {pages(api)}")
         yield api
         return
-    with start(host, port, settings.home / "server.log", say):
+    with start_server(host, port, settings.home / "server.log", say):
         yield api
 
 
 @contextmanager
-def start(host: str, port: int, log: Path, say: Say) -> Iterator[None]:
+def start_server(host: str, port: int, log: Path, say: Say) -> Iterator[None]:
     """Run a server while the block runs; returns to the block once it answers."""
     if occupied(host, port):
         raise Unreachable(
@@ -104,7 +104,7 @@ def start(host: str, port: int, log: Path, say: Say) -> Iterator[None]:
         say(f"Prefect's server is up: {pages(api)}")
         yield
     finally:
-        stop(process)
+        stop_server(process)
 
 
 def await_answer(api: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -120,7 +120,7 @@ def await_answer(api: str, process: "subprocess.Popen[bytes]", log: Path) -> Non
         time.sleep(0.25)
 
 
-def stop(process: "subprocess.Popen[bytes]") -> None:
+def stop_server(process: "subprocess.Popen[bytes]") -> None:
     """End a server that was started here."""
     process.terminate()
     try:

@@ -1,4 +1,4 @@
-"""`panelstream flows serve`: a study's flow by the clock, until it is told to stop."""
+"""`panelstream flows serve`: a study's flow on its schedule, until it is stopped."""
 
 import asyncio
 import os
@@ -18,32 +18,32 @@ import panelstream
 from panelstream.flows.scheduled import prefect_server
 from panelstream.flows.scheduled.full_run import study_flow
 from panelstream.flows.scheduled.prefect_server import Say
-from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.load import load_study
 from panelstream.models.study.study import Study
 from panelstream.models.timestamps import utc_now
 
 
-def serve(path: Path | None, out: Path | None, say: Say) -> None:
-    """Have the study's flow run as its file's `schedule` says, until SIGTERM or SIGINT.
+def serve_flow(folder: StudyFolder, out: Path | None, say: Say) -> None:
+    """Run the study's flow on the `schedule` of its file, until SIGTERM or SIGINT.
 
-    `out` is the folder of the results (default: `results` in the study's folder).
-    Raises `FileError` where the study is wrong, `Unreachable` without a server.
+    `out` is the folder of the results (default: `results` in the study folder).
+    Raises `Unreachable` without a server.
     """
-    folder = load_study(Settings.from_environ(os.environ, path).study)
     results = out or folder.path / "results"
     _stop_in_order()
-    with prefect_server.connect(say) as api, temporary_settings({PREFECT_API_URL: api}):
+    with (
+        prefect_server.connect(say) as api,
+        temporary_settings({PREFECT_API_URL: api}),
+    ):
         say(announcement(folder.study, utc_now()))
-        # Left paused, a schedule would not come back with the machine.
+        # A paused schedule would not start again with the machine.
         prefect.serve(
             deployment(folder, results),
             pause_on_shutdown=False,
             print_starting_message=False,
             limit=1,
         )
-    say("stopped; the schedule goes on when it is served again")
+    say("stopped; the schedule continues when it is served again")
 
 
 def _stop_in_order() -> None:
@@ -77,18 +77,18 @@ def deployment(folder: StudyFolder, results: Path) -> RunnerDeployment:
     )
 
 
-def announcement(served: Study, now: datetime) -> str:
+def announcement(study: Study, now: datetime) -> str:
     """What is served, when it runs, and when next."""
-    line = served.schedule.study
-    first = next_run(line, served.zone, now)
+    line = study.schedule.study
+    first = next_run(line, study.zone, now)
     return (
-        f"serving flow study/{served.study} at '{line}' ({served.timezone}), "
+        f"serving flow study/{study.study} at '{line}' ({study.timezone}), "
         f"next at {first:%Y-%m-%d %H:%M}; Ctrl-C stops it"
     )
 
 
 def next_run(line: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """The first time from `now` on that a cron line names, as Prefect's scheduler has it."""
+    """The first time from `now` on that a cron line names, by Prefect's scheduler."""
     schedule = CronSchedule(cron=line, timezone=zone.key)
     [moment] = asyncio.run(schedule.get_dates(1, start=now))
     return moment

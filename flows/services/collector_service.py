@@ -2,14 +2,11 @@
 
 import asyncio
 import logging
-import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import uvicorn
 
@@ -21,72 +18,48 @@ from panelstream.ingest.collector.sinks import Sink
 from panelstream.ingest.collector.tokens import Token, Tokens
 from panelstream.ingest.kafka import clients
 from panelstream.models.errors import UsageError
-from panelstream.models.settings.collector import CollectorSettings, Limits
-from panelstream.models.settings.environment import Settings, Values
-from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.settings.collector import Limits
+from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import utc_now
 
 _GRACE_SECONDS = 15
-"""For requests under way when told to stop: their events are being made durable."""
+"""For requests under way at the end: their events are being made durable."""
+_ANOTHER_ADDRESS = "name another in PANELSTREAM_COLLECTOR_ADDRESS"
 
 
-@dataclass(frozen=True)
-class Collecting:
-    """A study with the settings of its collector."""
+def run_collector(settings: Settings, say: Callable[[str], None]) -> None:
+    """Receive events over HTTP until SIGTERM or SIGINT.
 
-    settings: Settings
-    values: Values
-    collector: CollectorSettings
-    folder: StudyFolder
-
-
-def read_settings(path: Path | None) -> Collecting:
-    """Read the environment, the study and its `.env`."""
-    settings = Settings.from_environ(os.environ, path)
-    values = Values.read(os.environ, settings.study)
-    collector = CollectorSettings.from_values(values, settings.study)
-    return Collecting(settings, values, collector, load_study(settings.study))
-
-
-def collect(path: Path | None, say: Callable[[str], None]) -> None:
-    """Take events over HTTP until SIGTERM or SIGINT.
-
-    Raises `FileError` without tokens, `Unreachable` where Kafka, the warehouse or the
-    address cannot be had.
+    Raises `FileError` without tokens, `Unreachable` where Kafka or the warehouse
+    cannot be reached or the address is in use.
     """
-    made = read_settings(path)
-    known = Tokens(made.collector.tokens_file)
-    sink = _sink(path, made)
-    host, port = made.collector.host, made.collector.port
-    remedy = "name another in PANELSTREAM_COLLECTOR_ADDRESS"
-    listening = serving.listen(host, port, remedy)
-    collector = Collector(
-        made.folder.catalogue, known, sink, made.collector.limits, utc_now
-    )
+    folder, own = load_study(settings.study), settings.collector
+    accepted_tokens = Tokens(own.tokens_file)
+    sink = _open_sink(settings, folder)
+    listening = serving.listen(own.host, own.port, _ANOTHER_ADDRESS)
+    collector = Collector(folder.catalogue, accepted_tokens, sink, own.limits, utc_now)
     _log_to_stderr()
-    where = f"taking events at http://{host}:{port}/events, for {sink.name}"
-    told = partial(say, where)
-    asyncio.run(_serve(collector, listening, made.collector.limits, told))
+    line = f"taking events at http://{own.host}:{own.port}/events, for {sink.name}"
+    asyncio.run(_serve(collector, listening, own.limits, partial(say, line)))
 
 
-def _sink(path: Path | None, made: Collecting) -> Sink:
-    """Where events go; connected to once, so that what is wrong is said in one line."""
-    if made.collector.through_kafka:
-        kafka = KafkaSettings.from_values(made.values)
-        clients.describe_topics(kafka)
-        return sinks.KafkaSink(kafka)
-    with open_workspace(path):
+def _open_sink(settings: Settings, folder: StudyFolder) -> Sink:
+    """Where events go; connected to once, so that a problem is reported in one line."""
+    if settings.collector.through_kafka:
+        clients.describe_topics(settings.kafka)
+        return sinks.KafkaSink(settings.kafka)
+    with open_workspace(settings):
         pass  # migrated once; from here on the collector opens it as often as it must
-    return sinks.WarehouseSink(worker_service.pipelines(made.settings, made.folder))
+    return sinks.WarehouseSink(worker_service.pipeline_opener(settings, folder))
 
 
 async def _serve(
     collector: Collector,
     listening: socket.socket,
     limits: Limits,
-    told: Callable[[], None],
+    announce: Callable[[], None],
 ) -> None:
     async with collector.running():
         config = uvicorn.Config(
@@ -101,7 +74,7 @@ async def _serve(
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         server = serving.stoppable(config)
-        told()
+        announce()
         await server.serve(sockets=[listening])
 
 
@@ -110,31 +83,35 @@ def _log_to_stderr() -> None:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
     )
-    own = logging.getLogger("panelstream")
-    own.addHandler(handler)
-    own.setLevel(logging.INFO)
+    logger = logging.getLogger("panelstream")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     clients.quieten()
-    # What a client or a broken connection does is no news for a log.
+    # What a client or a broken connection does is not worth a line of log.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
 
-def add_token(path: Path | None, source: str) -> tuple[Token, str]:
-    """Make a token for a source. Raises `UsageError` if the catalogue has no such."""
-    made = read_settings(path)
-    known = made.folder.catalogue.sources
-    if source not in known:
+def add_token(settings: Settings, source: str) -> tuple[Token, str]:
+    """Make a token for a source; returns it with its secret.
+
+    Raises `UsageError` if the catalogue does not have the source.
+    """
+    sources = load_study(settings.study).catalogue.sources
+    if source not in sources:
         raise UsageError(
-            f"the catalogue has no source '{source}'; it has {', '.join(known)}"
+            f"the catalogue has no source '{source}'; it has {', '.join(sources)}"
         )
     today = datetime.now(UTC).date().isoformat()
-    return tokens.add(made.collector.tokens_file, source, today)
+    return tokens.add(settings.collector.tokens_file, source, today)
 
 
-def list_tokens(path: Path | None) -> Sequence[Token]:
-    """The tokens there are, without what opens the door."""
-    return tokens.read(read_settings(path).collector.tokens_file)
+def list_tokens(settings: Settings) -> Sequence[Token]:
+    """The tokens, without their secrets."""
+    load_study(settings.study)
+    return tokens.read(settings.collector.tokens_file)
 
 
-def revoke_token(path: Path | None, name: str) -> Token:
-    """Take a token away; a collector that runs refuses it from its next request on."""
-    return tokens.revoke(read_settings(path).collector.tokens_file, name)
+def revoke_token(settings: Settings, name: str) -> Token:
+    """Revoke a token; a collector that runs refuses it from its next request on."""
+    load_study(settings.study)
+    return tokens.revoke(settings.collector.tokens_file, name)

@@ -1,4 +1,4 @@
-"""What every server of ours does: listen, answer, and stop when it is told to."""
+"""What every server here does: listen, answer, and stop when it is told to."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ _QUEUE = 128
 
 
 class Server(uvicorn.Server):
-    """A server that ends as its caller wants, not by the signal it was sent."""
+    """A server that ends when its caller stops it, not by the signal itself."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -35,7 +35,7 @@ def stoppable(config: uvicorn.Config) -> Server:
 
 
 def listen(host: str, port: int, remedy: str) -> socket.socket:
-    """Take an address. Raises `Unreachable` with a remedy where it cannot be had."""
+    """Listen on an address. Raises `Unreachable` with a remedy if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small answers at once only on a socket that says it is TCP.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -45,7 +45,7 @@ def listen(host: str, port: int, remedy: str) -> socket.socket:
     except OSError as error:
         listening.close()
         raise Unreachable(
-            f"port {port} of {host} cannot be listened on ({error.strerror}); {remedy}"
+            f"cannot listen on port {port} of {host} ({error.strerror}); {remedy}"
         ) from None
     listening.listen(_QUEUE)
     return listening

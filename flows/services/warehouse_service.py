@@ -1,4 +1,4 @@
-"""The process that owns an embedded warehouse and serves it on loopback."""
+"""The process that opens an embedded warehouse and serves it on loopback."""
 
 import asyncio
 import logging
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import uvicorn
 
-from panelstream.chdb_server.admission import Limits, User
+from panelstream.chdb_server.admission import QueryLimits, User
 from panelstream.chdb_server.application import Application, Service
-from panelstream.chdb_server.engine import Engine
+from panelstream.chdb_server.engine import Engine, EngineError
 from panelstream.flows.services import serving
-from panelstream.models.errors import Unreachable, UsageError
+from panelstream.models.errors import SettingError, Unreachable
+from panelstream.models.settings.environment import Settings
 from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse.endpoint import Endpoint, State
 
@@ -28,48 +29,50 @@ _ANOTHER_PORT = "name another with --port or PANELSTREAM_WAREHOUSE_PORT"
 _SCHEME = "chdb://"
 
 
-def serve(
-    folder: Path, warehouse: str, port: int, limits: Limits, say: Callable[[str], None]
+def serve_warehouse(
+    settings: Settings, port: int, limits: QueryLimits, say: Callable[[str], None]
 ) -> None:
-    """Own `warehouse` (a chdb DSN) and answer on loopback until SIGTERM or SIGINT.
+    """Open the embedded warehouse and serve it on loopback until SIGTERM or SIGINT.
 
-    Raises `UsageError` if it is not an embedded one; `Unreachable` if another
-    process has it or the port.
+    Raises `SettingError` if the warehouse is not an embedded one; `Unreachable` if
+    another process holds it or the port.
     """
-    if not warehouse.startswith(_SCHEME):
-        raise UsageError(
-            "PANELSTREAM_WAREHOUSE names a server already; there is nothing to serve"
+    folder, dsn = settings.study, settings.warehouse
+    if not dsn.startswith(_SCHEME):
+        raise SettingError(
+            f"{settings.warehouse_setting} names a server already; there is no embedded "
+            "warehouse to serve"
         )
-    _refuse_second(folder, warehouse)
+    _refuse_second(folder, dsn)
     listening = serving.listen(HOST, port, _ANOTHER_PORT)
-    with _engine(Path(warehouse.removeprefix(_SCHEME))) as engine:
+    with _open_engine(Path(dsn.removeprefix(_SCHEME)), settings) as engine:
         users = tuple(
             User(name, secrets.token_urlsafe(24), name == READER)
             for name in (OWNER, READER)
         )
-        service = Service.over(engine, users, limits)
-        left = _endpoint(listening, users, warehouse)
-        asyncio.run(_answer(Application(service), listening, folder, left, say))
+        service = Service.start(engine, users, limits)
+        address = _endpoint(listening, users, dsn)
+        asyncio.run(_answer(Application(service), listening, folder, address, say))
 
 
 async def _answer(
     application: Application,
     listening: socket.socket,
     folder: Path,
-    left: Endpoint,
+    address: Endpoint,
     say: Callable[[str], None],
 ) -> None:
     server = serving.stoppable(_config(application))
-    endpoint.write_endpoint(folder, left)
+    endpoint.write_endpoint(folder, address)
     try:
-        say(f"{left.warehouse.removeprefix(_SCHEME)}: served at {left.url}")
+        say(f"{address.warehouse.removeprefix(_SCHEME)}: served at {address.url}")
         await server.serve(sockets=[listening])
     finally:
-        endpoint.remove_endpoint(folder, left)
+        endpoint.remove_endpoint(folder, address)
 
 
 def _config(application: Application) -> uvicorn.Config:
-    # A failed answer is broken off by raising; that is no news for a log.
+    # A failed reply is broken off by raising; that is not worth a line of log.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     return uvicorn.Config(
         application,
@@ -83,17 +86,30 @@ def _config(application: Application) -> uvicorn.Config:
 
 
 def _refuse_second(folder: Path, warehouse: str) -> None:
-    found = endpoint.read_endpoint(folder)
-    if found and found.warehouse == warehouse and endpoint.probe(found) != State.GONE:
+    server = endpoint.read_endpoint(folder)
+    if (
+        server
+        and server.warehouse == warehouse
+        and endpoint.probe(server) != State.GONE
+    ):
         raise Unreachable(
-            f"{warehouse.removeprefix(_SCHEME)} is already served at {found.url} by "
-            f"process {found.pid}"
+            f"{warehouse.removeprefix(_SCHEME)} is already served at {server.url} by "
+            f"process {server.pid}"
         )
 
 
 @contextmanager
-def _engine(path: Path) -> Iterator[Engine]:
-    engine = Engine(path)
+def _open_engine(path: Path, settings: Settings) -> Iterator[Engine]:
+    remedy = f"wait for it to end, or name another in {settings.warehouse_setting}"
+    pid = endpoint.lock_holder(path)
+    if pid is not None:
+        raise Unreachable(f"process {pid} holds {path}: {remedy}")
+    try:
+        engine = Engine(path)
+    except EngineError as error:
+        raise Unreachable(
+            f"the warehouse {path} cannot be opened: {error.text}"
+        ) from None
     try:
         yield engine
     finally:

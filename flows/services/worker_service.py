@@ -1,9 +1,6 @@
-"""Kafka and a study's warehouse: topics, and the worker between the two."""
+"""The worker between Kafka and a study's warehouse, and the dead letters of both."""
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from panelstream.flows.workspace import open_workspace
@@ -12,63 +9,43 @@ from panelstream.ingest.dead_letters import ReplayCounts
 from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
 from panelstream.models.errors import Unreachable
-from panelstream.models.settings.environment import Settings, Values
-from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
+from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import endpoint, store
 
 
-@dataclass(frozen=True)
-class Streaming:
-    """The settings of a study that has to do with Kafka."""
+def run_worker(settings: Settings, limit: bool) -> None:
+    """Run a worker until it is told to stop.
 
-    settings: Settings
-    kafka: KafkaSettings
-    worker: WorkerSettings
-
-
-def read_settings(
-    path: Path | None, environ: Mapping[str, str] = os.environ
-) -> Streaming:
-    """Read the environment and the study's `.env`; raises `Unreachable` if wrong."""
-    settings = Settings.from_environ(environ, path)
-    values = Values.read(environ, settings.study)
-    return Streaming(
-        settings, KafkaSettings.from_values(values), WorkerSettings.from_values(values)
-    )
-
-
-def work(path: Path | None, limit: bool) -> None:
-    """Run a worker until it is told to stop."""
+    `limit`: it stops by itself when nearly everything is rejected.
+    """
     from panelstream.ingest.kafka import worker
 
-    streaming = read_settings(path)
-    settings = streaming.settings
     folder = load_study(settings.study)
-    with open_workspace(path):
+    with open_workspace(settings):
         pass  # migrated once; from here on the worker opens it as often as it must
-    opened = pipelines(settings, folder)
-    worker.run(streaming.kafka, streaming.worker, opened, limit)
+    open_pipeline = pipeline_opener(settings, folder)
+    worker.run_worker(settings.kafka, settings.worker, open_pipeline, limit)
 
 
-def pipelines(settings: Settings, folder: StudyFolder) -> Callable[[], Pipeline]:
-    """What opens the path into a study's warehouse, found anew each time.
+def pipeline_opener(settings: Settings, folder: StudyFolder) -> Callable[[], Pipeline]:
+    """A function that opens the pipeline into a study's warehouse, wherever that is now.
 
-    Raises `Unreachable` when called while the process is gone that served it.
+    It raises `Unreachable` while the process that served the warehouse is gone.
     """
     pseudonyms = Pseudonyms(
         read_keys(settings.pseudonym_key_file), folder.catalogue.namespace
     )
-    began_at = endpoint.served_dsn(settings.study, settings.warehouse)
+    first_address = endpoint.served_dsn(settings.study, settings.warehouse)
 
     def open_pipeline() -> Pipeline:
         address = endpoint.served_dsn(settings.study, settings.warehouse)
-        if _is_embedded(address) and not _is_embedded(began_at):
-            # Taking the path ourselves would lock out the process that is to serve it.
-            raise Unreachable("no process serves the warehouse just now")
-        opened = store.open_store(
+        if _is_embedded(address) and not _is_embedded(first_address):
+            # To open the path here would lock out the process that is to serve it.
+            raise Unreachable("no process serves the warehouse now")
+        warehouse = store.open_store(
             address,
             utc_now,
             writing=True,
@@ -76,7 +53,7 @@ def pipelines(settings: Settings, folder: StudyFolder) -> Callable[[], Pipeline]
             cluster=settings.cluster,
         )
         zone = folder.study.zone
-        return Pipeline(folder.catalogue, pseudonyms, opened, utc_now, zone)
+        return Pipeline(folder.catalogue, pseudonyms, warehouse, utc_now, zone)
 
     return open_pipeline
 
@@ -85,16 +62,15 @@ def _is_embedded(address: str) -> bool:
     return address.startswith("chdb:")
 
 
-def replay(path: Path | None, reason: str) -> ReplayCounts:
-    """Send dead letters down the path again, whether they came by file or by Kafka."""
-    kafka = read_settings(path).kafka
-    with open_workspace(path) as workspace:
+def replay_dead_letters(settings: Settings, reason: str) -> ReplayCounts:
+    """Process dead letters again, whether they came from a file or from Kafka."""
+    with open_workspace(settings) as workspace:
         return dead_letters.replay_dead_letters(
-            workspace.store, workspace.pipeline, kafka, reason
+            workspace.store, workspace.pipeline, settings.kafka, reason
         )
 
 
-def list_dead_letters(path: Path | None, reason: str) -> list[dict[str, Any]]:
+def list_dead_letters(settings: Settings, reason: str) -> list[dict[str, Any]]:
     """Dead letters that are not resolved."""
-    with open_workspace(path) as workspace:
+    with open_workspace(settings) as workspace:
         return dead_letters.open_dead_letters(workspace.store, reason)

@@ -146,8 +146,8 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
 def unreachable(settings: KafkaSettings, error: Exception) -> Unreachable:
     """What happened, where the address was set, and what to do."""
     return Unreachable(
-        f"Kafka at {settings.address} does not serve us ({type(error).__name__}); the "
-        f"address is from {settings.where}: {_remedy(settings, error)}"
+        f"cannot use Kafka at {settings.address} ({type(error).__name__}); the address "
+        f"is from {settings.where}: {_remedy(settings, error)}"
     )
 
 
@@ -172,19 +172,19 @@ async def _knock(settings: KafkaSettings) -> None:
 def _remedy(settings: KafkaSettings, error: Exception) -> str:
     if isinstance(error, _NOT_SIGNED_IN):
         return (
-            "mend PANELSTREAM_KAFKA_SASL_USERNAME, _MECHANISM, or the password's file"
+            "check PANELSTREAM_KAFKA_SASL_USERNAME, _MECHANISM, and the password's file"
         )
     if isinstance(error, ssl.SSLError):
-        return "mend PANELSTREAM_KAFKA_CA_FILE, or _CERTIFICATE_FILE and _KEY_FILE"
+        return "check PANELSTREAM_KAFKA_CA_FILE, _CERTIFICATE_FILE and _KEY_FILE"
     if isinstance(error, kafka.errors.BrokerResponseError):
-        return "ask who runs the broker, or mend the settings of PANELSTREAM_KAFKA_…"
+        return "ask the broker's operator, or check the settings PANELSTREAM_KAFKA_…"
     if isinstance(error, OSError):
-        return "start it (make kafka), or mend the address"
+        return "start it (make kafka), or check the address"
     if settings.security.protocol == "SSL":
-        return "start it, or mend the address or PANELSTREAM_KAFKA_CERTIFICATE_FILE"
+        return "start it, or check the address and PANELSTREAM_KAFKA_CERTIFICATE_FILE"
     if settings.security.protocol == "PLAINTEXT":
-        return "start it, or mend the address or PANELSTREAM_KAFKA_SECURITY_PROTOCOL"
-    return "start it, or mend the address"
+        return "start it, or check the address and PANELSTREAM_KAFKA_SECURITY_PROTOCOL"
+    return "start it, or check the address"
 
 
 def _missing(settings: KafkaSettings, names: list[str]) -> str:

@@ -16,7 +16,7 @@ HEADERS = [("content-type", b"application/cloudevents-batch+json")]
 """Of a record that holds several."""
 
 
-def send(
+def send_files(
     settings: KafkaSettings,
     sources: Sequence[Source],
     progress: Callable[[Source, int], None] = lambda *_: None,

@@ -439,7 +439,7 @@ class Writer(faust.Service):
         return max(int(committed), self.uncommitted.get(place, 0))
 
 
-def run(
+def run_worker(
     kafka: KafkaSettings,
     settings: WorkerSettings,
     open_pipeline: OpenPipeline,

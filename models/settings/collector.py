@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from panelstream.models.settings.environment import Values
-from panelstream.models.settings.kafka import address, whole
-
-TOKENS = "collector.tokens"
-"""The file of tokens in the study folder, unless it is set elsewhere."""
+from panelstream.models.settings.kafka import KAFKA
+from panelstream.models.settings.setting import (
+    ADDRESS,
+    PATH,
+    WHOLE_NUMBER,
+    Environment,
+    Setting,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Limits:
 
     idle_seconds: int = 60
     """How long a connection is kept for the next request; a sender that sends once a
-    minute need not connect anew."""
+    minute need not connect again."""
 
     sink_seconds: float = 10.0
     """For becoming durable: a healthy broker or warehouse takes a fraction of a second,
@@ -58,9 +62,37 @@ class Limits:
     """When a client should come again if the sink is away or memory is used up."""
 
 
+COLLECTOR_ADDRESS = Setting(
+    name="COLLECTOR_ADDRESS",
+    format=ADDRESS,
+    default="127.0.0.1:6067",
+    meaning="where a collector takes events",
+    example="127.0.0.1:6067",
+    read_by="`collector`",
+)
+TOKENS_FILE = Setting(
+    name="COLLECTOR_TOKENS_FILE",
+    format=PATH,
+    default="{study}/collector.tokens",
+    meaning="hashes of the tokens, mode 0600",
+    example="/secure/place/collector.tokens",
+    read_by="`collector`, `tokens`",
+)
+RATE = Setting(
+    name="COLLECTOR_RATE",
+    format=WHOLE_NUMBER,
+    default=str(Limits.rate),
+    meaning="events a second that one source may send",
+    example="5000",
+    read_by="`collector`",
+)
+
+COLLECTOR_SETTINGS: tuple[Setting[Any], ...] = (COLLECTOR_ADDRESS, TOKENS_FILE, RATE)
+
+
 @dataclass(frozen=True)
 class CollectorSettings:
-    """Where the collector listens, whose tokens it knows, where events go."""
+    """Where the collector listens, which tokens it accepts, where events go."""
 
     host: str
     port: int
@@ -69,17 +101,16 @@ class CollectorSettings:
     limits: Limits
 
     @classmethod
-    def from_values(cls, values: Values, study: Path) -> "CollectorSettings":
-        """Read PANELSTREAM_COLLECTOR_ADDRESS, _TOKENS_FILE and _RATE.
+    def from_environment(cls, environment: Environment) -> "CollectorSettings":
+        """Read `COLLECTOR_SETTINGS`; events go through Kafka where its address is set.
 
-        Events go through Kafka where PANELSTREAM_KAFKA is set. Raises `Unreachable`
-        for a value that is not understood.
+        Raises `SettingError` for a wrong value.
         """
-        host, port = address(values, "COLLECTOR_ADDRESS", "127.0.0.1:6067")
+        host, port = environment.get(COLLECTOR_ADDRESS)
         return cls(
             host=host,
             port=port,
-            tokens_file=Path(values.get("COLLECTOR_TOKENS_FILE", str(study / TOKENS))),
-            through_kafka=bool(values.get("KAFKA", "")),
-            limits=Limits(rate=whole(values, "COLLECTOR_RATE", Limits.rate)),
+            tokens_file=environment.get(TOKENS_FILE),
+            through_kafka=environment.is_set(KAFKA),
+            limits=Limits(rate=environment.get(RATE)),
         )

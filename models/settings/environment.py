@@ -1,105 +1,120 @@
-"""Settings, read once from the environment (and `.env`) at the entry points."""
+"""All settings of a study, read once from the environment and `.env` by an entry point."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from panelstream.models.errors import FileError, UsageError
-from panelstream.models.settings.setting import SETTINGS
+from panelstream.models.settings import collector, kafka
+from panelstream.models.settings.collector import CollectorSettings
+from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
+from panelstream.models.settings.setting import (
+    EVERY_COMMAND,
+    PATH,
+    PORT,
+    Environment,
+    Setting,
+    matching,
+)
 
-PREFIX = "PANELSTREAM_"
-NAMES = tuple(setting.name for setting in SETTINGS)
+STUDY = Setting(
+    name="STUDY",
+    format=PATH,
+    default=".",
+    meaning="the study folder; only in the environment, as `.env` is looked for in it",
+    example="study1",
+    read_by=EVERY_COMMAND,
+)
+WAREHOUSE = Setting(
+    name="WAREHOUSE",
+    format=matching(
+        r"(chdb|https?|clickhouses?)://\S+", "chdb:///absolute/path or http(s)://host"
+    ),
+    default="chdb://{absolute_study}/warehouse",
+    meaning="where the warehouse is: a clickhouse-connect DSN, `chdb:///absolute/path` or `http(s)://…`",
+    example="http://user:password@localhost:8123/panelstream",
+    read_by=EVERY_COMMAND,
+)
+CLUSTER = Setting(
+    name="CLUSTER",
+    format=matching(r"[A-Za-z0-9._-]*", "letters, digits, '.', '_' and '-'"),
+    default="",
+    meaning="name of the ClickHouse cluster that the server belongs to, as its configuration calls it: tables are replicated and sharded by participant",
+    example="study",
+    read_by=EVERY_COMMAND,
+)
+WAREHOUSE_PORT = Setting(
+    name="WAREHOUSE_PORT",
+    format=PORT,
+    default="0",
+    meaning="port on loopback where the warehouse is served; 0: a free port",
+    example="8123",
+    read_by="`warehouse`",
+)
+PSEUDONYM_KEY_FILE = Setting(
+    name="PSEUDONYM_KEY_FILE",
+    format=PATH,
+    default="{study}/pseudonym.key",
+    meaning="the key chain of the pseudonyms, mode 0600",
+    example="/secure/place/pseudonym.key",
+    read_by=EVERY_COMMAND,
+)
 
+SETTINGS: tuple[Setting[Any], ...] = (
+    STUDY,
+    WAREHOUSE,
+    CLUSTER,
+    PSEUDONYM_KEY_FILE,
+    WAREHOUSE_PORT,
+    *kafka.KAFKA_SETTINGS,
+    *kafka.WORKER_SETTINGS,
+    *collector.COLLECTOR_SETTINGS,
+)
+"""Every setting, in the order of the documentation."""
 
-@dataclass(frozen=True)
-class Values:
-    """What is set, and where: in the environment, else in the study's `.env`."""
-
-    environ: Mapping[str, str]
-    file: Mapping[str, str]
-    path: Path
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str], folder: Path) -> "Values":
-        """Read the environment and the `.env` file of a study's folder."""
-        path = folder / ".env"
-        return cls(environ, read_env(path), path)
-
-    def get(self, name: str, default: str) -> str:
-        """The value of PANELSTREAM_<name>; one that is empty counts as not set."""
-        full = PREFIX + name
-        return self.environ.get(full) or self.file.get(full) or default
-
-    def where(self, name: str) -> str:
-        """The setting's full name and where its value comes from, for a message."""
-        full = PREFIX + name
-        if self.environ.get(full):
-            return f"{full} (set in the environment)"
-        if self.file.get(full):
-            return f"{full} (set in {self.path})"
-        return f"{full} (not set: the default)"
+ENV_FILE_VARIABLES = tuple(
+    setting.variable for setting in SETTINGS if setting is not STUDY
+)
+"""What `.env` may set: it lies in the study folder, so it cannot say where that is."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the study lies, where its warehouse is, and where its key is kept."""
+    """Where a study, its warehouse and its key are, and the settings of its services.
+
+    `warehouse_setting` says where the DSN was set, for a message.
+    """
 
     study: Path
     warehouse: str
+    warehouse_setting: str
+    warehouse_port: int
+    cluster: str
     pseudonym_key_file: Path
-    warehouse_port: int = 0
-    warehouse_setting: str = f"{PREFIX}WAREHOUSE"
-    cluster: str = ""
+    kafka: KafkaSettings
+    worker: WorkerSettings
+    collector: CollectorSettings
 
     @classmethod
     def from_environ(
         cls, environ: Mapping[str, str], study: Path | None = None
     ) -> "Settings":
-        """Read what tells where things are: the study, its warehouse, its key.
+        """Read every setting.
 
-        `study` (a command's option) wins over the environment, the environment
-        over `.env` in the study's folder. Raises `FileError` for a line of `.env`
-        that is not NAME=value, or a name that has no place there.
+        `study` (a command's option) wins over the environment, the environment over
+        `.env` in the study folder. Raises `SettingError` for a wrong value and
+        `FileError` for a line of `.env` that is not NAME=value, or sets no setting.
         """
-        folder = study or Path(environ.get(f"{PREFIX}STUDY", "."))
-        values = Values.read(environ, folder)
-        default = f"chdb://{(folder / 'warehouse').resolve()}"
-        key_file = values.get("PSEUDONYM_KEY_FILE", str(folder / "pseudonym.key"))
+        folder = study or Path(environ.get(STUDY.variable) or STUDY.default)
+        environment = Environment.read(environ, folder, ENV_FILE_VARIABLES)
         return cls(
-            folder,
-            values.get("WAREHOUSE", default),
-            Path(key_file),
-            _port(values),
-            values.where("WAREHOUSE"),
-            values.get("CLUSTER", ""),
+            study=folder,
+            warehouse=environment.get(WAREHOUSE),
+            warehouse_setting=environment.where(WAREHOUSE),
+            warehouse_port=environment.get(WAREHOUSE_PORT),
+            cluster=environment.get(CLUSTER),
+            pseudonym_key_file=environment.get(PSEUDONYM_KEY_FILE),
+            kafka=KafkaSettings.from_environment(environment),
+            worker=WorkerSettings.from_environment(environment),
+            collector=CollectorSettings.from_environment(environment),
         )
-
-
-def _port(values: Values) -> int:
-    text = values.get("WAREHOUSE_PORT", "0")
-    if not text.isdecimal() or int(text) > 65535:
-        raise UsageError(
-            f"{PREFIX}WAREHOUSE_PORT is not a port: 0 (a free one) to 65535"
-        )
-    return int(text)
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """The panelstream settings of a `.env` file; empty where there is none."""
-    if not path.is_file():
-        return {}
-    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-    return dict(
-        _setting(path, number, line)
-        for number, line in lines
-        if line.strip() and not line.lstrip().startswith("#")
-    )
-
-
-def _setting(path: Path, number: int, line: str) -> tuple[str, str]:
-    name, equals, value = line.partition("=")
-    names = [f"{PREFIX}{one}" for one in NAMES if one != "STUDY"]
-    if not equals or name.strip() not in names:
-        known = ", ".join(names)
-        raise FileError(path, str(number), f"not a setting; known: {known}")
-    return name.strip(), value.strip().strip("'\"")

@@ -4,15 +4,26 @@ One place, each with its reason; knows no client. The names are those that
 kafka-python and aiokafka share, so that both are connected alike.
 """
 
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from panelstream.models.errors import Unreachable
-from panelstream.models.settings.environment import Values
+from panelstream.models.errors import SettingError
+from panelstream.models.settings.setting import (
+    ADDRESS,
+    ADDRESSES,
+    KAFKA_COMMANDS,
+    NAME,
+    OPTIONAL_PATH,
+    SECONDS,
+    TEXT,
+    WHOLE_NUMBER,
+    Environment,
+    Setting,
+    choice,
+)
 
 DEAD = ".dead"
 """What the name of the topic of dead letters ends in."""
@@ -69,16 +80,162 @@ TOPIC: Mapping[str, str] = {
     "message.timestamp.type": "CreateTime",
 }
 
-Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+KAFKA = Setting(
+    name="KAFKA",
+    format=ADDRESSES,
+    default="localhost:9092",
+    meaning="brokers: `host:port`, several separated by commas. A collector sends to Kafka only if this is set",
+    example="localhost:9092",
+    read_by=KAFKA_COMMANDS,
+)
+TOPIC_NAME = Setting(
+    name="KAFKA_TOPIC",
+    format=NAME,
+    default="panelstream.events",
+    meaning="topic of events; the topic of dead letters has the same name with `.dead`",
+    example="panelstream.events",
+    read_by=KAFKA_COMMANDS,
+)
+GROUP = Setting(
+    name="KAFKA_GROUP",
+    format=NAME,
+    default="panelstream",
+    meaning="consumer group, whose workers share the partitions",
+    example="panelstream",
+    read_by="`worker`",
+)
+PARTITIONS = Setting(
+    name="KAFKA_PARTITIONS",
+    format=WHOLE_NUMBER,
+    default="8",
+    meaning="partitions of a new topic: the largest number of workers that can share it",
+    example="8",
+    read_by="`topics create`",
+)
+REPLICATION = Setting(
+    name="KAFKA_REPLICATION",
+    format=WHOLE_NUMBER,
+    default="1",
+    meaning="copies of a new topic; 3 on a cluster",
+    example="1",
+    read_by="`topics create`",
+)
+RETENTION_DAYS = Setting(
+    name="KAFKA_RETENTION_DAYS",
+    format=WHOLE_NUMBER,
+    default="30",
+    meaning="days for which Kafka keeps the events and dead letters of a new topic, read or not",
+    example="30",
+    read_by="`topics create`",
+)
+SECURITY_PROTOCOL = Setting(
+    name="KAFKA_SECURITY_PROTOCOL",
+    format=choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    default="PLAINTEXT",
+    meaning="or `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`",
+    example="PLAINTEXT",
+    read_by=KAFKA_COMMANDS,
+)
+SASL_MECHANISM = Setting(
+    name="KAFKA_SASL_MECHANISM",
+    format=choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    default="PLAIN",
+    meaning="or `SCRAM-SHA-256`, `SCRAM-SHA-512`",
+    example="PLAIN",
+    read_by=KAFKA_COMMANDS,
+)
+SASL_USERNAME = Setting(
+    name="KAFKA_SASL_USERNAME",
+    format=TEXT,
+    default="",
+    meaning="user, with `SASL_…`",
+    example="panelstream",
+    read_by=KAFKA_COMMANDS,
+)
+SASL_PASSWORD_FILE = Setting(
+    name="KAFKA_SASL_PASSWORD_FILE",
+    format=OPTIONAL_PATH,
+    default="",
+    meaning="file that holds the password and nothing else, mode 0600",
+    example="/secure/place/kafka.password",
+    read_by=KAFKA_COMMANDS,
+)
+CA_FILE = Setting(
+    name="KAFKA_CA_FILE",
+    format=OPTIONAL_PATH,
+    default="",
+    meaning="PEM file of the certificate authorities that the brokers' certificates are checked against, with `…SSL`; without it, those of the system",
+    example="/secure/place/ca.pem",
+    read_by=KAFKA_COMMANDS,
+)
+CERTIFICATE_FILE = Setting(
+    name="KAFKA_CERTIFICATE_FILE",
+    format=OPTIONAL_PATH,
+    default="",
+    meaning="PEM file of the client's certificate, if the brokers require one",
+    example="/secure/place/panelstream.pem",
+    read_by=KAFKA_COMMANDS,
+)
+KEY_FILE = Setting(
+    name="KAFKA_KEY_FILE",
+    format=OPTIONAL_PATH,
+    default="",
+    meaning="PEM file of the certificate's private key",
+    example="/secure/place/panelstream.key",
+    read_by=KAFKA_COMMANDS,
+)
 
-_SERVER = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
+KAFKA_SETTINGS: tuple[Setting[Any], ...] = (
+    KAFKA,
+    TOPIC_NAME,
+    GROUP,
+    PARTITIONS,
+    REPLICATION,
+    RETENTION_DAYS,
+    SECURITY_PROTOCOL,
+    SASL_MECHANISM,
+    SASL_USERNAME,
+    SASL_PASSWORD_FILE,
+    CA_FILE,
+    CERTIFICATE_FILE,
+    KEY_FILE,
+)
+
+WORKER_ADDRESS = Setting(
+    name="WORKER_ADDRESS",
+    format=ADDRESS,
+    default="127.0.0.1:6066",
+    meaning="where a worker shows health and metrics; each worker of a machine needs its own",
+    example="127.0.0.1:6066",
+    read_by="`worker`",
+)
+WORKER_MAX_AGE = Setting(
+    name="WORKER_MAX_AGE",
+    format=SECONDS,
+    default="2",
+    meaning="seconds after which collected events are written",
+    example="2",
+    read_by="`worker`",
+)
+WORKER_MAX_BYTES = Setting(
+    name="WORKER_MAX_BYTES",
+    format=WHOLE_NUMBER,
+    default=str(4 << 20),
+    meaning="bytes after which collected events are written, whatever their age",
+    example="4194304",
+    read_by="`worker`",
+)
+
+WORKER_SETTINGS: tuple[Setting[Any], ...] = (
+    WORKER_ADDRESS,
+    WORKER_MAX_AGE,
+    WORKER_MAX_BYTES,
+)
 
 
 @dataclass(frozen=True)
 class Security:
-    """How the broker is to be trusted, and we by it."""
+    """How we trust the broker, and how it trusts us."""
 
     protocol: str
     mechanism: str
@@ -92,14 +249,14 @@ class Security:
     def password(self) -> str:
         """The content of the password file without the line's end.
 
-        Raises `Unreachable` where it cannot be read.
+        Raises `SettingError` where it cannot be read.
         """
         if self.password_file is None:
             return ""
         try:
             return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
-            raise Unreachable(
+            raise SettingError(
                 f"PANELSTREAM_KAFKA_SASL_PASSWORD_FILE: {self.password_file} cannot be "
                 f"read; name a file that holds the password and nothing else"
             ) from None
@@ -107,7 +264,7 @@ class Security:
     def ssl_context(self) -> ssl.SSLContext | None:
         """Trust in the broker's certificate, and our own where it asks for one.
 
-        Raises `Unreachable` for a file that is no certificate or key.
+        Raises `SettingError` for a file that is no certificate or key.
         """
         if not self.protocol.endswith("SSL"):
             return None
@@ -116,7 +273,7 @@ class Security:
             if self.certificate_file:
                 context.load_cert_chain(self.certificate_file, self.key_file)
         except (OSError, ssl.SSLError) as error:
-            raise Unreachable(
+            raise SettingError(
                 f"PANELSTREAM_KAFKA_CA_FILE, _CERTIFICATE_FILE or _KEY_FILE: "
                 f"{error.strerror or 'not a PEM file'}; name PEM files that can be read"
             ) from None
@@ -137,20 +294,17 @@ class KafkaSettings:
     security: Security
 
     @classmethod
-    def from_values(cls, values: Values) -> "KafkaSettings":
-        """Read PANELSTREAM_KAFKA and the settings that begin with PANELSTREAM_KAFKA_.
-
-        Raises `Unreachable` naming the setting, where it was set and what it may be.
-        """
+    def from_environment(cls, environment: Environment) -> "KafkaSettings":
+        """Read `KAFKA_SETTINGS`. Raises `SettingError` for a wrong value."""
         return cls(
-            servers=_servers(values),
-            where=values.where("KAFKA"),
-            topic=_topic(values),
-            group=values.get("KAFKA_GROUP", "panelstream"),
-            partitions=whole(values, "KAFKA_PARTITIONS", 8),
-            replication=whole(values, "KAFKA_REPLICATION", 1),
-            retention_days=whole(values, "KAFKA_RETENTION_DAYS", 30),
-            security=_security(values),
+            servers=environment.get(KAFKA),
+            where=environment.where(KAFKA),
+            topic=environment.get(TOPIC_NAME),
+            group=environment.get(GROUP),
+            partitions=environment.get(PARTITIONS),
+            replication=environment.get(REPLICATION),
+            retention_days=environment.get(RETENTION_DAYS),
+            security=_security(environment),
         )
 
     @property
@@ -183,7 +337,7 @@ class KafkaSettings:
         longest = DEAD_RECORD_BYTES if name == self.dead_topic else MAX_RECORD_BYTES
         return {
             **TOPIC,
-            # Long enough to mend a warehouse after a holiday; personal data, so no
+            # Long enough to repair a warehouse after a holiday; personal data, so no
             # longer than that.
             "retention.ms": str(self.retention_days * 86_400_000),
             "max.message.bytes": str(longest),
@@ -194,7 +348,7 @@ class KafkaSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How a worker gathers, and where it tells how it is."""
+    """When a worker writes a batch, and where it shows its health."""
 
     host: str
     port: int
@@ -202,84 +356,30 @@ class WorkerSettings:
     max_bytes: int
 
     @classmethod
-    def from_values(cls, values: Values) -> "WorkerSettings":
-        """Read PANELSTREAM_WORKER_ADDRESS, _MAX_AGE (seconds) and _MAX_BYTES."""
-        host, port = address(values, "WORKER_ADDRESS", "127.0.0.1:6066")
+    def from_environment(cls, environment: Environment) -> "WorkerSettings":
+        """Read `WORKER_SETTINGS`. Raises `SettingError` for a wrong value."""
+        host, port = environment.get(WORKER_ADDRESS)
         return cls(
             host=host,
             port=port,
-            max_age=_seconds(values, "WORKER_MAX_AGE", 2.0),
-            max_bytes=whole(values, "WORKER_MAX_BYTES", 4 << 20),
+            max_age=environment.get(WORKER_MAX_AGE),
+            max_bytes=environment.get(WORKER_MAX_BYTES),
         )
 
 
-def address(values: Values, name: str, default: str) -> tuple[str, int]:
-    """A setting that is a host and a port to listen on."""
-    text = values.get(name, default)
-    if not _SERVER.fullmatch(text):
-        raise _wrong(values, name, "host:port")
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def whole(values: Values, name: str, default: int) -> int:
-    """A setting that is a whole number of 1 or more."""
-    text = values.get(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
-        raise _wrong(values, name, "a whole number of 1 or more")
-    return int(text)
-
-
-def _seconds(values: Values, name: str, default: float) -> float:
-    text = values.get(name, str(default))
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or not 0 < float(text) <= 3600:
-        raise _wrong(values, name, "seconds, above 0 and up to 3600")
-    return float(text)
-
-
-def _servers(values: Values) -> tuple[str, ...]:
-    servers = tuple(
-        one.strip() for one in values.get("KAFKA", "localhost:9092").split(",")
-    )
-    if not all(map(_SERVER.fullmatch, servers)):
-        raise _wrong(values, "KAFKA", "host:port, several separated by commas")
-    return servers
-
-
-def _topic(values: Values) -> str:
-    topic = values.get("KAFKA_TOPIC", "panelstream.events")
-    if not _TOPIC.fullmatch(topic):
-        raise _wrong(values, "KAFKA_TOPIC", "letters, digits, '.', '_' and '-'")
-    return topic
-
-
-def _security(values: Values) -> Security:
-    protocol = _choice(values, "KAFKA_SECURITY_PROTOCOL", get_args(Protocol))
+def _security(environment: Environment) -> Security:
+    protocol = environment.get(SECURITY_PROTOCOL)
     security = Security(
         protocol=protocol,
-        mechanism=_choice(values, "KAFKA_SASL_MECHANISM", get_args(Mechanism)),
-        username=values.get("KAFKA_SASL_USERNAME", ""),
-        password_file=_path(values, "KAFKA_SASL_PASSWORD_FILE"),
-        ca_file=_path(values, "KAFKA_CA_FILE"),
-        certificate_file=_path(values, "KAFKA_CERTIFICATE_FILE"),
-        key_file=_path(values, "KAFKA_KEY_FILE"),
+        mechanism=environment.get(SASL_MECHANISM),
+        username=environment.get(SASL_USERNAME),
+        password_file=environment.get(SASL_PASSWORD_FILE),
+        ca_file=environment.get(CA_FILE),
+        certificate_file=environment.get(CERTIFICATE_FILE),
+        key_file=environment.get(KEY_FILE),
     )
     if protocol.startswith("SASL") and not security.username:
-        raise _wrong(values, "KAFKA_SASL_USERNAME", f"a name, as {protocol} needs one")
+        raise environment.error(SASL_USERNAME, f"a name, as {protocol} needs one")
+    if security.key_file and not security.certificate_file:
+        raise environment.error(KEY_FILE, f"{CERTIFICATE_FILE.variable} with it")
     return security
-
-
-def _choice(values: Values, name: str, choices: tuple[str, ...]) -> str:
-    choice = values.get(name, choices[0])
-    if choice not in choices:
-        raise _wrong(values, name, ", ".join(choices))
-    return choice
-
-
-def _path(values: Values, name: str) -> Path | None:
-    text = values.get(name, "")
-    return Path(text) if text else None
-
-
-def _wrong(values: Values, name: str, right: str) -> Unreachable:
-    return Unreachable(f"{values.where(name)} is not understood; it may be: {right}")

@@ -1,191 +1,205 @@
-"""Every setting in one place: the page of settings and `.env.example` are made from it."""
+"""A setting is declared once: its name, what it may be, its default and its description."""
 
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
 
+from panelstream.models.errors import FileError, SettingError
 
-@dataclass(frozen=True)
-class Setting:
-    """A setting as its reader needs it; texts are Markdown, in a cell of a table."""
+PREFIX = "PANELSTREAM_"
+ENV_FILE = ".env"
 
-    name: str
-    """Without the prefix."""
-
-    default: str
-    """Where it is not set; empty: none."""
-
-    example: str
-    """A value that may be set."""
-
-    meaning: str
-    read_by: str
-
-
-_EVERY = "every command"
-_KAFKA = (
+EVERY_COMMAND = "every command"
+KAFKA_COMMANDS = (
     "`worker`, `collector`, `topics`, `dead-letters replay`, `demo --through kafka`"
 )
 
-SETTINGS = (
-    Setting(
-        "STUDY",
-        "the current folder",
-        "study1",
-        "the study folder; only in the environment, as `.env` is looked for in it",
-        _EVERY,
-    ),
-    Setting(
-        "WAREHOUSE",
-        "`warehouse/` in the study folder",
-        "http://user:password@localhost:8123/panelstream",
-        "where the warehouse is: a clickhouse-connect DSN, `chdb:///absolute/path` or `http(s)://…`",
-        _EVERY,
-    ),
-    Setting(
-        "CLUSTER",
-        "",
-        "study",
-        "name of the ClickHouse cluster that the server belongs to, as its configuration calls it: tables are replicated and sharded by participant",
-        _EVERY,
-    ),
-    Setting(
-        "PSEUDONYM_KEY_FILE",
-        "`pseudonym.key` in the study folder",
-        "/secure/place/pseudonym.key",
-        "the key chain of the pseudonyms, mode 0600",
-        _EVERY,
-    ),
-    Setting(
-        "WAREHOUSE_PORT",
-        "a free port",
-        "8123",
-        "port on loopback where the warehouse is served",
-        "`warehouse`",
-    ),
-    Setting(
-        "KAFKA",
-        "`localhost:9092`",
-        "localhost:9092",
-        "brokers: `host:port`, several separated by commas. A collector sends to Kafka only if this is set",
-        _KAFKA,
-    ),
-    Setting(
-        "KAFKA_TOPIC",
-        "`panelstream.events`",
-        "panelstream.events",
-        "topic of events; the topic of dead letters has the same name with `.dead`",
-        _KAFKA,
-    ),
-    Setting(
-        "KAFKA_GROUP",
-        "`panelstream`",
-        "panelstream",
-        "consumer group, whose workers share the partitions",
-        "`worker`",
-    ),
-    Setting(
-        "KAFKA_PARTITIONS",
-        "`8`",
-        "8",
-        "partitions of a new topic: the largest number of workers that can share it",
-        "`topics create`",
-    ),
-    Setting(
-        "KAFKA_REPLICATION",
-        "`1`",
-        "1",
-        "copies of a new topic; 3 on a cluster",
-        "`topics create`",
-    ),
-    Setting(
-        "KAFKA_RETENTION_DAYS",
-        "`30`",
-        "30",
-        "days for which Kafka keeps the events and dead letters of a new topic, read or not",
-        "`topics create`",
-    ),
-    Setting(
-        "KAFKA_SECURITY_PROTOCOL",
-        "`PLAINTEXT`",
-        "PLAINTEXT",
-        "or `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`",
-        _KAFKA,
-    ),
-    Setting(
-        "KAFKA_SASL_MECHANISM",
-        "`PLAIN`",
-        "PLAIN",
-        "or `SCRAM-SHA-256`, `SCRAM-SHA-512`",
-        _KAFKA,
-    ),
-    Setting("KAFKA_SASL_USERNAME", "", "panelstream", "user, with `SASL_…`", _KAFKA),
-    Setting(
-        "KAFKA_SASL_PASSWORD_FILE",
-        "",
-        "/secure/place/kafka.password",
-        "file that holds the password and nothing else, mode 0600",
-        _KAFKA,
-    ),
-    Setting(
-        "KAFKA_CA_FILE",
-        "those of the system",
-        "/secure/place/ca.pem",
-        "PEM file of the certificate authorities that the brokers' certificates are checked against, with `…SSL`",
-        _KAFKA,
-    ),
-    Setting(
-        "KAFKA_CERTIFICATE_FILE",
-        "",
-        "/secure/place/panelstream.pem",
-        "PEM file of the client's certificate, if the brokers require one",
-        _KAFKA,
-    ),
-    Setting(
-        "KAFKA_KEY_FILE",
-        "",
-        "/secure/place/panelstream.key",
-        "PEM file of the certificate's private key",
-        _KAFKA,
-    ),
-    Setting(
-        "WORKER_ADDRESS",
-        "`127.0.0.1:6066`",
-        "127.0.0.1:6066",
-        "where a worker shows health and metrics; each worker of a machine needs its own",
-        "`worker`",
-    ),
-    Setting(
-        "WORKER_MAX_AGE",
-        "`2`",
-        "2",
-        "seconds after which collected events are written",
-        "`worker`",
-    ),
-    Setting(
-        "WORKER_MAX_BYTES",
-        "`4194304`",
-        "4194304",
-        "bytes after which collected events are written, whatever their age",
-        "`worker`",
-    ),
-    Setting(
-        "COLLECTOR_ADDRESS",
-        "`127.0.0.1:6067`",
-        "127.0.0.1:6067",
-        "where a collector takes events",
-        "`collector`",
-    ),
-    Setting(
-        "COLLECTOR_TOKENS_FILE",
-        "`collector.tokens` in the study folder",
-        "/secure/place/collector.tokens",
-        "hashes of the tokens, mode 0600",
-        "`collector`, `tokens`",
-    ),
-    Setting(
-        "COLLECTOR_RATE",
-        "`5000`",
-        "5000",
-        "events a second that one source may send",
-        "`collector`",
-    ),
-)
+T = TypeVar("T")
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
+
+
+@dataclass(frozen=True)
+class Format(Generic[T]):
+    """What the text of a setting may be, in words, and its parser.
+
+    `parse` raises `ValueError` for a text that has another format.
+    """
+
+    expected: str
+    parse: Callable[[str], T]
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One setting, the variable `PANELSTREAM_<name>`.
+
+    `default` is the text that counts where nothing is set; in it `{study}` is the study
+    folder and `{absolute_study}` its absolute path. `meaning` and `read_by`, the commands
+    that read it, are Markdown for a cell of a table; `example` is a valid value.
+    """
+
+    name: str
+    format: Format[T]
+    default: str
+    meaning: str
+    example: str
+    read_by: str
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment and in `.env`."""
+        return PREFIX + self.name
+
+    def default_in(self, study: Path) -> str:
+        """The default for a study folder."""
+        return self.default.format(study=study, absolute_study=study.resolve())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The text of a setting, and where it was set, for a message."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What is set for a study, by variable: in the environment, else in its `.env`."""
+
+    entries: Mapping[str, Entry]
+    study: Path
+
+    @classmethod
+    def read(
+        cls, environ: Mapping[str, str], study: Path, variables: Collection[str]
+    ) -> "Environment":
+        """Read both; a variable that is empty counts as not set.
+
+        Raises `FileError` for a line of `.env` that sets none of `variables`.
+        """
+        entries = read_env_file(study / ENV_FILE, variables)
+        for variable in variables:
+            if environ.get(variable):
+                entries[variable] = Entry(environ[variable], "the environment")
+        return cls(entries, study)
+
+    def get(self, setting: Setting[T]) -> T:
+        """The value of a setting. Raises `SettingError` for one of another format."""
+        entry = self.entries.get(setting.variable)
+        text = entry.text if entry else setting.default_in(self.study)
+        try:
+            return setting.format.parse(text)
+        except ValueError:
+            raise self.error(setting, setting.format.expected) from None
+
+    def is_set(self, setting: Setting[T]) -> bool:
+        """Whether a value is set, be it the default."""
+        return setting.variable in self.entries
+
+    def where(self, setting: Setting[T]) -> str:
+        """The variable and where it was set, for a message."""
+        entry = self.entries.get(setting.variable)
+        source = f"set in {entry.source}" if entry else "not set: the default"
+        return f"{setting.variable} ({source})"
+
+    def error(self, setting: Setting[T], expected: str) -> SettingError:
+        """The error for a wrong value; it never quotes it, as it may be a password."""
+        entry = self.entries.get(setting.variable)
+        if entry:
+            return SettingError(
+                f"{setting.variable}: invalid value; expected {expected}; "
+                f"check {entry.source}"
+            )
+        return SettingError(
+            f"{setting.variable}: not set; expected {expected}; "
+            f"set it in the environment or in {self.study / ENV_FILE}"
+        )
+
+
+def read_env_file(path: Path, variables: Collection[str]) -> dict[str, Entry]:
+    """The settings of a `.env` file; empty where there is none.
+
+    Raises `FileError` for a line that sets none of `variables`.
+    """
+    if not path.is_file():
+        return {}
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    return dict(
+        _parse_line(path, number, line, variables)
+        for number, line in lines
+        if line.strip() and not line.lstrip().startswith("#")
+    )
+
+
+def _parse_line(
+    path: Path, number: int, line: str, variables: Collection[str]
+) -> tuple[str, Entry]:
+    name, equals, value = line.partition("=")
+    if not equals or name.strip() not in variables:
+        raise FileError(
+            path, str(number), f"not a setting; known: {', '.join(variables)}"
+        )
+    return name.strip(), Entry(value.strip().strip("'\""), f"{path} line {number}")
+
+
+def matching(pattern: str, expected: str) -> Format[str]:
+    """A text that a regular expression matches as a whole."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+        return text
+
+    return Format(expected, parse)
+
+
+def choice(*choices: str) -> Format[str]:
+    """One of several words."""
+    return matching("|".join(map(re.escape, choices)), ", ".join(choices))
+
+
+def _whole_number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise ValueError
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or not 0 < float(text) <= 3600:
+        raise ValueError
+    return float(text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not _ADDRESS.fullmatch(text) or int(port) > 65535:
+        raise ValueError
+    return host.strip("[]"), int(port)
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    addresses = tuple(address.strip() for address in text.split(","))
+    for address in addresses:
+        _address(address)
+    return addresses
+
+
+TEXT = matching(r"[^\x00-\x1f]*", "text without control characters")
+NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, '.', '_' and '-'")
+WHOLE_NUMBER = Format("a whole number from 1", _whole_number)
+PORT = Format("a port: 0 (a free one) to 65535", _port)
+SECONDS = Format("seconds, above 0 and up to 3600", _seconds)
+ADDRESS = Format("host:port", _address)
+ADDRESSES = Format("host:port, several separated by commas", _addresses)
+PATH = Format("a path", Path)
+OPTIONAL_PATH = Format("a path", lambda text: Path(text) if text else None)

@@ -16,7 +16,12 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
-from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
+from panelstream.models.errors import (
+    PanelstreamError,
+    SettingError,
+    Unreachable,
+    UsageError,
+)
 from panelstream.models.warehouse import cluster as clusters
 from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse.cluster import Cluster
@@ -51,7 +56,7 @@ def open_client(
     """Connect to the engine at `dsn`; for `writing` a server must answer soon.
 
     Raises `Unreachable` naming what cannot be reached and why, and the `setting` that
-    names it; `UsageError` where the server's configuration has no such cluster.
+    names it; `SettingError` where the server's configuration has no such cluster.
     """
     # The driver and its HTTP client would write lines of their own, whole statements
     # with them, to the log of the calling program.
@@ -141,7 +146,7 @@ def _find_cluster(client: Client, name: str) -> Cluster:
     ).to_pylist()
     if not row["shards"]:
         client.close()
-        raise UsageError(
+        raise SettingError(
             f"PANELSTREAM_CLUSTER: the warehouse's server knows no cluster '{name}'"
         )
     migrations = (

@@ -116,7 +116,7 @@ def open_store(
 
     `cluster`: the server is one of a cluster of that name, as its configuration has it.
     Raises `Unreachable` (exit code 5) naming what cannot be reached and why, and the
-    `setting` that names it; `UsageError` where there is no such cluster.
+    `setting` that names it; `SettingError` where there is no such cluster.
     """
     client, configured = clients.open_client(dsn, writing, setting, cluster)
     if clients.is_embedded(dsn):

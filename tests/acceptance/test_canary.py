@@ -28,6 +28,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from panelstream.flows.cli import app
+from panelstream.flows.commands.app import read_settings
 from panelstream.flows.workspace import open_workspace
 from panelstream.models.errors import PanelstreamError
 study, *exports = sys.argv[1:]
@@ -39,7 +40,7 @@ for export in exports:
         except PanelstreamError as error:
             print(error)
 print("=== rows ===")
-with open_workspace(Path(study)) as opened:
+with open_workspace(read_settings(Path(study))) as opened:
     kept = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine != 'View'"
     for name in opened.store.select(kept)["name"].to_pylist():
         print(name, opened.store.select(f"SELECT * FROM {name}").to_pylist())

@@ -57,7 +57,8 @@ def import_all(study: Path, fresh: bool = False) -> None:
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
         "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
-        "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
+        "from panelstream.flows.commands.app import read_settings\n"
+        "with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:\n"
         "    imports.import_folder(opened)"
     )
     process = warm.run(["-c", code, study], os.environ, ROOT, fresh=fresh)

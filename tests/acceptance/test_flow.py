@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home, port = tmp_path_factory.mktemp("prefect"), streams.free_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
-        with prefect_server.start("127.0.0.1", port, home / "log", print):
+        with prefect_server.start_server("127.0.0.1", port, home / "log", print):
             yield f"http://127.0.0.1:{port}/api"
 
 

@@ -17,20 +17,22 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from panelstream.flows import rebuild, workspace
+from panelstream.flows.commands.app import read_settings
 
 def progress(done, total):
     if done == total - 2:
         os.kill(os.getpid(), 9)
 
-with workspace.open_workspace(Path(sys.argv[1])) as opened:
-    rebuild.rebuild(opened, progress=progress)
+with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:
+    rebuild.rebuild_projections(opened, progress=progress)
 """
 IMPORTED = """
 import sys
 from pathlib import Path
 from panelstream.flows import imports, workspace
+from panelstream.flows.commands.app import read_settings
 
-with workspace.open_workspace(Path(sys.argv[1])) as opened:
+with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:
     imports.import_folder(opened)
 """
 

@@ -83,10 +83,10 @@ def test_schema(made: Path, tmp_path: Path) -> None:
     ("env", "code", "said"),
     [
         ({}, 3, "no such file; 'panelstream tokens add SOURCE' makes it"),
-        ({"COLLECTOR_ADDRESS": "here"}, 5, "PANELSTREAM_COLLECTOR_ADDRESS"),
-        ({"COLLECTOR_RATE": "0"}, 5, "PANELSTREAM_COLLECTOR_RATE"),
+        ({"COLLECTOR_ADDRESS": "here"}, 3, "PANELSTREAM_COLLECTOR_ADDRESS"),
+        ({"COLLECTOR_RATE": "0"}, 3, "PANELSTREAM_COLLECTOR_RATE"),
         ({"COLLECTOR_ADDRESS": "192.0.2.1:80"}, 5, "COLLECTOR_ADDRESS"),
-        ({"KAFKA": "127.0.0.1:1"}, 5, "Kafka at 127.0.0.1:1 does not serve us"),
+        ({"KAFKA": "127.0.0.1:1"}, 5, "cannot use Kafka at 127.0.0.1:1"),
         ({"WAREHOUSE": "http://u:secret@127.0.0.1:1"}, 5, "PANELSTREAM_WAREHOUSE"),
     ],
 )

@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from panelstream.analysis.panel.participation import Participation
-from panelstream.flows.display import COUNTS
+from panelstream.flows.commands.study import COUNTS
 from panelstream.ingest.roster.roster_file import COLUMNS
 from tests.docs import documents, shells
 from tests.docs.test_tutorial import printed, shown

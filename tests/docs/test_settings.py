@@ -1,51 +1,53 @@
-"""The list of settings: its defaults are the real ones, its examples are valid."""
+"""The declared settings: documented defaults are real, examples are valid."""
 
-from collections.abc import Mapping
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from panelstream.models.settings.collector import CollectorSettings
 from panelstream.models.settings.environment import (
-    PREFIX,
+    ENV_FILE_VARIABLES,
+    SETTINGS,
     Settings,
-    Values,
-    read_env,
 )
-from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
-from panelstream.models.settings.setting import SETTINGS
+from panelstream.models.settings.setting import read_env_file
 from tests.docs import documents
 
 EXAMPLE = documents.ROOT / "deploy/.env.example"
+TEXT = documents.read("docs/reference/settings.md")
 
 
-def test_the_example_is_taken_as_it_stands() -> None:
-    """A copy of the example changes nothing until a line is uncommented."""
-    assert read_env(EXAMPLE) == {}
+def documented_defaults() -> dict[str, str]:
+    """The defaults of the page that can be set as they are, by variable."""
+    rows = re.findall(r"^\| `(PANELSTREAM_\w+)` \| `([^`]+)` \|", TEXT, re.MULTILINE)
+    return dict(rows)
 
 
-def read_all(environ: Mapping[str, str]) -> tuple[object, ...]:
-    """Everything that is read from an environment, without where it was set."""
-    values = Values(environ, {}, Path(".env"))
-    return (
-        replace(Settings.from_environ(environ), warehouse_setting=""),
-        replace(KafkaSettings.from_values(values), where=""),
-        WorkerSettings.from_values(values),
-        replace(CollectorSettings.from_values(values, Path()), through_kafka=False),
+def read(environ: dict[str, str]) -> Settings:
+    """All settings, without where they were set."""
+    settings = Settings.from_environ(environ, Path())
+    return replace(
+        settings,
+        warehouse_setting="",
+        kafka=replace(settings.kafka, where=""),
+        collector=replace(settings.collector, through_kafka=False),
     )
 
 
-LITERAL = {s.name: s.default.strip("`") for s in SETTINGS if " " not in s.default}
+@pytest.mark.parametrize("variable", documented_defaults())
+def test_a_documented_default_is_the_real_one(variable: str) -> None:
+    """Setting a variable to its documented default changes nothing."""
+    assert read({variable: documented_defaults()[variable]}) == read({})
 
 
-@pytest.mark.parametrize("name", [name for name in LITERAL if LITERAL[name]])
-def test_documented_defaults_are_the_real_ones(name: str) -> None:
-    """Whoever sets a variable to its documented default changes nothing."""
-    assert read_all({f"{PREFIX}{name}": LITERAL[name]}) == read_all({})
+def test_examples_are_valid(tmp_path: Path) -> None:
+    """Every line of the example can be uncommented as it is."""
+    environ = {setting.variable: setting.example for setting in SETTINGS}
+    settings = Settings.from_environ(environ, tmp_path)
+    assert settings.warehouse_port == 8123
 
 
-def test_examples_are_valid() -> None:
-    """The line of each setting can be uncommented as it is."""
-    examples = {f"{PREFIX}{setting.name}": setting.example for setting in SETTINGS}
-    assert read_all(examples) != read_all({})
+def test_the_example_works_as_it_is() -> None:
+    """A copy of the example changes nothing until a line is uncommented."""
+    assert read_env_file(EXAMPLE, ENV_FILE_VARIABLES) == {}

@@ -24,7 +24,7 @@ from aiokafka.record.util import calc_crc32c
 from kafka.structs import TopicPartition
 
 from panelstream.ingest.kafka import clients
-from panelstream.models.settings.environment import Values
+from panelstream.models.settings.environment import Settings
 from panelstream.models.settings.kafka import KafkaSettings
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.store import Store
@@ -87,7 +87,7 @@ class Stream:
     @property
     def settings(self) -> KafkaSettings:
         """The Kafka settings of the study."""
-        return KafkaSettings.from_values(Values(self.env, {}, self.study / ".env"))
+        return Settings.from_environ(self.env, self.study).kafka
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command on the study to its end."""

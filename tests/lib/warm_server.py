@@ -47,7 +47,6 @@ PRELOADED = (
     "panelstream.flows.external_panel",
     "panelstream.flows.imports",
     "panelstream.flows.new_study",
-    "panelstream.flows.inspection",
     "panelstream.flows.panels",
     "panelstream.flows.plan",
     "panelstream.flows.rebuild",

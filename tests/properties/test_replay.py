@@ -16,7 +16,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from panelstream.analysis.panel import export_formats
 from panelstream.flows import panels
-from panelstream.flows.rebuild import rebuild
+from panelstream.flows.rebuild import rebuild_projections
 from panelstream.flows.workspace import Workspace
 from panelstream.models.events import catalogue
 from panelstream.models.events.event import Counts
@@ -301,7 +301,7 @@ def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> No
         then.append(panel_as_of(workspace, number))
     studies.merge(workspace.store)
     assert [panel_as_of(workspace, number) for number in range(len(then))] == then
-    rebuild(workspace)
+    rebuild_projections(workspace)
     assert [panel_as_of(workspace, number) for number in range(len(then))] == then
 
 

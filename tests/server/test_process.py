@@ -45,7 +45,8 @@ def import_all(study: Path) -> None:
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
         "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
-        "with workspace.open_workspace(Path(sys.argv[1])) as opened:\n"
+        "from panelstream.flows.commands.app import read_settings\n"
+        "with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:\n"
         "    imports.import_folder(opened)"
     )
     subprocess.run([sys.executable, "-c", code, study], cwd=serving.ROOT, check=True)
@@ -215,7 +216,7 @@ def test_a_second_one_is_told(study: Path) -> None:
 
 
 def test_wrong_settings_are_told(tmp_path: Path) -> None:
-    """A port in use, a port that is none, a warehouse that is a server already."""
+    """A port in use, a port that is not a number, a warehouse that is a server already."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = panelstream("warehouse", "--study", tmp_path, "--port", port)
@@ -224,11 +225,11 @@ def test_wrong_settings_are_told(tmp_path: Path) -> None:
     ran = panelstream(
         "warehouse", "--study", tmp_path, PANELSTREAM_WAREHOUSE_PORT="http"
     )
-    assert ran.code == 2
+    assert ran.code == 3
     ran = panelstream(
         "warehouse", "--study", tmp_path, PANELSTREAM_WAREHOUSE="http://h:8123/d"
     )
-    assert ran.code == 2
+    assert ran.code == 3
     assert "server already" in ran.err
 
 

@@ -22,7 +22,7 @@ def test_an_insert_is_cut_at_its_data(
     source: str, sql: str, form: str, data: str
 ) -> None:
     """What precedes FORMAT or VALUES is the statement; blanks and a line break go."""
-    read = statements.read(source.encode())
+    read = statements.parse_statement(source.encode())
     assert (read.sql, read.form) == (sql, form)
     assert source.encode()[read.data_at :].decode() == data
 
@@ -44,7 +44,7 @@ def test_an_insert_is_cut_at_its_data(
 )
 def test_the_format_is_the_clause_at_the_end(source: str, form: str | None) -> None:
     """Not a word in a text, a comment or a name."""
-    assert statements.read(source.encode()).form == form
+    assert statements.parse_statement(source.encode()).form == form
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,15 @@ def test_the_format_is_the_clause_at_the_end(source: str, form: str | None) -> N
 )
 def test_one_statement_at_a_time(source: str, several: bool) -> None:
     """A semicolon may end it; nothing may follow but space."""
-    assert statements.several(statements.read(source.encode())) is several
+    assert (
+        statements.is_multiple(statements.parse_statement(source.encode())) is several
+    )
 
 
 def test_the_verb_is_the_first_word() -> None:
     """After comments and parentheses."""
-    read = statements.read(b"-- c\n /* d */ ((select 1) union all (select 2))")
+    read = statements.parse_statement(
+        b"-- c\n /* d */ ((select 1) union all (select 2))"
+    )
     assert (read.verb, read.reads, read.answers) == ("SELECT", True, True)
-    assert statements.read(b"CREATE TABLE t (a Int8)").answers is False
+    assert statements.parse_statement(b"CREATE TABLE t (a Int8)").answers is False

@@ -83,7 +83,7 @@ def held(workspace: Make, tmp_path: Path, clock: HandClock) -> Callable[..., Wor
 def test_engine(name: str, held: Callable[..., Workspace]) -> None:
     """What `panelstream status` counts is the table's."""
     example = read(name)
-    result = [_shown(vars(wave)) for wave in status.read(held(example)).waves]
+    result = [_shown(vars(wave)) for wave in status.read_status(held(example)).waves]
     assert result == [_wanted(row) for row in example.waves]
 
 
@@ -106,7 +106,7 @@ def test_oracle(name: str) -> None:
 def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
     """People, scopes, withdrawals, accounts, strangers: counts and nobody's id."""
     study = held(read("participation"))
-    result = status.read(study)
+    result = status.read_status(study)
     assert (result.enrolled, result.agreed) == (6, 4)
     assert result.scopes == {"survey": 5, "telemetry": 4}
     assert result.withdrawn == {"contact": 1, "collection": 1, "erase": 0}
@@ -133,7 +133,7 @@ def test_who_is_due(
         (TODAY, 3, []),
     ):
         clock.now = at
-        assert status.due(study, wave, path) == expected
+        assert status.list_due(study, wave, path) == expected
 
 
 def _said(row: Row) -> list[dict[str, Any]]:

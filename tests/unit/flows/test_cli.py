@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 import panelstream
 from panelstream.flows import cli
+from panelstream.flows.commands.app import PANELS
 from tests.lib import warm
 
 ROOT = Path(__file__).parents[3]
@@ -73,11 +74,11 @@ def test_help_shows_every_command_in_its_panel() -> None:
     """Panels and commands stand in the order of use; none is left out, none is twice."""
     root = typer.main.get_command(cli.app)
     assert isinstance(root, TyperGroup)
-    order = [name for names in cli.PANELS.values() for name in names]
+    order = [name for names in PANELS.values() for name in names]
     assert sorted(order) == sorted(root.commands)
     output = run("-h").stdout
     titles = re.findall(r"^╭─ (\w+) ─", output, re.MULTILINE)
-    assert titles == ["Options", *cli.PANELS]
+    assert titles == ["Options", *PANELS]
     shown = re.findall(r"^│ ([a-z][a-z-]*)  ", output, re.MULTILINE)
     assert shown == order
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from panelstream.analysis.panel.external import PanelFile, read_panel_file
 from panelstream.flows import external_panel
-from panelstream.flows.external_panel import Given
 from panelstream.models.errors import FileError, UsageError
 
 STUDY = """
@@ -58,9 +58,9 @@ def panel() -> pd.DataFrame:
     return frame
 
 
-def given(path: Path) -> Given:
+def panel_file(path: Path) -> PanelFile:
     """The file with the names that it has."""
-    return Given(path, person="nr", wave="year")
+    return PanelFile(path, person="nr", wave="year")
 
 
 @pytest.mark.parametrize("ending", sorted(WRITERS))
@@ -68,10 +68,14 @@ def test_every_format_gives_the_same(folder: Path, ending: str) -> None:
     """The same columns, so the same results; whole numbers may come as others."""
     path = folder / f"panel{ending}"
     WRITERS[ending](panel(), path)
-    result = external_panel.analyse(folder, given(path)).results.estimates
+    result = external_panel.analyse_panel_file(
+        folder, panel_file(path)
+    ).results.estimates
     csv = folder / "plain.csv"
     WRITERS[".csv"](panel(), csv)
-    expected = external_panel.analyse(folder, given(csv)).results.estimates
+    expected = external_panel.analyse_panel_file(
+        folder, panel_file(csv)
+    ).results.estimates
     pd.testing.assert_frame_equal(result, expected)
 
 
@@ -82,7 +86,7 @@ def test_a_column_that_is_not_there_stops_nothing(folder: Path) -> None:
     """
     path = folder / "panel.csv"
     WRITERS[".csv"](panel(), path)
-    rows = external_panel.analyse(folder, given(path)).results.estimates
+    rows = external_panel.analyse_panel_file(folder, panel_file(path)).results.estimates
     without = rows[rows["estimate"].isna()]
     assert without["note"].tolist() == ["not fitted: the panel has no column nowhere"]
     assert rows["n_obs"].tolist() == [119, 58, 119, 0]
@@ -96,7 +100,9 @@ def test_the_same_panel_gives_the_same_bytes(folder: Path) -> None:
     path = folder / "panel.csv"
     WRITERS[".csv"](panel(), path)
     for name in ("first", "second"):
-        external_panel.write(external_panel.analyse(folder, given(path)), folder / name)
+        external_panel.write_panel_results(
+            external_panel.analyse_panel_file(folder, panel_file(path)), folder / name
+        )
     files = sorted(entry.name for entry in (folder / "first/private").iterdir())
     assert files == ["estimates.csv", "manifest.json", "tests.csv"]
     for name in files:
@@ -111,16 +117,22 @@ def test_the_same_panel_gives_the_same_bytes(folder: Path) -> None:
     [
         (lambda frame: frame.drop(columns="nr"), "no column 'nr'; .*--person"),
         (lambda frame: frame.rename(columns={"year": "yaer"}), "did you mean 'yaer'"),
-        (lambda frame: pd.concat([frame, frame[3:5]]), "row 121: this person has had"),
+        (
+            lambda frame: pd.concat([frame, frame[3:5]]),
+            "row 121: this person has a row",
+        ),
         (
             lambda frame: frame.assign(year=frame["year"].where(frame.index != 2)),
             "row 3: no value in 'year'",
         ),
         (
             lambda frame: frame.assign(year=frame["year"] + 0.5 * (frame.index == 4)),
-            "row 5: 'year' is no whole number",
+            "row 5: 'year' is not a whole number",
         ),
-        (lambda frame: frame.assign(year="first"), "row 1: 'year' is no whole number"),
+        (
+            lambda frame: frame.assign(year="first"),
+            "row 1: 'year' is not a whole number",
+        ),
     ],
 )
 def test_what_is_no_panel_is_refused(
@@ -130,17 +142,17 @@ def test_what_is_no_panel_is_refused(
     path = folder / "panel.csv"
     WRITERS[".csv"](change(panel()), path)
     with pytest.raises(FileError, match=says):
-        external_panel.read(given(path))
+        read_panel_file(panel_file(path))
 
 
 def test_files_that_cannot_be_read(folder: Path) -> None:
     """Another kind, no file, and a file that is not what its name says."""
-    with pytest.raises(UsageError, match="ends in none of"):
-        external_panel.read(given(folder / "panel.xlsx"))
+    with pytest.raises(UsageError, match="expected a name that ends in"):
+        read_panel_file(panel_file(folder / "panel.xlsx"))
     with pytest.raises(FileError, match="no such file"):
-        external_panel.read(given(folder / "panel.csv"))
+        read_panel_file(panel_file(folder / "panel.csv"))
     for ending in (".parquet", ".dta", ".sav"):
         path = folder / f"wrong{ending}"
         path.write_text("no such thing", encoding="utf-8")
         with pytest.raises(FileError, match="cannot be read as"):
-            external_panel.read(given(path))
+            read_panel_file(panel_file(path))

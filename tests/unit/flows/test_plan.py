@@ -53,7 +53,7 @@ def make(workspace: Make) -> Make:
 
 def test_a_plan_is_not_locked_at_first(make: Make) -> None:
     """Nothing is confirmatory then, and that is said."""
-    plan_status = plan.read(make(MAIN))
+    plan_status = plan.read_plan(make(MAIN))
     assert not plan_status.locked
     assert plan_status.confirmatory == ()
     assert list(plan_status.lines()) == [
@@ -65,7 +65,7 @@ def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     """With its time, its hash and the study as it was; locking it again is nothing."""
     emitter = make(MAIN, SIDE)
     clock.now = datetime(2030, 5, 1, tzinfo=UTC)
-    plan_status = plan.freeze(emitter)
+    plan_status = plan.lock_plan(emitter)
     assert plan_status.locked
     assert plan_status.confirmatory == ("main", "side")
     assert (plan_status.deviations, plan_status.removed_after_lock) == ((), 0)
@@ -78,7 +78,7 @@ def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     assert held.locked_at == clock.now
     assert held.study_version == emitter.folder.version
     clock.now += timedelta(days=1)
-    assert plan.freeze(emitter) == plan_status
+    assert plan.lock_plan(emitter) == plan_status
 
 
 def test_answers_that_had_come_in_are_counted(make: Make) -> None:
@@ -87,7 +87,7 @@ def test_answers_that_had_come_in_are_counted(make: Make) -> None:
     at = datetime(2027, 1, 12, tzinfo=UTC)
     studies.answer(emitter, [Answer("aki", 1, at), Answer("ben", 1, at)])
     studies.answer(emitter, [Answer("aki", 2, at + timedelta(days=31))])
-    [held] = plan.freeze(emitter).locks
+    [held] = plan.lock_plan(emitter).locks
     assert held.responses == 3
 
 
@@ -110,16 +110,16 @@ def test_answers_that_had_come_in_are_counted(make: Make) -> None:
 )
 def test_what_decides_nothing_may_change(make: Make, changes: Any) -> None:
     """Words, what the field work settles, and other sensitivity checks."""
-    plan.freeze(make(MAIN))
-    plan_status = plan.read(make(MAIN, **changes))
+    plan.lock_plan(make(MAIN))
+    plan_status = plan.read_plan(make(MAIN, **changes))
     assert plan_status.locked
     assert plan_status.confirmatory == ("main",)
 
 
 def test_the_order_of_specifications_means_nothing(make: Make) -> None:
     """Their names do."""
-    plan.freeze(make(MAIN, SIDE))
-    assert plan.read(make(SIDE, MAIN)).locked
+    plan.lock_plan(make(MAIN, SIDE))
+    assert plan.read_plan(make(SIDE, MAIN)).locked
 
 
 OWN = "plan.confirmatory.main"
@@ -174,8 +174,8 @@ def test_a_change_makes_a_specification_exploratory(
     make: Make, changed: Any, study: Any, deviations: list[Deviation]
 ) -> None:
     """With the keys that differ, before and after; its coefficients keep their place."""
-    plan.freeze(make(MAIN))
-    plan_status = plan.read(make({**MAIN, **changed}, **study))
+    plan.lock_plan(make(MAIN))
+    plan_status = plan.read_plan(make({**MAIN, **changed}, **study))
     assert not plan_status.locked
     assert list(plan_status.deviations) == deviations
     assert plan_status.confirmatory == ()
@@ -185,11 +185,11 @@ def test_a_change_makes_a_specification_exploratory(
 def test_another_scoring_is_a_deviation(make: Make) -> None:
     """What an outcome is, is decided before it is seen."""
     made = make(MAIN)
-    before = plan.freeze(made)
+    before = plan.lock_plan(made)
     path = made.folder.path / "mood.yaml"
     path.write_text(studies.MOOD.replace("[calm, awake]", "[calm]"), encoding="utf-8")
     made = studies.open_in(made.folder.path, made.store, made.clock)
-    plan_status = plan.read(made)
+    plan_status = plan.read_plan(made)
     assert plan_status.hash != before.hash
     assert [deviation.key for deviation in plan_status.deviations] == [
         "instruments.mood"
@@ -198,10 +198,10 @@ def test_another_scoring_is_a_deviation(make: Make) -> None:
 
 def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
     """What is added is exploratory, what is taken out keeps its place in the family."""
-    plan.freeze(make(MAIN, SIDE, POOLED))
+    plan.lock_plan(make(MAIN, SIDE, POOLED))
     new = {**MAIN, "specification": "new"}
     emitter = make(MAIN, new)
-    plan_status = plan.read(emitter)
+    plan_status = plan.read_plan(emitter)
     assert plan_status.confirmatory == ("main",)
     assert [str(deviation) for deviation in plan_status.deviations] == [
         "plan.confirmatory.side: planned → -",
@@ -220,11 +220,11 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
 
 def test_locked_again_earlier_locks_are_kept(make: Make, clock: HandClock) -> None:
     """And going back to an earlier plan is a version too."""
-    first = plan.freeze(make(MAIN))
+    first = plan.lock_plan(make(MAIN))
     clock.now += timedelta(days=1)
-    second = plan.freeze(make(SIDE))
+    second = plan.lock_plan(make(SIDE))
     clock.now += timedelta(days=1)
-    third = plan.freeze(make(MAIN))
+    third = plan.lock_plan(make(MAIN))
     assert third.locked
     assert [lock.hash for lock in third.locks] == [first.hash, second.hash, first.hash]
     assert third.as_dict()["locks"][1] == {
@@ -238,4 +238,4 @@ def test_locked_again_earlier_locks_are_kept(make: Make, clock: HandClock) -> No
 def test_a_plan_without_anything_confirmatory_is_not_locked(make: Make) -> None:
     """One line says what is missing."""
     with pytest.raises(FileError, match="nothing confirmatory to lock"):
-        plan.freeze(make())
+        plan.lock_plan(make())

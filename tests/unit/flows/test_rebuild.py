@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from panelstream.flows import panels
-from panelstream.flows.rebuild import rebuild
+from panelstream.flows.rebuild import rebuild_projections
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import PanelstreamError, UsageError
 from panelstream.models.warehouse import projections
@@ -168,7 +168,7 @@ def test_rebuilding_changes_nothing(made: Workspace, name: str | None) -> None:
     before, held = panels.build(made), stored(made.store)
     seen = [rows(made.store, view) for view in ("fact_exposure", "coverage")]
     old = {row["build"] for row in rows(made.store, "projection_builds")}
-    built = rebuild(made, name)
+    built = rebuild_projections(made, name)
     assert [entry.projection for entry in built] == (
         [name] if name else list(projections.TABLES)
     )
@@ -180,7 +180,7 @@ def test_rebuilding_changes_nothing(made: Workspace, name: str | None) -> None:
 
 def test_rebuilding_what_was_never_built(made: Workspace) -> None:
     """The same as what a panel leaves."""
-    rebuild(made)
+    rebuild_projections(made)
     left = [rows(made.store, view) for view in ("fact_exposure", "coverage")]
     held = stored(made.store)
     panels.build(made)
@@ -199,7 +199,7 @@ def test_readers_keep_the_old_while_it_is_rebuilt(made: Workspace) -> None:
         views = [rows(made.store, view) for view in ("fact_exposure", "coverage")]
         assert views == seen
 
-    rebuild(made, progress=look)
+    rebuild_projections(made, progress=look)
     # Windows, functions, windows × waves.
     assert looks == [(number, 8) for number in range(1, 9)]
 
@@ -216,11 +216,11 @@ def test_a_rebuild_that_is_broken_off(made: Workspace, chunks: int) -> None:
             raise Broken
 
     with pytest.raises(Broken):
-        rebuild(made, progress=break_off)
+        rebuild_projections(made, progress=break_off)
     written = rows(made.store, "projection_chunks")
     assert rows(made.store, "fact_exposure") == seen
     studies.send(made, [studies.event("story_viewed", "ben", at("2027-02-05"))])
-    rebuild(made)
+    rebuild_projections(made)
     assert rows(made.store, "fact_exposure") == seen
     kept = {row["build"] for row in rows(made.store, "projection_builds")}
     still = [row for row in written if row["build"] in kept]
@@ -231,7 +231,7 @@ def test_a_rebuild_that_is_broken_off(made: Workspace, chunks: int) -> None:
 def test_an_unknown_projection(made: Workspace) -> None:
     """The known ones are named."""
     with pytest.raises(UsageError, match="known: exposure_windows, coverage, fact_exp"):
-        rebuild(made, "exposure")
+        rebuild_projections(made, "exposure")
 
 
 def test_windows_that_are_gone(made: Workspace) -> None:
@@ -240,7 +240,7 @@ def test_windows_that_are_gone(made: Workspace) -> None:
     made.store._client.command("TRUNCATE TABLE exposure_windows")
     with pytest.raises(PanelstreamError, match="panelstream rebuild"):
         panels.build(made)
-    rebuild(made, projections.WINDOWS)
+    rebuild_projections(made, projections.WINDOWS)
     assert_same(panels.build(made), before)
 
 
@@ -251,7 +251,7 @@ def test_what_others_read_stays_for_an_hour(made: Workspace, clock: HandClock) -
     panels.build(made)
     held = stored(made.store)
     clock.now += timedelta(minutes=30)
-    rebuild(made)
+    rebuild_projections(made)
     assert stored(made.store) == {table: 2 * n for table, n in held.items()}
     clock.now += timedelta(minutes=61)
     panels.build(made)

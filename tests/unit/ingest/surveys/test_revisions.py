@@ -124,12 +124,12 @@ def test_an_import_is_taken_back(
     wrong = bring(AKI.replace(",3,", ",9,"), BEN)
     before = clock.now + timedelta(minutes=1)
     clock.now += timedelta(hours=1)
-    assert imports.retract(study, wrong.import_id) == 4
+    assert imports.retract_wave_import(study, wrong.import_id) == 4
     assert held(study) == {("aki", 1, "calm"): "3", ("aki", 1, "awake"): "4"}
     assert held(study, before)["aki", 1, "calm"] == "9"
     assert news(bring(BEN)) == (1, 0, 0, 0)
     with pytest.raises(UsageError, match="no import nothing"):
-        imports.retract(study, "nothing")
+        imports.retract_wave_import(study, "nothing")
 
 
 def test_a_response_is_known_by_its_own_id(

@@ -1,11 +1,48 @@
-"""Settings: from where, and which one wins."""
+"""Settings: where they are set, which one wins, and what a wrong value is answered with."""
 
 from pathlib import Path
 
 import pytest
 
-from panelstream.models.errors import FileError
-from panelstream.models.settings.environment import Settings, read_env
+from panelstream.models.errors import FileError, SettingError
+from panelstream.models.settings.environment import (
+    ENV_FILE_VARIABLES,
+    SETTINGS,
+    Settings,
+)
+from panelstream.models.settings.setting import read_env_file
+
+WRONG = {
+    "WAREHOUSE": "warehouse",
+    "CLUSTER": "a b",
+    "WAREHOUSE_PORT": "65536",
+    "KAFKA": "kafka://a:1",
+    "KAFKA_TOPIC": "a b",
+    "KAFKA_GROUP": "a b",
+    "KAFKA_PARTITIONS": "abc",
+    "KAFKA_REPLICATION": "0",
+    "KAFKA_RETENTION_DAYS": "-1",
+    "KAFKA_SECURITY_PROTOCOL": "TLS",
+    "KAFKA_SASL_MECHANISM": "MAGIC",
+    "KAFKA_SASL_USERNAME": "a\tb",
+    "KAFKA_KEY_FILE": "key.pem",  # without a certificate
+    "COLLECTOR_ADDRESS": "here",
+    "COLLECTOR_RATE": "abc",
+    "WORKER_ADDRESS": "6066",
+    "WORKER_MAX_AGE": "0",
+    "WORKER_MAX_BYTES": "4 MiB",
+}
+"""A wrong value of each setting whose text is checked when it is read."""
+
+PATHS = {
+    "STUDY",
+    "PSEUDONYM_KEY_FILE",
+    "KAFKA_SASL_PASSWORD_FILE",
+    "KAFKA_CA_FILE",
+    "KAFKA_CERTIFICATE_FILE",
+    "COLLECTOR_TOKENS_FILE",
+}
+"""Settings that are paths: a wrong one shows when the file is opened."""
 
 
 def env_file(folder: Path, *lines: str) -> Path:
@@ -16,15 +53,17 @@ def env_file(folder: Path, *lines: str) -> Path:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """Everything lies in the study's folder."""
-    result = Settings.from_environ({}, tmp_path)
-    assert result.study == tmp_path
-    assert result.warehouse == f"chdb://{tmp_path.resolve() / 'warehouse'}"
-    assert result.pseudonym_key_file == tmp_path / "pseudonym.key"
+    """Without any setting everything lies in the study folder."""
+    settings = Settings.from_environ({}, tmp_path)
+    assert settings.study == tmp_path
+    assert settings.warehouse == f"chdb://{tmp_path.resolve() / 'warehouse'}"
+    assert settings.pseudonym_key_file == tmp_path / "pseudonym.key"
+    assert settings.collector.tokens_file == tmp_path / "collector.tokens"
+    assert not settings.collector.through_kafka
 
 
 def test_environment_over_file(tmp_path: Path) -> None:
-    """The environment wins over .env; what it does not say is read there."""
+    """The environment wins over .env; what it does not set is read there."""
     env_file(
         tmp_path,
         "# where things are",
@@ -33,9 +72,9 @@ def test_environment_over_file(tmp_path: Path) -> None:
         "PANELSTREAM_PSEUDONYM_KEY_FILE=/keys/study",
     )
     environ = {"PANELSTREAM_WAREHOUSE": "http://here:8123", "HOME": "/root"}
-    result = Settings.from_environ(environ, tmp_path)
-    assert result.warehouse == "http://here:8123"
-    assert result.pseudonym_key_file == Path("/keys/study")
+    settings = Settings.from_environ(environ, tmp_path)
+    assert settings.warehouse == "http://here:8123"
+    assert settings.pseudonym_key_file == Path("/keys/study")
     assert Settings.from_environ({}, tmp_path).warehouse == "http://file:8123"
 
 
@@ -46,17 +85,70 @@ def test_option_over_environment(tmp_path: Path) -> None:
     assert Settings.from_environ(environ).study == Path("elsewhere")
 
 
+def test_kafka_is_used_where_its_address_is_set(tmp_path: Path) -> None:
+    """The collector sends through Kafka even if the address set is the default."""
+    environ = {"PANELSTREAM_KAFKA": "localhost:9092"}
+    assert Settings.from_environ(environ, tmp_path).collector.through_kafka
+
+
 @pytest.mark.parametrize(
     "line", ["PANELSTREAM_WAREHUOSE=x", "WAREHOUSE=x", "PANELSTREAM_WAREHOUSE"]
 )
 def test_wrong_line(tmp_path: Path, line: str) -> None:
-    """A line that sets nothing panelstream knows is answered with the names it knows."""
+    """A line that sets no setting is answered with the names of all."""
     path = env_file(tmp_path, "# first", line)
     with pytest.raises(FileError, match=r"known: .*PANELSTREAM_WAREHOUSE") as caught:
-        read_env(path)
+        Settings.from_environ({}, tmp_path)
     assert (caught.value.place, caught.value.path) == ("2", path)
 
 
 def test_no_file(tmp_path: Path) -> None:
     """A study without .env is as good as one with an empty one."""
-    assert read_env(tmp_path / ".env") == read_env(env_file(tmp_path)) == {}
+    missing = read_env_file(tmp_path / ".env", ENV_FILE_VARIABLES)
+    assert missing == {}
+    assert read_env_file(env_file(tmp_path), ENV_FILE_VARIABLES) == {}
+
+
+def test_every_setting_has_a_wrong_value() -> None:
+    """A new setting needs a row in WRONG, or in PATHS."""
+    assert WRONG.keys() | PATHS == {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_in_the_environment(tmp_path: Path, name: str) -> None:
+    """Exit code 3 and one line: the name, what is expected, where; never the value."""
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environ({f"PANELSTREAM_{name}": WRONG[name]}, tmp_path)
+    message = str(caught.value)
+    assert caught.value.exit_code == 3
+    assert message.startswith(f"PANELSTREAM_{name}: invalid value; expected ")
+    assert message.endswith("; check the environment")
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_in_the_file(tmp_path: Path, name: str) -> None:
+    """The same, with the file and its line."""
+    path = env_file(tmp_path, "# first", f"PANELSTREAM_{name}={WRONG[name]}")
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environ({}, tmp_path)
+    assert caught.value.exit_code == 3
+    assert str(caught.value).endswith(f"; check {path} line 2")
+
+
+def test_a_user_without_a_name(tmp_path: Path) -> None:
+    """SASL needs a user: the message says which protocol needs it, and where to set it."""
+    environ = {"PANELSTREAM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environ(environ, tmp_path)
+    assert str(caught.value) == (
+        "PANELSTREAM_KAFKA_SASL_USERNAME: not set; expected a name, as SASL_SSL needs "
+        f"one; set it in the environment or in {tmp_path / '.env'}"
+    )
+
+
+def test_a_value_is_never_quoted(tmp_path: Path) -> None:
+    """A DSN holds a password."""
+    environ = {"PANELSTREAM_WAREHOUSE": "htp://user:secret@host"}
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environ(environ, tmp_path)
+    assert "secret" not in str(caught.value)

@@ -1,23 +1,23 @@
-"""Settings of Kafka: where they come from, what they may be, what clients are given."""
+"""Settings of Kafka: what clients receive, and files that cannot be read."""
 
 from pathlib import Path
 
 import pytest
 
-from panelstream.models.errors import Unreachable
-from panelstream.models.settings.environment import Values
-from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
+from panelstream.models.errors import SettingError
+from panelstream.models.settings.environment import Settings
+from panelstream.models.settings.kafka import KafkaSettings
 
 
-def values(**names: str) -> Values:
-    """The environment with these settings."""
+def kafka(folder: Path, **names: str) -> KafkaSettings:
+    """The settings of Kafka with these set."""
     environ = {f"PANELSTREAM_{name}": names[name] for name in names}
-    return Values(environ, {"PANELSTREAM_KAFKA_GROUP": "g"}, Path("s/.env"))
+    return Settings.from_environ(environ, folder).kafka
 
 
-def test_defaults() -> None:
+def test_defaults(tmp_path: Path) -> None:
     """Without any setting: this machine, no password."""
-    settings = KafkaSettings.from_values(values())
+    settings = kafka(tmp_path, KAFKA_GROUP="g")
     assert settings.servers == ("localhost:9092",)
     assert (settings.topic, settings.dead_topic) == (
         "panelstream.events",
@@ -29,20 +29,19 @@ def test_defaults() -> None:
         "security_protocol": "PLAINTEXT",
         "ssl_context": None,
     }
-    assert WorkerSettings.from_values(values()).host == "127.0.0.1"
+    assert Settings.from_environ({}, tmp_path).worker.host == "127.0.0.1"
 
 
 def test_user_and_password(tmp_path: Path) -> None:
-    """The password comes from its file; the same is given to every client."""
+    """The password comes from its file; every client receives the same."""
     (tmp_path / "password").write_text("secret\n")
-    connection = KafkaSettings.from_values(
-        values(
-            KAFKA="a:1, b:2",
-            KAFKA_SECURITY_PROTOCOL="SASL_SSL",
-            KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
-            KAFKA_SASL_USERNAME="ann",
-            KAFKA_SASL_PASSWORD_FILE=str(tmp_path / "password"),
-        )
+    connection = kafka(
+        tmp_path,
+        KAFKA="a:1, b:2",
+        KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+        KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
+        KAFKA_SASL_USERNAME="ann",
+        KAFKA_SASL_PASSWORD_FILE=str(tmp_path / "password"),
     ).connection()
     assert connection.pop("ssl_context").check_hostname
     assert connection == {
@@ -54,36 +53,22 @@ def test_user_and_password(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("KAFKA", "kafka://a:1"),
-        ("KAFKA", "a"),
-        ("KAFKA_TOPIC", "a b"),
-        ("KAFKA_PARTITIONS", "0"),
-        ("KAFKA_SECURITY_PROTOCOL", "TLS"),
-        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"),
-        ("WORKER_ADDRESS", "6066"),
-        ("WORKER_MAX_AGE", "0"),
-    ],
-)
-def test_wrong(name: str, value: str) -> None:
-    """A wrong value is named with the place where it was set."""
-    wrong = values(**{name: value})
-    read = WorkerSettings if name.startswith("WORKER") else KafkaSettings
-    with pytest.raises(Unreachable, match=r"PANELSTREAM_.* may be: ") as told:
-        read.from_values(wrong)
-    assert value not in str(told.value).split(" may be: ")[0]
-
-
-def test_password_file_missing() -> None:
-    """The file is named, with its setting."""
-    settings = KafkaSettings.from_values(
-        values(
-            KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
-            KAFKA_SASL_USERNAME="ann",
-            KAFKA_SASL_PASSWORD_FILE="none",
-        )
+def test_password_file_missing(tmp_path: Path) -> None:
+    """The file is named, with its setting; it is a mistake of the user, exit code 3."""
+    settings = kafka(
+        tmp_path,
+        KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
+        KAFKA_SASL_USERNAME="ann",
+        KAFKA_SASL_PASSWORD_FILE="none",
     )
-    with pytest.raises(Unreachable, match="SASL_PASSWORD_FILE: none cannot be read"):
+    with pytest.raises(SettingError, match="SASL_PASSWORD_FILE: none cannot be read"):
         settings.connection()
+
+
+@pytest.mark.parametrize("name", ["KAFKA_CA_FILE", "KAFKA_CERTIFICATE_FILE"])
+def test_certificate_missing(tmp_path: Path, name: str) -> None:
+    """A certificate that is not there is named by its setting, with exit code 3."""
+    settings = kafka(tmp_path, KAFKA_SECURITY_PROTOCOL="SSL", **{name: "none.pem"})
+    with pytest.raises(SettingError, match="PANELSTREAM_KAFKA_CA_FILE") as caught:
+        settings.connection()
+    assert caught.value.exit_code == 3

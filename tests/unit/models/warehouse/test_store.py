@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from panelstream.flows.workspace import Workspace
-from panelstream.models.errors import PanelstreamError, Unreachable, UsageError
+from panelstream.models.errors import (
+    PanelstreamError,
+    SettingError,
+    Unreachable,
+    UsageError,
+)
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.client import as_parameters
 from panelstream.models.warehouse.settling import newest_instant, settle
@@ -214,7 +219,9 @@ def test_unreachable(dsn: str, named: str) -> None:
 
 def test_no_such_cluster(warehouse: str) -> None:
     """A cluster that the server's configuration does not have is a wrong setting."""
-    with pytest.raises(UsageError, match=r"PANELSTREAM_CLUSTER.*knows no cluster 'c'"):
+    with pytest.raises(
+        SettingError, match=r"PANELSTREAM_CLUSTER.*knows no cluster 'c'"
+    ):
         stores.open_store(warehouse, cluster="c")
 
 

@@ -1,10 +1,10 @@
-"""What commands show people."""
+"""What commands show."""
 
 from typing import Any
 
 import pytest
 
-from panelstream.flows.display import Display
+from panelstream.flows.commands.responses import show_import
 from panelstream.flows.imports import WaveImport
 from panelstream.ingest.surveys.formats.importer import ImportSummary
 from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
@@ -34,7 +34,7 @@ def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
         ("added", "changed", "moved", "unchanged"), 0
     )
     held = WaveImport(imported, ResponseRevision(none, counts, 0), 0, 0, (), "")
-    Display().imported(held, dry_run=True, as_json=False)
+    show_import(held, dry_run=True, as_json=False)
     [line] = [o for o in capsys.readouterr().out.splitlines() if "ignored" in o]
     assert line.startswith("  ignored: Anything else?, I agree. I agree.")
     assert len(line) < 100

@@ -1,0 +1,1 @@
+"""The commands, by noun: each file parses, calls, and shows what came of it."""

@@ -1,0 +1,85 @@
+"""The warehouse: `query migrate rebuild`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from panelstream.flows.commands.app import (
+    JsonOption,
+    StudyOption,
+    app,
+    read_settings,
+    show,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="A SELECT on the views.")],
+    study: StudyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Query the warehouse: platform_events, daily_use, dim_participant, answers, dead_letters.
+
+    Example: [bold]panelstream query "SELECT function, count() FROM platform_events GROUP BY function"[/bold]
+    """
+    from panelstream.flows.workspace import open_workspace
+
+    with open_workspace(read_settings(study)) as workspace:
+        rows = workspace.store.select(sql)
+    show_rows(rows, as_json)
+
+
+@app.command()
+def migrate(study: StudyOption = None) -> None:
+    """Bring the warehouse's tables and views up to date, as every other command does.
+
+    Example: [bold]panelstream migrate --study study1[/bold]
+    """
+    from panelstream.flows.workspace import open_workspace
+
+    with open_workspace(read_settings(study)) as workspace:
+        applied = workspace.migrated
+    show.say(f"applied {', '.join(applied) or 'nothing, all is up to date'}")
+
+
+@app.command()
+def rebuild(
+    study: StudyOption = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="Only this: exposure_windows, coverage or fact_exposure."),
+    ] = None,
+) -> None:
+    """Rebuild derived tables; readers see the old version until the new one is complete.
+
+    If it is interrupted, the next call continues.
+    Example: [bold]panelstream rebuild --projection fact_exposure[/bold]
+    """
+    from panelstream.flows.rebuild import rebuild_projections
+    from panelstream.flows.workspace import open_workspace
+
+    with (
+        open_workspace(read_settings(study)) as workspace,
+        show.steps("Rebuilding") as progress,
+    ):
+        builds = rebuild_projections(workspace, projection, progress, show.note)
+    for build in builds:
+        show.say(f"{build.projection}: as of {build.basis.as_of.isoformat()}")
+
+
+def show_rows(rows: "pa.Table", as_json: bool) -> None:
+    """Show the result of a query."""
+    if as_json:
+        show.json(rows.to_pylist())
+        return
+    table = Table()
+    for name in rows.column_names:
+        table.add_column(name, overflow="fold")
+    for row in rows.to_pylist():
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    show.out.print(table)
