@@ -1,6 +1,5 @@
--- What arrived until an instant and what became of it:
--- received = accepted + rejected + refused, accepted = stored + duplicate +
--- conflicting.
+-- What arrived until an instant and what became of it: received = accepted + rejected
+-- + refused, and accepted = stored + duplicate + conflicting.
 select
     (
         select sum(accepted) from arrivals where recorded_at <= {as_of:DateTime64(6)}

@@ -1,18 +1,14 @@
 -- Measured use of some people who have planned windows: events by function and cell,
--- and
--- active study-local days by function and block. One row for each who did anything.
--- Cells are stretches of days (`flows/counting.py`) in which no window begins or
--- ends, so
+-- and active study-local days by function and block. One row a person with events.
+-- Cells are runs of days (`exposure_counts.py`) in which no window begins or ends, so
 -- that a window is a sum of cells, and overlapping windows cost nothing extra. Blocks
--- are
--- 64 days, each a bit of a number. Cell 0 and block 0 are outside of all windows. One
--- pass
--- over the log does it.
+-- are 64 days, each a bit of a number. Cell 0 and block 0 are outside of all windows.
+-- One pass over the log does it.
 -- What was recorded in an outage that is prorated is no part of the observed time.
--- Who has no window is passed over by the index alone, and dropped once grouped: to
--- look at each row's person would cost a tenth.
+-- People without a window are passed over by the index alone, and dropped once
+-- grouped: to look at the person of each row would cost a tenth.
 -- Conditions that are true from the parameters alone cost nothing: the engine drops
--- them.
+-- them before it reads.
 -- fmt: off
 with
     people as (

@@ -1,5 +1,5 @@
--- The last instant given to any batch, present or collapsed: the clock goes on from
--- here.
+-- The last instant given to any batch, present or collapsed. The clock of the ledger
+-- goes on from there.
 select
     greatest(
         (select max(recorded_at) from arrivals),

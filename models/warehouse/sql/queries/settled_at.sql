@@ -1,11 +1,11 @@
--- Up to where the log is settled, and what settling has to look at. Nothing that still
--- runs can precede the instant `settled`: a writer enters its batch in `arrivals`
--- within
--- 5 seconds of the instant that it gave it, or gives it a later one; so whatever is ten
--- seconds old and still being written shows there as not complete. One that has not
--- ended in ten minutes never will. What was settled stays so: what is entered later
--- under an earlier instant has no rows. Conflicts after the watermark are set apart at
--- once, and looked for again until the watermark has passed them.
+-- Up to where the log is settled, and what settling has to look at.
+-- Nothing that still runs can precede the instant `settled`: a writer enters its batch
+-- in `arrivals` within 5 seconds of the instant that it gave it, or gives it a later
+-- one; so whatever is ten seconds old and still being written is there without a
+-- completion. One that has not ended in ten minutes never will.
+-- What was settled stays so: what is entered later under an earlier instant has no
+-- rows. Conflicts after the watermark are set apart at once, and looked for again
+-- until the watermark has passed them.
 with
     {now:DateTime64(6)} as now,
     (select max(settled_at) from settlements) as watermark,
