@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
@@ -22,10 +23,6 @@ Role = Literal["exposure", "varying", "fixed", "wave"]
 
 WEIGHT = "weight"
 """The panel's column of weights, for a specification that asks for them."""
-
-
-class NotEstimable(Exception):
-    """The panel cannot answer the specification; the message says why, for a note."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
-from panelstream.analysis.estimation.design import Design, NotEstimable
+from panelstream.analysis.estimation.design import Design
 from panelstream.analysis.estimation.differences import adjacent, differences
 from panelstream.analysis.estimation.fit import Diagnostic
 from panelstream.analysis.estimation.inference import (
-    CONFIDENCE,
     Identification,
     LeastSquares,
     identify,
@@ -22,6 +21,7 @@ from panelstream.analysis.estimation.inference import (
     within_share,
 )
 from panelstream.analysis.estimation.influence import Regression, leave_one_out
+from panelstream.analysis.plan.conventions import CONFIDENCE, NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Mask, Vector
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import Design, NotEstimable
+from panelstream.analysis.estimation.design import Design
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.models.arrays import Codes, Matrix
 
 

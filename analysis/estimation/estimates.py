@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable, build_design, term_name
+from panelstream.analysis.estimation.design import build_design, term_name
 from panelstream.analysis.estimation.dropout import LAYERS
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.registration import Fitter, Registration
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.estimators import ESTIMATOR_RULES
 

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from scipy import stats
 
-from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.inference import positive_definite
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.models.arrays import Array, Codes, Matrix, Vector
 
 ITERATIONS = 500

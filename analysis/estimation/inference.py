@@ -19,11 +19,10 @@ from scipy import stats
 from scipy.linalg import qr, solve_triangular
 from scipy.sparse import csr_array
 
-from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.analysis.plan.conventions import CONFIDENCE, NotEstimable
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 STD_ERROR_TYPE = "cluster_person_cr1"
-CONFIDENCE = 0.95
 
 # Relative to the size of what it is computed from, a spread, a residual or an
 # eigenvalue below this is rounding noise.

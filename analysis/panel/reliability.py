@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, optimize, stats
 
-from panelstream.analysis.estimation.design import NotEstimable
-from panelstream.analysis.estimation.inference import CONFIDENCE
 from panelstream.analysis.panel.scoring import item_values
+from panelstream.analysis.plan.conventions import CONFIDENCE, NotEstimable
 from panelstream.models.arrays import Array
 from panelstream.models.instruments.instrument import Instrument, Scale
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable, build_design
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimates import Panels
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification, expand
 from panelstream.models.arrays import Vector
 from panelstream.models.study.study import Study

@@ -46,11 +46,11 @@ from scipy import stats
 
 from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic
+from panelstream.analysis.plan.conventions import ALPHA
 from panelstream.models.arrays import Mask, Vector
 from panelstream.models.study.measures import AS_IS
 from panelstream.models.study.study import Planned
 
-ALPHA = 0.05
 VERDICTS = {
     (True, False): "associated",
     (True, True): "associated but negligible",

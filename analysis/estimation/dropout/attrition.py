@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from panelstream.analysis.estimation.design import NotEstimable, require_columns
+from panelstream.analysis.estimation.design import require_columns
 from panelstream.analysis.estimation.dropout import logit
 from panelstream.analysis.estimation.dropout.history import History, look_back
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange
@@ -23,6 +23,7 @@ from panelstream.analysis.estimation.inference import (
     person_sums,
     small_sample,
 )
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Matrix, Vector
 

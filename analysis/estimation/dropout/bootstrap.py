@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.dropout.waves import Waves
 from panelstream.analysis.estimation.registration import Solve
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.models.arrays import Codes, Matrix, Vector
 
 DRAWS = 400

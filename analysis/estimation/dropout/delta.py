@@ -25,12 +25,11 @@ from panelstream.analysis.estimation.dropout.imputation import (
 )
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.registration import Fitter
+from panelstream.analysis.plan.conventions import ALPHA
 from panelstream.analysis.plan.specifications import Specification
 
 DELTAS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Standard deviations of the outcome by which those who did not answer differ."""
-
-ALPHA = 0.05
 
 
 def fit_delta(

@@ -16,13 +16,13 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from panelstream.analysis.estimation.design import (
-    NotEstimable,
     term_name,
     to_floats,
     transform_exposure,
 )
 from panelstream.analysis.estimation.dropout.waves import Waves, earlier
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, centred
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 

@@ -21,11 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import cho_solve, solve_triangular
 
-from panelstream.analysis.estimation.design import (
-    NotEstimable,
-    require_columns,
-    to_floats,
-)
+from panelstream.analysis.estimation.design import require_columns, to_floats
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.dropout.history import (
     exposure_cells,
@@ -36,6 +32,7 @@ from panelstream.analysis.estimation.dropout.waves import Waves, arrange
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.inference import infer_with_df
 from panelstream.analysis.estimation.registration import Fitter
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 

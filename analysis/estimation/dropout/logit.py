@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit
 
-from panelstream.analysis.estimation.design import NotEstimable
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.models.arrays import Mask, Matrix, Vector
 
 STEPS = 60

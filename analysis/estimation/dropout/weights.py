@@ -24,12 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_expit
 
-from panelstream.analysis.estimation.design import (
-    WEIGHT,
-    NotEstimable,
-    build_design,
-    require_columns,
-)
+from panelstream.analysis.estimation.design import WEIGHT, build_design, require_columns
 from panelstream.analysis.estimation.dropout import bootstrap, logit
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, Weigh, ignore
 from panelstream.analysis.estimation.dropout.history import (
@@ -43,6 +38,7 @@ from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.inference import infer
 from panelstream.analysis.estimation.registration import Fitter
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Mask, Matrix, Vector
 

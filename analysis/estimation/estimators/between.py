@@ -13,7 +13,7 @@ robust to unequal variances.
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable, build_design
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -25,6 +25,7 @@ from panelstream.analysis.estimation.fit import (
 )
 from panelstream.analysis.estimation.inference import centred, person_means
 from panelstream.analysis.estimation.registration import Registration
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
+from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.diagnostics import (
     INDEPENDENT_CHANGES,
     estimable_terms,
@@ -35,6 +35,7 @@ from panelstream.analysis.estimation.fit import (
 from panelstream.analysis.estimation.inference import identify, root
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.estimation.registration import Registration, Solve
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 
 

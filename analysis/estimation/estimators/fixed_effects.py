@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
+from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.diagnostics import (
     INDEPENDENT_ERRORS,
     estimable_terms,
@@ -42,6 +42,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.estimation.registration import Registration, Solve
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Matrix, Vector
 

@@ -21,7 +21,7 @@ import pandas as pd
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
-from panelstream.analysis.estimation.design import NotEstimable, build_design
+from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimators.within_between import (
     component_names,
     decompose,
@@ -41,6 +41,7 @@ from panelstream.analysis.estimation.inference import (
     with_intercept,
 )
 from panelstream.analysis.estimation.registration import Registration
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Matrix, Vector
 

@@ -26,7 +26,6 @@ import pandas as pd
 from scipy import stats
 
 from panelstream.analysis.estimation.design import (
-    NotEstimable,
     shift_waves,
     term_name,
     to_floats,
@@ -46,6 +45,7 @@ from panelstream.analysis.estimation.inference import (
     positive_definite,
 )
 from panelstream.analysis.estimation.registration import Registration
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Array, Mask, Matrix, Vector
 

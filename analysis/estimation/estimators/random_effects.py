@@ -13,7 +13,7 @@ import pandas as pd
 from linearmodels.panel import RandomEffects
 from linearmodels.panel.results import RandomEffectsResults
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
+from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.diagnostics import variance_shares
 from panelstream.analysis.estimation.fit import (
     Component,
@@ -33,6 +33,7 @@ from panelstream.analysis.estimation.inference import (
     with_intercept,
 )
 from panelstream.analysis.estimation.registration import Registration
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Matrix
 

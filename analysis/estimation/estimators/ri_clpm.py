@@ -27,7 +27,6 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 
 from panelstream.analysis.estimation.design import (
-    NotEstimable,
     term_name,
     to_floats,
     transform_exposure,
@@ -48,6 +47,7 @@ from panelstream.analysis.estimation.full_information_ml import (
 )
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, Inference, infer
 from panelstream.analysis.estimation.registration import Registration
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Array, Codes, Vector
 

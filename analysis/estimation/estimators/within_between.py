@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from panelstream.analysis.estimation.design import Design, NotEstimable, build_design
+from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.estimators.fixed_effects import (
     diagnose_within,
     within,
@@ -47,6 +47,7 @@ from panelstream.analysis.estimation.inference import (
     with_intercept,
 )
 from panelstream.analysis.estimation.registration import Registration, Solve
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Matrix, Vector
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from panelstream.analysis.estimation.inference import CONFIDENCE
+from panelstream.analysis.plan.conventions import CONFIDENCE
 from panelstream.models.arrays import Vector
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.panel import careless_responding, reliability
 from panelstream.analysis.panel.reliability import Retest
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.labels import careless_labels
 from panelstream.analysis.report.layout import INTERVAL, WAVE, Layout, column, share

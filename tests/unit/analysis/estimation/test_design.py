@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import WEIGHT, NotEstimable, build_design
+from panelstream.analysis.estimation.design import WEIGHT, build_design
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.study import Window
 

@@ -6,7 +6,6 @@ from linearmodels.panel import PooledOLS
 from pandas import DataFrame, MultiIndex
 from statsmodels.regression.linear_model import OLS
 
-from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.inference import (
     deviations,
     identify,
@@ -18,6 +17,7 @@ from panelstream.analysis.estimation.inference import (
     with_intercept,
     within_share,
 )
+from panelstream.analysis.plan.conventions import NotEstimable
 
 PERSONS = np.array([0, 0, 0, 1, 1, 2, 3, 3])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.panel import reliability
 from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.models.instruments.instrument import Instrument, find_instrument
 
 ITEMS = ["mood_1", "mood_2", "mood_3"]

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import NotEstimable
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators.gee import LOGIT, POISSON, family_of
 from panelstream.analysis.estimation.fit import Fit, Term
+from panelstream.analysis.plan.conventions import NotEstimable
 from tests.lib.planted import OUTCOME, USE, Truth, plant, reply, specify
 
 WITHIN, BETWEEN = 0.6, -0.3
