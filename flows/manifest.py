@@ -38,8 +38,8 @@ def describe_results(
         "plan": plan_status.as_dict(),
         "data_hash": {
             window.name: _hash(
-                export_formats.parquet(
-                    export_formats.describe(folder, panel, panels.as_of)
+                export_formats.to_parquet(
+                    export_formats.describe_panel(folder, panel, panels.as_of)
                 )
             )
             for window, panel in panels.by_window.items()

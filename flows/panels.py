@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from panelstream.analysis.panel import answers, person_waves
+from panelstream.analysis.panel import person_waves, selected_responses
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import coverage, windows
@@ -107,7 +107,7 @@ class Snapshot:
             self.chunks(projections.WINDOWS),
         )
         name, rows = projection_rows.panel_name(written, window), self.planned[window]
-        return person_waves.build(
+        return person_waves.build_panel(
             folder,
             rows,
             self._use(name, rows),
@@ -153,4 +153,4 @@ def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataF
 def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
     """One row per participant and wave that was answered, of answers that may count."""
     raw = read_raw_answers(workspace.store, workspace.folder, people, as_of)
-    return answers.one_a_wave(raw, workspace.folder.instruments)
+    return selected_responses.select_responses(raw, workspace.folder.instruments)

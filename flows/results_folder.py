@@ -91,11 +91,13 @@ def _remove(stale: Iterable[Path]) -> None:
 def write_codebook(folder: StudyFolder, panel: pd.DataFrame, path: Path) -> None:
     """Write what every column of the panel means, as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_csv(codebook.describe(folder, panel), path)
+    write_csv(codebook.build_codebook(folder, panel), path)
 
 
 def _parquet(folder: StudyFolder, panel: pd.DataFrame, as_of: datetime) -> bytes:
-    return export_formats.parquet(export_formats.describe(folder, panel, as_of))
+    return export_formats.to_parquet(
+        export_formats.describe_panel(folder, panel, as_of)
+    )
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from panelstream.analysis.panel import participation
-from panelstream.analysis.panel.answers import sheets
-from panelstream.analysis.panel.participation import Known, Participation
+from panelstream.analysis.panel.participation import Participation, StudyPopulation
+from panelstream.analysis.panel.selected_responses import response_sheets
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.file_types.export_file import (
     read_export_file,
@@ -76,7 +76,9 @@ def read_status(workspace: Workspace) -> Status:
     levels = Counter(consent.withdrawal_level(theirs) for theirs in said.values())
     return Status(
         study=study.study,
-        waves=participation.by_wave(study, known(workspace, people, said, raw)),
+        waves=participation.count_participation(
+            study, known(workspace, people, said, raw)
+        ),
         set_apart=_set_apart(imports),
         enrolled=len(enrolled),
         agreed=_on(people.consents.consented, today),
@@ -113,7 +115,7 @@ def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
 
 def known(
     workspace: Workspace, people: People, said: ConsentStatements, raw: pd.DataFrame
-) -> Known:
+) -> StudyPopulation:
     """What `analysis.participation` counts: people by wave, and their answers."""
     study = workspace.folder.study
     today = pd.Timestamp(workspace.clock().astimezone(study.zone).date())
@@ -123,13 +125,13 @@ def known(
     )
     eligible = windows.eligible(study, people.enrolled, anybody)
     consented = windows.eligible(study, people.enrolled, people.consents)
-    keys = participation.PERSON
+    keys = participation.PERSON_WAVE
     invited = workspace.store.query("invitations", as_of=LATEST).to_pandas()
     apart = workspace.store.query("accounts", as_of=LATEST)["participant_id"]
     invited = invited[~invited["participant_id"].isin(apart.to_pylist())]
     mine = raw[raw["participant_id"].isin(enrolled)]
     permitted = windows.permitted(study, people.consents, mine)
-    return Known(
+    return StudyPopulation(
         eligible=eligible.loc[eligible["opens_on"] <= today, keys],
         consented=consented.loc[consented["opens_on"] <= today, keys],
         invited=invited,
@@ -155,8 +157,8 @@ def _open(workspace: Workspace, people: People, wave: int) -> set[str]:
 
 def _complete(raw: pd.DataFrame) -> set[str]:
     """Who has a complete response in every instrument that the wave asks."""
-    held = sheets(raw)
-    held = held[held["holds"] & held["complete"]]
+    held = response_sheets(raw)
+    held = held[held["is_selected"] & held["complete"]]
     done = held.groupby("participant_id")["instrument"].nunique()
     return set(done[done == raw["instrument"].nunique()].index)
 

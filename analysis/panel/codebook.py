@@ -3,12 +3,12 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from panelstream.analysis.panel import careless_responding
-from panelstream.analysis.panel.person_waves import lagged
+from panelstream.analysis.panel.person_waves import lagged_columns
 from panelstream.analysis.plan.specifications import previous
 from panelstream.models.instruments.instrument import (
     Band,
@@ -24,7 +24,7 @@ from panelstream.models.study.use import FREQUENCIES
 Values = Mapping[str, str]
 """What coded values mean, in their order."""
 
-ANSWERS: Values = {
+FREQUENCY_CODES: Values = {
     str(code): name.replace("_", " ") for code, name in enumerate(FREQUENCIES)
 }
 TIMING: Values = {
@@ -51,7 +51,7 @@ _NO_WAVE = "no row of the wave before, or null there"
 
 
 @dataclass(frozen=True)
-class Entry:
+class CodebookEntry:
     """One column of the panel in words; `null`: what a missing value means."""
 
     column: str
@@ -63,7 +63,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureDescription:
     """What is measured of each function; its columns are `<function>_<measure>`."""
 
     meaning: str
@@ -73,39 +73,45 @@ class Measure:
 
 
 MEASURES = {
-    "count": Measure("events in the window", "events", _HIDDEN),
-    "days": Measure("study-local days with any use in the window", "days", _HIDDEN),
-    "days_per_week": Measure("active days a week of observed time", "days a week"),
-    "frequency": Measure(
-        "active days a year as the survey's six answers", "code", values=ANSWERS
+    "count": MeasureDescription("events in the window", "events", _HIDDEN),
+    "days": MeasureDescription(
+        "study-local days with any use in the window", "days", _HIDDEN
+    ),
+    "days_per_week": MeasureDescription(
+        "active days a week of observed time", "days a week"
+    ),
+    "frequency": MeasureDescription(
+        "active days a year as the survey's six answers", "code", values=FREQUENCY_CODES
     ),
 }
 
 
-def describe(folder: StudyFolder, panel: pd.DataFrame) -> pd.DataFrame:
+def build_codebook(folder: StudyFolder, panel: pd.DataFrame) -> pd.DataFrame:
     """One row a panel column, in its order.
 
     Columns column, stata_name, meaning, unit, values, null, source, share_missing.
     """
     return pd.DataFrame(
         {
-            "column": one.column,
-            "stata_name": short_name(one.column, STATA_NAME),
-            "meaning": one.meaning,
-            "unit": one.unit,
-            "values": as_text(one.values),
-            "null": one.null,
-            "source": one.source,
-            "share_missing": float(panel[one.column].isna().mean()),
+            "column": entry.column,
+            "stata_name": short_name(entry.column, STATA_NAME),
+            "meaning": entry.meaning,
+            "unit": entry.unit,
+            "values": format_values(entry.values),
+            "null": entry.null,
+            "source": entry.source,
+            "share_missing": float(panel[entry.column].isna().mean()),
         }
-        for one in entries(folder, panel)
+        for entry in codebook_entries(folder, panel)
     )
 
 
-def entries(folder: StudyFolder, panel: pd.DataFrame) -> list[Entry]:
+def codebook_entries(folder: StudyFolder, panel: pd.DataFrame) -> list[CodebookEntry]:
     """The panel's columns in words, in its order."""
-    known = {entry.column: entry for entry in _entries(folder)}
-    return [known.get(name, Entry(name, "", "", "")) for name in map(str, panel)]
+    by_column = {entry.column: entry for entry in _entries(folder)}
+    return [
+        by_column.get(name, CodebookEntry(name, "", "", "")) for name in map(str, panel)
+    ]
 
 
 def short_name(column: str, limit: int) -> str:
@@ -122,35 +128,47 @@ def short_name(column: str, limit: int) -> str:
     return f"{column[: limit - _HASH - 1]}_{mark}"
 
 
-def as_text(values: Values) -> str:
+def format_values(values: Values) -> str:
     """Codes and their meanings in one line."""
     return "; ".join(f"{code} {text}" for code, text in values.items())
 
 
-def _entries(folder: StudyFolder) -> Iterator[Entry]:
-    plain = [*_frame(folder.study.timezone), *_use(folder), *_scores(folder)]
-    yield from plain
-    known = {entry.column: entry for entry in plain}
-    for name in lagged(folder.study):
-        of = known[name]
-        meaning = f"one wave before: {of.meaning}"
-        yield Entry(previous(name), meaning, of.unit, of.source, _NO_WAVE, of.values)
-    items = {item.code: item for one in folder.instruments for item in one.items}
+def _entries(folder: StudyFolder) -> Iterator[CodebookEntry]:
+    current = [*_frame(folder.study.timezone), *_use(folder), *_scores(folder)]
+    yield from current
+    by_column = {entry.column: entry for entry in current}
+    for name in lagged_columns(folder.study):
+        entry = by_column[name]
+        yield replace(
+            entry,
+            column=previous(name),
+            meaning=f"one wave before: {entry.meaning}",
+            null=_NO_WAVE,
+        )
+    items = {
+        item.code: item
+        for instrument in folder.instruments
+        for item in instrument.items
+    }
     for name in folder.study.covariates.fixed:
         yield _fixed(items[name])
 
 
-def _frame(timezone: str) -> Iterator[Entry]:
-    yield Entry(
+def _frame(timezone: str) -> Iterator[CodebookEntry]:
+    yield CodebookEntry(
         "participant_id", "pseudonymous person, keyed hash", "32 hex digits", "key"
     )
-    yield Entry("wave", "wave by its number", "number", "study file")
-    yield Entry("wave_index", "position of the wave, from 0", "number", "study file")
-    yield Entry("round", "round in which the person enrolled", "number", "study file")
-    yield Entry(
+    yield CodebookEntry("wave", "wave by its number", "number", "study file")
+    yield CodebookEntry(
+        "wave_index", "position of the wave, from 0", "number", "study file"
+    )
+    yield CodebookEntry(
+        "round", "round in which the person enrolled", "number", "study file"
+    )
+    yield CodebookEntry(
         "responded_at", "when the answer was sent", "UTC", "responses", "no answer"
     )
-    yield Entry(
+    yield CodebookEntry(
         "timing",
         "whether the answer came while the wave was open",
         "code",
@@ -161,15 +179,17 @@ def _frame(timezone: str) -> Iterator[Entry]:
     yield from _attrition()
     no_window = "no window: nothing before a first answer, or no answer"
     start = f"first instant of the window, a midnight in {timezone}"
-    yield Entry("window_start", start, "UTC", "study file", no_window)
+    yield CodebookEntry("window_start", start, "UTC", "study file", no_window)
     end = "first instant after the window"
-    yield Entry("window_end", end, "UTC", "study file", no_window)
-    yield Entry("window_days", "length of the window", "days", "study file", no_window)
+    yield CodebookEntry("window_end", end, "UTC", "study file", no_window)
+    yield CodebookEntry(
+        "window_days", "length of the window", "days", "study file", no_window
+    )
     covered = "part of the window that consent and the log cover"
-    yield Entry("observed_days", covered, "days", "events", no_window)
+    yield CodebookEntry("observed_days", covered, "days", "events", no_window)
 
 
-def _attrition() -> Iterator[Entry]:
+def _attrition() -> Iterator[CodebookEntry]:
     flags = {
         "answered": ("answered this wave", "the wave was not over"),
         "answered_next": (
@@ -182,23 +202,23 @@ def _attrition() -> Iterator[Entry]:
         ),
     }
     for name, (meaning, null) in flags.items():
-        yield Entry(name, meaning, "code", "responses", null, YES_OR_NO)
+        yield CodebookEntry(name, meaning, "code", "responses", null, YES_OR_NO)
 
 
-def _use(folder: StudyFolder) -> Iterator[Entry]:
+def _use(folder: StudyFolder) -> Iterator[CodebookEntry]:
     for function in folder.study.exposure.functions:
         label = folder.catalogue.label(function)
-        for suffix, one in MEASURES.items():
-            yield Entry(
+        for suffix, measure in MEASURES.items():
+            yield CodebookEntry(
                 f"{function}_{suffix}",
-                f"{label}: {one.meaning}",
-                one.unit,
+                f"{label}: {measure.meaning}",
+                measure.unit,
                 "events",
-                f"{one.null}, or there is no window",
-                one.values,
+                f"{measure.null}, or there is no window",
+                measure.values,
             )
     for column in folder.measures:
-        yield Entry(
+        yield CodebookEntry(
             column.name,
             f"{measures.column_label(column, folder.catalogue)}: {column.definition.meaning}",
             column.definition.unit,
@@ -207,23 +227,23 @@ def _use(folder: StudyFolder) -> Iterator[Entry]:
         )
 
 
-def _scores(folder: StudyFolder) -> Iterator[Entry]:
+def _scores(folder: StudyFolder) -> Iterator[CodebookEntry]:
     for instrument in folder.instruments:
         for scale in instrument.scales:
             yield from _score(instrument, scale)
         for function, code in self_reports(instrument).items():
-            yield Entry(
+            yield CodebookEntry(
                 f"{function}_self_report",
                 f"{folder.catalogue.label(function)}: self-reported use ({code})",
                 "code",
                 instrument.instrument,
                 _NOT_ANSWERED,
-                ANSWERS,
+                FREQUENCY_CODES,
             )
     yield from _careless(folder.instruments)
 
 
-def _score(instrument: Instrument, scale: Scale) -> Iterator[Entry]:
+def _score(instrument: Instrument, scale: Scale) -> Iterator[CodebookEntry]:
     name, source = instrument.column(scale), instrument.instrument
     label = scale.label.get("en", scale.code)
     bands = [f"{b.low:g} to {b.high:g} {_text(b)}" for b in instrument.bands_of(scale)]
@@ -231,11 +251,13 @@ def _score(instrument: Instrument, scale: Scale) -> Iterator[Entry]:
     meaning = "; ".join(part for part in parts if part)
     unit = {"count": "items", "any": "code"}.get(scale.method, "points")
     values = YES_OR_NO if scale.method == "any" else {}
-    yield Entry(name, meaning, unit, source, _NO_SCORE, values)
+    yield CodebookEntry(name, meaning, unit, source, _NO_SCORE, values)
     missing = f"items missing of {name}"
-    yield Entry(f"{name}_missing", missing, "items", source, _NOT_ANSWERED)
+    yield CodebookEntry(f"{name}_missing", missing, "items", source, _NOT_ANSWERED)
     prorated = f"whether {name} stands in for missing items"
-    yield Entry(f"{name}_prorated", prorated, "code", source, _NO_SCORE, YES_OR_NO)
+    yield CodebookEntry(
+        f"{name}_prorated", prorated, "code", source, _NO_SCORE, YES_OR_NO
+    )
 
 
 def _how(scale: Scale) -> str:
@@ -247,8 +269,8 @@ def _how(scale: Scale) -> str:
         case "count":
             return f"how many of {items} are at least {scale.at_least}"
         case "any":
-            which = f"one of {items}" if several else "the answer"
-            return f"whether {which} is at least {scale.at_least}"
+            subject = f"one of {items}" if several else "the answer"
+            return f"whether {subject} is at least {scale.at_least}"
         case _:
             return f"{scale.method} of {items}" if several else "a single answer"
 
@@ -257,32 +279,34 @@ def _text(band: Band) -> str:
     return band.label.get("en", next(iter(band.label.values()), ""))
 
 
-def _careless(instruments: Sequence[Instrument]) -> Iterator[Entry]:
-    for instrument, scale in careless_responding.balanced(instruments):
+def _careless(instruments: Sequence[Instrument]) -> Iterator[CodebookEntry]:
+    for instrument, scale in careless_responding.scales_with_reversed_items(
+        instruments
+    ):
         name, source = instrument.column(scale), instrument.instrument
-        apart = (
-            f"reversed and plain items more than {careless_responding.MOST_APART:.0%}"
-        )
+        difference = f"reversed and plain items more than {careless_responding.MAX_DIFFERENCE:.0%}"
         signs = {
             "straightlined": "the same answer to every item, also to reversed ones",
-            "inconsistent": f"{apart} of the range apart",
+            "inconsistent": f"{difference} of the range apart",
         }
         for sign, meaning in signs.items():
             yield _sign(f"{name}_{sign}", meaning, source)
-    for code in careless_responding.timed(instruments):
-        fast = f"form took under {careless_responding.LEAST_SECONDS:g} seconds an item"
+    for code in careless_responding.duration_items(instruments):
+        fast = f"form took under {careless_responding.MIN_SECONDS:g} seconds an item"
         yield _sign("too_fast", fast, code)
 
 
-def _sign(column: str, meaning: str, source: str) -> Entry:
+def _sign(column: str, meaning: str, source: str) -> CodebookEntry:
     null = "too little was answered to tell"
-    return Entry(column, meaning, "code", source, null, YES_OR_NO)
+    return CodebookEntry(column, meaning, "code", source, null, YES_OR_NO)
 
 
-def _fixed(item: Item) -> Entry:
+def _fixed(item: Item) -> CodebookEntry:
     """An item whose first answer stands on all rows of the person."""
     label = item.label.get("en", item.code)
     values = {code: text.get("en", code) for code, text in item.choices.items()}
     meaning = f"{label}: first answer"
     unit = "code" if values else "as answered"
-    return Entry(item.code, meaning, unit, "responses", "never answered", values)
+    return CodebookEntry(
+        item.code, meaning, unit, "responses", "never answered", values
+    )

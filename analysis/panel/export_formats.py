@@ -19,7 +19,7 @@ import pyreadstat
 from pandas.api.types import is_numeric_dtype
 
 from panelstream.analysis.panel import codebook
-from panelstream.analysis.panel.codebook import Entry, Values
+from panelstream.analysis.panel.codebook import CodebookEntry, Values
 from panelstream.models.study.folder import StudyFolder
 
 _STATA_LABEL = 80
@@ -31,33 +31,35 @@ _ELLIPSIS = "…"
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedPanel:
     """A panel, its columns in words, what it is called and what it was known at."""
 
     panel: pd.DataFrame
-    entries: tuple[Entry, ...]
+    entries: tuple[CodebookEntry, ...]
     title: str
     as_of: datetime
 
     def names(self, limit: int) -> list[str]:
         """The columns' names where a format allows so many characters."""
-        return [codebook.short_name(one.column, limit) for one in self.entries]
+        return [codebook.short_name(entry.column, limit) for entry in self.entries]
 
 
-def describe(folder: StudyFolder, panel: pd.DataFrame, as_of: datetime) -> Described:
+def describe_panel(
+    folder: StudyFolder, panel: pd.DataFrame, as_of: datetime
+) -> DescribedPanel:
     """The panel of a study with what there is to say of it."""
-    entries = tuple(codebook.entries(folder, panel))
+    entries = tuple(codebook.codebook_entries(folder, panel))
     title = f"{folder.study.study} as of {as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return Described(panel, entries, title, as_of.astimezone(UTC))
+    return DescribedPanel(panel, entries, title, as_of.astimezone(UTC))
 
 
-def write(described: Described, path: Path) -> None:
+def write_panel(described: DescribedPanel, path: Path) -> None:
     """Write the panel in the format that the ending of `path` names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(WRITERS[path.suffix](described))
 
 
-def parquet(described: Described) -> bytes:
+def to_parquet(described: DescribedPanel) -> bytes:
     """Parquet; each field's metadata hold what the codebook says of the column."""
     table = pa.Table.from_pandas(described.panel, preserve_index=False)
     fields = [
@@ -70,13 +72,13 @@ def parquet(described: Described) -> bytes:
     return bytes(sink.getvalue())
 
 
-def csv(described: Described) -> bytes:
+def to_csv(described: DescribedPanel) -> bytes:
     """CSV in UTF-8: instants in UTC, nothing where a value is missing."""
     text = described.panel.to_csv(index=False, lineterminator="\n")
     return str(text).encode()
 
 
-def stata(described: Described) -> bytes:
+def to_stata(described: DescribedPanel) -> bytes:
     """Stata; instants to the millisecond, names and labels cut to what it allows."""
     names, sink = described.names(codebook.STATA_NAME), BytesIO()
     frame = _coded(described, names)
@@ -88,19 +90,19 @@ def stata(described: Described) -> bytes:
         data_label=_cut(described.title, _STATA_LABEL),
         convert_dates=dict.fromkeys(frame.select_dtypes("datetime"), "tc"),
         variable_labels={
-            name: _cut(one.meaning, _STATA_LABEL)
-            for name, one in zip(names, described.entries, strict=True)
+            name: _cut(entry.meaning, _STATA_LABEL)
+            for name, entry in zip(names, described.entries, strict=True)
         },
         value_labels={
-            name: {float(code): text for code, text in _labels(one.values).items()}
-            for name, one in zip(names, described.entries, strict=True)
-            if one.values
+            name: {float(code): text for code, text in _labels(entry.values).items()}
+            for name, entry in zip(names, described.entries, strict=True)
+            if entry.values
         },
     )
     return sink.getvalue()
 
 
-def spss(described: Described) -> bytes:
+def to_spss(described: DescribedPanel) -> bytes:
     """SPSS; the file says that it was made at the as-of."""
     names, entries = described.names(_SPSS_NAME), described.entries
     with TemporaryDirectory() as folder:
@@ -109,11 +111,11 @@ def spss(described: Described) -> bytes:
             _coded(described, names),
             path,
             file_label=_cut_bytes(described.title, _SPSS_TITLE),
-            column_labels=[_cut_bytes(one.meaning, _SPSS_LABEL) for one in entries],
+            column_labels=[_cut_bytes(entry.meaning, _SPSS_LABEL) for entry in entries],
             variable_value_labels={
-                name: _spss_labels(one.values)
-                for name, one in zip(names, entries, strict=True)
-                if one.values
+                name: _spss_labels(entry.values)
+                for name, entry in zip(names, entries, strict=True)
+                if entry.values
             },
         )
         written = bytearray(path.read_bytes())
@@ -121,29 +123,30 @@ def spss(described: Described) -> bytes:
     return bytes(written)
 
 
-WRITERS: Mapping[str, Callable[[Described], bytes]] = {
-    ".parquet": parquet,
-    ".csv": csv,
-    ".dta": stata,
-    ".sav": spss,
+WRITERS: Mapping[str, Callable[[DescribedPanel], bytes]] = {
+    ".parquet": to_parquet,
+    ".csv": to_csv,
+    ".dta": to_stata,
+    ".sav": to_spss,
 }
 
 
-def _words(entry: Entry) -> dict[str, str]:
-    said = {
+def _words(entry: CodebookEntry) -> dict[str, str]:
+    texts = {
         "description": entry.meaning,
         "unit": entry.unit,
-        "values": codebook.as_text(entry.values),
+        "values": codebook.format_values(entry.values),
         "null": entry.null,
         "source": entry.source,
     }
-    return {name: text for name, text in said.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
-def _coded(described: Described, names: list[str]) -> pd.DataFrame:
+def _coded(described: DescribedPanel, names: list[str]) -> pd.DataFrame:
     """The panel under these names, with codes for words and instants without zone."""
     columns = [
-        _plain(described.panel[one.column], one.values) for one in described.entries
+        _plain(described.panel[entry.column], entry.values)
+        for entry in described.entries
     ]
     return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
@@ -183,5 +186,5 @@ def _cut_bytes(text: str, limit: int) -> str:
     """Cut to so many bytes of UTF-8."""
     if len(text.encode()) <= limit:
         return text
-    kept = text.encode()[: limit - len(_ELLIPSIS.encode())]
-    return kept.decode(errors="ignore").rstrip() + _ELLIPSIS
+    start = text.encode()[: limit - len(_ELLIPSIS.encode())]
+    return start.decode(errors="ignore").rstrip() + _ELLIPSIS

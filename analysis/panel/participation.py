@@ -1,19 +1,19 @@
-"""Who took part in which wave: counts for those who run the study, never for a report."""
+"""Participation by wave: counts for those who run the study, never for a report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from panelstream.analysis.panel.answers import sheets
+from panelstream.analysis.panel.selected_responses import response_sheets
 from panelstream.models.study.study import Study
 
-PERSON = ["participant_id", "wave"]
+PERSON_WAVE = ["participant_id", "wave"]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of a study's people; frames of participant_id and wave.
+class StudyPopulation:
+    """A study's people, wave by wave; frames of participant_id and wave.
 
     `eligible`: enrolled, not withdrawn, in a wave that has opened. `consented`: those of
     them who had agreed to all that is required, on some day of the wave. `invited`: as
@@ -48,73 +48,79 @@ class Participation:
     """Of those who started the first wave of the round, who did not start this one."""
 
 
-def by_wave(study: Study, known: Known) -> list[Participation]:
+def count_participation(
+    study: Study, population: StudyPopulation
+) -> list[Participation]:
     """Every wave of the study, in order."""
-    answers = known.answers.merge(
-        known.consented, on=PERSON, how="left", indicator="in"
+    answers = population.answers.merge(
+        population.consented, on=PERSON_WAVE, how="left", indicator="in"
     )
     counted = answers[answers["counts"] & (answers["in"] == "both")]
-    given = sheets(counted)
-    people = _people(given, counted)
-    started = {one.wave: _of(people, one.wave) for one in study.waves}
-    first = {one.round: one.wave for one in reversed(study.waves)}
+    sheets = response_sheets(counted)
+    people = _people(sheets, counted)
+    started = {wave.wave: _people_of(people, wave.wave) for wave in study.waves}
+    first = {wave.round: wave.wave for wave in reversed(study.waves)}
     return [
-        _wave(known, given, people, started, one.wave, first[one.round])
-        for one in study.waves
+        _wave(population, sheets, people, started, wave.wave, first[wave.round])
+        for wave in study.waves
     ]
 
 
-def _people(given: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
+def _people(sheets: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
     """One row a person and wave answered: complete in every instrument, and when."""
-    held = given[given["holds"]]
-    asked = held.groupby("wave")["instrument"].nunique()
-    whole = held[held["complete"]].groupby(PERSON)["instrument"].nunique()
-    people = held.groupby(PERSON)["responded_at"].min().reset_index()
-    found = whole.reindex(pd.MultiIndex.from_frame(people[PERSON]), fill_value=0)
-    people["complete"] = found.to_numpy() == people["wave"].map(asked).to_numpy()
-    when = counted[[*PERSON, "responded_at", "timing"]].drop_duplicates()
-    return people.merge(when, on=[*PERSON, "responded_at"], how="left")
+    selected = sheets[sheets["is_selected"]]
+    instruments = selected.groupby("wave")["instrument"].nunique()
+    complete = (
+        selected[selected["complete"]].groupby(PERSON_WAVE)["instrument"].nunique()
+    )
+    people = selected.groupby(PERSON_WAVE)["responded_at"].min().reset_index()
+    index = pd.MultiIndex.from_frame(people[PERSON_WAVE])
+    numbers = complete.reindex(index, fill_value=0).to_numpy()
+    people["complete"] = numbers == people["wave"].map(instruments).to_numpy()
+    times = counted[[*PERSON_WAVE, "responded_at", "timing"]].drop_duplicates()
+    return people.merge(times, on=[*PERSON_WAVE, "responded_at"], how="left")
 
 
 def _wave(
-    known: Known,
-    given: pd.DataFrame,
+    population: StudyPopulation,
+    sheets: pd.DataFrame,
     people: pd.DataFrame,
     started: Mapping[int, set[str]],
     wave: int,
     first: int,
 ) -> Participation:
-    here = people[people["wave"] == wave]
-    answered = started.get(wave, set())
-    eligible, invited = _of(known.eligible, wave), _of(known.invited, wave)
-    complete = int(here["complete"].sum())
-    sent, counted = _responses(known.answers, wave), _responses(given, wave)
-    held = _responses(given[given["holds"]], wave)
+    respondents = people[people["wave"] == wave]
+    eligible = _people_of(population.eligible, wave)
+    invited = _people_of(population.invited, wave)
+    complete = int(respondents["complete"].sum())
+    responses = _responses(population.answers, wave)
+    counted = _responses(sheets, wave)
+    selected = _responses(sheets[sheets["is_selected"]], wave)
     return Participation(
         wave=wave,
         eligible=len(eligible),
         invited=len(invited),
-        consented=len(_of(known.consented, wave)),
-        started=len(here),
+        consented=len(_people_of(population.consented, wave)),
+        started=len(respondents),
         complete=complete,
-        partial=len(here) - complete,
-        early=int((here["timing"] == "early").sum()),
-        late=int((here["timing"] == "late").sum()),
-        duplicates=len(counted) - len(held),
-        not_counted=len(sent) - len(counted),
-        response_rate=_share(answered, invited or eligible),
+        partial=len(respondents) - complete,
+        early=int((respondents["timing"] == "early").sum()),
+        late=int((respondents["timing"] == "late").sum()),
+        duplicates=len(counted) - len(selected),
+        not_counted=len(responses) - len(counted),
+        response_rate=_share(started.get(wave, set()), invited or eligible),
         attrition=_attrition(started, wave, first) if eligible else None,
     )
 
 
-def _of(rows: pd.DataFrame, wave: int) -> set[str]:
+def _people_of(rows: pd.DataFrame, wave: int) -> set[str]:
     return set(rows.loc[rows["wave"] == wave, "participant_id"])
 
 
 def _responses(rows: pd.DataFrame, wave: int) -> set[tuple[str, pd.Timestamp]]:
-    """Responses of a wave: who, and when."""
-    here = rows[rows["wave"] == wave]
-    return set(zip(here["participant_id"], here["responded_at"], strict=True))
+    """Responses of a wave: person and time."""
+    of_wave = rows[rows["wave"] == wave]
+    return set(zip(of_wave["participant_id"], of_wave["responded_at"], strict=True))
 
 
 def _attrition(started: Mapping[int, set[str]], wave: int, first: int) -> float | None:
@@ -124,5 +130,5 @@ def _attrition(started: Mapping[int, set[str]], wave: int, first: int) -> float 
     return None if stayed is None else 1 - stayed
 
 
-def _share(some: set[str], of: set[str]) -> float | None:
-    return len(some & of) / len(of) if of else None
+def _share(people: set[str], total: set[str]) -> float | None:
+    return len(people & total) / len(total) if total else None

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from panelstream.analysis.panel import careless_responding
-from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.analysis.plan.specifications import previous
 from panelstream.models.arrays import Array, Mask
 from panelstream.models.instruments.instrument import Instrument, self_reports
@@ -28,7 +28,7 @@ _NOTHING = 0.5e-6 / 86_400
 """Days: half of the shortest time that can be missing, and more than any rounding."""
 
 
-def build(
+def build_panel(
     folder: StudyFolder,
     rows: pd.DataFrame,
     use: MeasuredUse,
@@ -39,35 +39,39 @@ def build(
     """Join planned rows, counted use and scores.
 
     `rows`: as `models.windows.plan` returns them; `use` in the same order.
-    `answers`: as `analysis.answers.one_a_wave` returns them. `as_of`: when all this
+    `answers`: as `select_responses` returns them. `as_of`: when all this
     was known; until a wave has closed, nobody has failed to answer it.
     Rows come out by participant_id and wave.
     """
     study = folder.study
     panel = _frame(rows, study, as_of)
-    seen = _instants(rows, study, "observable_from", "observable_until")
-    whole = _whole(rows)
-    panel["observed_days"] = _observed_days(study, coverage, seen)
+    visible = _instants(rows, study, "observable_from", "observable_until")
+    fully_visible = _fully_visible(rows)
+    panel["observed_days"] = _observed_days(study, coverage, visible)
     for index, name in enumerate(study.exposure.functions):
-        measures = measure(
-            use.counts[:, index], use.days[:, index], coverage[name], seen, whole
+        measures = measure_use(
+            use.counts[:, index],
+            use.days[:, index],
+            coverage[name],
+            visible,
+            fully_visible,
         )
         for suffix, values in measures.items():
             panel[f"{name}_{suffix}"] = values
     for column in folder.measures:
-        cover = [coverage[name] for name in column.functions]
-        panel[column.name] = further(
-            column, use.further[column.name], cover, rows, study
+        logs = [coverage[name] for name in column.functions]
+        panel[column.name] = additional_measure(
+            column, use.further[column.name], logs, rows, study
         )
     answered = panel[[*KEYS, "responded_at"]].merge(
         answers, on=[*KEYS, "responded_at"], how="left"
     )
     panel = _with_scores(panel, folder.instruments, answered)
-    panel = _with_previous(panel, lagged(study))
+    panel = _with_previous(panel, lagged_columns(study))
     return _with_fixed(panel, folder, answered)
 
 
-def lagged(study: Study) -> list[str]:
+def lagged_columns(study: Study) -> list[str]:
     """The columns that also stand in the row of the next wave, as `<column>_previous`.
 
     The default measure of every function, the outcomes and the planned covariates.
@@ -77,32 +81,32 @@ def lagged(study: Study) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def measure(
+def measure_use(
     counts: Array,
     days: Array,
     coverage: Coverage,
-    seen: tuple[np.ndarray, np.ndarray],
-    whole: Mask,
+    visible: tuple[np.ndarray, np.ndarray],
+    fully_visible: Mask,
 ) -> dict[str, Array]:
     """The measures of one function's use, NaN where the log does not cover the window.
 
-    `seen`: instants (rows,) at which the observable windows start and end. `whole`:
-    whether that is all of the window; where consent hides a part of it, how often
+    `visible`: instants (rows,) at which the observable windows start and end.
+    `fully_visible`: whether that is all of the window; where consent hides a part of it, how often
     something was done in the window is not known, only how often a week. Counts
     over a window with excused gaps are prorated to the whole of it. The frequency
     codes are the survey's six answers, from active days a year of observed time.
     """
-    observed, scale = _observed(coverage, seen)
-    scale = np.where(whole, scale, np.nan)
+    observed, scale = _observed(coverage, visible)
+    scale = np.where(fully_visible, scale, np.nan)
     return {
         "count": counts * scale,
         "days": days * scale,
         "days_per_week": days / observed * 7,
-        "frequency": frequency(days / observed * YEAR_DAYS),
+        "frequency": frequency_codes(days / observed * YEAR_DAYS),
     }
 
 
-def further(
+def additional_measure(
     column: MeasureColumn,
     counted: Array,
     coverage: Sequence[Coverage],
@@ -115,32 +119,34 @@ def further(
     either where a gap in the log is excused. `coverage`: that of each function counted.
     """
     to_date = column.definition.to_date
-    since, start = (
+    first, start = (
         ("since_on", "since_on") if to_date else ("start_on", "observable_from")
     )
-    whole = (rows[since] == rows[start]) & (rows["end_on"] == rows["observable_until"])
-    seen = _instants(rows, study, start, "observable_until")
-    scales = np.array([_observed(one, seen)[1] for one in coverage]).max(axis=0)
-    known = whole.to_numpy() & (column.definition.prorated | (scales == 1))
-    return np.where(known, counted * scales, np.nan)
+    fully_visible = (rows[first] == rows[start]) & (
+        rows["end_on"] == rows["observable_until"]
+    )
+    visible = _instants(rows, study, start, "observable_until")
+    scales = np.array([_observed(log, visible)[1] for log in coverage]).max(axis=0)
+    valid = fully_visible.to_numpy() & (column.definition.prorated | (scales == 1))
+    return np.where(valid, counted * scales, np.nan)
 
 
 def _observed(
-    coverage: Coverage, seen: tuple[np.ndarray, np.ndarray]
+    coverage: Coverage, visible: tuple[np.ndarray, np.ndarray]
 ) -> tuple[Array, Array]:
     """Observed days of each window, and what scales a count over them to the window.
 
     NaN where the log neither covers the window nor is excused.
     """
-    length = (seen[1] - seen[0]) / np.timedelta64(1, "D")
-    observed = coverage.observed.days_within(*seen)
-    excused = coverage.excused.days_within(*seen)
-    known = (observed > 0) & (length - observed - excused < _NOTHING)
-    observed = np.where(known, observed, np.nan)
+    length = (visible[1] - visible[0]) / np.timedelta64(1, "D")
+    observed = coverage.observed.days_within(*visible)
+    excused = coverage.excused.days_within(*visible)
+    covered = (observed > 0) & (length - observed - excused < _NOTHING)
+    observed = np.where(covered, observed, np.nan)
     return observed, np.where(length - observed < _NOTHING, 1.0, length / observed)
 
 
-def frequency(days_a_year: Array) -> Array:
+def frequency_codes(days_a_year: Array) -> Array:
     """The survey's six answers (0 to 5) for active days a year; NaN stays NaN."""
     codes = 1.0 + np.digitize(days_a_year, FREQUENCY_LIMITS)
     codes = np.where(days_a_year == 0, 0.0, codes)
@@ -172,7 +178,7 @@ def _instants(
     return days_to_instants(rows[start], zone), days_to_instants(rows[end], zone)
 
 
-def _whole(rows: pd.DataFrame) -> Mask:
+def _fully_visible(rows: pd.DataFrame) -> Mask:
     """Whether consent lets all of the window be seen."""
     start = rows["start_on"] == rows["observable_from"]
     return (start & (rows["end_on"] == rows["observable_until"])).to_numpy()
@@ -187,26 +193,28 @@ def _attrition(
     """
     answered = rows["responded_at"].notna()
     over, next_over, all_over = (
-        rows["withdrawn"] | _over(rows[f"{which}closes_before"], study, as_of)
-        for which in ("", "next_", "round_")
+        rows["withdrawn"] | _over(rows[f"{prefix}closes_before"], study, as_of)
+        for prefix in ("", "next_", "round_")
     )
     person = rows.groupby(["participant_id", "round"]).ngroup()
-    again = answered[::-1].astype(int).groupby(person).cummax().eq(1).sort_index()
-    now = _flag(answered, answered | over)
-    after = _beside(rows.assign(answered=now), ["answered"], 1)["answered"]
+    answers_later = (
+        answered[::-1].astype(int).groupby(person).cummax().eq(1).sort_index()
+    )
+    current = _flag(answered, answered | over)
+    following = _shifted(rows.assign(answered=current), ["answered"], 1)["answered"]
     return {
-        "answered": now,
-        # Who was away for all of the next wave has no row in it.
-        "answered_next": after.mask(after.isna() & next_over, 0).where(
+        "answered": current,
+        # People who were away for all of the next wave have no row in it.
+        "answered_next": following.mask(following.isna() & next_over, 0).where(
             rows["next_closes_before"].notna()
         ),
-        "dropped_out": _flag(~again, again | all_over),
+        "dropped_out": _flag(~answers_later, answers_later | all_over),
     }
 
 
-def _flag(yes: pd.Series, known: pd.Series) -> pd.Series:
+def _flag(flagged: pd.Series, valid: pd.Series) -> pd.Series:
     """1 yes, 0 no, null: not known."""
-    return yes.astype("Int8").where(known)
+    return flagged.astype("Int8").where(valid)
 
 
 def _over(ends: pd.Series, study: Study, as_of: datetime) -> Mask:
@@ -217,40 +225,46 @@ def _over(ends: pd.Series, study: Study, as_of: datetime) -> Mask:
 
 
 def _observed_days(
-    study: Study, coverage: Mapping[str, Coverage], seen: tuple[np.ndarray, np.ndarray]
+    study: Study,
+    coverage: Mapping[str, Coverage],
+    visible: tuple[np.ndarray, np.ndarray],
 ) -> Array:
     """Days of the window for which at least one function's log is whole."""
-    each = [coverage[name].observed for name in study.exposure.functions]
-    together = each[0]
-    for one in each[1:]:
-        together = together.plus(one)
-    return together.days_within(*seen)
+    first, *further = (coverage[name].observed for name in study.exposure.functions)
+    union = first
+    for intervals in further:
+        union = union.plus(intervals)
+    return union.days_within(*visible)
 
 
 def _with_scores(
     panel: pd.DataFrame, instruments: Sequence[Instrument], answered: pd.DataFrame
 ) -> pd.DataFrame:
-    there = panel["responded_at"].notna()
+    responded = panel["responded_at"].notna()
     for instrument in instruments:
-        panel = panel.join(score(instrument, answered).astype(float).where(there))
+        panel = panel.join(
+            score_instrument(instrument, answered).astype(float).where(responded)
+        )
         for function, code in self_reports(instrument).items():
             panel[f"{function}_self_report"] = _numbers(answered, code)
-    return panel.join(careless_responding.flags(instruments, answered).where(there))
+    return panel.join(
+        careless_responding.careless_flags(instruments, answered).where(responded)
+    )
 
 
 def _with_previous(panel: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    before = _beside(panel, names, -1)
-    return panel.join(before.rename(columns={name: previous(name) for name in names}))
+    lagged = _shifted(panel, names, -1)
+    return panel.join(lagged.rename(columns={name: previous(name) for name in names}))
 
 
-def _beside(rows: pd.DataFrame, names: Sequence[str], step: int) -> pd.DataFrame:
+def _shifted(rows: pd.DataFrame, names: Sequence[str], step: int) -> pd.DataFrame:
     """Columns of the same person `step` waves on in the round; null without a row.
 
     By the wave's position and never by the row above or below.
     """
     keys = ["participant_id", "round", "wave_index"]
-    other = rows[[*keys, *names]].assign(wave_index=rows["wave_index"] - step)
-    return rows[keys].merge(other, on=keys, how="left")[[*names]]
+    shifted = rows[[*keys, *names]].assign(wave_index=rows["wave_index"] - step)
+    return rows[keys].merge(shifted, on=keys, how="left")[[*names]]
 
 
 def _with_fixed(
@@ -258,14 +272,19 @@ def _with_fixed(
 ) -> pd.DataFrame:
     """Fixed covariates: the first answer that a person gave, on all rows."""
     items = folder.study.covariates.fixed
-    worded = {i.code for one in folder.instruments for i in one.items if i.choices}
+    texts = {
+        item.code
+        for instrument in folder.instruments
+        for item in instrument.items
+        if item.choices
+    }
     first = answered.groupby("participant_id")[
         [i for i in items if i in answered]
     ].first()
     for name in items:
-        given = first[name] if name in first else pd.Series(dtype=float)
-        values = panel["participant_id"].map(given)
-        panel[name] = values.astype("str" if name in worded else float)
+        answers = first[name] if name in first else pd.Series(dtype=float)
+        values = panel["participant_id"].map(answers)
+        panel[name] = values.astype("str" if name in texts else float)
     return panel
 
 

@@ -20,7 +20,7 @@ from panelstream.analysis.plan.conventions import CONFIDENCE, NotEstimable
 from panelstream.models.arrays import Array
 from panelstream.models.instruments.instrument import Instrument, Scale
 
-COLUMNS = (
+RELIABILITY_COLUMNS = (
     "score",
     "round",
     "wave",
@@ -32,7 +32,7 @@ COLUMNS = (
     "n",
     "note",
 )
-KEYS = ["participant_id", "wave"]
+_KEYS = ["participant_id", "wave"]
 
 _LEAST_UNIQUE = 0.005
 """Smallest unique variance of a standardized item; at it, one factor does not fit."""
@@ -40,11 +40,11 @@ _LEAST_UNIQUE = 0.005
 _FEWEST = 3
 """People without whom there is no statistic."""
 
-Limits = tuple[float, float]
+_Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Found:
+class ReliabilityStatistic:
     """A number, of how many people, or why there is none; `item` where it is of one."""
 
     statistic: str
@@ -73,7 +73,7 @@ class Retest:
         """ICC(A,1): two-way, absolute agreement, of a single measurement."""
         return self._bound(self.people, self.n)
 
-    def limits(self, n: float) -> Limits:
+    def limits(self, n: float) -> _Limits:
         """Its confidence limits, if `n` people were behind it.
 
         McGraw & Wong, Psychol Methods 1996;1(1):30-46, table 7.
@@ -90,17 +90,17 @@ class Retest:
         return float((people - 1) / (people + 1 + 2 / n * (self.times - 1)))
 
 
-def measure(
+def measure_reliability(
     instruments: Sequence[Instrument], panel: pd.DataFrame, answers: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row a number (`COLUMNS`), by score, round and wave.
+    """One row a number (`RELIABILITY_COLUMNS`), by score, round and wave.
 
     `panel`: a row per participant and wave, with the scores; `answers`: a column an
     item, of the responses that the panel counts. Statistics are `alpha`, `omega`,
     `item_rest`, `floor`, `ceiling` and `test_retest`; where one cannot be had, the
     value is NaN and the note says why.
     """
-    items = panel[KEYS].merge(answers, on=KEYS, how="left").set_index(panel.index)
+    items = panel[_KEYS].merge(answers, on=_KEYS, how="left").set_index(panel.index)
     rows = [
         row
         for instrument in instruments
@@ -108,17 +108,19 @@ def measure(
         if scale.method != "any"
         for row in _of_scale(instrument, scale, panel, items)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(RELIABILITY_COLUMNS))
 
 
-def pairs(panel: pd.DataFrame, score: str) -> Iterator[tuple[int, int, Array]]:
+def consecutive_scores(
+    panel: pd.DataFrame, score: str
+) -> Iterator[tuple[int, int, Array]]:
     """Round, wave, and the scores (people, 2) of those who had one the wave before."""
-    narrow = panel[["round", *KEYS, score]]
+    narrow = panel[["round", *_KEYS, score]]
     for round_, rows in narrow.groupby("round"):
         wide = rows.pivot(index="participant_id", columns="wave", values=score)
-        for before, wave in pairwise(wide.columns):
-            both = wide[[before, wave]].dropna().to_numpy(dtype=float)
-            yield int(str(round_)), int(wave), both
+        for previous, wave in pairwise(wide.columns):
+            scores = wide[[previous, wave]].dropna().to_numpy(dtype=float)
+            yield int(str(round_)), int(wave), scores
 
 
 def alpha(items: Array) -> float:
@@ -166,8 +168,8 @@ def omega(items: Array) -> float:
 
 def item_rest(items: Array) -> Array:
     """Correlation of each item with the sum of the others; NaN if one never varies."""
-    rest = items.sum(axis=1, keepdims=True) - items
-    x, y = items - items.mean(axis=0), rest - rest.mean(axis=0)
+    remainder = items.sum(axis=1, keepdims=True) - items
+    x, y = items - items.mean(axis=0), remainder - remainder.mean(axis=0)
     size = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
     return np.asarray((x * y).sum(axis=0) / np.where(size > 0, size, np.nan))
 
@@ -203,18 +205,18 @@ def _one_factor(correlations: Array) -> tuple[Array, Array]:
 
     def misfit(unique: Array) -> tuple[float, Array]:
         values, loadings = solved(unique)
-        rest = values[:-1]
+        remaining = values[:-1]
         slope = (loadings**2 + unique - 1) / unique**2
-        return float((rest - np.log(rest) - 1).sum()), slope
+        return float((remaining - np.log(remaining) - 1).sum()), slope
 
     start = (1 - 0.5 / len(correlations)) / np.diag(linalg.inv(correlations))
     bounds = [(_LEAST_UNIQUE, 1.0)] * len(correlations)
     exact = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
-    found = optimize.minimize(
+    optimum = optimize.minimize(
         misfit, start, jac=True, method="L-BFGS-B", bounds=bounds, options=exact
     )
-    loadings = solved(found.x)[1]
-    return loadings * np.sign(loadings.sum()), found.x
+    loadings = solved(optimum.x)[1]
+    return loadings * np.sign(loadings.sum()), optimum.x
 
 
 def _of_scale(
@@ -222,54 +224,62 @@ def _of_scale(
 ) -> Iterator[dict[str, Any]]:
     name = instrument.column(scale)
     values = item_values(instrument, scale, items).dropna()
-    retests: dict[Any, Array] = {(r, w): both for r, w, both in pairs(panel, name)}
+    retests: dict[Any, Array] = {
+        (r, w): scores for r, w, scores in consecutive_scores(panel, name)
+    }
     for wave, rows in (
         panel[["round", "wave", name]].dropna().groupby(["round", "wave"])
     ):
         complete = values[values.index.isin(rows.index)].to_numpy(dtype=float)
-        found = [
+        statistics = [
             *_of_items(scale, complete),
             *_of_ends(rows[name].to_numpy(dtype=float), instrument.bounds(scale)),
             *_of_retest(retests.get(wave)),
         ]
-        for one in found:
-            yield {"score": name, "round": wave[0], "wave": wave[1], **vars(one)}
+        for statistic in statistics:
+            yield {"score": name, "round": wave[0], "wave": wave[1], **vars(statistic)}
 
 
-def _of_items(scale: Scale, items: Array) -> Iterator[Found]:
+def _of_items(scale: Scale, items: Array) -> Iterator[ReliabilityStatistic]:
     if scale.delivered:
-        yield Found("alpha", 0, note="delivered without its items")
+        yield ReliabilityStatistic("alpha", 0, note="delivered without its items")
     if len(scale.items) < 2 or scale.method == "count":
         return  # a single answer, or a count of things that need not hang together
     n = len(items)
     if n < _FEWEST:
-        yield Found("alpha", n, note=f"fewer than {_FEWEST} complete responses")
+        yield ReliabilityStatistic(
+            "alpha", n, note=f"fewer than {_FEWEST} complete responses"
+        )
         return
     try:
         value = alpha(items)
         low, high = alpha_limits(value, n, items.shape[1])
-        yield Found("alpha", n, value, low, high)
+        yield ReliabilityStatistic("alpha", n, value, low, high)
     except NotEstimable as problem:
-        yield Found("alpha", n, note=str(problem))
+        yield ReliabilityStatistic("alpha", n, note=str(problem))
     try:
-        yield Found("omega", n, omega(items))
+        yield ReliabilityStatistic("omega", n, omega(items))
     except NotEstimable as problem:
-        yield Found("omega", n, note=str(problem))
+        yield ReliabilityStatistic("omega", n, note=str(problem))
     for code, value in zip(scale.items, item_rest(items), strict=True):
         note = "it never varies, or the others do not" if np.isnan(value) else ""
-        yield Found("item_rest", n, value, item=code, note=note)
+        yield ReliabilityStatistic("item_rest", n, value, item=code, note=note)
 
 
-def _of_ends(scores: Array, bounds: Limits | None) -> Iterator[Found]:
+def _of_ends(scores: Array, bounds: _Limits | None) -> Iterator[ReliabilityStatistic]:
     for name, end in zip(("floor", "ceiling"), bounds or (), strict=False):
-        yield Found(name, len(scores), float(np.isclose(scores, end).mean()))
+        yield ReliabilityStatistic(
+            name, len(scores), float(np.isclose(scores, end).mean())
+        )
 
 
-def _of_retest(both: Array | None) -> Iterator[Found]:
-    if both is None:
+def _of_retest(scores: Array | None) -> Iterator[ReliabilityStatistic]:
+    if scores is None:
         return
     try:
-        found = retest(both[:, 0], both[:, 1])
-        yield Found("test_retest", found.n, found.value, *found.limits(found.n))
+        agreement = retest(scores[:, 0], scores[:, 1])
+        yield ReliabilityStatistic(
+            "test_retest", agreement.n, agreement.value, *agreement.limits(agreement.n)
+        )
     except NotEstimable as problem:
-        yield Found("test_retest", len(both), note=str(problem))
+        yield ReliabilityStatistic("test_retest", len(scores), note=str(problem))

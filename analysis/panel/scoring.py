@@ -5,7 +5,7 @@ import pandas as pd
 from panelstream.models.instruments.instrument import Instrument, Scale
 
 
-def score(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFrame:
+def score_instrument(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFrame:
     """Score every scale of every response.
 
     `answers`: one row per response, one column per item code (or score column of a
@@ -40,36 +40,38 @@ def item_values(
 
     Reversed ones are turned; NaN where missing or not applicable.
     """
-    given = _given(instrument, scale, answers)
-    values = given.mask(_not_applicable(instrument, scale, given))
+    raw = _raw_items(instrument, scale, answers)
+    values = raw.mask(_not_applicable(instrument, scale, raw))
     for item in instrument.items_of(scale):
         if item.reversed:
             values[item.code] = sum(item.range) - values[item.code]
     return values
 
 
-def _given(instrument: Instrument, scale: Scale, answers: pd.DataFrame) -> pd.DataFrame:
+def _raw_items(
+    instrument: Instrument, scale: Scale, answers: pd.DataFrame
+) -> pd.DataFrame:
     codes = list(scale.items) or [instrument.column(scale)]
     return answers.reindex(columns=codes).astype(float)
 
 
 def _not_applicable(
-    instrument: Instrument, scale: Scale, given: pd.DataFrame
+    instrument: Instrument, scale: Scale, raw: pd.DataFrame
 ) -> pd.DataFrame:
     codes = {item.code: item.not_applicable for item in instrument.items_of(scale)}
-    return pd.DataFrame({name: given[name] == codes.get(str(name)) for name in given})
+    return pd.DataFrame({name: raw[name] == codes.get(str(name)) for name in raw})
 
 
 def _counted(
     instrument: Instrument, scale: Scale, answers: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Items as the method combines them, and how many are missing."""
-    given = _given(instrument, scale, answers)
+    raw = _raw_items(instrument, scale, answers)
     values = item_values(instrument, scale, answers)
     if scale.method in ("count", "any"):
         reached = (values >= scale.at_least).astype(float)
-        values = reached.where(given.notna())
-    return values, given.isna().sum(axis=1)
+        values = reached.where(raw.notna())
+    return values, raw.isna().sum(axis=1)
 
 
 def _combine(scale: Scale, values: pd.DataFrame) -> pd.Series:

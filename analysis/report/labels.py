@@ -33,7 +33,9 @@ def careless_labels(folder: StudyFolder) -> dict[str, str]:
         f"{instrument.column(scale)}_{sign}": (
             f"{scale.label.get('en', instrument.column(scale))}: {words}"
         )
-        for instrument, scale in careless_responding.balanced(folder.instruments)
+        for instrument, scale in careless_responding.scales_with_reversed_items(
+            folder.instruments
+        )
         for sign, words in _SIGNS.items()
     }
     return {**signs, "too_fast": "The form was answered too fast to be read"}

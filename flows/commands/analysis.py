@@ -57,7 +57,9 @@ def panel(
         folder = workspace.folder
         built = panels.build(workspace, instant, show.note)
         frame = built.by_window[folder.study.exposure.window]
-        export_formats.write(export_formats.describe(folder, frame, built.as_of), out)
+        export_formats.write_panel(
+            export_formats.describe_panel(folder, frame, built.as_of), out
+        )
         if codebook:
             results_folder.write_codebook(folder, frame, codebook)
     show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")

@@ -7,7 +7,7 @@ from typing import get_args
 import pandas as pd
 
 from panelstream.analysis.panel import export_formats
-from panelstream.analysis.panel.careless_responding import balanced
+from panelstream.analysis.panel.careless_responding import scales_with_reversed_items
 from panelstream.analysis.panel.person_waves import FREQUENCY_LIMITS
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
@@ -25,7 +25,9 @@ def columns(study: StudyFolder) -> set[str]:
     names = {
         "<function>": exposures.functions,
         "<instrument>_<scale>": study.outcomes,
-        "<turned_score>": [i.column(s) for i, s in balanced(study.instruments)],
+        "<turned_score>": [
+            i.column(s) for i, s in scales_with_reversed_items(study.instruments)
+        ],
         "<score>": [*study.study.outcomes, *covariates.previous_wave],
         "<item>": covariates.fixed,
     }

@@ -8,7 +8,7 @@ import pandas as pd
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from panelstream.analysis.estimation.inference import STD_ERROR_TYPE
-from panelstream.analysis.panel.reliability import COLUMNS as RELIABILITY_COLUMNS
+from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.verdicts.verdicts import VERDICTS
 from panelstream.models.study.estimators import ESTIMATOR_RULES

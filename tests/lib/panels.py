@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
-from panelstream.analysis.panel.reliability import COLUMNS as RELIABILITY_COLUMNS
+from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.release import ReleasedTable, release
 from panelstream.analysis.report.tables import TABLES, build_tables

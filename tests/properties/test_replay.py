@@ -374,8 +374,8 @@ def panel_as_of(workspace: Workspace, number: int) -> bytes:
 
 def as_parquet(workspace: Workspace, panel: pd.DataFrame) -> bytes:
     """The panel's bytes, which do not tell the as-of."""
-    return export_formats.parquet(
-        export_formats.describe(workspace.folder, panel, studies.START)
+    return export_formats.to_parquet(
+        export_formats.describe_panel(workspace.folder, panel, studies.START)
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.models.instruments.instrument import (
     SHIPPED_INSTRUMENTS,
     Instrument,
@@ -87,7 +87,7 @@ def test_scores_are_a_plain_reading_of_the_rules(
     rows = data.draw(responses(instrument))
     order = data.draw(st.permutations([item.code for item in instrument.items]))
     frame = pd.DataFrame(rows, columns=order, dtype=float)
-    scored = score(instrument, frame)
+    scored = score_instrument(instrument, frame)
     for scale in instrument.scales:
         column = instrument.column(scale)
         expected = [naive(instrument, scale, row) for row in rows]

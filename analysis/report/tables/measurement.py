@@ -126,8 +126,8 @@ def reliability_by_wave(data: ReportInput) -> Table:
 
 def careless_by_wave(data: ReportInput) -> Table:
     """Per wave how many responses show each sign of careless answering."""
-    most_apart = careless_responding.MOST_APART
-    least_seconds = careless_responding.LEAST_SECONDS
+    most_apart = careless_responding.MAX_DIFFERENCE
+    least_seconds = careless_responding.MIN_SECONDS
     return _flag_table(
         data,
         "careless_by_wave",
@@ -238,7 +238,7 @@ def _retests(panel: pd.DataFrame, score: str) -> pd.DataFrame:
     """Agreement with the wave before, a row per wave that has one."""
     rows = [
         {"round": round_, "wave": wave, "n_retest": len(scores), **_retest(scores)}
-        for round_, wave, scores in reliability.pairs(panel, score)
+        for round_, wave, scores in reliability.consecutive_scores(panel, score)
     ]
     names = [*KEYS, "n_retest", "retest", *_MEAN_SQUARES]
     return pd.DataFrame(rows, columns=names).set_index(KEYS).astype(float)

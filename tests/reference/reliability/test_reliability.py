@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.analysis.panel.reliability import measure
-from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.panel.reliability import measure_reliability
+from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent
@@ -21,10 +21,10 @@ def compared() -> pd.DataFrame:
     """Every number that R wrote beside ours (`_ours`)."""
     answers = pd.read_csv(HERE / "answers.csv")
     keys = answers[["participant_id", "wave"]].assign(round=1)
-    scores = [score(instrument, answers) for instrument in INSTRUMENTS]
+    scores = [score_instrument(instrument, answers) for instrument in INSTRUMENTS]
     panel = pd.concat([keys, *scores], axis=1)
     expected = pd.read_csv(HERE / "expected.csv").fillna({"item": ""})
-    result = measure(INSTRUMENTS, panel, answers)
+    result = measure_reliability(INSTRUMENTS, panel, answers)
     return expected.merge(result, on=KEYS, how="left", suffixes=("", "_ours"))
 
 

@@ -30,7 +30,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from panelstream.analysis.panel.person_waves import frequency
+from panelstream.analysis.panel.person_waves import frequency_codes
 from panelstream.flows import panels
 from panelstream.models.study.load import load_study
 from panelstream.models.warehouse.settling import settle
@@ -119,7 +119,7 @@ def test_limits_of_frequency() -> None:
     """The six answers begin where the table says, in the panel and in the oracle."""
     rows = ascii_table.read_file(HERE / "limits" / "frequency.txt")
     table = pd.DataFrame(rows)[["days_a_year", "frequency"]].astype(float)
-    result = frequency(table["days_a_year"].to_numpy())
+    result = frequency_codes(table["days_a_year"].to_numpy())
     assert result.tolist() == pytest.approx(table["frequency"].tolist(), nan_ok=True)
     for days, code in table.dropna().itertuples(index=False):
         assert oracle.frequency(Fraction(days)) == code

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.panel import careless_responding
-from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.models.instruments.instrument import (
     SHIPPED_INSTRUMENTS,
     Instrument,
@@ -73,8 +73,11 @@ def scored(table: Table) -> pd.DataFrame:
     """All scores of all instruments, and all signs of careless answering."""
     return pd.concat(
         [
-            *(score(instrument, table.answers) for instrument in table.instruments),
-            careless_responding.flags(table.instruments, table.answers),
+            *(
+                score_instrument(instrument, table.answers)
+                for instrument in table.instruments
+            ),
+            careless_responding.careless_flags(table.instruments, table.answers),
         ],
         axis=1,
     )
@@ -115,4 +118,4 @@ def test_only_contradictions_can_be_seen() -> None:
     """Nine zeros in a PHQ-9 are an answer: no item is reversed, nothing is flagged."""
     phq9 = find_instrument("phq9", HERE).value
     zeros = pd.DataFrame(0.0, index=[0], columns=phq9.codes)
-    assert careless_responding.flags([phq9], zeros).columns.empty
+    assert careless_responding.careless_flags([phq9], zeros).columns.empty

@@ -44,7 +44,7 @@ def built(workspace: Callable[..., Workspace]) -> tuple[StudyFolder, pd.DataFram
 def described(workspace: Callable[..., Workspace]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The panel, and its codebook."""
     folder, panel = built(workspace)
-    return panel, codebook.describe(folder, panel)
+    return panel, codebook.build_codebook(folder, panel)
 
 
 def test_the_study_file_knows_every_column(

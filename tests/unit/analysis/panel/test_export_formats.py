@@ -14,7 +14,7 @@ import pyreadstat
 import pytest
 
 from panelstream.analysis.panel import codebook, export_formats
-from panelstream.analysis.panel.export_formats import Described
+from panelstream.analysis.panel.export_formats import DescribedPanel
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.responses import ANSWERS
@@ -72,7 +72,7 @@ CUT = "psychoeducation_days_per_we_2b81"
 
 
 @pytest.fixture
-def described(tmp_path: Path, store: Store, clock: HandClock) -> Described:
+def described(tmp_path: Path, store: Store, clock: HandClock) -> DescribedPanel:
     """Two waves of three people; one answers, one only enrols, one leaves."""
     folder = studies.write(tmp_path / "study", studies.with_base(**CHANGES))
     (folder / "clinic.yaml").write_text(CATALOGUE, encoding="utf-8")
@@ -86,7 +86,7 @@ def described(tmp_path: Path, store: Store, clock: HandClock) -> Described:
     answer_in_words(made)
     built = panels.build(made)
     [panel] = built.by_window.values()
-    return export_formats.describe(made.folder, panel, built.as_of)
+    return export_formats.describe_panel(made.folder, panel, built.as_of)
 
 
 def answer_in_words(workspace: Workspace) -> None:
@@ -107,9 +107,9 @@ def answer_in_words(workspace: Workspace) -> None:
     append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
 
 
-def written(described: Described, path: Path) -> Path:
+def written(described: DescribedPanel, path: Path) -> Path:
     """The panel in a file."""
-    export_formats.write(described, path)
+    export_formats.write_panel(described, path)
     return path
 
 
@@ -137,7 +137,7 @@ def assert_equal(found: pd.DataFrame, expected: pd.DataFrame) -> None:
         assert one == other, name
 
 
-def test_the_panel_has_all_that_can_go_wrong(described: Described) -> None:
+def test_the_panel_has_all_that_can_go_wrong(described: DescribedPanel) -> None:
     """Missing values of every type, fractions, words, flags, and a name too long."""
     panel = described.panel
     assert len(panel) == 5
@@ -147,7 +147,7 @@ def test_the_panel_has_all_that_can_go_wrong(described: Described) -> None:
     assert set(panel["answered"]) == {0, 1}
 
 
-def test_parquet(described: Described, tmp_path: Path) -> None:
+def test_parquet(described: DescribedPanel, tmp_path: Path) -> None:
     """Values and types come back; each field says what the codebook says."""
     path = written(described, tmp_path / "new" / "panel.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(path), described.panel)
@@ -163,7 +163,7 @@ def test_parquet(described: Described, tmp_path: Path) -> None:
     assert all(b"description" in field.metadata for field in schema)
 
 
-def test_csv(described: Described, tmp_path: Path) -> None:
+def test_csv(described: DescribedPanel, tmp_path: Path) -> None:
     """A missing value is an empty cell; an instant has its offset and is no text."""
     path = written(described, tmp_path / "panel.csv")
     result = pd.read_csv(path, parse_dates=["responded_at"], dtype={"with": str})
@@ -179,7 +179,7 @@ def test_csv(described: Described, tmp_path: Path) -> None:
     assert_equal(result[columns], described.panel[columns])
 
 
-def test_stata(described: Described, tmp_path: Path) -> None:
+def test_stata(described: DescribedPanel, tmp_path: Path) -> None:
     """Another reader finds the values, native instants, names cut, and all labels."""
     path = written(described, tmp_path / "panel.dta")
     result, about = pyreadstat.read_dta(path)
@@ -189,7 +189,7 @@ def test_stata(described: Described, tmp_path: Path) -> None:
     assert_labelled(about, codebook.STATA_NAME)
 
 
-def test_spss(described: Described, tmp_path: Path) -> None:
+def test_spss(described: DescribedPanel, tmp_path: Path) -> None:
     """Its reader finds the values, native instants, whole names, and all labels."""
     path = written(described, tmp_path / "panel.sav")
     result, about = pyreadstat.read_sav(path)
@@ -220,7 +220,7 @@ def assert_labelled(about: Any, limit: int) -> None:
 
 @pytest.mark.parametrize("ending", export_formats.WRITERS)
 def test_twice_the_same_bytes(
-    described: Described, tmp_path: Path, ending: str
+    described: DescribedPanel, tmp_path: Path, ending: str
 ) -> None:
     """No format holds the time of writing."""
     one = written(described, tmp_path / f"one{ending}").read_bytes()
@@ -228,7 +228,9 @@ def test_twice_the_same_bytes(
 
 
 @pytest.mark.parametrize("ending", export_formats.WRITERS)
-def test_a_panel_of_nobody(described: Described, tmp_path: Path, ending: str) -> None:
+def test_a_panel_of_nobody(
+    described: DescribedPanel, tmp_path: Path, ending: str
+) -> None:
     """Columns without a row can be written and read."""
     nobody = replace(described, panel=described.panel.iloc[:0])
     path = written(nobody, tmp_path / f"panel{ending}")
@@ -260,7 +262,7 @@ def test_short_names(column: str, limit: int, name: str) -> None:
 
 
 def test_labels_are_cut_to_what_a_format_allows(
-    described: Described, tmp_path: Path
+    described: DescribedPanel, tmp_path: Path
 ) -> None:
     """80 characters in Stata, 255 bytes in SPSS; values 120 bytes there."""
     first, *rest = described.entries
@@ -290,7 +292,9 @@ write.csv(data.frame(name = names(label), label = label), "labels.csv")
 """
 
 
-def test_spss_as_another_program_reads_it(described: Described, tmp_path: Path) -> None:
+def test_spss_as_another_program_reads_it(
+    described: DescribedPanel, tmp_path: Path
+) -> None:
     """R has a reader of its own: it finds the same numbers and labels."""
     rscript = require("Rscript")
     if subprocess.run([rscript, "-e", "library(foreign)"], check=False).returncode:

@@ -44,7 +44,7 @@ def measured(
     whole: bool = True,
 ) -> list[float]:
     """The four measures of six events on three days."""
-    result = person_waves.measure(
+    result = person_waves.measure_use(
         np.array([6.0]),
         np.array([3.0]),
         Coverage(between(*observed), between(*excused)),
@@ -156,7 +156,7 @@ def built(
     none = np.zeros((len(planned), 2))
     always = Coverage(Intervals.always(), Intervals.merge([]))
     cover = {"story": always, "reaction": always}
-    return person_waves.build(
+    return person_waves.build_panel(
         folder, planned, MeasuredUse(none, none), cover, answers, as_of
     )
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.panel import reliability
-from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.models.instruments.instrument import Instrument, find_instrument
 
@@ -43,7 +43,9 @@ def measured(
 ) -> pd.DataFrame:
     """The statistics of `answers`, which everybody in the panel gave."""
     panel = answers[["participant_id", "wave"]].assign(round=rounds)
-    return reliability.measure([mood], panel.join(score(mood, answers)), answers)
+    return reliability.measure_reliability(
+        [mood], panel.join(score_instrument(mood, answers)), answers
+    )
 
 
 def answers(*rows: tuple[int, str, int, int, int]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.analysis.panel.scoring import score
+from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import (
     SHIPPED_INSTRUMENTS,
@@ -158,8 +158,8 @@ def test_order_of_columns_does_not_matter(tmp_path: Path) -> None:
     """Items are found by code, so a reordered export scores the same."""
     instrument = find_instrument("pdd", tmp_path).value
     answers = pd.DataFrame([range(12)], columns=instrument.codes).clip(upper=5)
-    straight = score(instrument, answers)
-    turned = score(instrument, answers[answers.columns[::-1]])
+    straight = score_instrument(instrument, answers)
+    turned = score_instrument(instrument, answers[answers.columns[::-1]])
     pd.testing.assert_frame_equal(straight, turned)
 
 
@@ -167,7 +167,7 @@ def test_a_column_that_was_not_asked_is_missing(tmp_path: Path) -> None:
     """An item that is not in the export counts as missing in every response."""
     instrument = find_instrument("ghsq", tmp_path).value
     answers = pd.DataFrame({"ghsq_physician": [3.0], "ghsq_online_counselling": [4.0]})
-    scored = score(instrument, answers).iloc[0]
+    scored = score_instrument(instrument, answers).iloc[0]
     assert scored["ghsq_formal"] == 3.5
     assert scored["ghsq_formal_missing"] == 1
     assert scored["ghsq_informal_missing"] == 3
@@ -179,7 +179,7 @@ def test_delivered_scale(tmp_path: Path) -> None:
     header = TINY.split("items:")[0]
     folder = written(tmp_path, header + scales)
     instrument = find_instrument("tiny.yaml", folder).value
-    scored = score(instrument, pd.DataFrame({"tiny_stress": [46.0]}))
+    scored = score_instrument(instrument, pd.DataFrame({"tiny_stress": [46.0]}))
     assert instrument.codes == ["stress"]
     assert scored["tiny_stress"].tolist() == [46.0]
     assert instrument.accepts("stress", "46.5")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.analysis.panel import answers
+from panelstream.analysis.panel import selected_responses
 from panelstream.models.instruments.instrument import Instrument, find_instrument
 
 MOOD = """\
@@ -45,7 +45,13 @@ def raw(*responses: Response, instrument: str = "mood") -> pd.DataFrame:
         for who, wave, day, given in responses
         for item, answer in given.items()
     ]
-    names = [*answers.RESPONSE, "instrument", "item", "answer", "finished"]
+    names = [
+        *selected_responses.RESPONSE_KEYS,
+        "instrument",
+        "item",
+        "answer",
+        "finished",
+    ]
     return pd.DataFrame(rows, columns=pd.Index(names))
 
 
@@ -56,7 +62,9 @@ def full(calm: int) -> dict[str, str]:
 
 def test_columns_and_types(mood: list[Instrument]) -> None:
     """A column an item or delivered scale: numbers, and text where there are choices."""
-    [row] = answers.one_a_wave(raw(("a", 1, "10", full(3))), mood).to_dict("records")
+    [row] = selected_responses.select_responses(
+        raw(("a", 1, "10", full(3))), mood
+    ).to_dict("records")
     assert row == {
         "participant_id": "a",
         "wave": 1,
@@ -80,14 +88,16 @@ def test_the_first_complete_one(
     mood: list[Instrument], given: list[tuple[str, dict[str, str]]], chosen: int
 ) -> None:
     """Of several the first complete one holds; without one, the first."""
-    result = answers.one_a_wave(raw(*[("a", 1, *entry) for entry in given]), mood)
+    result = selected_responses.select_responses(
+        raw(*[("a", 1, *entry) for entry in given]), mood
+    )
     assert result["calm"].tolist() == [chosen]
 
 
 def test_what_was_not_asked_is_no_gap(mood: list[Instrument]) -> None:
     """A response is complete if all it was asked is answered, however little."""
     asked = [("a", 1, "11", {"calm": "1"}), ("a", 1, "12", full(2))]
-    result = answers.one_a_wave(raw(*asked), mood)
+    result = selected_responses.select_responses(raw(*asked), mood)
     assert result["calm"].tolist() == [1]
     assert result["place"].isna().all()
 
@@ -96,16 +106,18 @@ def test_what_was_sent_in_is_complete(mood: list[Instrument]) -> None:
     """The export's own word that a response was sent in counts more than a blank."""
     partial = raw(("a", 1, "11", full(1) | {"place": ""}))
     sent = raw(("a", 1, "12", full(2) | {"place": ""})).assign(finished=True)
-    result = answers.one_a_wave(pd.concat([partial, sent]), mood)
+    result = selected_responses.select_responses(pd.concat([partial, sent]), mood)
     assert result["calm"].tolist() == [2]
-    rows = answers.sheets(pd.concat([partial, sent], ignore_index=True))
+    rows = selected_responses.response_sheets(
+        pd.concat([partial, sent], ignore_index=True)
+    )
     assert rows["complete"].tolist() == [False, True]
-    assert rows["holds"].tolist() == [False, True]
+    assert rows["is_selected"].tolist() == [False, True]
 
 
 def test_a_blank_is_missing(mood: list[Instrument]) -> None:
     """What was asked and not answered is missing, of either type."""
-    result = answers.one_a_wave(
+    result = selected_responses.select_responses(
         raw(("a", 1, "11", {"calm": "", "place": "", "given": "5"})), mood
     )
     assert result[["calm", "place"]].isna().all(axis=None)
@@ -115,7 +127,7 @@ def test_a_blank_is_missing(mood: list[Instrument]) -> None:
 def test_waves_and_people_apart(mood: list[Instrument]) -> None:
     """Each person has one response a wave, in their order."""
     given = [("b", 1, "11", full(1)), ("a", 2, "12", full(2)), ("a", 1, "13", full(3))]
-    result = answers.one_a_wave(raw(*given), mood)
+    result = selected_responses.select_responses(raw(*given), mood)
     keys = result[["participant_id", "wave", "calm"]]
     assert keys.to_numpy().tolist() == [["a", 1, 3], ["a", 2, 2], ["b", 1, 1]]
 
@@ -124,16 +136,21 @@ def test_what_the_study_does_not_ask(mood: list[Instrument]) -> None:
     """Answers to other instruments, and to items long gone, are passed over."""
     other = raw(("a", 1, "10", {"calm": "9"}), instrument="other")
     gone = raw(("a", 1, "11", {**full(3), "gone": ""}))
-    result = answers.one_a_wave(pd.concat([other, gone]), mood)
+    result = selected_responses.select_responses(pd.concat([other, gone]), mood)
     assert result["calm"].tolist() == [3]
     assert "gone" not in result
 
 
 def test_nothing(mood: list[Instrument]) -> None:
     """Without answers there are no rows, and all columns."""
-    result = answers.one_a_wave(raw(), mood)
+    result = selected_responses.select_responses(raw(), mood)
     assert result.empty
-    assert [*result] == [*answers.RESPONSE, "calm", "place", "mood_given"]
+    assert [*result] == [
+        *selected_responses.RESPONSE_KEYS,
+        "calm",
+        "place",
+        "mood_given",
+    ]
 
 
 def test_two_forms_of_one_wave(mood: list[Instrument], tmp_path: Path) -> None:
@@ -143,8 +160,8 @@ def test_two_forms_of_one_wave(mood: list[Instrument], tmp_path: Path) -> None:
     more = find_instrument("more.yaml", tmp_path).value
     first = raw(("a", 1, "11", full(1) | {"place": ""}))
     later = raw(("a", 1, "12", {"rest": "9"}), instrument="more")
-    [row] = answers.one_a_wave(pd.concat([first, later]), [*mood, more]).to_dict(
-        "records"
-    )
+    [row] = selected_responses.select_responses(
+        pd.concat([first, later]), [*mood, more]
+    ).to_dict("records")
     assert (row["calm"], row["rest"]) == (1.0, 9.0)
     assert row["responded_at"] == pd.Timestamp("2027-01-11", tz="UTC")
