@@ -60,7 +60,7 @@ class Document(Generic[Value]):
 
 
 class NotFound(FileError):
-    """No file of that name; whoever named it knows the place to mend."""
+    """No file of that name; the caller knows the place that names it."""
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -163,7 +163,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
         for key, child in node.value:
             if key.value in seen:
                 line = str(key.start_mark.line + 1)
-                raise FileError(path, line, f"key '{key.value}' stands twice")
+                raise FileError(path, line, f"duplicate key '{key.value}'")
             seen.add(key.value)
             _refuse_repeated_keys(path, child)
     elif isinstance(node, yaml.SequenceNode):

@@ -113,7 +113,7 @@ def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
             problem = f"no measure '{name}'; {config_file.nearest(name, known)}"
             raise document.error(place, problem)
         if name in exposure.measures[:index]:
-            raise document.error(place, f"'{name}' stands twice")
+            raise document.error(place, f"duplicate '{name}'")
     for location, planned in _planned(document.value):
         name, asked = planned.measure, [*get_args(Measure), *exposure.measures]
         if name not in asked:
@@ -128,14 +128,12 @@ def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
 def _check_columns(document: Document[Study], folder: StudyFolder) -> None:
     for name, times in Counter(folder.use_columns).items():
         if times > 1:
-            problem = f"'{name}' would stand twice; rename a value in the catalogue"
+            problem = f"duplicate column '{name}'; rename a value in the catalogue"
             raise document.error(["exposure", "measures"], problem)
     columns = [*PANEL, *folder.use_columns, *folder.answer_columns]
     for name, times in Counter(columns).items():
         if times > 1:
-            problem = (
-                f"column '{name}' would stand twice; rename an instrument or scale"
-            )
+            problem = f"duplicate column '{name}'; rename an instrument or scale"
             raise document.error(["instruments"], problem)
 
 
@@ -166,7 +164,7 @@ def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
                 problem = f"no function '{name}'; {config_file.nearest(name, chosen)}"
                 raise document.error([*location, index], problem)
             if name in names[:index]:
-                raise document.error([*location, index], f"'{name}' stands twice")
+                raise document.error([*location, index], f"duplicate '{name}'")
 
 
 def _measured(folder: StudyFolder, measure: str) -> list[str]:
@@ -208,7 +206,7 @@ def _check_fixed_covariates(document: Document[Study], folder: StudyFolder) -> N
             problem = f"'{name}' is another column of the panel too; rename the item"
             raise document.error(place, problem)
         if name in fixed[:index]:
-            raise document.error(place, f"'{name}' stands twice")
+            raise document.error(place, f"duplicate '{name}'")
 
 
 def _parts(instruments: tuple[Instrument, ...]) -> dict[str, tuple[str, ...]]:
@@ -237,9 +235,7 @@ def _check_confirmatory(document: Document[Any]) -> None:
     names: set[str] = set()
     for location, planned in _planned(document.value):
         if planned.specification in names:
-            problem = (
-                f"specification '{planned.specification}' stands twice; rename one"
-            )
+            problem = f"duplicate specification '{planned.specification}'; rename one"
             raise document.error([*location, "specification"], problem)
         names.add(planned.specification)
         if location[1] == "confirmatory":

@@ -42,7 +42,7 @@ class ViewColumn:
 
 
 def view_statements(catalogue: Catalogue, timezone: str) -> list[str]:
-    """The statements that create every view anew; days are those of `timezone`.
+    """The statements that create every view again; days are those of `timezone`.
 
     A reader gives a view no parameters, so their values stand in it as literals.
     """

@@ -11,8 +11,8 @@ A table's file is prose, then sections, each below its name:
 - `answers`: who, wave, at; optionally `complete` (yes or no) and `in`;
 - `panel`, or `panel as of N`: the columns of the panel that matter, all rows.
 
-Times without an offset are study-local. Who is not said to enrol is enrolled
-since 1 December 2026. In a panel `?` is not known and `-` is none; windows are
+Times without an offset are study-local. A participant of whom no enrolment is stated is
+enrolled since 1 December 2026. In a panel `?` is not known and `-` is none; windows are
 shown by their study-local days, the end not included.
 """
 

@@ -224,7 +224,7 @@ SUM = "scales: [{code: s, items: [a, b]}]\n"
             12,
             "allow fewer than 2",
         ),
-        (SUM + "  \nscales: []\n", 10, "key 'scales' stands twice"),
+        (SUM + "  \nscales: []\n", 10, "duplicate key 'scales'"),
         (SUM + "bands: [{scale: t, low: 0, high: 8, label: {}}]\n", 9, "no scale 't'"),
         (
             SUM + "bands: [{scale: s, low: 8, high: 0, label: {}}]\n",

@@ -78,7 +78,7 @@ def test_every_measure_is_defined_and_specified(name: str) -> None:
 
 
 def test_a_header() -> None:
-    """Meaning, keys and words are told apart."""
+    """Meaning, keys and words are separated."""
     assert definitions()["active_weeks"] == Definition(
         name="active_weeks",
         meaning="Weeks of the window with use of the function",
@@ -162,7 +162,7 @@ def test_a_plan_may_name_them(tmp_path: Path) -> None:
         ("[active_weeks, by", "[active_week, by", 8, "did you mean 'active_weeks'?"),
         ("by_kind, sessions]", "by_mood, sessions]", 8, "no measure 'by_mood'"),
         ("by_kind, sessions]", "by_field, sessions]", 8, "no measure 'by_field'"),
-        ("by_kind, sessions]", "sessions, sessions]", 8, "stands twice"),
+        ("by_kind, sessions]", "sessions, sessions]", 8, "duplicate 'sessions'"),
         (
             "measure: active_weeks",
             "measure: longest_gap",
@@ -208,5 +208,5 @@ def test_values_that_make_one_column(tmp_path: Path) -> None:
     text = GOOD.partition("plan:")[0].replace("[story, reaction]", "[post]")
     text = text.replace("timezone:", "catalogue: forum.yaml\ntimezone:")
     asked = text.replace("[active_weeks, by_kind, sessions]", "[by_mood]")
-    with pytest.raises(FileError, match="'posted_so_so' would stand twice"):
+    with pytest.raises(FileError, match="duplicate column 'posted_so_so'"):
         load(tmp_path, asked)

@@ -113,7 +113,7 @@ def test_the_version_is_of_the_text(tmp_path: Path) -> None:
         ),
         ("opens_on: 2027-01-11", "opens_on: 1027-01-11", 6, "equal to 1980-01-01"),
         ("closes_on: 2027-05-02", "closes_on: 2137-05-02", 7, "equal to 2129-12-31"),
-        ("[story, cycle]\noutages", "[story, story]\noutages", 11, "stands twice"),
+        ("[story, cycle]\noutages", "[story, story]\noutages", 11, "duplicate 'story'"),
         ("functions: [cycle]", "functions: []", 15, "at least 1 item"),
         ("[story, cycle]\noutages", "[]\noutages", 11, "functions"),
         ("missing", "mising", 16, "did you mean 'missing'?"),
@@ -134,7 +134,12 @@ def test_the_version_is_of_the_text(tmp_path: Path) -> None:
         ("phq9_total: 1.5", "phq9_totl: 1.5", 21, "did you mean 'phq9_total'?"),
         ("[phq9, demo", "[phq9, demographics, demo", 8, "also one of demographics"),
         ("fixed: [age]", "fixed: [agee]", 19, "no item 'agee'; did you mean 'age'?"),
-        ("specification: alone", "specification: functions", 29, "stands twice"),
+        (
+            "specification: alone",
+            "specification: functions",
+            29,
+            "duplicate specification 'functions'",
+        ),
         ("specification: alone", "specification: A b", 29, "specification"),
         ("wave: 2", "wave: 1", 7, "number them upwards"),
         ("opens_on: 2027-04-12", "opens_on: 2027-01-31", 7, "before wave 1 closes"),
@@ -146,7 +151,7 @@ def test_the_version_is_of_the_text(tmp_path: Path) -> None:
             7,
             "do not mix",
         ),
-        ("study: panel", "study: panel\nstudy: other", 2, "key 'study' stands twice"),
+        ("study: panel", "study: panel\nstudy: other", 2, "duplicate key 'study'"),
         ("instruments: [phq9, demographics]\n", "", 1, "'instruments' is missing"),
     ],
 )
@@ -203,11 +208,11 @@ scales:
         ("grade", "own_score_missing", "own_score_missing", "19", "rename the item"),
         ("grade", "cycle_count_previous", "cycle_count_previous", "19", "of the panel"),
         ("grade", "too_fast", "too_fast", "19", "rename the item"),
-        ("grade", "grade", "grade, grade", "19", "'grade' stands twice"),
+        ("grade", "grade", "grade, grade", "19", "duplicate 'grade'"),
         ("grade", "round", "age", "8", "'round' is also one of the panel's columns"),
         ("high: 5", "high: 5, function: stories", "age", "8", "did you mean 'story'?"),
-        ("own\n", "story\n", "age", "8", "column 'story_days' would stand twice"),
-        ("own\n", "phq9\n", "age", "8", "column 'phq9_total' would stand twice"),
+        ("own\n", "story\n", "age", "8", "duplicate column 'story_days'"),
+        ("own\n", "phq9\n", "age", "8", "duplicate column 'phq9_total'"),
     ],
 )
 def test_columns_of_the_panel_have_one_name_each(
@@ -233,7 +238,7 @@ def test_rounds_follow_one_another(tmp_path: Path) -> None:
 
 
 def test_rounds_of_waves_from_enrolment_may_overlap(tmp_path: Path) -> None:
-    """Days from enrolment start anew in each round."""
+    """Days from enrolment start again in each round."""
     text = changed("opens_on: 2027-01-11, closes_on: 2027-01-31", FROM_ENROLMENT)
     text = text.replace("opens_on: 2027-04-12, closes_on: 2027-05-02", FROM_ENROLMENT)
     with pytest.raises(FileError, match="opens before wave 1 closes"):
@@ -246,7 +251,7 @@ FROM_ENROLMENT = "opens_after_days: 0, open_days: 7"
 
 
 def test_no_study(tmp_path: Path) -> None:
-    """A folder without a study file is told apart from a wrong one."""
+    """A folder without a study file has another message than a wrong one."""
     with pytest.raises(FileError, match=r"study\.yaml: no such file"):
         load_study(tmp_path)
 
