@@ -33,9 +33,9 @@ from panelstream.ingest.surveys.revisions import (
 )
 from panelstream.models.errors import InputRejected, UsageError
 from panelstream.models.events.event import Counts
+from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
-from panelstream.models.study.consent import CONSENT_QUESTION
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads

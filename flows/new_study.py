@@ -7,8 +7,8 @@ from pathlib import Path
 from panelstream.flows import imports
 from panelstream.ingest.pseudonymise import read_keys, write_key
 from panelstream.ingest.surveys.mapping import read_mapping
+from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.settings.environment import Settings
-from panelstream.models.study.consent import CONSENT_QUESTION
 from panelstream.models.study.load import STUDY_FILE, load_study
 from panelstream.models.study.template import study_text
 

@@ -35,7 +35,7 @@ _LISTED = 10
 
 
 @dataclass(frozen=True)
-class ConsentStatement:
+class RosterConsent:
     """A yes: when, to which version, and to which scopes."""
 
     at: datetime
@@ -51,7 +51,7 @@ class RosterRow:
     platform_id: str
     enrolled_at: datetime | None
     group: str
-    consent: ConsentStatement | None
+    consent: RosterConsent | None
     account: str
     invited_waves: tuple[int, ...]
 
@@ -184,7 +184,7 @@ class _Cells:
 
         return self._time("enrolled_on", day, "not a day; write 2027-01-31")
 
-    def consent(self) -> ConsentStatement | None:
+    def consent(self) -> RosterConsent | None:
         zone = self.rules.zone
 
         def instant(text: str) -> datetime:
@@ -194,7 +194,7 @@ class _Cells:
         remedy = "not a time; write 2027-01-31T09:30:00+09:00"
         at = self._time("consented_at", instant, remedy)
         if at is not None:
-            return ConsentStatement(at, self._version(), self._scopes())
+            return RosterConsent(at, self._version(), self._scopes())
         for column in CONSENT[1:]:
             if self[column]:
                 raise self.error("consented_at", f"is empty, and {column} is not")

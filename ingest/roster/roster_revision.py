@@ -12,7 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from panelstream.ingest.pseudonymise import Pseudonyms
-from panelstream.ingest.roster.roster_file import ConsentStatement, Roster, RosterRow
+from panelstream.ingest.roster.roster_file import Roster, RosterConsent, RosterRow
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.ledger import append_roster
 from panelstream.models.warehouse.store import Store
@@ -38,7 +38,7 @@ class RosterEntry:
 
     account: str = "participant"
     enrolled: tuple[tuple[datetime, str], ...] = ()
-    consents: tuple[ConsentStatement, ...] = ()
+    consents: tuple[RosterConsent, ...] = ()
     invited_waves: tuple[int, ...] = ()
 
 
@@ -114,7 +114,7 @@ def _read_entries(warehouse: Store) -> dict[bytes, RosterEntry]:
             row["account"],
             tuple(zip(row["enrolled_at"], row["cohort"], strict=True)),
             tuple(
-                ConsentStatement(at, version, tuple(scopes))
+                RosterConsent(at, version, tuple(scopes))
                 for at, version, scopes in zip(
                     row["consented_at"],
                     row["consent_version"],

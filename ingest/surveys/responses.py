@@ -31,8 +31,9 @@ from panelstream.ingest.surveys.read_export import (
     read_survey_export,
 )
 from panelstream.models.errors import FileError
+from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import Instrument
-from panelstream.models.study.consent import CONSENT_QUESTION, stored_answer
+from panelstream.models.study.consent import stored_answer
 
 
 class AnswerRow(NamedTuple):

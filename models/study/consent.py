@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from panelstream.models.instruments.instrument import NO_OR_YES, Instrument, Item
 from panelstream.models.study.study import Consent, Study, midnight
 from panelstream.models.timestamps import END_DAY, FIRST_DAY
 
@@ -26,20 +25,6 @@ ENDING_LEVELS = ("collection", "erase")
 
 CONSENT_INSTRUMENT = "study.consent"
 """What an item that gives consent is stored under: version as item, scopes as answer."""
-
-CONSENT_QUESTION = Instrument(
-    instrument="consent",
-    title={"en": "Consent", "ja": "同意"},
-    reference="",
-    licence="",
-    items=(
-        Item(
-            code="consent",
-            choices={"yes": NO_OR_YES[1], "no": NO_OR_YES[0], "1": {}, "0": {}},
-        ),
-    ),
-)
-"""The item of a survey with which people agree, as an export's mapping names it."""
 
 
 @dataclass(frozen=True)

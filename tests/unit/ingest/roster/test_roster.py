@@ -10,7 +10,7 @@ import pytest
 from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.roster.roster_file import (
-    ConsentStatement,
+    RosterConsent,
     RosterRules,
     read_roster,
 )
@@ -63,7 +63,7 @@ def test_row_says_who_since_when_and_agreed_to_what(
     [first], [second] = read.rows["a"], read.rows["b"]
     assert first.enrolled_at == datetime(2026, 1, 4, 15, tzinfo=UTC)
     at = datetime(2026, 1, 6, 1, tzinfo=UTC)
-    assert first.consent == ConsentStatement(at, 2, ("survey", "telemetry"))
+    assert first.consent == RosterConsent(at, 2, ("survey", "telemetry"))
     assert (first.group, second.consent) == ("young", None)
 
 
