@@ -1,4 +1,4 @@
-"""docs/how-to/surveys.md: its commands run as shown, its keys and formats are those of the code."""
+"""Survey exports and their mapping: commands run as shown, keys and formats are the code's."""
 
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.docs.test_tutorial import printed, shown
 
 PAGE = "docs/how-to/surveys.md"
 TEXT = documents.read(PAGE)
+MAPPING = "docs/reference/mapping.md"
 SHAPES: dict[str, type[Frozen]] = {
     "The mapping of an export": mappings.SurveyMapping,
     "Labels": mappings.Labels,
@@ -24,7 +25,7 @@ SHAPES: dict[str, type[Frozen]] = {
 @pytest.mark.parametrize("heading", SHAPES)
 def test_every_key_is_documented(heading: str) -> None:
     """The keys, and which of them are required, are those of the shape."""
-    assert shapes.documented_keys(PAGE, heading) == shapes.keys(SHAPES[heading])
+    assert shapes.documented_keys(MAPPING, heading) == shapes.keys(SHAPES[heading])
 
 
 def test_every_format_is_named() -> None:
@@ -34,7 +35,7 @@ def test_every_format_is_named() -> None:
 
 def test_mapping_loads(tmp_path: Path) -> None:
     """The mapping on the page is one."""
-    [block] = documents.blocks(TEXT, "yaml")
+    [block] = documents.blocks(documents.read(MAPPING), "yaml")
     path = tmp_path / "mapping.yaml"
     path.write_text(block.text, encoding="utf-8")
     known = [find_instrument(name, tmp_path).value for name in ("phq9", "pdd")]
