@@ -48,9 +48,9 @@ def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:
     planned = [
         specification for specification in expand(study) if specification.confirmatory
     ]
-    counted = attrition.by_wave(analysis.panel, study.outcomes)
+    counted = attrition.attrition_by_wave(analysis.panel, study.outcomes)
     write_csv(counted, private / "attrition.csv")
-    write_csv(attrition.models(planned, panels), private / "dropout_model.csv")
+    write_csv(attrition.dropout_models(planned, panels), private / "dropout_model.csv")
 
 
 def write_report(folder: StudyFolder, out: Path) -> Path:

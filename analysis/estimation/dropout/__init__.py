@@ -1,4 +1,4 @@
-"""Layers around an estimator for people who drop out, by the name a plan gives them."""
+"""Layers around an estimator against dropout (loss to follow-up), by their name in a plan."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -27,7 +27,7 @@ class Layer(Protocol):
         fit: Fitter,
         progress: Progress = ignore,
     ) -> Fit:
-        """`progress` is told of steps done, of how many."""
+        """`progress` gets how many of how many steps are done."""
 
 
 LAYERS: Mapping[str, Layer] = {

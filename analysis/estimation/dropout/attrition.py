@@ -1,8 +1,8 @@
-"""Who is lost, and what was seen of them before: a table and a model.
+"""Loss to follow-up: a table of it by wave, and a model of dropout.
 
-The model is a logit of answering a wave, given the wave, fixed covariates, the outcome
+The model is a logistic regression of answering a wave on the wave, fixed covariates, the outcome
 of the wave before, exposures and varying covariates (see `history`), among those who
-answered every wave so far. Errors are clustered by person with the factor
+answered every wave so far. Standard errors are clustered by person with the factor
 G/(G-1) * (N-1)/(N-K), and t has G-1 degrees of freedom.
 """
 
@@ -17,7 +17,7 @@ from scipy.special import expit
 from panelstream.analysis.estimation.design import require_columns
 from panelstream.analysis.estimation.dropout import logit
 from panelstream.analysis.estimation.dropout.history import History, look_back
-from panelstream.analysis.estimation.dropout.waves import Waves, arrange
+from panelstream.analysis.estimation.dropout.waves import Waves, arrange_waves
 from panelstream.analysis.estimation.inference import (
     infer_with_df,
     person_sums,
@@ -47,22 +47,22 @@ MODEL_COLUMNS = (
 )
 
 
-def by_wave(panel: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
+def attrition_by_wave(panel: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
     """`COLUMNS`: how many were expected to have each outcome in each of its waves.
 
-    Who did not answer has `missed` the wave if they answer a later one, else `left`,
-    be it before they ever answered.
+    People who did not answer have `missed` the wave if they answer a later one, else
+    they have `left`, even if they never answered.
     """
     rows = [
         {"outcome": name, **row}
         for name in outcomes
         if name in panel
-        for row in _counted(arrange(panel, name))
+        for row in _counted(arrange_waves(panel, name))
     ]
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
 
 
-def models(
+def dropout_models(
     specifications: Sequence[Specification],
     panels: Mapping[Any, pd.DataFrame],
 ) -> pd.DataFrame:
@@ -71,48 +71,52 @@ def models(
     Each is fitted to the panel of its window. One without numbers has a row with a
     note.
     """
-    rows = [row for one in specifications for row in _rows(one, panels[one.window])]
+    rows = [
+        row
+        for specification in specifications
+        for row in _rows(specification, panels[specification.window])
+    ]
     return pd.DataFrame(rows, columns=pd.Index(MODEL_COLUMNS))
 
 
 def _counted(waves: Waves) -> Iterator[dict[str, int]]:
     later = np.logical_or.accumulate(waves.answered[:, ::-1], axis=1)[:, ::-1]
-    without = waves.expected & ~waves.answered
+    unanswered = waves.expected & ~waves.answered
     for place, wave in enumerate(waves.numbers):
         yield {
             "wave": int(wave),
             "expected": int(waves.expected[:, place].sum()),
             "answered": int(waves.answered[:, place].sum()),
-            "missed": int((without & later)[:, place].sum()),
-            "left": int((without & ~later)[:, place].sum()),
+            "missed": int((unanswered & later)[:, place].sum()),
+            "left": int((unanswered & ~later)[:, place].sum()),
         }
 
 
 def _rows(
     specification: Specification, panel: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
-    which = {
+    labels = {
         "specification": specification.specification,
         "outcome": specification.outcome,
     }
     try:
         require_columns(specification, panel)
-        waves = arrange(panel, specification.outcome)
+        waves = arrange_waves(panel, specification.outcome)
         for row in _terms(look_back(specification, panel, waves)):
-            yield which | row
+            yield labels | row
     except (NotEstimable, np.linalg.LinAlgError) as problem:
-        yield which | {"term": "", "note": f"not fitted: {problem}"}
+        yield labels | {"term": "", "note": f"not fitted: {problem}"}
 
 
 def _terms(history: History) -> Iterator[dict[str, Any]]:
-    """Raises `NotEstimable` if nobody is lost, or it is certain who is."""
+    """Raises `NotEstimable` if nobody is lost, or with separation."""
     if not len(history.answered):
         raise NotEstimable("nobody drops out")
-    fitted = logit.fit(history.answered, history.columns)
+    fitted = logit.fit_logit(history.answered, history.columns)
     logits = history.columns @ fitted.coefficients
     logit.require_overlap(logits, "answering")
     persons = np.unique(history.persons, return_inverse=True)[1]
-    errors = _std_errors(history, persons, fitted.unscaled, expit(logits))
+    errors = _std_errors(history, persons, fitted.covariance, expit(logits))
     count = int(persons[-1]) + 1
     for j in range(1, len(history.names)):
         values = history.columns[:, j]
@@ -132,10 +136,10 @@ def _terms(history: History) -> Iterator[dict[str, Any]]:
 
 
 def _std_errors(
-    history: History, persons: Codes, unscaled: Matrix, chance: Vector
+    history: History, persons: Codes, bread: Matrix, probability: Vector
 ) -> Vector:
-    scores = history.columns * (history.answered - chance)[:, None]
-    influences = person_sums(scores, persons) @ unscaled
+    scores = history.columns * (history.answered - probability)[:, None]
+    influences = person_sums(scores, persons) @ bread
     rows, terms = history.columns.shape
     factor = small_sample(rows, terms, len(influences))
     return np.asarray(np.sqrt(factor * np.einsum("ij,ij->j", influences, influences)))

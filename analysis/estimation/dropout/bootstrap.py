@@ -1,8 +1,8 @@
-"""Errors from drawing persons anew, with weights that are estimated in every draw.
+"""Person bootstrap: standard errors with weights that are estimated in every draw.
 
 As many persons as there are, drawn with replacement, each with all their waves
-(Cameron & Miller 2015, J. Hum. Resour. 50(2), section VI). The error is the standard
-deviation over the draws, so it knows that the weights are uncertain too.
+(Cameron & Miller 2015, J. Hum. Resour. 50(2), section VI). The standard error is
+the standard deviation over the draws, so it includes the uncertainty of the weights.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def ignore(done: int, total: int) -> None:
     """Take no notice of progress."""
 
 
-def std_errors(
+def bootstrap_errors(
     solve: Solve,
     rows: Codes,
     waves: Waves,

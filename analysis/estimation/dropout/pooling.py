@@ -1,4 +1,4 @@
-"""One estimate from the estimates of several imputations.
+"""Rubin's rules: one estimate from the estimates of several imputations.
 
 Rubin (1987, Multiple Imputation for Nonresponse in Surveys, section 3.3); degrees of
 freedom by Barnard & Rubin (1999, Biometrika 86(4)); the fraction of missing
@@ -14,7 +14,7 @@ from panelstream.models.arrays import Vector
 
 @dataclass(frozen=True)
 class Pooled:
-    """`fraction_missing` is how much is not known for want of the answers."""
+    """A pooled estimate; `fraction_missing` is the fraction of missing information."""
 
     estimate: float
     std_error: float
@@ -22,7 +22,7 @@ class Pooled:
     fraction_missing: float
 
 
-def pool(estimates: Vector, std_errors: Vector, complete_df: float) -> Pooled:
+def pool_estimates(estimates: Vector, std_errors: Vector, complete_df: float) -> Pooled:
     """Pool m estimates (m,) whose t would have `complete_df` without missing data."""
     count = len(estimates)
     within = float(np.mean(np.square(std_errors)))

@@ -1,8 +1,8 @@
-"""Persons by waves: who could answer, who did, and what was known before.
+"""Persons by waves: expected answers, answers, and who is at risk of dropout.
 
-A wave of an outcome is one in which somebody's is known. A person is expected in
-every wave of their round from their first row on, unless the wave is still open;
-who has no row in it has withdrawn or was away, and did not answer.
+A wave counts for an outcome if at least one person's is known in it. A person is
+expected in every wave of their round from their first row on, unless the wave is still
+open; people without a row in it have withdrawn or were away, and did not answer.
 """
 
 from dataclasses import dataclass
@@ -29,76 +29,76 @@ class Waves:
     numbers: Codes
 
     @property
-    def unbroken(self) -> Mask:
-        """Answers (G, T) before which none is missing since the person's first."""
-        return np.asarray(self.answered & self._whole)
+    def monotone(self) -> Mask:
+        """Answers (G, T) with none missing between them and the person's first."""
+        return np.asarray(self.answered & self._complete)
 
     @property
     def at_risk(self) -> Mask:
         """Expected answers (G, T) after the first one, with none missing between."""
-        before = np.zeros_like(self.answered)
-        before[:, 1:] = (self._begun & self._whole)[:, :-1]
-        return np.asarray(before & self.expected)
+        followed = np.zeros_like(self.answered)
+        followed[:, 1:] = (self._started & self._complete)[:, :-1]
+        return np.asarray(followed & self.expected)
 
     @property
-    def _begun(self) -> Mask:
+    def _started(self) -> Mask:
         return np.logical_or.accumulate(self.answered, axis=1)
 
     @property
-    def _whole(self) -> Mask:
-        kept = self.answered | ~self._begun | ~self.expected
-        return np.logical_and.accumulate(kept, axis=1)
+    def _complete(self) -> Mask:
+        without_gap = self.answered | ~self._started | ~self.expected
+        return np.logical_and.accumulate(without_gap, axis=1)
 
     @property
     def cells(self) -> Codes:
-        """Where in (G * T) each row of the panel stands that has such a wave (n,)."""
-        there = self.rows.ravel() >= 0
-        places = np.full(self.rows.max(initial=-1) + 1, -1, dtype=np.intp)
-        places[self.rows.ravel()[there]] = np.flatnonzero(there)
-        return places
+        """Position in (G * T) of each row of the panel (n,); -1 in other waves."""
+        present = self.rows.ravel() >= 0
+        positions = np.full(self.rows.max(initial=-1) + 1, -1, dtype=np.intp)
+        positions[self.rows.ravel()[present]] = np.flatnonzero(present)
+        return positions
 
-    def spread(self, values: Vector) -> Matrix:
+    def to_cells(self, values: Vector) -> Matrix:
         """Values (n,) of the panel's rows as (G, T), NaN without a row."""
         return np.where(self.rows >= 0, values[self.rows], np.nan)
 
-    def gathered(self, cells: Matrix, size: int) -> Vector:
+    def to_rows(self, cells: Matrix, size: int) -> Vector:
         """Cells (G, T) as values of a panel of `size` rows, NaN in other waves."""
         values = np.full(size, np.nan)
-        there = self.rows >= 0
-        values[self.rows[there]] = cells[there]
+        present = self.rows >= 0
+        values[self.rows[present]] = cells[present]
         return values
 
 
-def arrange(panel: pd.DataFrame, outcome: str) -> Waves:
-    """The panel's persons by the waves in which somebody's `outcome` is known."""
-    known = np.isfinite(to_floats(panel[outcome]))
+def arrange_waves(panel: pd.DataFrame, outcome: str) -> Waves:
+    """The panel's persons by the waves in which at least one `outcome` is known."""
+    finite = np.isfinite(to_floats(panel[outcome]))
     wave = panel["wave"].to_numpy()
-    named = np.unique(wave[known])
+    numbers = np.unique(wave[finite])
     persons, people = pd.factorize(panel["participant_id"], sort=True)
-    place = pd.Index(named).get_indexer(wave)
-    here = np.flatnonzero(place >= 0)
-    rows = np.full((len(people), len(named)), -1, dtype=np.intp)
-    rows[persons[here], place[here]] = here
-    answered = (rows >= 0) & known[rows]
-    return Waves(rows, answered, _expected(panel, persons, rows, answered), named)
+    place = pd.Index(numbers).get_indexer(wave)
+    positions = np.flatnonzero(place >= 0)
+    rows = np.full((len(people), len(numbers)), -1, dtype=np.intp)
+    rows[persons[positions], place[positions]] = positions
+    answered = (rows >= 0) & finite[rows]
+    return Waves(rows, answered, _expected(panel, persons, rows, answered), numbers)
 
 
-def earlier(cells: Matrix) -> Matrix:
-    """What stands one wave before (G, T); NaN in the first."""
+def wave_before(cells: Matrix) -> Matrix:
+    """The values of the wave before (G, T); NaN in the first."""
     return np.column_stack([np.full(len(cells), np.nan), cells[:, :-1]])
 
 
 def _expected(panel: pd.DataFrame, persons: Codes, rows: Codes, answered: Mask) -> Mask:
-    there = rows >= 0
-    arrived = np.logical_or.accumulate(there, axis=1)
-    expected = arrived & _own_round(panel, persons, rows)
+    present = rows >= 0
+    enrolled = np.logical_or.accumulate(present, axis=1)
+    expected = enrolled & _in_round(panel, persons, rows)
     if "answered" in panel:
-        still_open = there & panel["answered"].isna().to_numpy()[rows]
-        expected &= ~(still_open | (~there & still_open.any(axis=0)))
+        still_open = present & panel["answered"].isna().to_numpy()[rows]
+        expected &= ~(still_open | (~present & still_open.any(axis=0)))
     return np.asarray(expected | answered)
 
 
-def _own_round(panel: pd.DataFrame, persons: Codes, rows: Codes) -> Mask:
+def _in_round(panel: pd.DataFrame, persons: Codes, rows: Codes) -> Mask:
     """Whether a wave is one of the person's round (G, T)."""
     if "round" not in panel:
         return np.ones(rows.shape, dtype=np.bool_)

@@ -6,7 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.dropout.attrition import by_wave, models
+from panelstream.analysis.estimation.dropout.attrition import (
+    attrition_by_wave,
+    dropout_models,
+)
 from panelstream.analysis.plan.specifications import Specification
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "ci_low", "ci_high"]
@@ -18,7 +21,7 @@ def test_the_model_equals_r(
 ) -> None:
     """Coefficients, clustered errors, t, p, limits and means agree to nine digits."""
     one = specify(varying=())
-    result = models([one], {one.window: PANEL})
+    result = dropout_models([one], {one.window: PANEL})
     wanted = expected("attrition", "attrition")
     for name in [*NUMBERS, "mean_answered", "mean_lost", "n_obs", "n_participants"]:
         assert result[name].to_list() == pytest.approx(wanted[name].to_list(), rel=1e-9)
@@ -28,7 +31,7 @@ def test_the_model_equals_r(
 
 def test_everybody_is_somewhere() -> None:
     """Expected are those who answered, who missed the wave and who left."""
-    result = by_wave(PANEL, ["pdd_total"])
+    result = attrition_by_wave(PANEL, ["pdd_total"])
     parts = result["answered"] + result["missed"] + result["left"]
     assert parts.to_list() == result["expected"].to_list() == [120] * 4
     # Four begin late; of twelve who miss wave 3 two withdraw, and one missed wave 2

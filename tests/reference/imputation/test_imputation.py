@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.dropout.pooling import pool
+from panelstream.analysis.estimation.dropout.pooling import pool_estimates
 from panelstream.analysis.estimation.inference import infer_with_df
 
 EACH = pd.read_csv(Path(__file__).with_name("each.csv"))
@@ -18,7 +18,7 @@ def test_pooling_equals_mice(expected: Callable[..., pd.DataFrame], model: str) 
     for row in expected("imputation", model).itertuples():
         of_term = EACH[EACH["term"] == row.term]
         estimates, errors = of_term["estimate"], of_term["std_error"]
-        result = pool(
+        result = pool_estimates(
             estimates.to_numpy(), errors.to_numpy(), float(str(row.complete_df))
         )
         said = infer_with_df(result.estimate, result.std_error, result.df)

@@ -9,8 +9,11 @@ import pytest
 
 from panelstream.analysis.estimation.dropout import bootstrap, logit
 from panelstream.analysis.estimation.dropout.history import look_back
-from panelstream.analysis.estimation.dropout.waves import arrange
-from panelstream.analysis.estimation.dropout.weights import attrition, participation
+from panelstream.analysis.estimation.dropout.waves import arrange_waves
+from panelstream.analysis.estimation.dropout.weights import (
+    attrition_weights,
+    participation_weights,
+)
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.plan.specifications import Specification
 
@@ -39,9 +42,9 @@ def test_the_model_of_dropout_equals_glm(
     leavers: pd.DataFrame, weighted: Callable[..., Specification]
 ) -> None:
     """The same rows at risk, the same coefficients."""
-    waves = arrange(leavers, "pdd_total")
+    waves = arrange_waves(leavers, "pdd_total")
     history = look_back(weighted(), leavers, waves)
-    result = logit.fit(history.answered, history.columns).coefficients
+    result = logit.fit_logit(history.answered, history.columns).coefficients
     wanted = pd.read_csv(HERE / "weights/dropout_model.csv")["estimate"]
     assert result.tolist() == pytest.approx(wanted.to_list(), rel=1e-9)
 
@@ -50,8 +53,8 @@ def test_weights_equal_r(
     leavers: pd.DataFrame, weighted: Callable[..., Specification]
 ) -> None:
     """Cumulated over waves, for every answer before a gap."""
-    waves = arrange(leavers, "pdd_total")
-    weigh, note = attrition(weighted(), leavers, waves)
+    waves = arrange_waves(leavers, "pdd_total")
+    weigh, note = attrition_weights(weighted(), leavers, waves)
     cells = weigh(np.ones(len(waves.rows)))
     wanted = pd.read_csv(HERE / "weights/weights.csv")
     assert cells[np.isfinite(cells)].tolist() == pytest.approx(
@@ -88,8 +91,8 @@ def test_participation_weights_equal_r(
     lost = [name for name in people[2::3] if use[name] < 1]
     never = leavers["participant_id"].isin(lost)
     panel = leavers.assign(pdd_total=leavers["pdd_total"].mask(never))
-    waves = arrange(panel, "pdd_total")
-    weigh, note = participation(weighted(), panel, waves)
+    waves = arrange_waves(panel, "pdd_total")
+    weigh, note = participation_weights(weighted(), panel, waves)
     cells = weigh(np.ones(len(waves.rows)))
     result = np.nanmean(cells[waves.answered.any(axis=1)], axis=1)
     wanted = pd.read_csv(HERE / "weights/participation.csv")["weight"]

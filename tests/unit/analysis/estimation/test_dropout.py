@@ -10,9 +10,9 @@ import pytest
 from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.dropout import bootstrap, delta, imputation, logit
 from panelstream.analysis.estimation.dropout.history import look_back
-from panelstream.analysis.estimation.dropout.pooling import pool
-from panelstream.analysis.estimation.dropout.waves import arrange
-from panelstream.analysis.estimation.dropout.weights import attrition
+from panelstream.analysis.estimation.dropout.pooling import pool_estimates
+from panelstream.analysis.estimation.dropout.waves import arrange_waves
+from panelstream.analysis.estimation.dropout.weights import attrition_weights
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import Diagnostic, Fit
@@ -51,9 +51,9 @@ def test_who_is_expected_and_whose_answers_count() -> None:
         ("withdrawn", 1, 3.0),
         *[("joined", wave, y) for wave, y in ((2, 8.0), (3, 9.0))],
     ]
-    waves = arrange(frame(rows), OUTCOME)
+    waves = arrange_waves(frame(rows), OUTCOME)
     people = ["gap", "joined", "late", "left", "withdrawn"]
-    unbroken = dict(zip(people, waves.unbroken.tolist(), strict=True))
+    unbroken = dict(zip(people, waves.monotone.tolist(), strict=True))
     assert unbroken == {
         "gap": [True, False, False],
         "joined": [False, True, True],
@@ -79,7 +79,7 @@ def test_an_open_wave_and_another_round_are_nobodys_failure() -> None:
         round=[1, 1, 1, 1, 2, 2],
         answered=pd.array([1, None, 1, 1, 1, 1], dtype="Int8"),
     )
-    waves = arrange(panel, OUTCOME)
+    waves = arrange_waves(panel, OUTCOME)
     assert waves.expected.tolist() == [
         [True, False, False],
         [True, True, False],
@@ -100,8 +100,8 @@ def test_weights_are_inverse_chances() -> None:
     ]
     panel = frame(rows)
     panel[USE] = panel["participant_id"].str.startswith("top") * 1.0
-    waves = arrange(panel, OUTCOME)
-    weigh, note = attrition(specify("pooled"), panel, waves)
+    waves = arrange_waves(panel, OUTCOME)
+    weigh, note = attrition_weights(specify("pooled"), panel, waves)
     weights = weigh(np.ones(20))
     assert weights[:, 0].tolist() == [1.0] * 20
     assert note == ""
@@ -116,7 +116,7 @@ def test_use_that_only_answerers_have_is_not_looked_at() -> None:
     panel = plant(SMALL, 1)
     unknown = panel.assign(**{USE: panel[USE].where(panel[OUTCOME].notna())})
     names = [
-        look_back(specify("pooled"), entry, arrange(entry, OUTCOME)).names[-1]
+        look_back(specify("pooled"), entry, arrange_waves(entry, OUTCOME)).names[-1]
         for entry in (panel, unknown)
     ]
     assert names == [USE, f"{USE} (wave before)"]
@@ -232,9 +232,9 @@ def test_where_nobody_drops_out_weights_are_one(few_draws: None) -> None:
 def test_answers_after_a_gap_are_left_out_and_counted(few_draws: None) -> None:
     """The rule knows no coming back."""
     panel = plant(replace(SMALL, missed=0.2), 7)
-    waves = arrange(panel, OUTCOME)
+    waves = arrange_waves(panel, OUTCOME)
     result = fit(specify("pooled", weights="attrition"), panel)
-    assert result.n_obs == waves.unbroken.sum()
+    assert result.n_obs == waves.monotone.sum()
     returned = waves.answered.sum() - result.n_obs
     assert f"answers after a missed wave left out: {returned}" in result.note
 
@@ -309,7 +309,7 @@ def test_imputation_fills_rows_that_are_there_and_over() -> None:
     is_open = (panel["participant_id"] == second) & (panel["wave"] == 4)
     panel.loc[is_open, [OUTCOME, "answered"]] = [np.nan, None]
     [imputed] = imputation.impute(specify("pooled"), panel)
-    [full] = list(imputation.completed(panel, [imputed]))[:1]
+    [full] = list(imputation.complete_panels(panel, [imputed]))[:1]
     missing = full[full[OUTCOME].isna()]
     assert set(missing["participant_id"]) == {first, second}
     assert len(missing) == 5
@@ -342,10 +342,10 @@ def residual_spread(panel: pd.DataFrame) -> float:
 
 def test_pooling_by_hand() -> None:
     """Two imputations: within 1, between 2, total 1 + 1.5 * 2 = 4."""
-    result = pool(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 1e12)
+    result = pool_estimates(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 1e12)
     assert (result.estimate, result.std_error) == (2.0, 2.0)
     assert result.df == pytest.approx(1 / 0.75**2)
-    same = pool(np.array([1.0, 1.0]), np.array([2.0, 2.0]), 9.0)
+    same = pool_estimates(np.array([1.0, 1.0]), np.array([2.0, 2.0]), 9.0)
     assert (same.std_error, same.df) == (2.0, 7.5)
 
 
@@ -396,6 +396,6 @@ def test_a_certain_answer_ends_the_search() -> None:
     """A group that always says yes has no finite coefficient, and the search ends."""
     yes = np.array([True, False, True, False, True, True])
     columns = np.column_stack([np.ones(6), [0, 0, 0, 0, 1, 1]])
-    result = logit.fit(yes, columns)
+    result = logit.fit_logit(yes, columns)
     assert result.coefficients[0] == pytest.approx(0, abs=1e-9)
     assert result.coefficients[1] > 15
