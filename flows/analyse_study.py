@@ -88,4 +88,4 @@ def measure_reliability(workspace: Workspace, panels: Panels) -> pd.DataFrame:
     people = read_people(workspace.store, folder.study, at)
     answers = read_answers(workspace, people, at)
     panel = panels.by_window[folder.study.exposure.window]
-    return reliability.measure_reliability(folder.instruments, panel, answers)
+    return reliability.reliability_statistics(folder.instruments, panel, answers)

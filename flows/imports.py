@@ -276,7 +276,7 @@ def _judged(
 def draft_mapping(path: Path, settings: Settings) -> str:
     """A mapping file for an export, for a person to complete; stores nothing."""
     loaded = load_study(settings.study)
-    return mapping_draft.draft_mapping(path, items_by_column(loaded.instruments))
+    return mapping_draft.draft_mapping_text(path, items_by_column(loaded.instruments))
 
 
 def wave_files(folder: Path) -> list[WaveFile]:

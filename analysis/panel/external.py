@@ -83,7 +83,7 @@ def _require_panel(panel_file: PanelFile, panel: pd.DataFrame) -> None:
         _require_rows(panel_file.path, panel[name].isna(), f"no value in '{name}'")
     _require_rows(
         panel_file.path,
-        ~_whole(panel[panel_file.wave]),
+        ~_is_whole_number(panel[panel_file.wave]),
         f"'{panel_file.wave}' is not a whole number",
     )
     duplicates = panel.duplicated([panel_file.person, panel_file.wave])
@@ -94,7 +94,7 @@ def _require_panel(panel_file: PanelFile, panel: pd.DataFrame) -> None:
     )
 
 
-def _whole(values: "pd.Series[Any]") -> "pd.Series[bool]":
+def _is_whole_number(values: "pd.Series[Any]") -> "pd.Series[bool]":
     if not is_numeric_dtype(values):
         return pd.Series(False, values.index)
     return pd.Series(np.mod(values.to_numpy(dtype=float), 1) == 0, values.index)

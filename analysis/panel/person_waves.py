@@ -18,7 +18,7 @@ from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.study.windows import days_to_instants
 
-KEYS = ["participant_id", "wave"]
+_KEYS = ["participant_id", "wave"]
 YEAR_DAYS = 365.25
 FREQUENCY_LIMITS = (3.5, 25.0, 97.0, 239.0)
 """Active days a year below which use is 1 once a year, 2 once a month, 3 once a
@@ -63,8 +63,8 @@ def build_panel(
         panel[column.name] = additional_measure(
             column, use.further[column.name], logs, rows, study
         )
-    answered = panel[[*KEYS, "responded_at"]].merge(
-        answers, on=[*KEYS, "responded_at"], how="left"
+    answered = panel[[*_KEYS, "responded_at"]].merge(
+        answers, on=[*_KEYS, "responded_at"], how="left"
     )
     panel = _with_scores(panel, folder.instruments, answered)
     panel = _with_previous(panel, lagged_columns(study))

@@ -90,7 +90,7 @@ class Retest:
         return float((people - 1) / (people + 1 + 2 / n * (self.times - 1)))
 
 
-def measure_reliability(
+def reliability_statistics(
     instruments: Sequence[Instrument], panel: pd.DataFrame, answers: pd.DataFrame
 ) -> pd.DataFrame:
     """One row a number (`RELIABILITY_COLUMNS`), by score, round and wave.

@@ -22,7 +22,7 @@ from panelstream.models.study.study import midnight
 from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE
 
 CONSENT = ("consented_at", "consent_version", "consent_scopes")
-COLUMNS = (
+ROSTER_COLUMNS = (
     "platform_id",
     "enrolled_on",
     *CONSENT,
@@ -103,12 +103,12 @@ def read_roster(path: Path, rules: RosterRules) -> Roster:
 def _check_header(export: Export) -> None:
     require_column(export, "platform_id", "the roster")
     for place, header in enumerate(export.header):
-        if header not in COLUMNS:
-            problem = f"not a column of a roster; known: {', '.join(COLUMNS)}"
+        if header not in ROSTER_COLUMNS:
+            problem = f"not a column of a roster; known: {', '.join(ROSTER_COLUMNS)}"
             raise FileError(export.path, f"column {place + 1}", problem)
     if len(export.header) == 1:
         raise FileError(
-            export.path, "row 1", f"says nothing of people; add {COLUMNS[1]}"
+            export.path, "row 1", f"says nothing of people; add {ROSTER_COLUMNS[1]}"
         )
 
 

@@ -18,8 +18,8 @@ from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Item
 
 _MOST_OPTIONS = 10
-_MANY = 50
-"""Among so many answers to an instrument, somebody gives the lowest one."""
+_MIN_ANSWERS = 50
+"""Among so many answers to an instrument, the lowest one is expected to occur."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,11 @@ def _observed(
     """All answers would fit if the range were shifted, or nobody gave the lowest."""
     for (low, high), answers in _by_range(context, name, rows).items():
         smallest, largest = min(answers), max(answers)
-        fits, many = largest - smallest <= high - low, len(answers) >= _MANY
+        fits = largest - smallest <= high - low
+        is_telling = len(answers) >= _MIN_ANSWERS
         if fits and largest > high:
             yield _LikelyCoding((low, high), (low + largest - high, largest))
-        elif (fits and smallest < low) or (many and smallest > low):
+        elif (fits and smallest < low) or (is_telling and smallest > low):
             yield _LikelyCoding((low, high), (smallest, smallest + high - low))
 
 

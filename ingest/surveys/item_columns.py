@@ -25,7 +25,7 @@ NOT_A_CODE = "?"
 
 TICKED, UNTICKED = "1", "0"
 _NO_TICK = frozenset({"", "0", "FALSE", "Unchecked"})
-_WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
+_WHOLE_NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Question:
 
     def _number(self, text: str) -> str:
         item = self.item
-        if item is None or item.choices or not _WHOLE.fullmatch(text):
+        if item is None or item.choices or not _WHOLE_NUMBER.fullmatch(text):
             return text
         number = int(float(text))
         if self.coding is None or number == item.not_applicable:

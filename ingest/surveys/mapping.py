@@ -14,7 +14,7 @@ from panelstream.models.events.field_kinds import SLUG
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.timestamps import known_zone
 
-Format = Literal["google_forms", "qualtrics", "redcap", "plain"]
+SurveyFormat = Literal["google_forms", "qualtrics", "redcap", "plain"]
 
 PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
 
@@ -76,7 +76,7 @@ class ConsentItem(Frozen):
 class SurveyMapping(Frozen):
     """How an export's headers and labels relate to the study's items."""
 
-    format: Format | None = None
+    format: SurveyFormat | None = None
     person: str = PERSON
     submitted_at: str | None = None
     response_id: str | None = None

@@ -45,7 +45,7 @@ class _DraftMapping:
     instruments: tuple[str, ...]
 
 
-def draft_mapping(path: Path, items: Items) -> str:
+def draft_mapping_text(path: Path, items: Items) -> str:
     """A mapping file for an export, as YAML with comments.
 
     Raises `FileError` where row 1 holds something else than headers.

@@ -26,11 +26,11 @@ from panelstream.ingest.surveys.formats.importer import (
 )
 from panelstream.ingest.surveys.formats.qualtrics import Qualtrics
 from panelstream.ingest.surveys.formats.redcap import Redcap
-from panelstream.ingest.surveys.mapping import Format, SurveyMapping
+from panelstream.ingest.surveys.mapping import SurveyFormat, SurveyMapping
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Instrument
 
-FORMATS: Mapping[Format, Importer] = {
+FORMATS: Mapping[SurveyFormat, Importer] = {
     "google_forms": GoogleForms(),
     "qualtrics": Qualtrics(),
     "redcap": Redcap(),
@@ -104,7 +104,7 @@ def read_survey_export(
     return SurveyExport(summary, rows, problems)
 
 
-def detect_format(export: Export) -> Format:
+def detect_format(export: Export) -> SurveyFormat:
     """The format that a file is in, by its headers."""
     return next(
         name for name, importer in FORMATS.items() if importer.recognises(export)

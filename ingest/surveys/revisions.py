@@ -28,7 +28,7 @@ from panelstream.models.study.consent import (
 from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
 
-Row = Mapping[str, Any]
+AnswerRecord = Mapping[str, Any]
 """A row of `ANSWERS`."""
 ResponseKey = tuple[bytes, str]
 SheetKey = tuple[bytes, str, str]
@@ -104,7 +104,7 @@ def store_response_revision(
     return append_responses(warehouse, revision.answers, ledger_row)
 
 
-def _consents(rows: Iterable[Row]) -> ConsentStatements:
+def _consents(rows: Iterable[AnswerRecord]) -> ConsentStatements:
     """The consents among the answers: with one, a person comes back."""
     statements: dict[str, list[ConsentStatement]] = defaultdict(list)
     for row in rows:
@@ -116,24 +116,26 @@ def _consents(rows: Iterable[Row]) -> ConsentStatements:
     return statements
 
 
-def _is_refused(row: Row, withdrawn: Mapping[bytes, WithdrawalPeriods]) -> bool:
+def _is_refused(
+    row: AnswerRecord, withdrawn: Mapping[bytes, WithdrawalPeriods]
+) -> bool:
     return is_withdrawn(withdrawn.get(row["participant_id"], ()), row["responded_at"])
 
 
-def _by_sheet(rows: Iterable[Row]) -> dict[SheetKey, list[Row]]:
-    sheets: dict[SheetKey, list[Row]] = defaultdict(list)
+def _by_sheet(rows: Iterable[AnswerRecord]) -> dict[SheetKey, list[AnswerRecord]]:
+    sheets: dict[SheetKey, list[AnswerRecord]] = defaultdict(list)
     for row in rows:
         sheets[*_response_key(row), row["instrument"]].append(row)
     return sheets
 
 
-def _response_key(row: Row) -> ResponseKey:
+def _response_key(row: AnswerRecord) -> ResponseKey:
     second = str(int(row["responded_at"].timestamp()))
     return row["participant_id"], row["response"] or second
 
 
 def _stored_sheets(
-    warehouse: Store, rows: Iterable[Row]
+    warehouse: Store, rows: Iterable[AnswerRecord]
 ) -> dict[SheetKey, StoredSheet]:
     """The stored sheets, as far as they are about the items of the import."""
     items = sorted({(row["instrument"], row["item"]) for row in rows})
@@ -152,7 +154,7 @@ def _stored_sheets(
     }
 
 
-def _change(rows: Sequence[Row], stored: StoredSheet | None) -> Change:
+def _change(rows: Sequence[AnswerRecord], stored: StoredSheet | None) -> Change:
     if stored is None:
         return "added"
     if stored.wave != rows[0]["wave"]:
@@ -160,7 +162,7 @@ def _change(rows: Sequence[Row], stored: StoredSheet | None) -> Change:
     return "unchanged" if stored.digest == _digest(rows) else "changed"
 
 
-def _digest(rows: Iterable[Row]) -> str:
+def _digest(rows: Iterable[AnswerRecord]) -> str:
     """The hash that `queries/response_digests.sql` makes of the same answers."""
     finished = {True: "true", False: "false", None: ""}
     lines = sorted(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from panelstream.analysis.panel.participation import Participation
 from panelstream.flows.commands.study import COUNTS
-from panelstream.ingest.roster.roster_file import COLUMNS
+from panelstream.ingest.roster.roster_file import ROSTER_COLUMNS
 from tests.docs import documents, shells
 from tests.docs.test_tutorial import printed, shown
 
@@ -15,7 +15,7 @@ TEXT = documents.read(PAGE)
 
 def test_every_column_of_a_roster_is_documented() -> None:
     """The columns, in the order in which a mistake lists them."""
-    assert documents.documented(TEXT, "The roster") == list(COLUMNS)
+    assert documents.documented(TEXT, "The roster") == list(ROSTER_COLUMNS)
 
 
 def test_every_count_is_explained() -> None:

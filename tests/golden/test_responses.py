@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from panelstream.ingest.pseudonymise import Pseudonyms
-from panelstream.ingest.surveys.mapping import Format, read_mapping
+from panelstream.ingest.surveys.mapping import SurveyFormat, read_mapping
 from panelstream.ingest.surveys.read_export import (
     FORMATS,
     SurveyExport,
@@ -120,7 +120,7 @@ def test_export_gives_the_expected_answers(case: str) -> None:
 def test_every_format_and_kind_of_file_has_a_case() -> None:
     """Each importer and each container stands here with a file of its own."""
     said = [read(export_of(HERE / case), {}).summary for case in CASES]
-    assert {entry.format for entry in said} == set(FORMATS) == {*get_args(Format)}
+    assert {entry.format for entry in said} == set(FORMATS) == {*get_args(SurveyFormat)}
     assert {"UTF-8", "Windows Japanese", "UTF-16", "XLSX", "SPSS", "Stata"} <= {
         entry.encoding for entry in said
     }

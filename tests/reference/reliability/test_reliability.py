@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.analysis.panel.reliability import measure_reliability
+from panelstream.analysis.panel.reliability import reliability_statistics
 from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.models.instruments.instrument import find_instrument
 
@@ -24,7 +24,7 @@ def compared() -> pd.DataFrame:
     scores = [score_instrument(instrument, answers) for instrument in INSTRUMENTS]
     panel = pd.concat([keys, *scores], axis=1)
     expected = pd.read_csv(HERE / "expected.csv").fillna({"item": ""})
-    result = measure_reliability(INSTRUMENTS, panel, answers)
+    result = reliability_statistics(INSTRUMENTS, panel, answers)
     return expected.merge(result, on=KEYS, how="left", suffixes=("", "_ours"))
 
 

@@ -240,7 +240,7 @@ def test_forms_say_the_same_as_the_plain_files(
     known = (1, items, SurveyMapping(), loaded.study.zone)
     plain = read_export.read_survey_export(folder / "responses" / "wave1.csv", *known)
     form = folder / "forms" / "wave1.csv"
-    text = mapping_draft.draft_mapping(form, items)
+    text = mapping_draft.draft_mapping_text(form, items)
     assert "pdd: 0-5" in text
     text = text.replace("person:  #", "person: U2plusのユーザーID  #")
     text = text.replace("  U2plusのユーザーID:\n", "")

@@ -43,7 +43,7 @@ def measured(
 ) -> pd.DataFrame:
     """The statistics of `answers`, which everybody in the panel gave."""
     panel = answers[["participant_id", "wave"]].assign(round=rounds)
-    return reliability.measure_reliability(
+    return reliability.reliability_statistics(
         [mood], panel.join(score_instrument(mood, answers)), answers
     )
 

@@ -28,7 +28,9 @@ HEADER_ROWS = {
 
 def drafted(path: Path) -> dict[str, Any]:
     """The draft of a mapping, as YAML gives it."""
-    mapping: dict[str, Any] = yaml.safe_load(mapping_draft.draft_mapping(path, ITEMS))
+    mapping: dict[str, Any] = yaml.safe_load(
+        mapping_draft.draft_mapping_text(path, ITEMS)
+    )
     return mapping
 
 
@@ -57,7 +59,7 @@ def test_headers_of_several_lines_and_of_any_length(tmp_path: Path) -> None:
     path = tmp_path / "wave1.csv"
     path.write_text(f'platform_id,submitted_at,phq9_1,"{lines}",{page}\na,b,1,2,3\n')
     assert drafted(path)["columns"] == {lines: None, page: None}
-    filled = mapping_draft.draft_mapping(path, ITEMS).replace(
+    filled = mapping_draft.draft_mapping_text(path, ITEMS).replace(
         '[数字]":', '[数字]": age'
     )
     assert yaml.safe_load(filled)["columns"] == {lines: "age", page: None}
@@ -75,7 +77,7 @@ def test_a_draft_is_refused_until_it_is_filled_in(tmp_path: Path) -> None:
     """What is still missing is named by line."""
     path = tmp_path / "mapping.yaml"
     path.write_text(
-        mapping_draft.draft_mapping(GOLDEN / "qualtrics/numeric/export.csv", ITEMS)
+        mapping_draft.draft_mapping_text(GOLDEN / "qualtrics/numeric/export.csv", ITEMS)
     )
     with pytest.raises(FileError, match=r"columns\.QID1_1.* has no value"):
         mappings.read_mapping(path, INSTRUMENTS)
@@ -90,7 +92,7 @@ def test_a_draft_holds_no_cell(path: Path) -> None:
     rows = table.records[HEADER_ROWS.get(str(path.parent.relative_to(GOLDEN)), 0) :]
     named = {*ITEMS, *table.header, *read_export.FORMATS, "phq9"}
     cells = {cell for row in rows for cell in row if len(cell) > 3} - named
-    text = mapping_draft.draft_mapping(path, ITEMS)
+    text = mapping_draft.draft_mapping_text(path, ITEMS)
     assert cells
     assert [cell for cell in cells if cell in text] == []
     assert yaml.safe_load(text)["format"] == path.parents[1].name
@@ -101,5 +103,5 @@ def test_row_that_is_no_header_is_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "wave1.csv"
     path.write_text("canary@example.org,2026-01-01,1,2\nother,2026-01-02,1,2\n")
     with pytest.raises(FileError, match="must hold the headers") as caught:
-        mapping_draft.draft_mapping(path, ITEMS)
+        mapping_draft.draft_mapping_text(path, ITEMS)
     assert "canary" not in str(caught.value)
