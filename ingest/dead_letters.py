@@ -51,17 +51,17 @@ class Payloads:
 
     def raw_events(self, places: Iterable[Position], path: str) -> RawEvents:
         """Some of it as events that arrive again, each at its old position."""
-        wanted = list(places)
+        positions = list(places)
         lost = [
             Rejection("unreadable_record", "", place)
-            for place in wanted
+            for place in positions
             if place in self.unreadable
         ]
         raw = records.placed(
             "replay",
             (
                 (place, *self.payloads[place])
-                for place in wanted
+                for place in positions
                 if place in self.payloads
             ),
         )
@@ -76,11 +76,11 @@ class ReplayCounts:
     rejected: int = 0
     missing: int = 0
 
-    def __add__(self, other: "ReplayCounts") -> "ReplayCounts":
+    def __add__(self, counts: "ReplayCounts") -> "ReplayCounts":
         return ReplayCounts(
-            self.resolved + other.resolved,
-            self.rejected + other.rejected,
-            self.missing + other.missing,
+            self.resolved + counts.resolved,
+            self.rejected + counts.rejected,
+            self.missing + counts.missing,
         )
 
 
@@ -99,37 +99,39 @@ def replay_dead_letters(
 
     Raises `Unreachable` if some lie in Kafka and it cannot be reached.
     """
-    done = ReplayCounts()
-    letters = sorted(open_dead_letters(store, reason), key=lambda one: str(one["path"]))
-    for path, group in groupby(letters, key=lambda one: str(one["path"])):
-        wanted = list(group)
-        found = _find(path, {_position(one) for one in wanted}, kafka)
-        there = [one for one in wanted if _position(one) in found]
-        done += ReplayCounts(missing=len(wanted) - len(there))
-        for start in range(0, len(there), _AT_ONCE):
-            part = there[start : start + _AT_ONCE]
-            done += _send(store, pipeline, part, found, path)
-    return done
+    counts = ReplayCounts()
+    letters = sorted(
+        open_dead_letters(store, reason), key=lambda letter: str(letter["path"])
+    )
+    for path, group in groupby(letters, key=lambda letter: str(letter["path"])):
+        of_path = list(group)
+        payloads = _find(path, {_position(letter) for letter in of_path}, kafka)
+        available = [letter for letter in of_path if _position(letter) in payloads]
+        counts += ReplayCounts(missing=len(of_path) - len(available))
+        for start in range(0, len(available), _AT_ONCE):
+            part = available[start : start + _AT_ONCE]
+            counts += _send(store, pipeline, part, payloads, path)
+    return counts
 
 
 def _send(
     store: Store,
     pipeline: Pipeline,
     letters: Sequence[Letter],
-    found: Payloads,
+    payloads: Payloads,
     path: str,
 ) -> ReplayCounts:
     places = dict.fromkeys(map(_position, letters))
-    prepared = pipeline.prepare(found.raw_events(places, path))
-    known = {_rejection(one) for one in letters}
-    again = known.intersection(prepared.batch.rejections)
-    changed = prepared.without(again)
+    prepared = pipeline.prepare(payloads.raw_events(places, path))
+    original = {_rejection(letter) for letter in letters}
+    repeated = original.intersection(prepared.batch.rejections)
+    changed = prepared.without(repeated)
     if changed.batch.counts.received:
-        again |= known.intersection(pipeline.append(changed).rejections)
-    resolved = [one for one in letters if _rejection(one) not in again]
+        repeated |= original.intersection(pipeline.append(changed).rejections)
+    resolved = [letter for letter in letters if _rejection(letter) not in repeated]
     if resolved:
         resolve_dead_letters(
-            store, [{name: one[name] for name in _KEY} for one in resolved]
+            store, [{name: letter[name] for name in _KEY} for letter in resolved]
         )
     return ReplayCounts(len(resolved), len(letters) - len(resolved))
 
@@ -164,12 +166,12 @@ def _in_file(path: str, places: set[Position]) -> Iterator[tuple[Position, Paylo
 
 async def _in_kafka(kafka: KafkaSettings, places: set[Position]) -> Payloads:
     async with _reader(kafka, kafka.dead_topic) as consumer:
-        found = Payloads(await _copies(consumer, places))
-    uncopied = places - found.payloads.keys()
+        payloads = Payloads(await _copies(consumer, places))
+    uncopied = places - payloads.payloads.keys()
     if uncopied:
         async with _reader(kafka, kafka.topic) as consumer:
-            await _look_again(consumer, uncopied, found)
-    return found
+            await _look_again(consumer, uncopied, payloads)
+    return payloads
 
 
 @asynccontextmanager
@@ -186,23 +188,30 @@ async def _copies(
     consumer: AIOKafkaConsumer, places: set[Position]
 ) -> dict[Position, Payload]:
     """What was copied to the topic of dead letters."""
-    found: dict[Position, Payload] = {}
+    copies: dict[Position, Payload] = {}
     ends = await consumer.end_offsets(consumer.assignment())
-    while any([await consumer.position(one) < end for one, end in ends.items()]):
+    while any(
+        [await consumer.position(partition) < end for partition, end in ends.items()]
+    ):
         for got in (await consumer.getmany(timeout_ms=_FETCH_MS)).values():
             for record in got:
                 place = records.buried_at(record.headers)
                 if place in places and record.value is not None:
-                    found[place] = record.value, records.foreign(record.headers)
-    return found
+                    copies[place] = record.value, records.foreign(record.headers)
+    return copies
 
 
 async def _look_again(
-    consumer: AIOKafkaConsumer, places: Iterable[Position], found: Payloads
+    consumer: AIOKafkaConsumer, places: Iterable[Position], payloads: Payloads
 ) -> None:
     """Read records where they were: they had no value, or none that could be copied."""
     ends = await consumer.end_offsets(consumer.assignment())
-    partitions = {records.origin(one.topic, one.partition): one for one in ends}
+    partitions = {
+        records.origin(
+            topic_partition.topic, topic_partition.partition
+        ): topic_partition
+        for topic_partition in ends
+    }
     for place in places:
         partition = partitions.get(place.origin)
         if partition is None or place.line >= ends[partition]:
@@ -212,12 +221,12 @@ async def _look_again(
         except Exception as error:
             if not clients.is_undecodable(error):
                 raise
-            found.unreadable.add(place)
+            payloads.unreadable.add(place)
             continue
         if record.offset == place.line:
             value = records.element(record.value or b"", place.index)
             if value is not None:
-                found.payloads[place] = value, records.foreign(record.headers)
+                payloads.payloads[place] = value, records.foreign(record.headers)
 
 
 async def _record_at(

@@ -31,13 +31,13 @@ class Frozen(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
+        keys = [field.alias or name for name, field in cls.model_fields.items()]
         for key in value if isinstance(value, dict) else ():
-            if key not in known:
+            if key not in keys:
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key '{key}'; {remedy}",
-                    {"key": str(key), "remedy": nearest(str(key), known)},
+                    {"key": str(key), "remedy": nearest(str(key), keys)},
                 )
         return value
 
@@ -63,13 +63,13 @@ class NotFound(FileError):
     """No file of that name; the caller knows the place that names it."""
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
+def nearest(word: str, choices: Sequence[str]) -> str:
     """The remedy for a word that is not known: the nearest one, or all of them."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    close = get_close_matches(word, choices, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
-    more = ", …" if len(known) > _SHOWN else ""
-    return f"known: {', '.join(known[:_SHOWN])}{more}"
+    ellipsis = ", …" if len(choices) > _SHOWN else ""
+    return f"known: {', '.join(choices[:_SHOWN])}{ellipsis}"
 
 
 def locate_config(name: str, folder: Path, shipped: Path) -> Path:
@@ -77,11 +77,13 @@ def locate_config(name: str, folder: Path, shipped: Path) -> Path:
 
     Raises `NotFound`, with the nearest shipped name, where there is none.
     """
-    own = folder / name
-    path = own if own.suffix in {".yaml", ".yml"} else shipped / f"{name}.yaml"
+    own_path = folder / name
+    path = (
+        own_path if own_path.suffix in {".yaml", ".yml"} else shipped / f"{name}.yaml"
+    )
     if not path.exists():
-        known = sorted(file.stem for file in shipped.glob("*.yaml"))
-        raise NotFound(path.name, "", f"no '{name}'; {nearest(name, known)}")
+        shipped_names = sorted(file.stem for file in shipped.glob("*.yaml"))
+        raise NotFound(path.name, "", f"no '{name}'; {nearest(name, shipped_names)}")
     return path
 
 
@@ -159,12 +161,12 @@ def _at_its_mark(path: Path, problem: str, error: yaml.MarkedYAMLError) -> FileE
 
 def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        keys: set[str] = set()
         for key, child in node.value:
-            if key.value in seen:
+            if key.value in keys:
                 line = str(key.start_mark.line + 1)
                 raise FileError(path, line, f"duplicate key '{key.value}'")
-            seen.add(key.value)
+            keys.add(key.value)
             _refuse_repeated_keys(path, child)
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
@@ -185,10 +187,8 @@ def _problem(error: ErrorDetails, context: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"'{name}' is missing"
     if error["type"] == "literal_error":
-        known = re.findall(r"'([^']*)'", context["expected"])
-        return (
-            f"'{error['input']}' is not a {name}; {nearest(str(error['input']), known)}"
-        )
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        return f"'{error['input']}' is not a {name}; {nearest(str(error['input']), choices)}"
     if error["input"] is None:
         return f"'{name}' has no value; a text with a comma needs quotes"
     return f"{name}: {error['msg'].removeprefix('Value error, ')}"
@@ -199,10 +199,10 @@ def _line(node: yaml.Node, location: Location) -> int:
     line = node.start_mark.line + 1
     for part in location:
         if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(part)]
-            if not found:
+            matches = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not matches:
                 continue
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
+            line, node = matches[0][0].start_mark.line + 1, matches[0][1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             node = node.value[min(part, len(node.value) - 1)]
             line = node.start_mark.line + 1

@@ -72,7 +72,7 @@ def simulate(
 
     `progress` is told the lines of the log that are written, and their number.
     """
-    drawn, files = _draw(plan), _stream(plan, 1)
+    draw, files = _draw(plan), _stream(plan, 1)
     subjects = _subjects(plan.participants, files)
     for folder in ("events", "responses", "forms"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -80,9 +80,9 @@ def simulate(
     truth().to_csv(out / "truth.csv", index=False, lineterminator="\n")
     responses.write_roster(out / "roster.csv", subjects, plan.timeline, files)
     for wave_index in range(plan.waves):
-        _write_wave(plan, drawn, wave_index, subjects, out, files)
+        _write_wave(plan, draw, wave_index, subjects, out, files)
     log = out / "events" / "events.ndjson.gz"
-    events.write_log(log, subjects, drawn.use, plan.timeline, files, progress)
+    events.write_log(log, subjects, draw.use, plan.timeline, files, progress)
 
 
 def simulate_panel(plan: Simulation) -> pd.DataFrame:
@@ -92,8 +92,8 @@ def simulate_panel(plan: Simulation) -> pd.DataFrame:
     window between waves) and, where the wave was answered, the scores and the PHQ-9
     of the wave before.
     """
-    drawn = _draw(plan)
-    columns = {**_keys(plan), **_exposure_columns(plan, drawn), **_score_columns(drawn)}
+    draw = _draw(plan)
+    columns = {**_keys(plan), **_exposure_columns(plan, draw), **_score_columns(draw)}
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
@@ -145,18 +145,20 @@ def _write_study(plan: Simulation, out: Path) -> None:
 
 def _write_wave(
     plan: Simulation,
-    drawn: _Draw,
+    draw: _Draw,
     wave_index: int,
     subjects: list[str],
     out: Path,
     rng: np.random.Generator,
 ) -> None:
     name = f"wave{wave_index + 1}.csv"
-    who = np.flatnonzero(drawn.answered[:, wave_index])
-    answers = responses.draw_answers(drawn.points, drawn.use, wave_index, who, rng)
+    respondents = np.flatnonzero(draw.answered[:, wave_index])
+    answers = responses.draw_answers(
+        draw.points, draw.use, wave_index, respondents, rng
+    )
     responses.write_wave(
         out / "responses" / name,
-        [subjects[person] for person in who],
+        [subjects[person] for person in respondents],
         answers,
         plan.timeline.opening(wave_index),
         plan.timeline,
@@ -171,25 +173,25 @@ def _keys(plan: Simulation) -> dict[str, NDArray[Any]]:
     return {"participant_id": ids[people], "wave": waves + 1, "wave_index": waves}
 
 
-def _exposure_columns(plan: Simulation, drawn: _Draw) -> dict[str, NDArray[Any]]:
+def _exposure_columns(plan: Simulation, draw: _Draw) -> dict[str, NDArray[Any]]:
     windows = [plan.timeline.window(index) for index in range(plan.waves)]
     weeks = np.array([(window.stop - window.start) / 7 for window in windows])
     columns: dict[str, NDArray[Any]] = {}
     for name in FUNCTIONS:
-        columns[f"{name}_days"] = np.round(drawn.use.exposures[name] * weeks)
-        columns[f"{name}_days_per_week"] = drawn.use.exposures[name]
+        columns[f"{name}_days"] = np.round(draw.use.exposures[name] * weeks)
+        columns[f"{name}_days_per_week"] = draw.use.exposures[name]
     return columns
 
 
-def _score_columns(drawn: _Draw) -> dict[str, NDArray[Any]]:
+def _score_columns(draw: _Draw) -> dict[str, NDArray[Any]]:
     columns = {
         score.column: np.where(
-            drawn.answered,
-            score.to_score(drawn.points[score.column].astype(float)),
+            draw.answered,
+            score.to_score(draw.points[score.column].astype(float)),
             np.nan,
         )
         for score in SCORES
     }
-    before = np.roll(columns[PHQ9.column], 1, axis=1)
-    before[:, 0] = np.nan
-    return {**columns, f"{PHQ9.column}_previous": before}
+    previous = np.roll(columns[PHQ9.column], 1, axis=1)
+    previous[:, 0] = np.nan
+    return {**columns, f"{PHQ9.column}_previous": previous}

@@ -37,7 +37,7 @@ _ACTS = (
 )
 _EVENING_SHARE = 0.65
 _WITHDRAWN = 0.03
-_READ = 0.02
+_READING_SHARE = 0.02
 _TWICE = 0.005
 _LATE = 0.01
 _AT_ONCE = 50_000
@@ -77,9 +77,9 @@ def draw_log(use: Use, timeline: Timeline, rng: np.random.Generator) -> Log:
     used = [_uses(name, use.active[name], start, rng) for name in FUNCTIONS]
     counted = _together(used)
     people = len(use.active[FUNCTIONS[0]])
-    others = [_registrations(people, start, rng), _withdrawals(counted, rng)]
+    further = [_registrations(people, start, rng), _withdrawals(counted, rng)]
     return _together(
-        [counted, *others, _readings(counted, rng), _beats(start, timeline.days)]
+        [counted, *further, _readings(counted, rng), _beats(start, timeline.days)]
     )
 
 
@@ -127,15 +127,15 @@ def _withdrawals(log: Log, rng: np.random.Generator) -> Log:
     """Some reactions are taken back within minutes; that is no use of a function."""
     reactions, withdrawals = HABITS["reaction"].acts, len(_ACTS) - len(WITHDRAWALS)
     first = _ACTS.index(reactions[0])
-    given = (log.act >= first) & (log.act < first + len(reactions))
-    rows = np.flatnonzero(given & (rng.random(len(given)) < _WITHDRAWN))
+    is_reaction = (log.act >= first) & (log.act < first + len(reactions))
+    rows = np.flatnonzero(is_reaction & (rng.random(len(is_reaction)) < _WITHDRAWN))
     at = log.at[rows] + _delays(len(rows), HOUR_MS // 10, rng)
     return Log(at, log.person[rows], log.act[rows] - first + withdrawals)
 
 
 def _readings(log: Log, rng: np.random.Generator) -> Log:
     """Some people read something while they are there."""
-    rows = np.flatnonzero(rng.random(len(log.at)) < _READ)
+    rows = np.flatnonzero(rng.random(len(log.at)) < _READING_SHARE)
     at = log.at[rows] + _delays(len(rows), HOUR_MS // 10, rng)
     return Log(at, log.person[rows], np.full(len(rows), _ACTS.index(READING)))
 
@@ -168,9 +168,9 @@ def _arrivals(at: Integers, rng: np.random.Generator) -> Integers:
     late = np.flatnonzero(rng.random(len(at)) < _LATE)
     arrived[late] += _delays(len(late), HOUR_MS, rng)
     twice = rng.choice(len(at), round(len(at) * _TWICE), replace=False)
-    again = arrived[twice] + _delays(len(twice), 30_000, rng)
+    repeated_at = arrived[twice] + _delays(len(twice), 30_000, rng)
     rows = np.concatenate([np.arange(len(at)), twice])
-    return rows[np.argsort(np.concatenate([arrived, again]), kind="stable")]
+    return rows[np.argsort(np.concatenate([arrived, repeated_at]), kind="stable")]
 
 
 def _ids(at: Integers, rng: np.random.Generator) -> str:
@@ -193,7 +193,7 @@ def _text(
         f'{{"specversion":"1.0","source":"{SOURCE}","type":"{a.type}",' for a in acts
     ]
     tails = [f'"data":{act.data}}}\n' for act in acts]
-    whose = [*(f'"subject":"{subject}",' for subject in subjects), ""]
+    subject_texts = [*(f'"subject":"{subject}",' for subject in subjects), ""]
     columns = (
         rows.tolist(),
         _instants(log.at[rows]),
@@ -202,6 +202,6 @@ def _text(
     )
     return "".join(
         f'{heads[act]}"id":"{ids[row * 32 : row * 32 + 32]}","time":"{at}",'
-        f"{whose[person]}{tails[act]}"
+        f"{subject_texts[person]}{tails[act]}"
         for row, at, person, act in zip(*columns, strict=True)
     )

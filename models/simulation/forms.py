@@ -18,23 +18,23 @@ CODED_FROM_1, SINGLE = "pdd", "demographics"
 PLUMBING = ("タイムスタンプ", "メールアドレス", "U2plusのユーザーID")
 EDITED = {"phq9_2": "気分の落ち込み・憂うつ"}
 
-Asked = Mapping[str, tuple[Instrument, Item]]
+ItemsByCode = Mapping[str, tuple[Instrument, Item]]
 
 
 def write_form(plain: Path, path: Path, wave: int) -> None:
     """Write what a form would have exported of the responses in a plain file."""
-    asked = {
-        item.code: (one, item)
-        for one in map(shipped, INSTRUMENTS)
-        for item in one.items
+    items = {
+        item.code: (instrument, item)
+        for instrument in map(shipped, INSTRUMENTS)
+        for item in instrument.items
     }
     with plain.open(encoding="utf-8", newline="") as source:
         rows = list(csv.DictReader(source))
-    codes = [code for code in rows[0] if code in asked] if rows else []
+    codes = [code for code in rows[0] if code in items] if rows else []
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*PLUMBING, *(_title(*asked[code], wave) for code in codes)])
-        writer.writerows(_row(row, codes, asked) for row in rows)
+        writer.writerow([*PLUMBING, *(_title(*items[code], wave) for code in codes)])
+        writer.writerows(_row(row, codes, items) for row in rows)
 
 
 def _title(instrument: Instrument, item: Item, wave: int) -> str:
@@ -44,12 +44,12 @@ def _title(instrument: Instrument, item: Item, wave: int) -> str:
     return label if alone else f"{instrument.title['ja']} [{label}]"
 
 
-def _row(row: Mapping[str, str], codes: list[str], asked: Asked) -> Iterator[str]:
+def _row(row: Mapping[str, str], codes: list[str], items: ItemsByCode) -> Iterator[str]:
     yield _stamp(datetime.fromisoformat(row["submitted_at"]))
     yield f"{row['platform_id']}@example.org"
     yield row["platform_id"]
     for code in codes:
-        yield _answer(*asked[code], row[code])
+        yield _answer(*items[code], row[code])
 
 
 def _answer(instrument: Instrument, item: Item, answer: str) -> str:

@@ -69,39 +69,47 @@ def write_wave(
     ]
     rows = sorted(zip(at, subjects, *cells, strict=True))
     header = ("platform_id", "submitted_at", *answers)
-    _write(path, header, ((who, when, *rest) for when, who, *rest in rows))
+    _write(
+        path,
+        header,
+        ((subject, when, *answers_given) for when, subject, *answers_given in rows),
+    )
 
 
 def draw_answers(
     points: Mapping[str, Integers],
     use: Use,
     wave_index: int,
-    who: Integers,
+    respondents: Integers,
     rng: np.random.Generator,
 ) -> AnswersByItem:
-    """What the people `who` answer in a wave; who they are is asked in the first."""
-    asked: AnswersByItem = {}
+    """The answers of `respondents` in a wave; demographics are asked in the first."""
+    codes_by_item: AnswersByItem = {}
     for score in SCORES:
-        codes = scores.draw_items(score, points[score.column][who, wave_index], rng)
-        asked |= {item.code: codes[:, i] for i, item in enumerate(score.items)}
-    asked["ghsq_no_one"] = 1 + rng.binomial(6, 0.35, len(who))
+        codes = scores.draw_items(
+            score, points[score.column][respondents, wave_index], rng
+        )
+        codes_by_item |= {item.code: codes[:, i] for i, item in enumerate(score.items)}
+    codes_by_item["ghsq_no_one"] = 1 + rng.binomial(6, 0.35, len(respondents))
     ordered = {
-        code: asked[code] for n in ("phq9", "pdd", "ghsq") for code in shipped(n).codes
+        code: codes_by_item[code]
+        for n in ("phq9", "pdd", "ghsq")
+        for code in shipped(n).codes
     }
-    ordered |= _self_reports(use, wave_index, who, rng)
-    return ordered if wave_index else ordered | _demographics(len(who), rng)
+    ordered |= _self_reports(use, wave_index, respondents, rng)
+    return ordered if wave_index else ordered | _demographics(len(respondents), rng)
 
 
 def _self_reports(
-    use: Use, wave_index: int, who: Integers, rng: np.random.Generator
+    use: Use, wave_index: int, respondents: Integers, rng: np.random.Generator
 ) -> AnswersByItem:
     """How often people say they use each function: as often as they do, roughly."""
     bounds = [high for _, high in DAYS_A_YEAR[1:-1]]
     reports: AnswersByItem = {}
     for name in FUNCTIONS:
-        rate = use.rates[name][who, wave_index]
+        rate = use.rates[name][respondents, wave_index]
         answer = np.where(rate > 0, 1 + np.digitize(rate, bounds), 0)
-        shift = rng.choice((-1, 0, 1), len(who), p=_MISJUDGED)
+        shift = rng.choice((-1, 0, 1), len(respondents), p=_MISJUDGED)
         reports[f"use_{name}"] = np.clip(answer + shift, 0, len(bounds) + 1)
     return reports
 
@@ -121,8 +129,8 @@ def _local_times(
     days: Integers, timeline: Timeline, rng: np.random.Generator
 ) -> list[str]:
     """Some time on each of `days`, as people there write it."""
-    since = days * DAY_MS + time_of_day(len(days), rng)
-    at = np.datetime64(timeline.begins_on, "ms") + since.astype("m8[ms]")
+    elapsed = days * DAY_MS + time_of_day(len(days), rng)
+    at = np.datetime64(timeline.begins_on, "ms") + elapsed.astype("m8[ms]")
     texts: list[str] = np.datetime_as_string(at, unit="s").tolist()
     return [f"{text}+09:00" for text in texts]
 

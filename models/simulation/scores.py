@@ -75,8 +75,8 @@ def draw_items(score: Score, points: Integers, rng: np.random.Generator) -> Inte
 def _points(score: Score, use: Use, rng: np.random.Generator) -> Integers:
     people = len(next(iter(use.exposures.values())))
     persons = score.spread * (2 * rng.beta(_SHAPE, _SHAPE, people) - 1)
-    wanted = score.to_points(expected(score, use, persons)) / score.points
-    share = np.clip(wanted, _EDGE, 1 - _EDGE)
+    mean_share = score.to_points(expected(score, use, persons)) / score.points
+    share = np.clip(mean_share, _EDGE, 1 - _EDGE)
     chance = rng.beta(share * score.precision, (1 - share) * score.precision)
     points: Integers = rng.binomial(score.points, chance)
     return points

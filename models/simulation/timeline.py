@@ -31,8 +31,8 @@ class Timeline:
     @property
     def periods(self) -> Integers:
         """For each day the index of the wave whose window or opening it is in."""
-        since = np.arange(self.days) - FIRST_WINDOW_DAYS - WAVE_OPEN_DAYS
-        return np.maximum(since // WAVE_EVERY_DAYS + 1, 0)
+        elapsed = np.arange(self.days) - FIRST_WINDOW_DAYS - WAVE_OPEN_DAYS
+        return np.maximum(elapsed // WAVE_EVERY_DAYS + 1, 0)
 
     def opening(self, wave_index: int) -> int:
         """The day on which a wave opens."""
@@ -41,5 +41,5 @@ class Timeline:
     def window(self, wave_index: int) -> slice:
         """The days between the wave before and this one."""
         opening = self.opening(wave_index)
-        before = self.opening(wave_index - 1) + WAVE_OPEN_DAYS if wave_index else 0
-        return slice(before, opening)
+        start = self.opening(wave_index - 1) + WAVE_OPEN_DAYS if wave_index else 0
+        return slice(start, opening)

@@ -23,7 +23,7 @@ _UPS_AND_DOWNS = 0.8
 _FADING = 0.2
 _LEFT_AFTER_FADING = 0.3
 _WEEKDAYS = np.array([1.05, 1.0, 1.0, 0.95, 0.9, 0.95, 1.15])
-_MOST = 0.98
+_HIGHEST_CHANCE = 0.98
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ def draw_use(people: int, timeline: Timeline, rng: np.random.Generator) -> Use:
     shared, fading = rng.standard_normal(people), _fading(people, timeline, rng)
     active, rates = {}, {}
     for name in FUNCTIONS:
-        own = rng.standard_normal(people)
+        individual = rng.standard_normal(people)
         if name in JOINT:
-            tendency = np.sqrt(_TOGETHER) * shared + np.sqrt(1 - _TOGETHER) * own
-            left = fading
+            tendency = np.sqrt(_TOGETHER) * shared + np.sqrt(1 - _TOGETHER) * individual
+            remaining = fading
         else:
-            tendency, left = own, _fading(people, timeline, rng)
-        chances = _chances(_habitual(name, tendency, rng), left, rng)
+            tendency, remaining = individual, _fading(people, timeline, rng)
+        chances = _chances(_habitual(name, tendency, rng), remaining, rng)
         rates[name] = chances * 365
         active[name] = _active(chances, timeline, rng)
     exposures = {name: _exposures(days, timeline) for name, days in active.items()}
@@ -75,18 +75,22 @@ def _habitual(name: str, tendency: Array, rng: np.random.Generator) -> Array:
     return days
 
 
-def _chances(habitual: Array, left: Array, rng: np.random.Generator) -> Array:
+def _chances(habitual: Array, remaining: Array, rng: np.random.Generator) -> Array:
     """The chance of being active on a day, people by waves."""
     odds = habitual / (365 - habitual)
-    wave_odds = odds[:, None] * np.exp(_UPS_AND_DOWNS * rng.standard_normal(left.shape))
-    chances: Array = left * wave_odds / (1 + wave_odds)
+    wave_odds = odds[:, None] * np.exp(
+        _UPS_AND_DOWNS * rng.standard_normal(remaining.shape)
+    )
+    chances: Array = remaining * wave_odds / (1 + wave_odds)
     return chances
 
 
 def _active(chances: Array, timeline: Timeline, rng: np.random.Generator) -> Mask:
     weekdays = (timeline.begins_on.weekday() + np.arange(timeline.days)) % 7
     luck = rng.random((len(chances), timeline.days), dtype=np.float32)
-    daily = np.minimum(chances[:, timeline.periods] * _WEEKDAYS[weekdays], _MOST)
+    daily = np.minimum(
+        chances[:, timeline.periods] * _WEEKDAYS[weekdays], _HIGHEST_CHANCE
+    )
     active: Mask = luck < daily
     return active
 

@@ -123,8 +123,8 @@ class Score:
     @property
     def items(self) -> tuple[Item, ...]:
         """The scale's items; all have the same range."""
-        wanted = self.definition.items
-        return tuple(i for i in shipped(self.instrument).items if i.code in wanted)
+        codes = self.definition.items
+        return tuple(i for i in shipped(self.instrument).items if i.code in codes)
 
     @cached_property
     def item_range(self) -> tuple[int, int]:

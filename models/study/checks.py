@@ -73,13 +73,13 @@ def _check_codes(
     document: Document[Study], instruments: tuple[Instrument, ...]
 ) -> None:
     """An item is found by its code alone, so no two instruments may share one."""
-    seen: dict[str, str] = dict.fromkeys(PANEL, "the panel's columns")
-    for index, one in enumerate(instruments):
-        for item in one.items:
-            if item.code in seen:
-                problem = f"item '{item.code}' is also one of {seen[item.code]}"
+    origins: dict[str, str] = dict.fromkeys(PANEL, "the panel's columns")
+    for index, instrument in enumerate(instruments):
+        for item in instrument.items:
+            if item.code in origins:
+                problem = f"item '{item.code}' is also one of {origins[item.code]}"
                 raise document.error(["instruments", index], f"{problem}; rename it")
-            seen[item.code] = one.instrument
+            origins[item.code] = instrument.instrument
 
 
 def _check_waves(document: Document[Study]) -> None:
@@ -106,19 +106,19 @@ def _check_waves(document: Document[Study]) -> None:
 
 def _check_measures(document: Document[Study], folder: StudyFolder) -> None:
     exposure = document.value.exposure
-    known = measures.available_measures(exposure.functions, folder.catalogue)
+    available = measures.available_measures(exposure.functions, folder.catalogue)
     for index, name in enumerate(exposure.measures):
         place: Location = ["exposure", "measures", index]
-        if name not in known:
-            problem = f"no measure '{name}'; {config_file.nearest(name, known)}"
+        if name not in available:
+            problem = f"no measure '{name}'; {config_file.nearest(name, available)}"
             raise document.error(place, problem)
         if name in exposure.measures[:index]:
             raise document.error(place, f"duplicate '{name}'")
     for location, planned in _planned(document.value):
-        name, asked = planned.measure, [*get_args(Measure), *exposure.measures]
-        if name not in asked:
-            remedy = config_file.nearest(name, asked)
-            if name in known:
+        name, requested = planned.measure, [*get_args(Measure), *exposure.measures]
+        if name not in requested:
+            remedy = config_file.nearest(name, requested)
+            if name in available:
                 remedy = "ask for it under exposure: measures"
             raise document.error(
                 [*location, "measure"], f"no measure '{name}'; {remedy}"
@@ -138,25 +138,25 @@ def _check_columns(document: Document[Study], folder: StudyFolder) -> None:
 
 
 def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
-    study, known = document.value, folder.catalogue.functions
+    study, functions = document.value, folder.catalogue.functions
     places: list[tuple[Location, tuple[str, ...], list[str]]] = [
-        (["exposure", "functions"], study.exposure.functions, known)
+        (["exposure", "functions"], study.exposure.functions, functions)
     ]
     places += [
-        (["outages", i, "functions"], one.functions, known)
-        for i, one in enumerate(study.outages)
+        (["outages", i, "functions"], outage.functions, functions)
+        for i, outage in enumerate(study.outages)
     ]
     for location, planned in _planned(study):
         chosen = _measured(folder, planned.measure)
         for key in ("exposures", "exposures_each"):
             places.append(([*location, key], getattr(planned, key), chosen))
-    for i, one in enumerate(folder.instruments):
+    for i, instrument in enumerate(folder.instruments):
         # A shipped one may ask about functions that this platform does not have.
-        own = study.instruments[i] != one.instrument
-        for name in self_reports(one) if own else ():
-            if name not in known:
-                problem = f"{one.instrument}: no function '{name}'"
-                remedy = config_file.nearest(name, known)
+        is_own = study.instruments[i] != instrument.instrument
+        for name in self_reports(instrument) if is_own else ():
+            if name not in functions:
+                problem = f"{instrument.instrument}: no function '{name}'"
+                remedy = config_file.nearest(name, functions)
                 raise document.error(["instruments", i], f"{problem}; {remedy}")
     for location, names, chosen in places:
         for index, name in enumerate(names):
@@ -170,11 +170,11 @@ def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
 def _measured(folder: StudyFolder, measure: str) -> list[str]:
     """What a measure can be an exposure of: functions, or the values of its field."""
     if measures.measure_scope(measure) == "value":
-        return [one.name for one in folder.measures if one.measure == measure]
+        return [column.name for column in folder.measures if column.measure == measure]
     return list(folder.study.exposure.functions)
 
 
-def _check_scores(document: Document[Study], known: list[str]) -> None:
+def _check_scores(document: Document[Study], scores: list[str]) -> None:
     study = document.value
     places: list[tuple[Location, tuple[str, ...]]] = [
         (["outcomes"], study.outcomes),
@@ -187,20 +187,22 @@ def _check_scores(document: Document[Study], known: list[str]) -> None:
     places.extend((["smallest_effect", name], (name,)) for name in effects)
     for location, names in places:
         for index, name in enumerate(names):
-            if name not in known:
-                problem = f"no score '{name}'; {config_file.nearest(name, known)}"
+            if name not in scores:
+                problem = f"no score '{name}'; {config_file.nearest(name, scores)}"
                 raise document.error([*location, index], problem)
 
 
 def _check_fixed_covariates(document: Document[Study], folder: StudyFolder) -> None:
-    known = [item.code for one in folder.instruments for item in one.items]
+    items = [
+        item.code for instrument in folder.instruments for item in instrument.items
+    ]
     columns = {*folder.use_columns, *folder.answer_columns}
     columns |= {f"{name}_previous" for name in columns}
     fixed = document.value.covariates.fixed
     for index, name in enumerate(fixed):
         place: Location = ["covariates", "fixed", index]
-        if name not in known:
-            problem = f"no item '{name}'; {config_file.nearest(name, known)}"
+        if name not in items:
+            problem = f"no item '{name}'; {config_file.nearest(name, items)}"
             raise document.error(place, problem)
         if name in columns:
             problem = f"'{name}' is another column of the panel too; rename the item"

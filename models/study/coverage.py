@@ -38,11 +38,11 @@ def _cover_one(
         recorded = Intervals.always()
     else:
         recorded = Intervals.merge(
-            (start, end) for one, start, end in beats if one == name
+            (start, end) for function, start, end in beats if function == name
         )
     outages = [outage for outage in study.outages if name in outage.functions]
-    lost = Intervals.merge((one.start, one.end) for one in outages)
+    lost = Intervals.merge((outage.start, outage.end) for outage in outages)
     excused = Intervals.merge(
-        (o.start, o.end) for o in outages if o.handling == "prorate"
+        (outage.start, outage.end) for outage in outages if outage.handling == "prorate"
     )
     return Coverage(recorded.minus(lost), excused)

@@ -27,8 +27,8 @@ class StudyFolder:
     @property
     def version(self) -> str:
         """Hash of the study file, its catalogue and its instruments as used."""
-        named = [self.catalogue, *self.instruments]
-        texts = [self.text, *(one.model_dump_json() for one in named)]
+        parts = [self.catalogue, *self.instruments]
+        texts = [self.text, *(part.model_dump_json() for part in parts)]
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
     @property
@@ -42,22 +42,28 @@ class StudyFolder:
     @property
     def outcomes(self) -> list[str]:
         """Every score column that the study's instruments yield."""
-        return [name for one in self.instruments for name in one.score_columns]
+        return [
+            name for instrument in self.instruments for name in instrument.score_columns
+        ]
 
     @property
     def use_columns(self) -> list[str]:
         """The panel's columns of measured use."""
         functions = self.study.exposure.functions
-        usual = [f"{one}_{kind}" for one in functions for kind in get_args(Measure)]
-        return usual + [one.name for one in self.measures]
+        usual = [
+            f"{function}_{kind}" for function in functions for kind in get_args(Measure)
+        ]
+        return usual + [column.name for column in self.measures]
 
     @property
     def answer_columns(self) -> list[str]:
         """Columns that the panel may have of scores, of their flags and of self-reports."""
-        scores = [f"{one}{what}" for one in self.outcomes for what in _OF_SCORES]
-        asked = [
-            f"{function}_self_report"
-            for one in self.instruments
-            for function in self_reports(one)
+        scores = [
+            f"{score}{suffix}" for score in self.outcomes for suffix in _OF_SCORES
         ]
-        return [*scores, *asked, "too_fast"]
+        self_report_columns = [
+            f"{function}_self_report"
+            for instrument in self.instruments
+            for function in self_reports(instrument)
+        ]
+        return [*scores, *self_report_columns, "too_fast"]

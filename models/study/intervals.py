@@ -50,15 +50,15 @@ class Intervals:
         starts, ends = bounds[::2], bounds[1::2]
         return Intervals(starts[starts < ends], ends[starts < ends])
 
-    def minus(self, other: "Intervals") -> "Intervals":
+    def minus(self, intervals: "Intervals") -> "Intervals":
         """The times that are in these intervals and not in the others."""
-        return self.complement().plus(other).complement()
+        return self.complement().plus(intervals).complement()
 
-    def plus(self, other: "Intervals") -> "Intervals":
+    def plus(self, intervals: "Intervals") -> "Intervals":
         """The times that are in either."""
         pairs = [
             *zip(self.starts, self.ends, strict=True),
-            *zip(other.starts, other.ends, strict=True),
+            *zip(intervals.starts, intervals.ends, strict=True),
         ]
         return Intervals.merge((a.item(), b.item()) for a, b in pairs)
 
@@ -75,10 +75,10 @@ class Intervals:
         )
         lengths = (self.ends - self.starts).astype("timedelta64[us]").astype(np.int64)
         heights = np.repeat(np.concatenate([[0], np.cumsum(lengths)]), 2)[1:-1]
-        known = ~np.isnat(instants)
+        is_instant = ~np.isnat(instants)
         covered = np.full(len(instants), np.nan)
-        at = instants[known].astype("datetime64[us]").astype(np.int64)
-        covered[known] = _interpolate(at, knots, heights)
+        at = instants[is_instant].astype("datetime64[us]").astype(np.int64)
+        covered[is_instant] = _interpolate(at, knots, heights)
         return covered
 
 
@@ -91,11 +91,11 @@ def _interpolate(
     if not len(knots):
         return np.zeros(len(at))
     place = np.searchsorted(knots, at, side="right")
-    before = np.maximum(place - 1, 0)
+    knot = np.maximum(place - 1, 0)
     inside = place % 2 == 1
-    return np.where(
-        place == 0, 0, heights[before] + inside * (at - knots[before])
-    ).astype(float)
+    return np.where(place == 0, 0, heights[knot] + inside * (at - knots[knot])).astype(
+        float
+    )
 
 
 def _utc(instant: datetime) -> np.datetime64:

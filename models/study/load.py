@@ -29,8 +29,8 @@ def load_study(folder: Path) -> StudyFolder:
         catalogue = catalogues.find_catalogue(study.catalogue, folder)
     instruments = tuple(_instruments(document, folder))
     waves = tuple(wave.wave for wave in study.waves)
-    asked = {one.instrument: one for one in instruments}
-    catalogue = catalogue.with_questionnaires(Questionnaires(waves, asked))
+    by_name = {instrument.instrument: instrument for instrument in instruments}
+    catalogue = catalogue.with_questionnaires(Questionnaires(waves, by_name))
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     check_study(document, loaded)
     return loaded
@@ -51,7 +51,8 @@ def _as_is(study: PanelStudy) -> PanelStudy:
     plan = study.plan
     parts = {
         part: tuple(
-            one.model_copy(update={"measure": AS_IS}) for one in getattr(plan, part)
+            specification.model_copy(update={"measure": AS_IS})
+            for specification in getattr(plan, part)
         )
         for part in ("confirmatory", "exploratory")
     }

@@ -117,8 +117,10 @@ def _columns(
     if definition.scope == "person":
         yield MeasureColumn(measure, measure, definition, functions)
     elif definition.scope == "function":
-        for one in functions:
-            yield MeasureColumn(f"{one}_{measure}", measure, definition, (one,), one)
+        for function in functions:
+            yield MeasureColumn(
+                f"{function}_{measure}", measure, definition, (function,), function
+            )
     else:
         for act, field, value in _choices(functions, catalogue):
             if f"{_BY}{field}" == measure:
@@ -133,9 +135,9 @@ def _choices(
     functions: Sequence[str], catalogue: Catalogue
 ) -> Iterator[tuple[str, str, str]]:
     """Type, field and value, of acts that count towards one of the functions."""
-    for name, one in catalogue.types.items():
-        for field, rule in one.data.items():
-            if one.function in functions:
+    for name, event_type in catalogue.types.items():
+        for field, rule in event_type.data.items():
+            if event_type.function in functions:
                 yield from ((name, field, choice) for choice in rule.choices)
 
 
@@ -146,10 +148,12 @@ def _word(value: str) -> str:
 def _read(path: Path) -> Definition:
     text = path.read_text(encoding="utf-8").partition("\nselect")[0]
     lines = [line.removeprefix("--").strip() for line in text.splitlines()]
-    found = {at: one for at, line in enumerate(lines) if (one := _KEY.fullmatch(line))}
-    keys = {one[1]: one[2] for one in found.values()}
-    places = list(found)
-    after = [line for line in lines[places[-1] + 1 :] if line != "fmt: off"]
+    keys_at = {
+        row: match for row, line in enumerate(lines) if (match := _KEY.fullmatch(line))
+    }
+    keys = {match[1]: match[2] for match in keys_at.values()}
+    places = list(keys_at)
+    remaining = [line for line in lines[places[-1] + 1 :] if line != "fmt: off"]
     return Definition(
         name=path.stem,
         meaning=" ".join(lines[: places[0]]).removesuffix("."),
@@ -158,5 +162,5 @@ def _read(path: Path) -> Definition:
         null=keys["null"],
         prorated=keys["gaps"] == "prorated",
         to_date=keys["over"] == "to date",
-        words=" ".join(after),
+        words=" ".join(remaining),
     )

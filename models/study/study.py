@@ -111,7 +111,7 @@ class Wave(Frozen):
         return self.opens_after_days or 0
 
 
-def _since(value: Any) -> Any:
+def _telemetry_from(value: Any) -> Any:
     if value in ("retrospective", "consent") or isinstance(value, date):
         return value
     try:
@@ -121,7 +121,9 @@ def _since(value: Any) -> Any:
         raise ValueError(problem) from None
 
 
-Since = Annotated[Literal["retrospective", "consent"] | date, BeforeValidator(_since)]
+TelemetryFrom = Annotated[
+    Literal["retrospective", "consent"] | date, BeforeValidator(_telemetry_from)
+]
 
 
 class Renewal(Frozen):
@@ -139,7 +141,7 @@ class Consent(Frozen):
     """
 
     required: tuple[str, ...] = ("survey", "telemetry")
-    telemetry_from: Since = "consent"
+    telemetry_from: TelemetryFrom = "consent"
     renewals: tuple[Renewal, ...] = ()
 
 
@@ -313,8 +315,8 @@ class Study(Planned):
     def windows(self) -> tuple[Window, ...]:
         """Every window some specification needs, the study's own first."""
         planned = (*self.plan.confirmatory, *self.plan.exploratory)
-        wanted = [self.exposure.window, *(p.window for p in planned if p.window)]
-        return tuple(dict.fromkeys(wanted))
+        windows = [self.exposure.window, *(p.window for p in planned if p.window)]
+        return tuple(dict.fromkeys(windows))
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -18,7 +18,7 @@ from panelstream.models.study.study import Study, Wave, Window, midnight
 from panelstream.models.timestamps import END_DAY, FIRST_DAY
 
 DAY = "datetime64[D]"
-_ONE = np.timedelta64(1, "D")
+_ONE_DAY = np.timedelta64(1, "D")
 _NO_DAY = np.datetime64("NaT", "D")
 
 
@@ -62,11 +62,11 @@ def round_bounds(study: Study) -> list[tuple[int, date, date]]:
 def permitted(study: Study, consents: Consents, answers: pd.DataFrame) -> pd.DataFrame:
     """The answers given on days of consent."""
     # A response has dozens of answers: it is looked at once.
-    sent = answers.groupby(["participant_id", "responded_at"], sort=False).ngroup()
-    responses = answers.loc[~sent.duplicated(), ["participant_id", "responded_at"]]
-    given = local_days(responses.pop("responded_at"), study.zone)
-    days = responses.assign(start=given, end=given + _ONE)
-    return answers[_any_of(consents.consented, days)[sent]]
+    response = answers.groupby(["participant_id", "responded_at"], sort=False).ngroup()
+    responses = answers.loc[~response.duplicated(), ["participant_id", "responded_at"]]
+    answered_on = local_days(responses.pop("responded_at"), study.zone)
+    days = responses.assign(start=answered_on, end=answered_on + _ONE_DAY)
+    return answers[_any_of(consents.consented, days)[response]]
 
 
 def timing(
@@ -95,13 +95,15 @@ def eligible(study: Study, people: pd.DataFrame, consents: Consents) -> pd.DataF
     """
     waves = _waves(study.waves)
     rows = people.merge(waves, on="round")
-    since = rows["enrolled_on"].to_numpy(DAY)
+    enrolled_on = rows["enrolled_on"].to_numpy(DAY)
     opens, closes = _bounds(rows)
     rows["opens_on"], rows["closes_before"] = opens, closes
-    others = {"closed_on": "closed", "next_closes_before": "next"}
-    for name, other in {**others, "round_closes_before": "last"}.items():
-        rows[name] = opens + _in_days(rows[other] - rows["opens"])
-    days = rows[["participant_id"]].assign(start=np.maximum(opens, since), end=closes)
+    closings = {"closed_on": "closed", "next_closes_before": "next"}
+    for name, offset in {**closings, "round_closes_before": "last"}.items():
+        rows[name] = opens + _in_days(rows[offset] - rows["opens"])
+    days = rows[["participant_id"]].assign(
+        start=np.maximum(opens, enrolled_on), end=closes
+    )
     rows = rows[_any_of(consents.consented, days)]
     rows = rows.sort_values(["participant_id", "wave"], ignore_index=True)
     return rows.drop(columns=["calendar", "opens", "closes", "closed", "next", "last"])
@@ -125,9 +127,9 @@ def local_days(instants: pd.Series, zone: ZoneInfo) -> np.ndarray:
 
 def _any_of(stretches: pd.DataFrame, days: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Of rows with days [start, end), those that hold a day of the person's stretches."""
-    held = np.zeros(len(days), bool)
-    held[_pieces(stretches, days)["row"]] = True
-    return held
+    overlaps = np.zeros(len(days), bool)
+    overlaps[_pieces(stretches, days)["row"]] = True
+    return overlaps
 
 
 def _pieces(stretches: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
@@ -136,11 +138,11 @@ def _pieces(stretches: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     Returns row (position in `days`), from_on, until_on; in order.
     """
     numbered = days.assign(row=np.arange(len(days)))
-    both = numbered.merge(stretches, on="participant_id")
-    start = np.maximum(both["start"].to_numpy(DAY), both["from_on"].to_numpy(DAY))
-    end = np.minimum(both["end"].to_numpy(DAY), both["until_on"].to_numpy(DAY))
-    there = both[["row"]].assign(from_on=start, until_on=end)[start < end]
-    pieces: pd.DataFrame = there.sort_values(["row", "from_on"])
+    pairs = numbered.merge(stretches, on="participant_id")
+    start = np.maximum(pairs["start"].to_numpy(DAY), pairs["from_on"].to_numpy(DAY))
+    end = np.minimum(pairs["end"].to_numpy(DAY), pairs["until_on"].to_numpy(DAY))
+    nonempty = pairs[["row"]].assign(from_on=start, until_on=end)[start < end]
+    pieces: pd.DataFrame = nonempty.sort_values(["row", "from_on"])
     return pieces
 
 
@@ -159,10 +161,10 @@ def _in_days(numbers: pd.Series) -> npt.NDArray[np.timedelta64]:
 
 
 def _timing(
-    given: np.ndarray, opens: np.ndarray, closes: np.ndarray
+    answered_on: np.ndarray, opens: np.ndarray, closes: np.ndarray
 ) -> npt.NDArray[np.object_]:
-    known = ~(np.isnat(given) | np.isnat(opens))
-    when = [~known, given < opens, given >= closes]
+    is_known = ~(np.isnat(answered_on) | np.isnat(opens))
+    when = [~is_known, answered_on < opens, answered_on >= closes]
     return np.select(when, ["", "early", "late"], "in_time").astype(object)
 
 
@@ -227,9 +229,9 @@ def _between_responses(
     rows: pd.DataFrame, first: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     answered = rows["answered_on"].to_numpy(DAY)
-    before = rows.groupby("participant_id")["answered_on"].ffill()
-    before = before.groupby(rows["participant_id"]).shift()
-    return _or_first(before.to_numpy(DAY), answered, first), answered
+    previous = rows.groupby("participant_id")["answered_on"].ffill()
+    previous = previous.groupby(rows["participant_id"]).shift()
+    return _or_first(previous.to_numpy(DAY), answered, first), answered
 
 
 def _lookback(rows: pd.DataFrame, days: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -244,9 +246,9 @@ def _or_first(start: np.ndarray, end: np.ndarray, days: int | None) -> np.ndarra
     return np.where(np.isnat(start), end - np.timedelta64(days, "D"), start).astype(DAY)
 
 
-def _with_consent(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+def _with_consent(rows: pd.DataFrame, telemetry: pd.DataFrame) -> pd.DataFrame:
     days = rows.rename(columns={"start_on": "start", "end_on": "end"})
-    pieces = _pieces(seen, days[["participant_id", "start", "end"]])
+    pieces = _pieces(telemetry, days[["participant_id", "start", "end"]])
     last = pieces.drop_duplicates("row", keep="last")
     observable_from = rows["start_on"].to_numpy(DAY).copy()
     observable_until = observable_from.copy()
@@ -257,14 +259,14 @@ def _with_consent(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _with_beginning(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+def _with_beginning(rows: pd.DataFrame, telemetry: pd.DataFrame) -> pd.DataFrame:
     """From enrolment, or the person's first window if earlier; never before consent."""
     first = rows.groupby(["participant_id", "round"])["start_on"].transform("min")
     begins = np.fmin(rows["enrolled_on"].to_numpy(DAY), first.to_numpy(DAY))
     end = rows["end_on"].to_numpy(DAY)
     days = rows[["participant_id"]].assign(start=begins, end=end)
-    pieces = _pieces(seen, days).drop_duplicates("row", keep=False)
+    pieces = _pieces(telemetry, days).drop_duplicates("row", keep=False)
     pieces = pieces[pieces["until_on"].to_numpy(DAY) == end[pieces["row"]]]
-    since = np.full(len(rows), _NO_DAY).astype(DAY)
-    since[pieces["row"]] = pieces["from_on"].to_numpy(DAY)
-    return rows.assign(since_on=since)
+    since_on = np.full(len(rows), _NO_DAY).astype(DAY)
+    since_on[pieces["row"]] = pieces["from_on"].to_numpy(DAY)
+    return rows.assign(since_on=since_on)

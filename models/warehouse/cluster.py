@@ -45,7 +45,7 @@ _DELETE = re.compile(r"delete from (?P<table>\w+)\b(?P<rest>.*)", re.DOTALL)
 _VIEW = re.compile(r"create or replace view (?P<view>\w+)\b(?P<rest>.*)", re.DOTALL)
 _TABLE_COMMENT = re.compile(r"^comment ('.*')$", re.MULTILINE)
 _PARTICIPANT = re.compile(r"^\s+participant_id ", re.MULTILINE)
-_READ = re.compile(r"\b(?P<verb>from|join) (?P<table>\w+)(?P<called> as \w+)?")
+_FROM = re.compile(r"\b(?P<verb>from|join) (?P<table>\w+)(?P<called> as \w+)?")
 _AS_KNOWN = re.compile(r"\b(?:from|join) (?:\w+_as_of\(|answer_statements\b)")
 _SORT_KEY = re.compile(r",\s*modify order by [^\n]+")
 _LOOKED_UP = re.compile(
@@ -86,71 +86,73 @@ class Cluster:
         raise PanelstreamError(f"no such statement on a cluster: {text[:40]}…")
 
     def _create(self, text: str) -> list[str]:
-        found = _match(_CREATE, text)
-        table, local = found["table"], self._local(found["table"])
+        match = _match(_CREATE, text)
+        table, local = match["table"], self._local(match["table"])
         path = f"/clickhouse/tables/{{shard}}/{self.database}/{table}"
-        own = [found["arguments"]] if found["arguments"] else []
-        arguments = ", ".join([f"'{path}'", "'{replica}'", *own])
-        whole = (
+        engine_arguments = [match["arguments"]] if match["arguments"] else []
+        arguments = ", ".join([f"'{path}'", "'{replica}'", *engine_arguments])
+        local_table = (
             f"create table if not exists {local} {self._everywhere} ("
-            f"{found['columns']}\n)\nengine = Replicated{found['engine']}({arguments})\n"
-            f"order by {found['key']}\n{found['rest']}"
+            f"{match['columns']}\n)\nengine = Replicated{match['engine']}({arguments})\n"
+            f"order by {match['key']}\n{match['rest']}"
         )
         over = (
             f"create table if not exists {self._named(table)} {self._everywhere}\n"
             f"as {local}\nengine = Distributed('{self.name}', '{self.database}', "
             f"'{table}_local', {self.keys[table]})\n"
-            f"comment {_match(_TABLE_COMMENT, found['rest'])[1]}"
+            f"comment {_match(_TABLE_COMMENT, match['rest'])[1]}"
         )
-        return [whole, over]
+        return [local_table, over]
 
     def _alter(self, text: str) -> list[str]:
         """The Distributed table has the same columns, and no order of its own."""
-        found = _match(_ALTER, text)
-        local, over = self._local(found["table"]), self._named(found["table"])
-        rest = found["rest"]
+        match = _match(_ALTER, text)
+        local, over = self._local(match["table"]), self._named(match["table"])
+        changes = match["rest"]
         return [
-            f"alter table {local} {self._everywhere}{rest}",
-            f"alter table {over} {self._everywhere}{_SORT_KEY.sub('', rest)}",
+            f"alter table {local} {self._everywhere}{changes}",
+            f"alter table {over} {self._everywhere}{_SORT_KEY.sub('', changes)}",
         ]
 
     def _view(self, text: str) -> list[str]:
-        found = _match(_VIEW, text)
-        view = f"create or replace view {self._named(found['view'])} {self._everywhere}"
-        return [view + rest for rest in self._from_all_shards(found["rest"])]
+        match = _match(_VIEW, text)
+        view = f"create or replace view {self._named(match['view'])} {self._everywhere}"
+        return [
+            view + definition for definition in self._from_all_shards(match["rest"])
+        ]
 
     def _delete(self, text: str) -> list[str]:
         """Each shard deletes rows of its own, by what else it holds."""
-        found = _match(_DELETE, text)
-        rest = self._on_its_shard(found["rest"])
-        table = self._local(found["table"])
-        return [f"delete from {table} {self._everywhere}{rest}"]  # noqa: S608 - ours
+        match = _match(_DELETE, text)
+        condition = self._on_its_shard(match["rest"])
+        table = self._local(match["table"])
+        return [f"delete from {table} {self._everywhere}{condition}"]  # noqa: S608 - ours
 
     def _query(self, text: str) -> list[str]:
         """One about participants is answered by each shard for its own."""
-        read = {found["table"] for found in _READ.finditer(text)} & self.keys.keys()
-        by_participant = {self.keys[table] for table in read} == {BY_PARTICIPANT}
+        tables = {match["table"] for match in _FROM.finditer(text)} & self.keys.keys()
+        by_participant = {self.keys[table] for table in tables} == {BY_PARTICIPANT}
         several = not by_participant or _AS_KNOWN.search(text)
         if several or "participant" not in text:
             return self._from_all_shards(text)
         order = _ORDER.search(text)
-        each = self._on_its_shard(_ORDER.sub("", text))
-        asked = f"select *\nfrom cluster('{self.name}', view(\n{each}\n))"
-        return [asked + order[0] if order else asked]
+        per_shard = self._on_its_shard(_ORDER.sub("", text))
+        union = f"select *\nfrom cluster('{self.name}', view(\n{per_shard}\n))"
+        return [union + order[0] if order else union]
 
     def _from_all_shards(self, text: str) -> list[str]:
         """What is looked up is found once, on all shards, and sent to each of them."""
         return [_LOOKED_UP.sub(r"global \1", text)]
 
     def _on_its_shard(self, text: str) -> str:
-        return _READ.sub(self._read_locally, text)
+        return _FROM.sub(self._read_locally, text)
 
-    def _read_locally(self, found: re.Match[str]) -> str:
-        table = found["table"]
+    def _read_locally(self, match: re.Match[str]) -> str:
+        table = match["table"]
         if table not in self.keys:
-            return found[0]
-        called = found["called"] or f" as {table}"
-        return f"{found['verb']} {self._local(table)}{called}"
+            return match[0]
+        called = match["called"] or f" as {table}"
+        return f"{match['verb']} {self._local(table)}{called}"
 
     def _named(self, table: str) -> str:
         return f"{self.database}.{table}"
@@ -166,17 +168,17 @@ class Cluster:
 def sharding(migrations: Iterable[str]) -> dict[str, str]:
     """Table → the expression by which its rows are sharded, from what creates them."""
     created = filter(None, map(_CREATE.search, migrations))
-    return {found["table"]: _key(found) for found in created}
+    return {match["table"]: _key(match) for match in created}
 
 
-def _key(found: re.Match[str]) -> str:
-    if _PARTICIPANT.search(found["columns"]):
+def _key(match: re.Match[str]) -> str:
+    if _PARTICIPANT.search(match["columns"]):
         return BY_PARTICIPANT
-    return f"cityHash64({found['key'].removeprefix('(').removesuffix(')')})"
+    return f"cityHash64({match['key'].removeprefix('(').removesuffix(')')})"
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:
-    found = pattern.search(text)
-    if found is None:
+    match = pattern.search(text)
+    if match is None:
         raise PanelstreamError(f"no way to say on a cluster: {text[:40]}…")
-    return found
+    return match

@@ -43,7 +43,7 @@ def _define(store: Store, kind: str, statements: Sequence[str]) -> None:
         return
     for statement in statements:
         store.execute_sql(statement)
-    since = [in_utc(row["created_at"]) + TICK for row in last]
-    created_at = max([store.now(), *since])
+    earliest = [in_utc(row["created_at"]) + TICK for row in last]
+    created_at = max([store.now(), *earliest])
     row = {"kind": [kind], "hash": [digest], "created_at": [created_at]}
     store.insert("view_definitions", pa.table(row))

@@ -66,10 +66,10 @@ def lock_holder(path: Path) -> int | None:
 
 def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
     """Leave the file, readable by its owner alone, whole or not at all."""
-    made = folder / f".{ENDPOINT_FILE}.{os.getpid()}"
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+    draft = folder / f".{ENDPOINT_FILE}.{os.getpid()}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         json.dump(asdict(endpoint), file, indent=2)
-    made.replace(folder / ENDPOINT_FILE)
+    draft.replace(folder / ENDPOINT_FILE)
 
 
 def remove_endpoint(folder: Path, endpoint: Endpoint) -> None:
@@ -91,8 +91,8 @@ def read_endpoint(folder: Path) -> Endpoint | None:
 
 def served_dsn(folder: Path, warehouse: str) -> str:
     """The DSN to open: the served one where `warehouse` is served, else itself."""
-    found = find_endpoint(folder, warehouse)
-    return found.dsn if found else warehouse
+    endpoint = find_endpoint(folder, warehouse)
+    return endpoint.dsn if endpoint else warehouse
 
 
 def find_endpoint(folder: Path, warehouse: str) -> Endpoint | None:
@@ -101,15 +101,15 @@ def find_endpoint(folder: Path, warehouse: str) -> Endpoint | None:
     A file whose process is gone is removed, with a warning. One whose process is
     silent holds: it is busy or paused, and owns the warehouse still.
     """
-    found = read_endpoint(folder)
-    if found is None or found.warehouse != warehouse:
+    endpoint = read_endpoint(folder)
+    if endpoint is None or endpoint.warehouse != warehouse:
         return None
-    if probe(found) is not State.GONE:
-        return found
-    remove_endpoint(folder, found)
+    if probe(endpoint) is not State.GONE:
+        return endpoint
+    remove_endpoint(folder, endpoint)
     logger.warning(
         "panelstream: nothing answers at %s any more; removed the stale %s of process %s",
-        *(found.url, folder / ENDPOINT_FILE, found.pid),
+        *(endpoint.url, folder / ENDPOINT_FILE, endpoint.pid),
     )
     return None
 
@@ -118,14 +118,14 @@ def probe(endpoint: Endpoint) -> State:
     """Ask the address as its user: somebody else's server there counts as gone."""
     address = urlsplit(endpoint.url)
     token = base64.b64encode(f"{endpoint.user}:{endpoint.password}".encode()).decode()
-    asked = http.client.HTTPConnection(
+    connection = http.client.HTTPConnection(
         address.hostname or "", address.port, timeout=SECONDS
     )
     try:
-        asked.request(
+        connection.request(
             "GET", "/?query=SELECT+1", headers={"Authorization": f"Basic {token}"}
         )
-        answer = asked.getresponse()
+        answer = connection.getresponse()
         answer.read()
         return State.ANSWERS if answer.status == 200 else State.GONE
     except TimeoutError:
@@ -133,4 +133,4 @@ def probe(endpoint: Endpoint) -> State:
     except (OSError, http.client.HTTPException):
         return State.GONE
     finally:
-        asked.close()
+        connection.close()

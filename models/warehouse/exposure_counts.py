@@ -74,10 +74,10 @@ def count_use(
     use = np.full((2, len(rows), width), np.nan)
     planned = projection_rows.observable(rows)
     if not planned.empty:
-        there = rows.index.isin(planned.index)
-        use[:, there] = _count(store, study, name, planned, as_of)
-        [found] = store.query("planned_windows", panel=name).to_pylist()
-        if found["planned"] != len(planned):
+        has_window = rows.index.isin(planned.index)
+        use[:, has_window] = _count(store, study, name, planned, as_of)
+        [row] = store.query("planned_windows", panel=name).to_pylist()
+        if row["planned"] != len(planned):
             raise PanelstreamError(
                 "planned windows are gone; run 'panelstream rebuild'"
             )
@@ -122,17 +122,17 @@ def _portions(participants: pd.Series, bins: int) -> Iterator[np.ndarray]:
     return iter(np.array_split(people, portions))
 
 
-def _known_at(store: Store, as_of: datetime, **asked: Any) -> pa.Table:
+def _known_at(store: Store, as_of: datetime, **parameters: Any) -> pa.Table:
     """What was known at an instant; the engine is faster where that is everything.
 
     A batch is in the ledger before its events: if none is there that is later than
     `as_of` once all is counted, none was there before.
     """
     if _last_accepted(store) <= as_of:
-        counted = store.query("exposures", as_of=as_of, everything=True, **asked)
+        counted = store.query("exposures", as_of=as_of, everything=True, **parameters)
         if _last_accepted(store) <= as_of:
             return counted
-    return store.query("exposures", as_of=as_of, everything=False, **asked)
+    return store.query("exposures", as_of=as_of, everything=False, **parameters)
 
 
 def _last_accepted(store: Store) -> datetime:
@@ -145,14 +145,16 @@ def _in_windows(
     counted: pa.Table, planned: pd.DataFrame, cells: DayCells, width: int
 ) -> Array:
     """Events and active days of each window (2, rows, width); 0 for who did nothing."""
-    who = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])
-    active = who >= 0
+    person = pd.Index(counted["participant"]).get_indexer(planned["participant_id"])
+    active = person >= 0
     start, end = planned["observable_from"][active], planned["observable_until"][active]
     use = np.zeros((2, len(planned), width))
-    until = _by_person(counted["event_counts"], width).cumsum(axis=2, dtype=np.int64)
-    use[0, active] = until[who[active], :, cells.at(end) - 1]
-    use[0, active] -= until[who[active], :, cells.at(start) - 1]
-    sets = _by_person(counted["active_days"], width)[who[active]]
+    cumulative = _by_person(counted["event_counts"], width).cumsum(
+        axis=2, dtype=np.int64
+    )
+    use[0, active] = cumulative[person[active], :, cells.at(end) - 1]
+    use[0, active] -= cumulative[person[active], :, cells.at(start) - 1]
+    sets = _by_person(counted["active_days"], width)[person[active]]
     use[1, active] = _bits(sets, cells.since(start), cells.since(end))
     return use
 
@@ -165,10 +167,10 @@ def _by_person(lists: pa.ChunkedArray, width: int) -> np.ndarray:
 
 def _bits(sets: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """How many days from `start` until before `end` (n,) are in sets (n, width, blocks)."""
-    found = np.zeros(sets.shape[:2], np.int64)
+    days = np.zeros(sets.shape[:2], np.int64)
     for block in range(1, sets.shape[2]):
         first = (block - 1) * _BITS
         low, high = (np.clip(day - first, 0, _BITS) for day in (start, end))
         window = _BELOW[high] & ~_BELOW[low]
-        found += np.bitwise_count(sets[:, :, block] & window[:, None])
-    return found
+        days += np.bitwise_count(sets[:, :, block] & window[:, None])
+    return days

@@ -43,36 +43,36 @@ class Windows:
         """`use` without the acts that were taken back before each window ended."""
         if self.rows.empty or not self._withdrawals:
             return use
-        found = self._query("queries/taken_back")
+        taken_back = self._query("queries/taken_back")
         keys = list(self.folder.study.exposure.functions)
         return MeasuredUse(
-            use.counts - np.nan_to_num(self._aligned(found, "acts", keys)),
-            use.days - np.nan_to_num(self._aligned(found, "days", keys)),
+            use.counts - np.nan_to_num(self._aligned(taken_back, "acts", keys)),
+            use.days - np.nan_to_num(self._aligned(taken_back, "days", keys)),
         )
 
     def further(self) -> Mapping[str, Array]:
         """Each column of a further measure that the study asks for, as counted."""
-        asked = self.folder.measures
+        all_columns = self.folder.measures
         if self.rows.empty:
-            return {one.name: np.empty(0) for one in asked}
+            return {column.name: np.empty(0) for column in all_columns}
         counted: dict[str, Array] = {}
         for measure in self.folder.study.exposure.measures:
-            columns = [one for one in asked if one.measure == measure]
+            columns = [column for column in all_columns if column.measure == measure]
             counted |= self._counted(measure, columns)
         return counted
 
     def _counted(self, measure: str, columns: list[MeasureColumn]) -> dict[str, Array]:
-        found = self._query(
+        measured = self._query(
             f"measures/{columns[0].definition.name}",
             field=measures.measured_field(measure) or "",
-            types=[one.event_type for one in columns],
-            words=[one.value for one in columns],
-            columns=[one.name for one in columns],
+            types=[column.event_type for column in columns],
+            words=[column.value for column in columns],
+            columns=[column.name for column in columns],
         )
-        values = self._aligned(found, "value", [one.key for one in columns])
-        return {one.name: values[:, at] for at, one in enumerate(columns)}
+        values = self._aligned(measured, "value", [column.key for column in columns])
+        return {column.name: values[:, at] for at, column in enumerate(columns)}
 
-    def _query(self, name: str, **more: Any) -> pd.DataFrame:
+    def _query(self, name: str, **parameters: Any) -> pd.DataFrame:
         study = self.folder.study
         withdrawals = self._withdrawals
         parts = [
@@ -88,7 +88,7 @@ class Windows:
                 withdrawn=list(withdrawals.values()) or _NO_TYPE,
                 withdrawn_functions=self._withdrawn_functions,
                 **lost(study),
-                **more,
+                **parameters,
             )
             for people in self._portions
         ]
@@ -103,10 +103,10 @@ class Windows:
         number = min(len(people), 1 + log["stored"] // _EVENTS_AT_ONCE)
         return np.array_split(people, number)
 
-    def _aligned(self, found: pd.DataFrame, column: str, keys: list[str]) -> Array:
+    def _aligned(self, values: pd.DataFrame, column: str, keys: list[str]) -> Array:
         """Values (rows, keys); NaN where a row has no window."""
-        found = found if "key" in found else found.assign(key="")
-        wide = found.pivot(index=["participant", "wave"], columns="key", values=column)
+        values = values if "key" in values else values.assign(key="")
+        wide = values.pivot(index=["participant", "wave"], columns="key", values=column)
         rows = pd.MultiIndex.from_frame(self.rows[["participant_id", "wave"]])
         aligned: Array = wide.reindex(index=rows, columns=keys).to_numpy(float)
         return aligned
@@ -117,24 +117,29 @@ class Windows:
         catalogue = self.folder.catalogue
         functions = self.folder.study.exposure.functions
         return {
-            taking: taken
-            for taking, taken in catalogue.withdrawals.items()
-            if catalogue.types[taken].function in functions
+            withdrawing_type: withdrawn_type
+            for withdrawing_type, withdrawn_type in catalogue.withdrawals.items()
+            if catalogue.types[withdrawn_type].function in functions
         }
 
     @property
     def _withdrawn_functions(self) -> list[str]:
         types = self.folder.catalogue.types
-        return sorted({types[one].function or "" for one in self._withdrawals.values()})
+        return sorted(
+            {
+                types[withdrawn_type].function or ""
+                for withdrawn_type in self._withdrawals.values()
+            }
+        )
 
 
 def lost(study: Study) -> Mapping[str, list[Any]]:
     """What was recorded in outages that are prorated, for queries that leave it out."""
     outages = [
-        (name, microseconds(one.start), microseconds(one.end))
-        for one in study.outages
-        if one.handling == "prorate"
-        for name in one.functions
+        (name, microseconds(outage.start), microseconds(outage.end))
+        for outage in study.outages
+        if outage.handling == "prorate"
+        for name in outage.functions
     ]
     return {
         "lost": [name for name, _, _ in outages],

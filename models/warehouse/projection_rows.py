@@ -31,8 +31,8 @@ def window_chunks(planned: Mapping[Window, pd.DataFrame]) -> Iterator[Chunk]:
 
 def coverage_chunks(coverage: Mapping[str, Coverage]) -> Iterator[Chunk]:
     """The times for which the log of each function is whole; one chunk each."""
-    for function, one in coverage.items():
-        yield Chunk(function, partial(_intervals, function, one))
+    for function, covered in coverage.items():
+        yield Chunk(function, partial(_intervals, function, covered))
 
 
 def fact_chunks(
@@ -47,9 +47,11 @@ def fact_chunks(
     asked only for windows of which a chunk is missing.
     """
     for window, rows in planned.items():
-        made = cache(partial(_facts, study, rows, coverage, partial(panel, window)))
+        derive_facts = cache(
+            partial(_facts, study, rows, coverage, partial(panel, window))
+        )
         for wave in study.waves:
-            facts = partial(_wave, made, window, wave.wave)
+            facts = partial(_wave, derive_facts, window, wave.wave)
             yield Chunk(f"{window.name} {wave.wave}", facts)
 
 
@@ -65,7 +67,7 @@ def observable(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
     rows = observable(rows)
-    since = rows["since_on"].fillna(rows["observable_until"])
+    since_on = rows["since_on"].fillna(rows["observable_until"])
     return pa.table(
         {
             "panel": pa.repeat(panel_name(build, window), len(rows)),
@@ -73,18 +75,18 @@ def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
             "wave": pa.array(rows["wave"], pa.uint16()),
             "start_on": _days(rows["observable_from"]),
             "end_on": _days(rows["observable_until"]),
-            "since_on": _days(since),
+            "since_on": _days(since_on),
         }
     )
 
 
 def _intervals(function: str, coverage: Coverage, build: Build) -> pa.Table:
-    whole = coverage.observed
+    observed = coverage.observed
     return _with_build(
         {
-            "function": pa.repeat(function, len(whole.starts)),
-            "covered_from": _instants(whole.starts),
-            "covered_until": _instants(whole.ends),
+            "function": pa.repeat(function, len(observed.starts)),
+            "covered_from": _instants(observed.starts),
+            "covered_until": _instants(observed.ends),
         },
         build,
     )
@@ -105,37 +107,37 @@ def _facts(
     coverage: Mapping[str, Coverage],
     panel: Callable[[], pd.DataFrame],
 ) -> _Facts:
-    made, functions = panel(), sorted(study.exposure.functions)
-    seen = [
-        days_to_instants(rows[one], study.zone)
-        for one in ("observable_from", "observable_until")
+    built, functions = panel(), sorted(study.exposure.functions)
+    observable = [
+        days_to_instants(rows[name], study.zone)
+        for name in ("observable_from", "observable_until")
     ]
-    observed = [coverage[name].observed.days_within(*seen) for name in functions]
+    observed = [coverage[name].observed.days_within(*observable) for name in functions]
     measured = {
-        column: made[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
+        column: built[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
         for column, suffix in _MEASURES.items()
     }
-    keys = made[["participant_id", "wave", "window_start", "window_end"]]
+    keys = built[["participant_id", "wave", "window_start", "window_end"]]
     return _Facts(keys, functions, {"observed_days": np.stack(observed, 1), **measured})
 
 
 def _wave(
-    made: Callable[[], _Facts], window: Window, wave: int, build: Build
+    derive_facts: Callable[[], _Facts], window: Window, wave: int, build: Build
 ) -> pa.Table:
     """The facts of a wave, in the order in which their table is sorted."""
-    facts = made()
+    facts = derive_facts()
     chosen = (facts.rows["wave"] == wave).to_numpy()
     rows, width = facts.rows[chosen], len(facts.functions)
     measured = {name: values[chosen].ravel() for name, values in facts.measured.items()}
-    each = np.repeat(np.arange(len(rows)), width)
+    repeats = np.repeat(np.arange(len(rows)), width)
     return _with_build(
         {
-            "window": pa.repeat(window.name, len(each)),
-            "participant_id": _participants(rows).take(each),
-            "wave": pa.repeat(pa.scalar(wave, pa.uint16()), len(each)),
+            "window": pa.repeat(window.name, len(repeats)),
+            "participant_id": _participants(rows).take(repeats),
+            "wave": pa.repeat(pa.scalar(wave, pa.uint16()), len(repeats)),
             "function": pa.array(list(facts.functions) * len(rows), pa.string()),
-            "window_start": _instants(rows["window_start"]).take(each),
-            "window_end": _instants(rows["window_end"]).take(each),
+            "window_start": _instants(rows["window_start"]).take(repeats),
+            "window_end": _instants(rows["window_end"]).take(repeats),
             **{name: pa.array(v, from_pandas=True) for name, v in measured.items()},
         },
         build,
@@ -156,7 +158,7 @@ def _with_build(columns: Mapping[str, pa.Array], build: Build) -> pa.Table:
 
 def _participants(rows: pd.DataFrame) -> pa.Array:
     places, people = pd.factorize(rows["participant_id"])
-    identities = pa.array([bytes.fromhex(one) for one in people], pa.binary(16))
+    identities = pa.array([bytes.fromhex(name) for name in people], pa.binary(16))
     return identities.take(pa.array(places))
 
 

@@ -67,11 +67,13 @@ def ensure_build(
     store: Store, projection: str, basis: Basis, chunks: Iterable[Chunk]
 ) -> Build:
     """The build of `basis`: that which is finished, else one that is finished now."""
-    made = [one for one in list_builds(store, projection) if one.basis == basis]
-    finished = [one for one in made if one.finished]
+    same_basis = [
+        build for build in list_builds(store, projection) if build.basis == basis
+    ]
+    finished = [build for build in same_basis if build.finished]
     if finished:
         return finished[-1]
-    build = made[-1] if made else begin_build(store, projection, basis)
+    build = same_basis[-1] if same_basis else begin_build(store, projection, basis)
     write_chunks(store, build, chunks)
     return build
 
@@ -116,40 +118,44 @@ def list_builds(store: Store, projection: str) -> list[Build]:
     return [_build(row) for row in rows]
 
 
-def newest_build(made: Iterable[Build]) -> Build | None:
+def newest_build(candidates: Iterable[Build]) -> Build | None:
     """The build that readers see."""
-    finished = (one for one in made if one.finished)
+    finished = (build for build in candidates if build.finished)
     return max(finished, key=_age, default=None)
 
 
-def unfinished_builds(made: Sequence[Build]) -> list[Build]:
+def unfinished_builds(candidates: Sequence[Build]) -> list[Build]:
     """The builds that were begun, not finished, and would not be older than the newest."""
-    holding = newest_build(made)
-    since = holding.basis.as_of if holding else NEVER
-    return [one for one in made if not one.finished and one.basis.as_of >= since]
+    holding = newest_build(candidates)
+    newest_as_of = holding.basis.as_of if holding else NEVER
+    return [
+        build
+        for build in candidates
+        if not build.finished and build.basis.as_of >= newest_as_of
+    ]
 
 
 def superseded_builds(
-    made: Sequence[Build], finished_before: datetime, begun_before: datetime
+    candidates: Sequence[Build], finished_before: datetime, begun_before: datetime
 ) -> list[Build]:
     """The builds that nobody reads or writes any more.
 
     Those finished before an instant, but for the newest of them, and those that were
     begun before an instant, not finished, and know less than the newest.
     """
-    settled = [one for one in made if one.finished_at <= finished_before]
+    settled = [build for build in candidates if build.finished_at <= finished_before]
     holding = newest_build(settled)
     if holding is None:
         return []
-    read = [one for one in settled if one.finished and one != holding]
-    left = [
-        one
-        for one in made
-        if not one.finished
-        and one.started_at <= begun_before
-        and one.basis.as_of < holding.basis.as_of
+    replaced = [build for build in settled if build.finished and build != holding]
+    abandoned = [
+        build
+        for build in candidates
+        if not build.finished
+        and build.started_at <= begun_before
+        and build.basis.as_of < holding.basis.as_of
     ]
-    return [*read, *left]
+    return [*replaced, *abandoned]
 
 
 def drop_superseded(store: Store) -> None:
@@ -157,12 +163,12 @@ def drop_superseded(store: Store) -> None:
     now, shared = store.next_instant(), int(store.shared)
     limits = now - shared * _READING, now - shared * _WRITING
     old = [
-        one
+        build
         for projection in TABLES
-        for one in superseded_builds(list_builds(store, projection), *limits)
+        for build in superseded_builds(list_builds(store, projection), *limits)
     ]
-    names = [one.name for one in old]
-    for projection in {one.projection: None for one in old}:
+    names = [build.name for build in old]
+    for projection in {build.projection: None for build in old}:
         store.execute(f"changes/drop_{projection}", builds=names)
     if old:
         # After their rows: broken off in between, the next one does it again.

@@ -27,9 +27,9 @@ def settle(store: Store) -> datetime:
     return in_utc(bounds["settled"])
 
 
-def newest_instant(store: Store, until: datetime = LATEST) -> datetime:
+def newest_instant(store: Store, limit: datetime = LATEST) -> datetime:
     """The newest `recorded_at` that is present, up to `until`."""
-    [row] = store.query("newest_recorded_at", until=until).to_pylist()
+    [row] = store.query("newest_recorded_at", until=limit).to_pylist()
     return in_utc(row["newest"])
 
 

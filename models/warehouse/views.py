@@ -48,8 +48,10 @@ def view_statements(catalogue: Catalogue, timezone: str) -> list[str]:
     """
     texts = [path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.sql"))]
     shipped = [_filled(text, timezone) for text in texts]
-    own = [_statement(name, one, catalogue) for name, one in catalogue.views.items()]
-    return [*shipped, *own]
+    of_catalogue = [
+        _statement(name, view, catalogue) for name, view in catalogue.views.items()
+    ]
+    return [*shipped, *of_catalogue]
 
 
 def _filled(text: str, timezone: str) -> str:
@@ -68,11 +70,11 @@ def _statement(name: str, view: EventView, catalogue: Catalogue) -> str:
         [
             f"create or replace view {name}",
             "(",
-            ",\n".join(one.declared for one in columns),
+            ",\n".join(column.declared for column in columns),
             ")",
             "as",
             "select",
-            ",\n".join(one.selected for one in columns),
+            ",\n".join(column.selected for column in columns),
             f"from {ALL_EVENTS}",
             f"where event_type in ({', '.join(map(_quoted, view.types))})",
             f"comment {_quoted(view.comment)}",
@@ -96,8 +98,12 @@ def _of_every_event() -> Iterator[ViewColumn]:
 
 def _of_fields(view: EventView, catalogue: Catalogue) -> Iterator[ViewColumn]:
     types = [catalogue.types[name] for name in view.types]
-    for field in dict.fromkeys(field for one in types for field in one.data):
-        rules = [one.data[field] for one in types if field in one.data]
+    for field in dict.fromkeys(
+        field for event_type in types for field in event_type.data
+    ):
+        rules = [
+            event_type.data[field] for event_type in types if field in event_type.data
+        ]
         always = len(rules) == len(types) and all(rule.required for rule in rules)
         yield field_column(field, rules, always)
 
