@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.fitting import asked
+from bench.fitting import bench_specification
 from bench.measuring import tell
 from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimators.within_between import decompose
@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).with_name("fit_with_lme4.R")
 
 def main(path: str) -> None:
     """Write the columns, let R fit them, pass on what it measured."""
-    design = build_design(asked("within_between"), pd.read_parquet(path))
+    design = build_design(bench_specification("within_between"), pd.read_parquet(path))
     columns = decompose(design)[0]
     frame = pd.DataFrame(columns[:, identify(columns).basis]).add_prefix("x")
     frame.insert(0, "y", design.outcome)
@@ -37,8 +37,8 @@ def main(path: str) -> None:
             text=True,
             check=True,
         )
-    found = json.loads(done.stdout.splitlines()[-1])
-    tell(found["seconds"], resource.RUSAGE_CHILDREN, estimate=found["estimate"])
+    result = json.loads(done.stdout.splitlines()[-1])
+    tell(result["seconds"], resource.RUSAGE_CHILDREN, estimate=result["estimate"])
 
 
 if __name__ == "__main__":

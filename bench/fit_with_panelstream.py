@@ -8,19 +8,19 @@ import sys
 
 import pandas as pd
 
-from bench.fitting import asked, measure
+from bench.fitting import bench_specification, measure
 from panelstream.analysis.estimation.estimates import fit
 
 
 def main(path: str, words: str, mode: str) -> None:
-    """Measure a fit; one that came to nothing is an error."""
-    specification, panel = asked(words), pd.read_parquet(path)
+    """Measure a fit; one that has no number is an error."""
+    specification, panel = bench_specification(words), pd.read_parquet(path)
 
     def once() -> float:
-        found = fit(specification, panel)
-        if math.isnan(found.terms[0].estimate):
-            raise RuntimeError(found.note + found.terms[0].note)
-        return found.terms[0].estimate
+        fitted = fit(specification, panel)
+        if math.isnan(fitted.terms[0].estimate):
+            raise RuntimeError(fitted.note + fitted.terms[0].note)
+        return fitted.terms[0].estimate
 
     measure(once, mode)
 

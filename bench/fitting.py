@@ -15,6 +15,7 @@ from bench.measuring import measured, tell
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models import simulation
 from panelstream.models.simulation import Simulation
+from panelstream.models.study.estimators import ESTIMATOR_RULES
 from panelstream.models.study.study import Window
 
 PARTICIPANTS, WAVES = 24_000, 8
@@ -43,18 +44,20 @@ def write_panel(path: Path) -> None:
     simulation.simulate_panel(Simulation(PARTICIPANTS, WAVES)).to_parquet(path)
 
 
-def asked(words: str) -> Specification:
+def bench_specification(words: str) -> Specification:
     """The specification of a fit such as `within_between`, `fixed_effects+attrition`.
 
     After the plus stands a layer. Estimators of one exposure are given one.
     """
     estimator, _, layer = words.partition("+")
-    effects = PLAIN.effects if estimator == "fixed_effects" else ("wave",)
+    effects = ESTIMATOR_RULES[estimator].effects
     exposures = FUNCTIONS[2:3] if estimator in ("gmm", "ri_clpm") else FUNCTIONS
-    one = replace(PLAIN, estimator=estimator, effects=effects, exposures=exposures)
+    specification = replace(
+        PLAIN, estimator=estimator, effects=effects, exposures=exposures
+    )
     option = "missing" if layer in ("imputed", "delta") else "weights"
     fields: dict[str, Any] = {option: layer} if layer else {}
-    return replace(one, **fields)
+    return replace(specification, **fields)
 
 
 def measure(fit: Callable[[], float], mode: str) -> None:

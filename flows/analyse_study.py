@@ -9,7 +9,7 @@ import pandas as pd
 from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.panel import reliability
-from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.verdicts import verdicts
 from panelstream.analysis.verdicts.preregistration import PlanStatus, mark_confirmatory
 from panelstream.flows import manifest, plan
@@ -47,7 +47,7 @@ def analyse_study(
     folder = workspace.folder
     record_study_version(workspace.store, folder.version, folder.text)
     plan_status = plan.read_plan(workspace)
-    specifications = mark_confirmatory(expand(folder.study), plan_status)
+    specifications = mark_confirmatory(expand_plan(folder.study), plan_status)
     fitted = estimates.fit_all(
         specifications,
         panels.by_window,

@@ -9,7 +9,7 @@ from typing import Any
 from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.panel.external import PanelFile, read_panel_file
-from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.flows import results_folder
 from panelstream.flows.analyse_study import judge_results
 from panelstream.flows.code_hash import code_hash
@@ -39,7 +39,7 @@ def analyse_panel_file(
     """
     document = load_panel_study(folder)
     panel = read_panel_file(panel_file)
-    specifications = expand(document.value)
+    specifications = expand_plan(document.value)
     fitted = estimates.fit_all(
         [
             replace(specification, confirmatory=False)

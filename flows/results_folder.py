@@ -10,7 +10,7 @@ import pandas as pd
 
 from panelstream.analysis.estimation.dropout import attrition
 from panelstream.analysis.panel import codebook, export_formats
-from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.report import make_report
 from panelstream.flows.analyse_study import StudyAnalysis
@@ -46,7 +46,9 @@ def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:
     """Write attrition by wave, and its model for each planned outcome."""
     study, panels = analysis.folder.study, analysis.panels.by_window
     planned = [
-        specification for specification in expand(study) if specification.confirmatory
+        specification
+        for specification in expand_plan(study)
+        if specification.confirmatory
     ]
     counted = attrition.attrition_by_wave(analysis.panel, study.outcomes)
     write_csv(counted, private / "attrition.csv")

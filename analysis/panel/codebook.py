@@ -9,7 +9,7 @@ import pandas as pd
 
 from panelstream.analysis.panel import careless_responding
 from panelstream.analysis.panel.person_waves import lagged_columns
-from panelstream.analysis.plan.specifications import previous
+from panelstream.analysis.plan.specifications import previous_wave_column
 from panelstream.models.instruments.instrument import (
     Band,
     Instrument,
@@ -141,7 +141,7 @@ def _entries(folder: StudyFolder) -> Iterator[CodebookEntry]:
         entry = by_column[name]
         yield replace(
             entry,
-            column=previous(name),
+            column=previous_wave_column(name),
             meaning=f"one wave before: {entry.meaning}",
             null=_NO_WAVE,
         )

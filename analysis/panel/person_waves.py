@@ -8,7 +8,7 @@ import pandas as pd
 
 from panelstream.analysis.panel import careless_responding
 from panelstream.analysis.panel.scoring import score_instrument
-from panelstream.analysis.plan.specifications import previous
+from panelstream.analysis.plan.specifications import previous_wave_column
 from panelstream.models.arrays import Array, Mask
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study.coverage import Coverage
@@ -254,7 +254,9 @@ def _with_scores(
 
 def _with_previous(panel: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     lagged = _shifted(panel, names, -1)
-    return panel.join(lagged.rename(columns={name: previous(name) for name in names}))
+    return panel.join(
+        lagged.rename(columns={name: previous_wave_column(name) for name in names})
+    )
 
 
 def _shifted(rows: pd.DataFrame, names: Sequence[str], step: int) -> pd.DataFrame:

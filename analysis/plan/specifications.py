@@ -68,21 +68,21 @@ class Specification:
         return int.from_bytes(hashlib.sha256("\x1f".join(names).encode()).digest()[:8])
 
 
-def expand(study: Planned) -> list[Specification]:
+def expand_plan(study: Planned) -> list[Specification]:
     """Every specification of the plan, in the plan's order; sensitivity last.
 
     A sensitivity preset repeats each confirmatory specification with one thing
     changed; its name is `<specification>.<preset>` and it is exploratory.
     """
     confirmatory = [
-        one
+        specification
         for planned in study.plan.confirmatory
-        for one in _each(planned, study, True)
+        for specification in _expand_planned(planned, study, True)
     ]
     exploratory = [
-        one
+        specification
         for planned in study.plan.exploratory
-        for one in _each(planned, study, False)
+        for specification in _expand_planned(planned, study, False)
     ]
     return [
         *confirmatory,
@@ -91,19 +91,19 @@ def expand(study: Planned) -> list[Specification]:
     ]
 
 
-def previous(score: str) -> str:
+def previous_wave_column(score: str) -> str:
     """The panel's column of a score one wave before."""
     return f"{score}_previous"
 
 
-def _each(
+def _expand_planned(
     planned: PlannedSpecification, study: Planned, confirmatory: bool
 ) -> Iterator[Specification]:
     jointly = [planned.exposures] if planned.exposures else []
     if measures.measure_scope(planned.measure) == "person":
         jointly = [(planned.measure,)]
     for outcome in planned.outcomes:
-        for exposures in (*jointly, *((one,) for one in planned.exposures_each)):
+        for exposures in (*jointly, *((name,) for name in planned.exposures_each)):
             yield Specification(
                 specification=planned.specification,
                 estimator=planned.estimator,
@@ -138,22 +138,22 @@ def _varying(
     planned: PlannedSpecification, study: Planned, outcome: str
 ) -> tuple[str, ...]:
     """Scores of the wave before and of the same; never the outcome's own."""
-    known, kinds = study.covariates, planned.covariates
-    before = known.previous_wave if "previous_wave" in kinds else ()
-    beside = known.same_wave if "same_wave" in kinds else ()
+    covariates, kinds = study.covariates, planned.covariates
+    previous_wave = covariates.previous_wave if "previous_wave" in kinds else ()
+    same_wave = covariates.same_wave if "same_wave" in kinds else ()
     return (
-        *(previous(score) for score in before if score != outcome),
-        *(score for score in beside if score != outcome),
+        *(previous_wave_column(score) for score in previous_wave if score != outcome),
+        *(score for score in same_wave if score != outcome),
     )
 
 
 def _sensitivity(
     confirmatory: Iterable[Specification], presets: Iterable[str]
 ) -> Iterator[Specification]:
-    """Each confirmatory specification as each preset has it, where that is another."""
+    """Each confirmatory specification as each preset changes it, if it does."""
     for preset in presets:
-        for one in confirmatory:
-            changed = replace(one, **PRESETS[preset])
-            if changed != one:
-                name = f"{one.specification}.{preset}"
+        for specification in confirmatory:
+            changed = replace(specification, **PRESETS[preset])
+            if changed != specification:
+                name = f"{specification.specification}.{preset}"
                 yield replace(changed, specification=name, confirmatory=False)

@@ -9,7 +9,7 @@ import pandas as pd
 from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimates import Panels
 from panelstream.analysis.plan.conventions import NotEstimable
-from panelstream.analysis.plan.specifications import Specification, expand
+from panelstream.analysis.plan.specifications import Specification, expand_plan
 from panelstream.models.arrays import Vector
 from panelstream.models.study.study import Study
 
@@ -24,7 +24,7 @@ def people_behind(estimates: pd.DataFrame, panels: Panels, study: Study) -> Vect
     """
     people = {
         key: count
-        for specification in expand(study)
+        for specification in expand_plan(study)
         for key, count in _behind(specification, panels[specification.window])
     }
     rows = zip(*(estimates[key] for key in _KEYS), strict=True)

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any
 
 from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.plan.specifications import Specification, expand
+from panelstream.analysis.plan.specifications import Specification, expand_plan
 from panelstream.analysis.verdicts.verdicts import LEAD
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.folder import StudyFolder
@@ -108,7 +108,7 @@ class PlanStatus:
 def freeze_plan(folder: StudyFolder) -> Frozen:
     """The confirmatory part of the plan with all that determines it."""
     planned: dict[str, list[Specification]] = {}
-    for specification in expand(folder.study):
+    for specification in expand_plan(folder.study):
         if specification.confirmatory:
             planned.setdefault(specification.specification, []).append(specification)
     return {name: dict(_entry(folder, group)) for name, group in planned.items()}

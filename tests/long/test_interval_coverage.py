@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from panelstream.analysis.estimation.estimates import fit_all
-from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.models import simulation
 from panelstream.models.simulation import Simulation
 from panelstream.models.study.load import load_study
@@ -26,7 +26,7 @@ def test_intervals_of_planted_within_effects_cover(tmp_path: Path) -> None:
     """Over 200 seeds each within effect is covered within binomial limits of 95 %."""
     (tmp_path / "study.yaml").write_text(study_text("s", WAVES, date(2024, 1, 8)))
     planned = load_study(Path(tmp_path)).study
-    specifications = [entry for entry in expand(planned) if entry.confirmatory]
+    specifications = [entry for entry in expand_plan(planned) if entry.confirmatory]
     truth = simulation.truth().query("component == 'within'")
     held = Counter(
         {

@@ -297,8 +297,8 @@ def _baseline(patterns: Patterns) -> Maximum:
 
 def _variances(patterns: Patterns) -> Vector:
     """Of what is known of each column (k,)."""
-    known = np.where(patterns.observed[patterns.members] > 0, patterns.values, np.nan)
-    return np.asarray(np.nanvar(known, axis=0))
+    filled = np.where(patterns.observed[patterns.members] > 0, patterns.values, np.nan)
+    return np.asarray(np.nanvar(filled, axis=0))
 
 
 def _without_numbers(

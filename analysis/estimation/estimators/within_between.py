@@ -329,8 +329,8 @@ def _weighted_solver(design: Design) -> Solve:
         coefficients = np.full(len(basis), nan)
         coefficients[basis] = fitted.coefficients[1:]
         exposures = np.arange(len(design.exposures))
-        both = (coefficients[exposures], coefficients[exposures + offset])
-        return np.column_stack(both).ravel()
+        components = (coefficients[exposures], coefficients[exposures + offset])
+        return np.column_stack(components).ravel()
 
     return solve
 

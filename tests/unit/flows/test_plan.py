@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.verdicts import preregistration
 from panelstream.analysis.verdicts.preregistration import Deviation
 from panelstream.flows import plan
@@ -210,7 +210,7 @@ def test_what_is_unchanged_stays_confirmatory(make: Make) -> None:
     ]
     assert plan_status.removed_after_lock == 2
     marked = preregistration.mark_confirmatory(
-        expand(emitter.folder.study), plan_status
+        expand_plan(emitter.folder.study), plan_status
     )
     assert [(entry.specification, entry.confirmatory) for entry in marked] == [
         ("main", True),

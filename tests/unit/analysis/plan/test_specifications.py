@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from panelstream.analysis.plan.specifications import Specification, expand
+from panelstream.analysis.plan.specifications import Specification, expand_plan
 from panelstream.models.study.estimators import ESTIMATOR_RULES, PRESETS
 from panelstream.models.study.study import Study
 
@@ -42,7 +42,7 @@ def study(*confirmatory: dict[str, Any], **plan: Any) -> Study:
 @pytest.mark.parametrize("estimator", ESTIMATOR_RULES)
 def test_what_a_plan_does_not_give_is_by_estimator(estimator: str) -> None:
     """Persons' effects for fixed effects only; lags for the cross-lagged model only."""
-    made = expand(study({**PLANNED, "estimator": estimator}))[0]
+    made = expand_plan(study({**PLANNED, "estimator": estimator}))[0]
     persons = ("participant",) if estimator == "fixed_effects" else ()
     assert made.effects == (*persons, "wave")
     assert made.timing == ("lag 1" if estimator == "ri_clpm" else "same")
@@ -67,7 +67,7 @@ def test_presets_are_the_stated_ones() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_changes_what_it_says(preset: str) -> None:
     """Its specifications are the confirmatory ones with that changed, exploratory."""
-    specifications = expand(study(sensitivity=[preset]))
+    specifications = expand_plan(study(sensitivity=[preset]))
     for planned, repeated in zip(specifications[:2], specifications[2:], strict=True):
         changed = {
             "specification": f"main.{preset}",
@@ -80,7 +80,7 @@ def test_a_preset_changes_what_it_says(preset: str) -> None:
 def test_a_preset_that_changes_nothing_is_left_out() -> None:
     """Fixed effects are no check of fixed effects."""
     fixed = {**PLANNED, "estimator": "fixed_effects"}
-    specifications = expand(study(fixed, sensitivity=["fixed_effects", "lead"]))
+    specifications = expand_plan(study(fixed, sensitivity=["fixed_effects", "lead"]))
     assert [entry.specification for entry in specifications] == [
         "main",
         "main",
@@ -92,7 +92,7 @@ def test_an_outcome_is_not_its_own_covariate() -> None:
     """Neither of the wave before nor of the same."""
     kinds = {"covariates": ["fixed", "previous_wave", "same_wave"]}
     exploratory = {**PLANNED, **kinds}
-    phq9, pdd = expand(study(exploratory))
+    phq9, pdd = expand_plan(study(exploratory))
     assert phq9.varying == ("pdd_total",)
     assert pdd.varying == ("phq9_total_previous", "phq9_total")
     assert phq9.fixed == ("age",)
@@ -111,7 +111,7 @@ def test_seeds_follow_from_names(
     other: Callable[[Specification], Specification],
 ) -> None:
     """The same names, the same seed; one other name, another."""
-    one, again = expand(study())[0], expand(study())[0]
+    one, again = expand_plan(study())[0], expand_plan(study())[0]
     assert one.seed == again.seed
     assert one.seed != other(one).seed
 
@@ -121,7 +121,7 @@ def test_seeds_follow_from_names(
 )
 def test_timing_is_a_shift_of_waves(timing: str, shift: int) -> None:
     """Backwards for a lag."""
-    assert expand(study({**PLANNED, "timing": timing}))[0].shift == shift
+    assert expand_plan(study({**PLANNED, "timing": timing}))[0].shift == shift
 
 
 @pytest.mark.parametrize("timing", ["lag", "lead 0", "lag -1", "before", 1])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from panelstream.analysis.plan.specifications import expand
+from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.models.errors import FileError
 from panelstream.models.events import catalogue
 from panelstream.models.events.catalogue import Catalogue
@@ -148,7 +148,7 @@ def test_a_plan_may_name_them(tmp_path: Path) -> None:
         "reaction_given_empathy",
         "sessions",
     ]
-    result = [entry.columns for entry in expand(folder.study)]
+    result = [entry.columns for entry in expand_plan(folder.study)]
     assert result == [
         ("story_active_weeks",),
         ("reaction_given_like", "reaction_given_want_to_do"),
