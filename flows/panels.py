@@ -69,7 +69,7 @@ class Snapshot:
 
     @cached_property
     def planned(self) -> Mapping[Window, pd.DataFrame]:
-        """The rows of each window of the study, as `models.windows.plan` returns them."""
+        """The rows of each window of the study, as `windows.plan` returns them."""
         study = self._workspace.folder.study
         enrolled, consents = self.people.enrolled, self.people.consents
         responses = self.answered[["participant_id", "wave", "responded_at"]]

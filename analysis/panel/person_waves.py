@@ -38,7 +38,7 @@ def build_panel(
 ) -> pd.DataFrame:
     """Join planned rows, counted use and scores.
 
-    `rows`: as `models.windows.plan` returns them; `use` in the same order.
+    `rows`: as `windows.plan` returns them; `use` in the same order.
     `answers`: as `select_responses` returns them. `as_of`: when all this
     was known; until a wave has closed, nobody has failed to answer it.
     Rows come out by participant_id and wave.

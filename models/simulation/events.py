@@ -107,7 +107,7 @@ def _together(logs: Sequence[Log]) -> Log:
 def _uses(name: str, active: Mask, start: int, rng: np.random.Generator) -> Log:
     """At least one event on every active day, within that local day."""
     person, day = np.nonzero(active)
-    times = 1 + rng.poisson(HABITS[name].more, len(day))
+    times = 1 + rng.poisson(HABITS[name].mean_further_acts, len(day))
     person, day = np.repeat(person, times), np.repeat(day, times)
     acts = HABITS[name].acts
     weights = np.array([act.weight for act in acts])

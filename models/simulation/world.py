@@ -33,10 +33,10 @@ class Act:
 
 @dataclass(frozen=True)
 class Habit:
-    """`shares` of people by answer 0..5; `more`: mean events beyond a day's first."""
+    """`shares` of people by answer 0..5; `mean_further_acts` beyond a day's first one."""
 
     shares: tuple[float, float, float, float, float, float]
-    more: float
+    mean_further_acts: float
     acts: tuple[Act, ...]
 
 

@@ -125,20 +125,20 @@ def local_days(instants: pd.Series, zone: ZoneInfo) -> np.ndarray:
     return local.dt.tz_localize(None).to_numpy("datetime64[us]").astype(DAY)
 
 
-def _any_of(stretches: pd.DataFrame, days: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Of rows with days [start, end), those that hold a day of the person's stretches."""
+def _any_of(intervals: pd.DataFrame, days: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Of rows with days [start, end), those that hold a day of the person's intervals."""
     overlaps = np.zeros(len(days), bool)
-    overlaps[_pieces(stretches, days)["row"]] = True
+    overlaps[_pieces(intervals, days)["row"]] = True
     return overlaps
 
 
-def _pieces(stretches: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """The parts of days [start, end) that lie in the person's stretches.
+def _pieces(intervals: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    """The parts of days [start, end) that lie in the person's intervals.
 
     Returns row (position in `days`), from_on, until_on; in order.
     """
     numbered = days.assign(row=np.arange(len(days)))
-    pairs = numbered.merge(stretches, on="participant_id")
+    pairs = numbered.merge(intervals, on="participant_id")
     start = np.maximum(pairs["start"].to_numpy(DAY), pairs["from_on"].to_numpy(DAY))
     end = np.minimum(pairs["end"].to_numpy(DAY), pairs["until_on"].to_numpy(DAY))
     nonempty = pairs[["row"]].assign(from_on=start, until_on=end)[start < end]

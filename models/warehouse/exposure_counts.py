@@ -46,13 +46,13 @@ class DayCells:
         """How many blocks of 64 days there are, with block 0 for all other days."""
         return 2 + (len(self.days) - 1) // _BITS
 
-    def since(self, days: pd.Series) -> np.ndarray:
+    def offsets(self, days: pd.Series) -> np.ndarray:
         """Days after the first one."""
         return np.asarray(days.to_numpy(DAY).astype(np.int64) - self.days[0])
 
     def at(self, days: pd.Series) -> np.ndarray:
         """The cells of some of the days."""
-        return np.asarray(np.array(self.of_day)[self.since(days)])
+        return np.asarray(np.array(self.of_day)[self.offsets(days)])
 
 
 def cut(starts: pd.Series, ends: pd.Series) -> DayCells:
@@ -67,7 +67,7 @@ def count_use(
 ) -> MeasuredUse:
     """Events and active days of each function in each row's observable window.
 
-    `rows`: as `models.windows.plan` returns them; `name`: what `exposure_windows` calls
+    `rows`: as `windows.plan` returns them; `name`: what `exposure_windows` calls
     their windows. NaN where a row has no window.
     """
     width = len(study.exposure.functions)
@@ -155,7 +155,7 @@ def _in_windows(
     use[0, active] = cumulative[person[active], :, cells.at(end) - 1]
     use[0, active] -= cumulative[person[active], :, cells.at(start) - 1]
     sets = _by_person(counted["active_days"], width)[person[active]]
-    use[1, active] = _bits(sets, cells.since(start), cells.since(end))
+    use[1, active] = _bits(sets, cells.offsets(start), cells.offsets(end))
     return use
 
 

@@ -30,7 +30,7 @@ _NO_TYPE = [""]
 class Windows:
     """The windows of one panel, as they are called in `exposure_windows`.
 
-    `rows`: as `models.windows.plan` returns them; what is counted comes in their order.
+    `rows`: as `windows.plan` returns them; what is counted comes in their order.
     """
 
     store: Store

@@ -24,7 +24,7 @@ _MEASURES = {
 
 
 def window_chunks(planned: Mapping[Window, pd.DataFrame]) -> Iterator[Chunk]:
-    """The observable windows, as `models.windows.plan` returns them; one chunk each."""
+    """The observable windows, as `windows.plan` returns them; one chunk each."""
     for window, rows in planned.items():
         yield Chunk(window.name, partial(_windows, window, rows))
 
@@ -107,17 +107,17 @@ def _facts(
     coverage: Mapping[str, Coverage],
     panel: Callable[[], pd.DataFrame],
 ) -> _Facts:
-    built, functions = panel(), sorted(study.exposure.functions)
+    panel_rows, functions = panel(), sorted(study.exposure.functions)
     observable = [
         days_to_instants(rows[name], study.zone)
         for name in ("observable_from", "observable_until")
     ]
     observed = [coverage[name].observed.days_within(*observable) for name in functions]
     measured = {
-        column: built[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
+        column: panel_rows[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
         for column, suffix in _MEASURES.items()
     }
-    keys = built[["participant_id", "wave", "window_start", "window_end"]]
+    keys = panel_rows[["participant_id", "wave", "window_start", "window_end"]]
     return _Facts(keys, functions, {"observed_days": np.stack(observed, 1), **measured})
 
 

@@ -35,9 +35,9 @@ def people(enrolled_on: str = "2026-12-01") -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def agreed(*stretches: tuple[str, str]) -> Consents:
-    """The person's stretches of consent, whose use may be looked at too."""
-    rows = [("a", pd.Timestamp(start), pd.Timestamp(end)) for start, end in stretches]
+def agreed(*intervals: tuple[str, str]) -> Consents:
+    """The person's intervals of consent, whose use may be looked at too."""
+    rows = [("a", pd.Timestamp(start), pd.Timestamp(end)) for start, end in intervals]
     names = pd.Index(["participant_id", "from_on", "until_on"])
     frame = pd.DataFrame(rows, columns=names)
     days = dict.fromkeys(["from_on", "until_on"], "datetime64[s]")
@@ -198,8 +198,8 @@ def test_answers_are_permitted_on_days_of_consent(tmp_path: Path) -> None:
     given = pd.DataFrame(
         {"participant_id": "a", "wave": 1, "responded_at": pd.to_datetime(at)}
     )
-    stretches = agreed(("2027-01-10", "2027-01-12"), ("2027-01-14", "2149-01-01"))
-    kept = windows.permitted(a_study(tmp_path), stretches, given)
+    intervals = agreed(("2027-01-10", "2027-01-12"), ("2027-01-14", "2149-01-01"))
+    kept = windows.permitted(a_study(tmp_path), intervals, given)
     assert list(kept.index) == [1, 2, 4]
 
 
