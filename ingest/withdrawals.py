@@ -1,4 +1,4 @@
-"""Whose data is refused at the door, and when: the periods after a withdrawal."""
+"""Periods after a withdrawal from collection, in which data of a person is refused."""
 
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo

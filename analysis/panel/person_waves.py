@@ -187,9 +187,9 @@ def _fully_visible(rows: pd.DataFrame) -> Mask:
 def _attrition(
     rows: pd.DataFrame, study: Study, as_of: datetime
 ) -> dict[str, pd.Series]:
-    """Who answered, who answers the next wave, who never again in the round.
+    """Whether a person answered, answers the next wave, and answers again in the round.
 
-    The last two look ahead: they tell of those who leave, and select nobody.
+    The last two look ahead: they describe people who leave, and select nobody.
     """
     answered = rows["responded_at"].notna()
     over, next_over, all_over = (

@@ -1,1 +1,1 @@
-"""Who is enrolled, invited, in which group, and has agreed to what: roster files."""
+"""Roster files: enrolment, groups, consent, invitations, test accounts."""

@@ -1,4 +1,4 @@
-"""The fast road and the strict one agree, whatever stands in a chunk."""
+"""The column decoder and the strict one agree, whatever a chunk holds."""
 
 import json
 import os
@@ -111,7 +111,7 @@ def test_chunk_gives_what_its_lines_give(chunk: list[bytes]) -> None:
 
 @usual
 @given(st.lists(plain_events(), min_size=1, max_size=12))
-def test_plain_chunks_take_the_fast_road(events: list[dict[str, Any]]) -> None:
+def test_plain_chunks_are_decoded_by_columns(events: list[dict[str, Any]]) -> None:
     """Events that nothing is wrong with are left to the strict decoder only if late."""
     chunk = "\n".join(json.dumps(event) for event in events).encode()
     columns = ColumnDecoder(CATALOGUE, RECEIVED_AT).decode(chunk)

@@ -38,7 +38,7 @@ class GenericTable(Importer):
     def metadata_columns(
         self, export: Export, mapping: SurveyMapping
     ) -> Collection[str]:
-        """The columns that say who, when and which response."""
+        """The columns of person, time and response."""
         return _metadata_columns(export, mapping)
 
     def required_keys(self, export: Export) -> Sequence[RequiredKey]:
@@ -78,7 +78,7 @@ def _read_wide(export: Export, context: ImportContext) -> Iterator[SurveyRow]:
 
 
 def _rows_without_answers(export: Export, context: ImportContext) -> list[SurveyRow]:
-    """Who, when and which response, of each row."""
+    """Person, time and response of each row."""
     mapping = context.mapping
     person = require_column(export, mapping.person, "the person")
     purpose = "the time of the answer"

@@ -124,7 +124,7 @@ class Redcap(Importer):
         return replace(renamed, titles=titles, value_labels=choices | boxes)
 
     def personal_columns(self, export: Export) -> Collection[str]:
-        """Who was invited, and the fields that the dictionary says identify people."""
+        """The invited person, and fields that the dictionary says identify people."""
         fields = _read_dictionary(export.path).values()
         return {_IDENTIFIER, *(field.name for field in fields if field.identifies)}
 
