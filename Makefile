@@ -56,12 +56,13 @@ test-long: $(READY)  ## coverage of planted effects over 200 seeds, long propert
 test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events
 	$(RUN)/python -m tests.faults
 
-check: $(READY)  ## pins, style, types, layers, SQL, links of the docs; changes nothing
+check: $(READY)  ## pins, style, types, layers, names, SQL, links of the docs; changes nothing
 	$(RUN)/python -m requirements.check
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	$(RUN)/python -m tests.checks.names
 	$(RUN)/sqlfmt --check --quiet models/warehouse/sql
 	$(RUN)/python -m docs.generator --check
 	$(RUN)/mkdocs build --quiet

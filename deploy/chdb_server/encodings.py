@@ -19,10 +19,10 @@ def choose_encoding(accepted: str) -> str | None:
     return next((name for name in CODECS if name in names), None)
 
 
-def decoded(sent: IO[bytes], encoding: str, limit: int) -> Iterator[bytes]:
+def decoded(body: IO[bytes], encoding: str, limit: int) -> Iterator[bytes]:
     """The pieces of a body that was sent as `encoding`; never more than `limit` bytes."""
     total = 0
-    for piece in _opened(sent, encoding):
+    for piece in _opened(body, encoding):
         total += len(piece)
         if total > limit:
             raise error_codes.too_large(limit)
@@ -40,9 +40,9 @@ def encoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     yield sink.take()
 
 
-def _opened(sent: IO[bytes], encoding: str) -> Iterator[bytes]:
+def _opened(body: IO[bytes], encoding: str) -> Iterator[bytes]:
     if encoding in ("", "identity"):
-        yield from iter(lambda: sent.read(_PIECE), b"")
+        yield from iter(lambda: body.read(_PIECE), b"")
         return
     codec = {**CODECS, **_READ_ALSO}.get(encoding)
     if codec is None:
@@ -50,7 +50,7 @@ def _opened(sent: IO[bytes], encoding: str) -> Iterator[bytes]:
             error_codes.NOT_IMPLEMENTED, f"Content-Encoding {encoding} is not supported"
         )
     try:
-        with pa.CompressedInputStream(pa.PythonFile(sent, "r"), codec) as source:
+        with pa.CompressedInputStream(pa.PythonFile(body, "r"), codec) as source:
             yield from iter(lambda: source.read(_PIECE), b"")
     except OSError:
         raise error_codes.refusal(

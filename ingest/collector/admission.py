@@ -92,8 +92,8 @@ class Memory:
 
 
 @dataclass
-class Held:
-    """What one request holds of the memory."""
+class Reservation:
+    """The memory that one request has reserved."""
 
     memory: Memory
     source: str
@@ -104,11 +104,11 @@ class Held:
         self.memory.take(self.source, size)
         self.size += size
 
-    def passed_on(self) -> "Held":
+    def passed_on(self) -> "Reservation":
         """The same, for somebody else to release."""
-        kept = Held(self.memory, self.source, self.size)
+        transfer = Reservation(self.memory, self.source, self.size)
         self.size = 0
-        return kept
+        return transfer
 
     def release(self) -> None:
         """Hold nothing any more."""

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from panelstream.ingest.collector import admission, bodies, checks, messages
-from panelstream.ingest.collector.admission import Held, Memory, Rates
+from panelstream.ingest.collector.admission import Memory, Rates, Reservation
 from panelstream.ingest.collector.checks import Checked
 from panelstream.ingest.collector.guard import Guard
 from panelstream.ingest.collector.messages import Mode
@@ -41,9 +41,9 @@ _AT_ONCE = 32 << 10
 """Bytes of content that are checked without a thread: about a hundred events, which
 take as long as handing them to a thread and back."""
 
-log = logging.getLogger("panelstream.collector")
+_log = logging.getLogger("panelstream.collector")
 
-Made = TypeVar("Made")
+_Result = TypeVar("_Result")
 
 
 class Collector:
@@ -90,7 +90,7 @@ class Collector:
         except ClientDisconnect:
             response = Problem(400, "The body is cut off.").response()
         except Exception as error:
-            log.error("request %s: a defect: %s", request_id, _place(error))
+            _log.error("request %s: a defect: %s", request_id, _place(error))
             response = Problem(500, "A defect of the collector.").response()
         response.headers[REQUEST_ID] = request_id
         self.metrics.requests.labels(str(response.status_code)).inc()
@@ -101,18 +101,18 @@ class Collector:
         self._rates.admit(source)
         self.guard.check()
         kind, packed = messages.mode(request), bodies.encoding(request)
-        held = Held(self.memory, source)
+        reservation = Reservation(self.memory, source)
         try:
-            body = await bodies.read(request, self._limits, held)
-            content = await self._unpacked(body, held) if packed else body
+            body = await bodies.read(request, self._limits, reservation)
+            content = await self._unpacked(body, reservation) if packed else body
             checked = await self._checked(request, kind, content, source, request_id)
-            return await self._written(checked, kind, source, held)
+            return await self._written(checked, kind, source, reservation)
         finally:
-            held.release()
+            reservation.release()
 
-    async def _unpacked(self, body: bytes, held: Held) -> bytes:
-        content = await self._apart(lambda: bodies.unpacked(body, self._limits))
-        held.take(len(content))
+    async def _unpacked(self, body: bytes, reservation: Reservation) -> bytes:
+        content = await self._in_thread(lambda: bodies.unpacked(body, self._limits))
+        reservation.take(len(content))
         return content
 
     async def _checked(
@@ -125,15 +125,15 @@ class Collector:
                 raise Problem(413, detail)
             return checks.check(raw, self._catalogue(source), self._clock())
 
-        checked = work() if len(content) <= _AT_ONCE else await self._apart(work)
+        checked = work() if len(content) <= _AT_ONCE else await self._in_thread(work)
         self._rates.charge(source, checked.received)
         return checked
 
     async def _written(
-        self, checked: Checked, kind: Mode, source: str, held: Held
+        self, checked: Checked, kind: Mode, source: str, reservation: Reservation
     ) -> Response:
         began = time.monotonic()
-        written = await self.guard.write(checked, held)
+        written = await self.guard.write(checked, reservation)
         self.metrics.durable_seconds.observe(time.monotonic() - began)
         rejections = [*checked.rejections, *written.rejections]
         counts = _counts(checked, written, rejections)
@@ -143,7 +143,7 @@ class Collector:
             "accepted": counts.accepted,
             "rejected": counts.rejected,
             "refused": counts.refused,
-            "rejections": [_shown(one, kind) for one in rejections],
+            "rejections": [_shown(rejection, kind) for rejection in rejections],
         }
         if rejections and counts.rejected == counts.received:
             raise _nothing_taken(checked, answer)
@@ -177,7 +177,7 @@ class Collector:
             await self.guard.stop()
             await self.guard.sink.stop()
 
-    async def _apart(self, work: Callable[[], Made]) -> Made:
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         """Do heavy work in a thread, so that one large request holds up no other."""
         return await run_sync(work, limiter=self._threads)
 
@@ -189,7 +189,7 @@ def _counts(
         accepted=checked.received - len(rejections) - written.refused,
         refused=written.refused,
         rejected=len(rejections),
-        reasons=dict(Counter(one.reason for one in rejections)),
+        reasons=dict(Counter(rejection.reason for rejection in rejections)),
     )
 
 

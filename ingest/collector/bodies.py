@@ -5,7 +5,7 @@ import zlib
 import anyio
 from starlette.requests import Request
 
-from panelstream.ingest.collector.admission import Held
+from panelstream.ingest.collector.admission import Reservation
 from panelstream.ingest.collector.problems import Problem
 from panelstream.models.settings.collector import Limits
 
@@ -15,7 +15,7 @@ _MEMBERS = 16
 """Of a gzipped body. Senders make one; each costs a copy of all that follow it."""
 
 
-async def read(request: Request, limits: Limits, held: Held) -> bytes:
+async def read(request: Request, limits: Limits, reservation: Reservation) -> bytes:
     """The body as it was sent.
 
     Raises a problem: 408 if it takes too long, 413 if it is too large, 503 if memory
@@ -26,9 +26,9 @@ async def read(request: Request, limits: Limits, held: Held) -> bytes:
     try:
         with anyio.fail_after(limits.body_seconds):
             async for piece in request.stream():
-                held.take(len(piece))
+                reservation.take(len(piece))
                 pieces.append(piece)
-                if held.size > limits.body:
+                if reservation.size > limits.body:
                     raise _too_large(limits)
     except TimeoutError:
         detail = f"The body took longer than {limits.body_seconds:.0f} seconds."
@@ -52,17 +52,17 @@ def unpacked(body: bytes, limits: Limits) -> bytes:
     no more than that is ever unpacked.
     """
     pieces: list[bytes] = []
-    left = limits.content
+    remaining = limits.content
     while body:
         if len(pieces) == _MEMBERS:
             raise Problem(400, f"The body has more than {_MEMBERS} gzip members.")
         member = zlib.decompressobj(_GZIP)
         try:
-            piece = member.decompress(body, left + 1)
+            piece = member.decompress(body, remaining + 1)
         except zlib.error:
             raise Problem(400, "The body is not whole gzip.") from None
-        left -= len(piece)
-        if left < 0:
+        remaining -= len(piece)
+        if remaining < 0:
             detail = f"The body may hold {limits.content:,} bytes when unpacked."
             raise Problem(413, detail)
         if not member.eof:

@@ -33,13 +33,13 @@ class Checked:
     def foreign(self) -> bool:
         """Whether everything that arrived names another source than it may."""
         return bool(self.rejections) and all(
-            one.field == "source" for one in self.rejections
+            rejection.field == "source" for rejection in self.rejections
         )
 
 
 def of_source(catalogue: Catalogue, source: str) -> Catalogue:
     """The catalogue as one sender may use it: no other source is taken from it."""
-    sources = tuple(one for one in catalogue.sources if one == source)
+    sources = tuple(entry for entry in catalogue.sources if entry == source)
     return catalogue.model_copy(update={"sources": sources})
 
 

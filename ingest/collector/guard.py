@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from panelstream.ingest.collector.admission import Held
+from panelstream.ingest.collector.admission import Reservation
 from panelstream.ingest.collector.checks import Checked
 from panelstream.ingest.collector.metrics import Metrics
 from panelstream.ingest.collector.problems import Problem, later
@@ -13,7 +13,7 @@ from panelstream.models.settings.collector import Limits
 
 _PROBE_SECONDS = 1.0
 
-log = logging.getLogger("panelstream.collector")
+_log = logging.getLogger("panelstream.collector")
 
 
 class Guard:
@@ -30,16 +30,16 @@ class Guard:
         if self.waiting_for:
             raise self._problem()
 
-    async def write(self, checked: Checked, held: Held) -> Written:
+    async def write(self, checked: Checked, reservation: Reservation) -> Written:
         """Make events durable.
 
         Raises a problem, 503, if that is not known to have happened in time. What is
         under way then may still arrive, and holds its memory until it has.
         """
-        kept = held.passed_on()
+        reservation = reservation.passed_on()
         task = asyncio.create_task(self.sink.write(checked))
         self._under_way.add(task)
-        task.add_done_callback(lambda _: kept.release())
+        task.add_done_callback(lambda _: reservation.release())
         task.add_done_callback(self._ended)
         await asyncio.wait({task}, timeout=self._limits.sink_seconds)
         if not task.done():
@@ -66,7 +66,7 @@ class Guard:
             return
         self.waiting_for = self.sink.name
         self._metrics.sink_up.set(0)
-        log.warning("waiting for the %s: %s", self.sink.name, _why(away))
+        _log.warning("waiting for the %s: %s", self.sink.name, _why(away))
         self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
@@ -80,7 +80,7 @@ class Guard:
                 continue
             self.waiting_for = ""
         self._metrics.sink_up.set(1)
-        log.warning("the %s is back", self.sink.name)
+        _log.warning("the %s is back", self.sink.name)
 
     def _problem(self) -> Problem:
         detail = f"The {self.sink.name} does not take events: send them again later."

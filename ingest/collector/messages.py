@@ -42,14 +42,14 @@ _RESERVED = ("data", "datacontenttype")
 def mode(request: Request) -> Mode:
     """How the events of a request are written. Raises a problem, 415, for other media."""
     media, charset = _media(request)
-    found = _BY_TYPE.get(media)
-    if not found and "ce-specversion" in request.headers:
-        found = "binary" if not media or _JSON.fullmatch(media) else None
-    if found is None or charset not in ("", "utf-8"):
+    result = _BY_TYPE.get(media)
+    if not result and "ce-specversion" in request.headers:
+        result = "binary" if not media or _JSON.fullmatch(media) else None
+    if result is None or charset not in ("", "utf-8"):
         known = ", ".join(_BY_TYPE)
         detail = f"Content-Type may be {known}, or JSON beside ce- headers; in UTF-8."
         raise Problem(415, detail, {"Accept": known})
-    return found
+    return result
 
 
 def read(request: Request, kind: Mode, content: bytes, name: str) -> RawEvents:

@@ -20,40 +20,40 @@ class Metrics:
     """The figures of one collector, under the names that `docs/how-to/collector.md` lists."""
 
     def __init__(self) -> None:
-        own = self.registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         self.requests = Counter(
             "panelstream_collector_requests",
             "Requests to send events, by the status of the answer",
             ["status"],
-            registry=own,
+            registry=registry,
         )
         self.events = Counter(
             "panelstream_collector_events",
             "Events by source and outcome: accepted, rejected, refused",
             ["source", "outcome"],
-            registry=own,
+            registry=registry,
         )
         self.rejected = Counter(
             "panelstream_collector_rejected",
             "Rejected events by source and reason",
             ["source", "reason"],
-            registry=own,
+            registry=registry,
         )
         self.durable_seconds = Histogram(
             "panelstream_collector_durable_seconds",
             "From the checks until the events of a request were durable",
             buckets=_SECONDS,
-            registry=own,
+            registry=registry,
         )
         self.held_bytes = Gauge(
             "panelstream_collector_held_bytes",
             "Content that is being read or is not durable yet",
-            registry=own,
+            registry=registry,
         )
         self.sink_up = Gauge(
             "panelstream_collector_sink_up",
             "1 while Kafka, or the warehouse, takes events",
-            registry=own,
+            registry=registry,
         )
         self.sink_up.set(1)
 

@@ -27,7 +27,7 @@ ORIGIN = "collector"
 _REFRESH_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
-Made = TypeVar("Made")
+_Result = TypeVar("_Result")
 
 
 class Away(Exception):
@@ -147,7 +147,7 @@ class WarehouseSink:
 
     async def start(self) -> None:
         """Open the warehouse. Raises `Unreachable`."""
-        self._pipeline = await self._apart(self._open)
+        self._pipeline = await self._in_thread(self._open)
         self._refreshed_at = time.monotonic()
         self._writer = asyncio.create_task(self._write_on())
 
@@ -161,14 +161,14 @@ class WarehouseSink:
     async def probe(self) -> None:
         """Find the warehouse again: what was restarted may be in another place."""
         try:
-            await self._apart(self._reopen)
+            await self._in_thread(self._reopen)
         except Exception as error:
             raise Away from error
 
     async def stop(self) -> None:
         """Finish the write under way, and give the warehouse free."""
         self._writer.cancel()
-        await self._apart(self._pipeline.close)
+        await self._in_thread(self._pipeline.close)
         self._thread.shutdown(wait=False)
 
     async def _write_on(self) -> None:
@@ -181,33 +181,33 @@ class WarehouseSink:
     async def _write_group(self, group: Sequence[_Waiting]) -> None:
         outcomes: Sequence[Written | Exception]
         try:
-            outcomes = await self._apart(lambda: self._write(group))
+            outcomes = await self._in_thread(lambda: self._write(group))
         except Exception as error:
             # Whatever it is, the events are not known to be stored.
             outcomes = [_away(error) for _ in group]
-        for one, outcome in zip(group, outcomes, strict=True):
-            _tell(one.written, outcome)
+        for request, outcome in zip(group, outcomes, strict=True):
+            _tell(request.written, outcome)
 
     def _write(self, group: Sequence[_Waiting]) -> Sequence[Written | Exception]:
         """Write a group as one batch; what became of each of its members."""
         if time.monotonic() - self._refreshed_at > _REFRESH_SECONDS:
             self._refresh()
-        prepared = [self._prepared(one) for one in group]
-        sound = [one for one in prepared if isinstance(one, Prepared)]
+        prepared = [self._prepared(entry) for entry in group]
+        sound = [entry for entry in prepared if isinstance(entry, Prepared)]
         if not sound:
-            return [one for one in prepared if isinstance(one, Exception)]
+            return [entry for entry in prepared if isinstance(entry, Exception)]
         batch = self._pipeline.append(pipeline.join_batches(ORIGIN, sound))
         if pipeline.changes_consent(batch):
             self._refresh()
         return [
-            _own(one, batch.rejections) if isinstance(one, Prepared) else one
-            for one in prepared
+            _own(entry, batch.rejections) if isinstance(entry, Prepared) else entry
+            for entry in prepared
         ]
 
-    def _prepared(self, one: _Waiting) -> Prepared | Exception:
+    def _prepared(self, request: _Waiting) -> Prepared | Exception:
         """A defect that one request meets is that request's alone."""
         try:
-            return self._pipeline.prepare(one.checked.raw)
+            return self._pipeline.prepare(request.checked.raw)
         except Exception as error:
             return error
 
@@ -220,7 +220,7 @@ class WarehouseSink:
         self._pipeline = opened
         closed.close()
 
-    async def _apart(self, work: Callable[[], Made]) -> Made:
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, work)
 
@@ -235,9 +235,10 @@ def _records(lines: Sequence[bytes]) -> Iterator[bytes]:
 def _own(prepared: Prepared, rejections: Sequence[Rejection]) -> Written:
     """What was refused of a request, and what of it the engine would not store."""
     late = [
-        one
-        for one in rejections
-        if one.reason == "not_storable" and one.position.origin == prepared.raw.origin
+        rejection
+        for rejection in rejections
+        if rejection.reason == "not_storable"
+        and rejection.position.origin == prepared.raw.origin
     ]
     return Written(prepared.batch.counts.refused, late)
 

@@ -51,9 +51,9 @@ class Tokens:
         Compared with every hash, each in constant time.
         """
         given, source = _hash(presented), None
-        for one in self._tokens:
-            if hmac.compare_digest(one.sha256.encode(), given.encode()):
-                source = one.source
+        for entry in self._tokens:
+            if hmac.compare_digest(entry.sha256.encode(), given.encode()):
+                source = entry.source
         return source
 
 
@@ -83,20 +83,20 @@ def add(path: Path, source: str, made_on: str) -> tuple[Token, str]:
     with _alone(path):
         name = secrets.token_hex(4)
         secret = f"{_PREFIX}_{name}_{secrets.token_urlsafe(32)}"
-        made = Token(name, source, _hash(secret), made_on)
-        _write(path, [*(read(path) if path.exists() else ()), made])
-    return made, secret
+        token = Token(name, source, _hash(secret), made_on)
+        _write(path, [*(read(path) if path.exists() else ()), token])
+    return token, secret
 
 
 def revoke(path: Path, name: str) -> Token:
     """Take a token away. Raises `UsageError` if there is none of that name."""
     with _alone(path):
-        known = read(path)
-        gone = [one for one in known if one.token == name]
-        if not gone:
+        tokens = read(path)
+        revoked = [entry for entry in tokens if entry.token == name]
+        if not revoked:
             raise UsageError(f"no token {name}; 'panelstream tokens list' lists them")
-        _write(path, [one for one in known if one.token != name])
-    return gone[0]
+        _write(path, [entry for entry in tokens if entry.token != name])
+    return revoked[0]
 
 
 @contextmanager
@@ -112,11 +112,11 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _write(path: Path, tokens: Sequence[Token]) -> None:
     """Write the file whole or not at all, for its owner alone."""
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    lines = [msgspec.json.encode(one) + b"\n" for one in tokens]
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    lines = [msgspec.json.encode(token) + b"\n" for token in tokens]
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
         file.writelines(lines)
-    made.replace(path)
+    temporary.replace(path)
 
 
 def _token(path: Path, number: int, line: str) -> Token:
@@ -128,10 +128,10 @@ def _token(path: Path, number: int, line: str) -> Token:
 
 def _signature(path: Path) -> tuple[int, ...]:
     try:
-        found = path.stat()
+        result = path.stat()
     except OSError:
         return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
+    return result.st_ino, result.st_mtime_ns, result.st_size, result.st_mode
 
 
 def _hash(token: str) -> str:

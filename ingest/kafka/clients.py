@@ -91,7 +91,7 @@ def describe_topics(settings: KafkaSettings) -> list[Topic]:
         missing = [name for name in names if name not in client.list_topics()]
         if missing:
             raise Unreachable(_missing(settings, missing))
-        described = {one["name"]: one for one in client.describe_topics(names)}
+        described = {topic["name"]: topic for topic in client.describe_topics(names)}
         return [
             _topic(client, described[name]["name"], described[name]) for name in names
         ]
@@ -102,16 +102,20 @@ def lag(settings: KafkaSettings) -> int:
     with admin(settings) as client:
         [topic] = client.describe_topics([settings.topic])
         partitions = [
-            TopicPartition(settings.topic, one["partition_index"])
-            for one in topic["partitions"]
+            TopicPartition(settings.topic, partition["partition_index"])
+            for partition in topic["partitions"]
         ]
         ends = client.list_partition_offsets(dict.fromkeys(partitions, -1))
         starts = client.list_partition_offsets(dict.fromkeys(partitions, -2))
         committed = client.list_group_offsets(settings.group)[settings.group]
         return sum(
-            ends[one].offset
-            - (committed[one].offset if one in committed else starts[one].offset)
-            for one in partitions
+            ends[partition].offset
+            - (
+                committed[partition].offset
+                if partition in committed
+                else starts[partition].offset
+            )
+            for partition in partitions
         )
 
 
@@ -207,8 +211,8 @@ def _topic(client: KafkaAdminClient, name: str, described: dict[str, list]) -> T
     from kafka.admin import ConfigResource, ConfigResourceType
 
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
-    [found] = client.describe_configs([resource], config_filter="all").values()
-    values = {key: str(one["value"]) for key, one in found[name].items()}
+    [result] = client.describe_configs([resource], config_filter="all").values()
+    values = {key: str(entry["value"]) for key, entry in result[name].items()}
     partitions = described["partitions"]
     return Topic(
         name=name,

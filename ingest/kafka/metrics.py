@@ -28,56 +28,61 @@ class Metrics:
     """The figures of one worker, under the names that `docs/how-to/streaming.md` lists."""
 
     def __init__(self) -> None:
-        own = self.registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         self.lag = Gauge(
             "panelstream_lag_records",
             "Records of a partition that are not stored yet",
             ["partition"],
-            registry=own,
+            registry=registry,
         )
         self.accepted = Counter(
             "panelstream_events_accepted",
             "Events this worker wrote to the log",
-            registry=own,
+            registry=registry,
         )
         self.rejected = Counter(
             "panelstream_events_rejected",
             "Events that became dead letters",
             ["reason"],
-            registry=own,
+            registry=registry,
         )
         self.refused = Counter(
             "panelstream_events_refused",
             "Events of people who withdrew from collection",
-            registry=own,
+            registry=registry,
         )
         self.warehouse = Gauge(
             "panelstream_warehouse_events",
             "The whole warehouse: accepted = stored + duplicate + conflicting",
             ["state"],
-            registry=own,
+            registry=registry,
         )
         self.batch_events = Histogram(
-            "panelstream_batch_events", "Events a write", buckets=_EVENTS, registry=own
+            "panelstream_batch_events",
+            "Events a write",
+            buckets=_EVENTS,
+            registry=registry,
         )
         self.flush_seconds = Histogram(
             "panelstream_flush_seconds",
             "From the first attempt to write a batch until it was stored",
             buckets=_SECONDS,
-            registry=own,
+            registry=registry,
         )
         self.retries = Counter(
-            "panelstream_write_retries", "Attempts to write that failed", registry=own
+            "panelstream_write_retries",
+            "Attempts to write that failed",
+            registry=registry,
         )
         self.newest = Gauge(
             "panelstream_newest_event_timestamp_seconds",
             "When the newest event that was stored took place; its age is now minus this",
-            registry=own,
+            registry=registry,
         )
         self.last_write = Gauge(
             "panelstream_last_write_timestamp_seconds",
             "When something was stored last",
-            registry=own,
+            registry=registry,
         )
 
     def text(self) -> bytes:

@@ -86,7 +86,7 @@ def raw_events(
     `unreadable`: records that the client could not decode; they are rejected.
     """
     lines = _Lines()
-    rejections = [Rejection("unreadable_record", "", one) for one in unreadable]
+    rejections = [Rejection("unreadable_record", "", entry) for entry in unreadable]
     for record in records:
         try:
             lines.add(position(record), *_split(record.value, record.headers))
@@ -142,7 +142,7 @@ def _elements(value: bytes) -> Sequence[Buffer]:
     if b"\n" not in value:
         return elements
     # In valid JSON a line's end stands between tokens only.
-    return [bytes(one).replace(b"\n", b" ") for one in elements]
+    return [bytes(element).replace(b"\n", b" ") for element in elements]
 
 
 def _one_line(value: bytes) -> bytes:
@@ -182,11 +182,11 @@ def foreign(headers: Headers) -> list[tuple[str, bytes | None]]:
 
 def buried_at(headers: Headers) -> Position | None:
     """Where the event of a dead letter was first; None if it is no dead letter of ours."""
-    found = {name: value or b"" for name, value in headers}
+    result = {name: value or b"" for name, value in headers}
     try:
-        offset, index = int(found[OFFSET]), found.get(INDEX)
+        offset, index = int(result[OFFSET]), result.get(INDEX)
         position = Position(
-            found[ORIGIN].decode(), offset, int(index) if index else None
+            result[ORIGIN].decode(), offset, int(index) if index else None
         )
     except (KeyError, ValueError):
         return None

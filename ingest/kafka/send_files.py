@@ -36,18 +36,18 @@ async def _send(
     sources: Sequence[Source],
     progress: Callable[[Source, int], None],
 ) -> int:
-    producer, sent = clients.producer(settings), 0
+    producer, count = clients.producer(settings), 0
     await producer.start()
     try:
         for source in sources:
             for value in records(source):
                 await producer.send(settings.topic, value, headers=HEADERS)
-                sent += 1
+                count += 1
             await producer.flush()
             progress(source, source.size)
     finally:
         await producer.stop()
-    return sent
+    return count
 
 
 def records(source: Source) -> Iterator[bytes]:

@@ -56,9 +56,9 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _COMMIT_SECONDS = 10.0
 _GRACE_SECONDS = 20.0
 
-log = logging.getLogger("panelstream.worker")
+_log = logging.getLogger("panelstream.worker")
 
-Made = TypeVar("Made")
+_Result = TypeVar("_Result")
 OpenPipeline = Callable[[], Pipeline]
 """Opens the warehouse, found anew each time: it may come back in another place."""
 
@@ -91,7 +91,7 @@ class Gathered:
         """Take records of one partition, in their order."""
         self.records.extend(found)
         self.offsets[place] = found[-1].offset + 1
-        self.size += sum(len(one.value or b"") for one in found)
+        self.size += sum(len(entry.value or b"") for entry in found)
 
     def skip(self, place: TopicPartition, offset: int) -> None:
         """Take a record that cannot be decoded."""
@@ -101,7 +101,7 @@ class Gathered:
 
     def by_position(self) -> dict[tuple[str, int], ConsumerRecord[bytes, bytes]]:
         """The records by origin and offset."""
-        return {_key(records.position(one)): one for one in self.records}
+        return {_key(records.position(record)): record for record in self.records}
 
 
 class Limit:
@@ -115,7 +115,7 @@ class Limit:
         self._recent.append(counts)
         while self._received - self._recent[0].received >= LIMIT_EVENTS:
             self._recent.popleft()
-        rejected = sum(one.rejected for one in self._recent)
+        rejected = sum(entry.rejected for entry in self._recent)
         if self._received >= LIMIT_LEAST and rejected >= LIMIT_SHARE * self._received:
             reasons = sum(self._recent, Counts()).reasons
             most = max(reasons, key=lambda reason: reasons[reason])
@@ -128,7 +128,7 @@ class Limit:
 
     @property
     def _received(self) -> int:
-        return sum(one.received for one in self._recent)
+        return sum(entry.received for entry in self._recent)
 
 
 class Writer(faust.Service):
@@ -194,18 +194,18 @@ class Writer(faust.Service):
         for client in (self.consumer, self.producer):
             with contextlib.suppress(KafkaError, asyncio.TimeoutError):
                 await asyncio.wait_for(client.stop(), _COMMIT_SECONDS)
-        await self.apart(self.pipeline.close)
+        await self.in_thread(self.pipeline.close)
 
     async def gather(self) -> Gathered:
         """Records until they are many, old, or the worker is told to stop."""
         gathered, until, pause = Gathered(), float("inf"), _FIRST_PAUSE
         while not self.should_stop and gathered.size < self.settings.max_bytes:
-            found = await self.fetch(gathered)
+            result = await self.fetch(gathered)
             if gathered.offsets and until == float("inf"):
                 until = time.monotonic() + self.settings.max_age
             if time.monotonic() >= until:
                 break
-            if found:
+            if result:
                 pause = _FIRST_PAUSE
                 continue
             if not gathered.offsets:
@@ -220,12 +220,12 @@ class Writer(faust.Service):
         Asked for all partitions at once, the client drops what it has taken of the
         others when one of them holds a record that it cannot decode.
         """
-        found = False
+        result = False
         for place in sorted(self.consumer.assignment()):
-            found |= await self.fetch_partition(place, gathered)
+            result |= await self.fetch_partition(place, gathered)
             if gathered.size >= self.settings.max_bytes:
                 break
-        return found
+        return result
 
     async def fetch_partition(self, place: TopicPartition, gathered: Gathered) -> bool:
         limit = 1 if place in self.careful else _AT_ONCE
@@ -235,11 +235,11 @@ class Writer(faust.Service):
             if not clients.is_undecodable(error):
                 raise
             return await self.undecodable(place, gathered)
-        found = got.get(place, ())
-        if found:
-            gathered.add(place, found)
-            self.relax(place, len(found))
-        return bool(found)
+        result = got.get(place, ())
+        if result:
+            gathered.add(place, result)
+            self.relax(place, len(result))
+        return bool(result)
 
     async def undecodable(self, place: TopicPartition, gathered: Gathered) -> bool:
         """Skip exactly the record that cannot be decoded.
@@ -279,10 +279,10 @@ class Writer(faust.Service):
         if began - self.refreshed_at > _REFRESH_SECONDS:
             await self.insist(lambda: self.pipeline.refresh(), "warehouse")
             self.refreshed_at = began
-        raw = await self.apart(
+        raw = await self.in_thread(
             records.raw_events, self.kafka.topic, gathered.records, gathered.unreadable
         )
-        prepared = await self.apart(self.pipeline.prepare, raw)
+        prepared = await self.in_thread(self.pipeline.prepare, raw)
         if self.limit:
             self.limit.check(prepared.batch.counts)
         batch = await self.insist(lambda: self.pipeline.append(prepared), "warehouse")
@@ -298,17 +298,17 @@ class Writer(faust.Service):
         newest = pc.max(batch.events["occurred_at"]).as_py()
         self.metrics.stored(batch.counts, seconds, newest, time.time())
 
-    async def apart(self, work: Callable[..., Made], *given: Any) -> Made:
+    async def in_thread(self, work: Callable[..., _Result], *given: Any) -> _Result:
         """Do heavy work in a thread, so that the group's heartbeats go on."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, work, *given)
 
-    async def insist(self, work: Callable[[], Made], party: str) -> Made | None:
+    async def insist(self, work: Callable[[], _Result], party: str) -> _Result | None:
         """Do something in a thread until it succeeds; None if told to stop meanwhile."""
         delay = _FIRST_DELAY
         while True:
             try:
-                made = await self.apart(work)
+                made = await self.in_thread(work)
             except Exception as error:
                 self.metrics.retries.inc()
                 self.await_party(party, error)
@@ -319,7 +319,7 @@ class Writer(faust.Service):
                 return None
             await self.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY)
-            await self.apart(self.reopen)
+            await self.in_thread(self.reopen)
 
     def await_party(self, party: str, error: Exception) -> None:
         """Say once that we wait; never what the error quotes."""
@@ -327,7 +327,7 @@ class Writer(faust.Service):
             said = (
                 str(error) if isinstance(error, Unreachable) else type(error).__name__
             )
-            log.warning("waiting for the %s: %s", party, said)
+            _log.warning("waiting for the %s: %s", party, said)
         self.health.waiting_for = party
 
     def reopen(self) -> None:
@@ -357,12 +357,12 @@ class Writer(faust.Service):
     async def send_dead(
         self, rejections: Sequence[Rejection], gathered: Gathered
     ) -> None:
-        found = gathered.by_position()
+        result = gathered.by_position()
         for start in range(0, len(rejections), 1_000):
             await asyncio.gather(
                 *[
-                    self.send_letter(one, found.get(_key(one.position)))
-                    for one in rejections[start : start + 1_000]
+                    self.send_letter(rejection, result.get(_key(rejection.position)))
+                    for rejection in rejections[start : start + 1_000]
                 ]
             )
 
@@ -386,13 +386,13 @@ class Writer(faust.Service):
     async def commit(self) -> None:
         """Commit what is stored; after a failure with the next batch, or when idle."""
         mine = self.consumer.assignment()
-        offsets = {one: at for one, at in self.uncommitted.items() if one in mine}
+        offsets = {place: at for place, at in self.uncommitted.items() if place in mine}
         if offsets:
             try:
                 await asyncio.wait_for(self.consumer.commit(offsets), _COMMIT_SECONDS)
             except (TimeoutError, KafkaError) as error:
                 # A later commit says more; the group's next owner reads again.
-                log.info("offsets are not committed yet: %s", type(error).__name__)
+                _log.info("offsets are not committed yet: %s", type(error).__name__)
                 return
         self.uncommitted = {}
 
@@ -407,7 +407,7 @@ class Writer(faust.Service):
         """Learn what the warehouse holds; where that takes long, seldom."""
         began = time.monotonic()
         with contextlib.suppress(Exception):
-            self.metrics.holds(await self.apart(self.pipeline.stored_counts))
+            self.metrics.holds(await self.in_thread(self.pipeline.stored_counts))
         self.counted_at = time.monotonic()
         self.count_cost = _COUNT_SHARE * (self.counted_at - began)
 
@@ -427,7 +427,8 @@ class Writer(faust.Service):
         places = list(self.consumer.assignment())
         ends = await self.consumer.end_offsets(places)
         return {
-            one.partition: ends[one] - await self.next_offset(one) for one in places
+            place.partition: ends[place] - await self.next_offset(place)
+            for place in places
         }
 
     async def next_offset(self, place: TopicPartition) -> int:
@@ -476,7 +477,7 @@ def _app(
 ) -> Sink:
     app = Sink(
         kafka.group,
-        broker=[f"kafka://{one}" for one in kafka.servers],
+        broker=[f"kafka://{server}" for server in kafka.servers],
         broker_credentials=_credentials(kafka),
         datadir=folder,
         web_bind=settings.host,
@@ -544,4 +545,4 @@ def _log_to_stderr() -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("mode").setLevel(logging.ERROR)
-    log.setLevel(logging.INFO)
+    _log.setLevel(logging.INFO)

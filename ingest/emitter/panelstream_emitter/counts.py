@@ -59,4 +59,4 @@ class Counters:
 
 def total(*counts: Mapping[str, int]) -> dict[str, int]:
     """The sum of counts, name by name."""
-    return {name: sum(one.get(name, 0) for one in counts) for name in NAMES}
+    return {name: sum(count.get(name, 0) for count in counts) for name in NAMES}

@@ -63,10 +63,10 @@ class Delivery:
         """Wait, less if we are told to stop. Raises `Stopped` if no time is left."""
         self._stop.wait(seconds)
         if self.stopping:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
+            remaining = self._deadline - time.monotonic()
+            if remaining <= 0:
                 raise Stopped
-            time.sleep(min(left, seconds, _FIRST_DELAY))
+            time.sleep(min(remaining, seconds, _FIRST_DELAY))
 
     def deliver(self, path: Path, foreign: bool = False) -> None:
         """Send a segment and remove it.

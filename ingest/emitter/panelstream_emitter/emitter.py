@@ -101,10 +101,10 @@ class Emitter:
         try:
             process = self._process()
             identity = id or process.ids.next()
-            made = events.event(self._source, identity, type, subject, data, time)
+            event = events.event(self._source, identity, type, subject, data, time)
             if self._strict and self._schemas is not None:
-                self._schemas.check(made)
-            process.accept(events.line(made))
+                self._schemas.check(event)
+            process.accept(events.line(event))
         except Exception as error:
             with suppress(Exception):  # as when it is just being closed
                 self._drop(_reason(error))
@@ -218,13 +218,13 @@ def _reason(error: Exception) -> str:
 
 
 def _close_all() -> None:
-    for one in list(_EMITTERS):
-        one.close()
+    for emitter in list(_EMITTERS):
+        emitter.close()
 
 
 def _forget_all() -> None:
-    for one in list(_EMITTERS):
-        one._after_fork()
+    for emitter in list(_EMITTERS):
+        emitter._after_fork()
 
 
 atexit.register(_close_all)

@@ -30,7 +30,7 @@ def event(
     at = datetime.now(timezone.utc) if time is None else time
     if at.tzinfo is None:
         raise InvalidEvent("time: has no offset; give an aware datetime")
-    made: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "specversion": "1.0",
         "id": identity,
         "source": source,
@@ -38,19 +38,19 @@ def event(
         "time": at.isoformat(timespec="microseconds"),
     }
     if subject is not None:
-        made["subject"] = str(subject)
+        attributes["subject"] = str(subject)
     if data:
-        made["data"] = data
-    return made
+        attributes["data"] = data
+    return attributes
 
 
-def line(made: Mapping[str, Any]) -> bytes:
+def line(attributes: Mapping[str, Any]) -> bytes:
     """One line of JSON with its end.
 
     Raises `InvalidEvent` for what JSON cannot say, and for more than 64 KiB.
     """
     try:
-        text = _encode(made)
+        text = _encode(attributes)
     except (TypeError, ValueError, RecursionError):
         raise InvalidEvent("data: cannot be written as JSON") from None
     if len(text) > MAX_EVENT_BYTES:

@@ -52,7 +52,7 @@ class HttpSink:
 
     def send(self, batches: Sequence[Sequence[bytes]]) -> list[Rejected]:
         """As `Sink.send`: what the collector says was rejected, with its reason."""
-        return [one for batch in batches for one in self._send(batch)]
+        return [entry for batch in batches for entry in self._send(batch)]
 
     def _send(self, lines: Sequence[bytes]) -> list[Rejected]:
         try:
@@ -106,8 +106,11 @@ def _rejected(lines: Sequence[bytes], body: bytes) -> list[Rejected] | None:
     """What the answer lists; None if it is not the collector's."""
     try:
         answer = json.loads(body)
-        found = [(int(one["index"]), _why(one)) for one in answer["rejections"]]
-        return [Rejected(lines[index], why) for index, why in found]
+        rejections = [
+            (int(rejection["index"]), _why(rejection))
+            for rejection in answer["rejections"]
+        ]
+        return [Rejected(lines[index], why) for index, why in rejections]
     except (ValueError, TypeError, KeyError, IndexError):
         return None
 

@@ -77,7 +77,7 @@ class KafkaSink:
     def send(self, batches: Sequence[Sequence[bytes]]) -> list[Rejected]:
         """As `Sink.send`; nothing is rejected here, the workers do that later."""
         try:
-            self._send([array(one) for one in batches])
+            self._send([array(batch) for batch in batches])
         except _TOO_LARGE:
             raise Refused("larger than the topic takes") from None
         except KafkaTimeoutError:
@@ -126,7 +126,7 @@ class KafkaSink:
 
 
 def _addresses(servers: str) -> list[str]:
-    addresses = [one.strip() for one in servers.split(",")]
+    addresses = [entry.strip() for entry in servers.split(",")]
     if not all(map(_SERVER.fullmatch, addresses)):
         raise Misconfigured("kafka: give host:port, several separated by commas")
     return addresses

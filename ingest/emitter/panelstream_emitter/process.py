@@ -100,10 +100,10 @@ class Process:
             self._closing.set()
         self._wake.set()
         # Each thread ends what it has begun; here it is only waited for.
-        for one in (self._keeper, self._sender):
-            if one.is_alive():
-                left = max(0.0, self._deadline - time.monotonic())
-                one.join(left + LOOK_SECONDS)
+        for thread in (self._keeper, self._sender):
+            if thread.is_alive():
+                remaining = max(0.0, self._deadline - time.monotonic())
+                thread.join(remaining + LOOK_SECONDS)
         self.reports.pass_on()
         return self._sender.arrived
 

@@ -35,9 +35,9 @@ class Recorder:
     ) -> str:
         """Keep an event; its id. Raises `InvalidEvent`."""
         identity = id or self._ids.next()
-        made = events.event(self._source, identity, type, subject, data, time)
-        events.line(made)
+        event = events.event(self._source, identity, type, subject, data, time)
+        events.line(event)
         if self._schemas is not None:
-            self._schemas.check(made)
-        self.events.append(made)
+            self._schemas.check(event)
+        self.events.append(event)
         return identity

@@ -34,9 +34,9 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 _Check = Callable[[Any, Any], bool]
 
 _RULES: Mapping[str, _Check] = {
-    "type": lambda rule, value: any(_TYPES[one](value) for one in _listed(rule)),
+    "type": lambda rule, value: any(_TYPES[entry](value) for entry in _listed(rule)),
     "const": lambda rule, value: _same(rule, value),
-    "enum": lambda rule, value: any(_same(one, value) for one in rule),
+    "enum": lambda rule, value: any(_same(entry, value) for entry in rule),
     "minimum": lambda rule, value: not _is("number", value) or value >= rule,
     "maximum": lambda rule, value: not _is("number", value) or value <= rule,
     "minLength": lambda rule, value: not _is("string", value) or len(value) >= rule,
@@ -91,9 +91,9 @@ class Schemas:
         if name not in self._by_type:
             raise InvalidEvent(f"type: the catalogue has no {name}")
         document = self._by_type[name]
-        found = next(_problems(document, _present(event), "", document), None)
-        if found:
-            raise InvalidEvent(f"{name}: {found}")
+        problem = next(_problems(document, _present(event), "", document), None)
+        if problem:
+            raise InvalidEvent(f"{name}: {problem}")
 
 
 def _present(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def _present(event: Mapping[str, Any]) -> dict[str, Any]:
     data = event.get("data")
     if not isinstance(data, dict):
         return dict(event)
-    kept = {key: one for key, one in data.items() if one is not None}
-    return {**event, "data": kept}
+    present = {key: value for key, value in data.items() if value is not None}
+    return {**event, "data": present}
 
 
 def _type_of(document: Any) -> str | None:
@@ -129,22 +129,22 @@ def _problems(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
 
 def _problems_inside(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        known = rules.get("properties", {})
+        properties = rules.get("properties", {})
         for name in rules.get("required", ()):
             if name not in value:
                 yield f"{_inside(place, name)}: required"
-        for name, one in value.items():
+        for name, member in value.items():
             yield from _problems(rules.get("propertyNames", True), name, place, root)
             inside = _inside(place, str(name))
-            if name in known:
-                yield from _problems(known[name], one, inside, root)
+            if name in properties:
+                yield from _problems(properties[name], member, inside, root)
             elif any(
-                _problems(rules.get("additionalProperties", True), one, inside, root)
+                _problems(rules.get("additionalProperties", True), member, inside, root)
             ):
                 yield f"{inside}: there is no such field"
     if isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _problems(rules.get("items", True), one, place, root)
+        for element in value:
+            yield from _problems(rules.get("items", True), element, place, root)
 
 
 def _problems_together(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
@@ -153,8 +153,8 @@ def _problems_together(rules: Any, value: Any, place: str, root: Any) -> Iterato
 
     if "$ref" in rules:
         yield from _problems(_target(root, rules["$ref"]), value, place, root)
-    for one in rules.get("allOf", ()):
-        yield from _problems(one, value, place, root)
+    for entry in rules.get("allOf", ()):
+        yield from _problems(entry, value, place, root)
     if "not" in rules and fits(rules["not"]):
         yield f"{place or 'event'}: not {json.dumps(rules['not'])}"
     if "anyOf" in rules and not any(map(fits, rules["anyOf"])):
@@ -167,27 +167,29 @@ def _check_keywords(rules: Any) -> None:
     """Raises `ValueError` for a keyword that would not be looked at."""
     if not isinstance(rules, dict):
         return
-    known = {*_RULES, *_NESTED, *_NOTES}
-    strange = [one for one in rules if one not in known and not one.startswith("x-")]
+    supported = {*_RULES, *_NESTED, *_NOTES}
+    strange = [
+        name for name in rules if name not in supported and not name.startswith("x-")
+    ]
     if strange:
         raise ValueError(f"JSON Schema's {strange[0]} is not known to this version")
-    for one in (
+    for schema in (
         *rules.get("properties", {}).values(),
         *rules.get("$defs", {}).values(),
     ):
-        _check_keywords(one)
+        _check_keywords(schema)
     for keyword in ("additionalProperties", "propertyNames", "items", "not"):
         _check_keywords(rules.get(keyword))
     for keyword in ("anyOf", "oneOf", "allOf"):
-        for one in rules.get(keyword, ()):
-            _check_keywords(one)
+        for schema in rules.get(keyword, ()):
+            _check_keywords(schema)
 
 
 def _target(root: Any, reference: str) -> Any:
-    found = root
+    result = root
     for step in reference.removeprefix("#").split("/")[1:]:
-        found = found[step.replace("~1", "/").replace("~0", "~")]
-    return found
+        result = result[step.replace("~1", "/").replace("~0", "~")]
+    return result
 
 
 def _listed(rule: Any) -> Any:

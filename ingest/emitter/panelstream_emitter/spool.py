@@ -91,14 +91,14 @@ class Spool:
 
     def make(self) -> None:
         """Make the folders, for us alone, and try to write. Raises `OSError`."""
-        for one in (self.folder, self.aside):
-            one.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for entry in (self.folder, self.aside):
+            entry.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
             pass
 
     def room(self) -> int:
         """Bytes that may still be written; what was moved aside counts too."""
-        used = sum(_size(one) for one in self._all_segments())
+        used = sum(_size(segment) for segment in self._all_segments())
         return self.limit - used
 
     def enter(self, at_risk: bool) -> Owner:
@@ -127,7 +127,9 @@ class Spool:
                 return 0
             lost = owner.lost()
             counts = total(counts, owner.counters.read(), {"lost": lost})
-            still = [one for one in gone if (self.folder / (one + _OWNER)).exists()]
+            still = [
+                entry for entry in gone if (self.folder / (entry + _OWNER)).exists()
+            ]
             self._write_totals(counts, [*still, owner.name])
         return lost
 
