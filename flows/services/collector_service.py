@@ -14,7 +14,7 @@ from panelstream.flows.services import serving, worker_service
 from panelstream.flows.workspace import open_workspace
 from panelstream.ingest.collector import connections, sinks, tokens
 from panelstream.ingest.collector.application import Collector
-from panelstream.ingest.collector.sinks import Sink
+from panelstream.ingest.collector.sinks import EventSink
 from panelstream.ingest.collector.tokens import Token, Tokens
 from panelstream.ingest.kafka import clients
 from panelstream.models.errors import UsageError
@@ -45,14 +45,14 @@ def run_collector(settings: Settings, say: Callable[[str], None]) -> None:
     asyncio.run(_serve(collector, listening, own.limits, partial(say, line)))
 
 
-def _open_sink(settings: Settings, folder: StudyFolder) -> Sink:
+def _open_sink(settings: Settings, folder: StudyFolder) -> EventSink:
     """Where events go; connected to once, so that a problem is reported in one line."""
     if settings.collector.through_kafka:
         clients.describe_topics(settings.kafka)
-        return sinks.KafkaSink(settings.kafka)
+        return sinks.KafkaEventSink(settings.kafka)
     with open_workspace(settings):
         pass  # migrated once; from here on the collector opens it as often as it must
-    return sinks.WarehouseSink(worker_service.pipeline_opener(settings, folder))
+    return sinks.WarehouseEventSink(worker_service.pipeline_opener(settings, folder))
 
 
 async def _serve(

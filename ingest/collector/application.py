@@ -25,9 +25,9 @@ from panelstream.ingest.collector.admission import Memory, Rates, Reservation
 from panelstream.ingest.collector.checks import Checked
 from panelstream.ingest.collector.guard import Guard
 from panelstream.ingest.collector.messages import Mode
-from panelstream.ingest.collector.metrics import Metrics
+from panelstream.ingest.collector.metrics import CollectorMetrics
 from panelstream.ingest.collector.problems import Problem
-from panelstream.ingest.collector.sinks import ORIGIN, Sink, Written
+from panelstream.ingest.collector.sinks import ORIGIN, EventSink, Written
 from panelstream.ingest.collector.tokens import Tokens
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.events.event import Counts, Rejection
@@ -53,13 +53,13 @@ class Collector:
         self,
         catalogue: Catalogue,
         tokens: Tokens,
-        sink: Sink,
+        sink: EventSink,
         limits: Limits,
         clock: Callable[[], datetime],
     ) -> None:
         self._tokens, self._limits, self._clock = tokens, limits, clock
         self._catalogue = cache(lambda source: checks.of_source(catalogue, source))
-        self.metrics = Metrics()
+        self.metrics = CollectorMetrics()
         self.memory, self._rates = Memory(limits), Rates(limits)
         self.guard = Guard(sink, limits, self.metrics)
         self.metrics.held_bytes.set_function(lambda: self.memory.used)

@@ -5,9 +5,9 @@ import logging
 
 from panelstream.ingest.collector.admission import Reservation
 from panelstream.ingest.collector.checks import Checked
-from panelstream.ingest.collector.metrics import Metrics
+from panelstream.ingest.collector.metrics import CollectorMetrics
 from panelstream.ingest.collector.problems import Problem, later
-from panelstream.ingest.collector.sinks import Away, Sink, Written
+from panelstream.ingest.collector.sinks import Away, EventSink, Written
 from panelstream.models.errors import Unreachable
 from panelstream.models.settings.collector import Limits
 
@@ -19,7 +19,9 @@ _log = logging.getLogger("panelstream.collector")
 class Guard:
     """Writes to a sink; once that fails, says so without trying until it answers."""
 
-    def __init__(self, sink: Sink, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, sink: EventSink, limits: Limits, metrics: CollectorMetrics
+    ) -> None:
         self.sink, self._limits, self._metrics = sink, limits, metrics
         self.waiting_for = ""
         self._under_way: set[asyncio.Task[Written]] = set()

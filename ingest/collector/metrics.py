@@ -16,7 +16,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Metrics:
+class CollectorMetrics:
     """The figures of one collector, under the names that `docs/how-to/collector.md` lists."""
 
     def __init__(self) -> None:

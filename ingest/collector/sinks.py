@@ -42,7 +42,7 @@ class Written:
     rejections: Sequence[Rejection] = ()
 
 
-class Sink(Protocol):
+class EventSink(Protocol):
     """Makes events durable."""
 
     name: str
@@ -60,7 +60,7 @@ class Sink(Protocol):
         """Let go of the sink."""
 
 
-class KafkaSink:
+class KafkaEventSink:
     """Sends events by the hundred, as an idempotent producer with acks=all."""
 
     name = "Kafka"
@@ -130,7 +130,7 @@ class _Waiting:
     written: "asyncio.Future[Written]"
 
 
-class WarehouseSink:
+class WarehouseEventSink:
     """Writes down the one path; what arrives during a write goes together in the next."""
 
     name = "warehouse"

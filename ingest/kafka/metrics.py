@@ -1,4 +1,4 @@
-"""What a worker tells about itself: Prometheus metrics, and whether it is alive."""
+"""The metrics of a worker for Prometheus, and whether it is alive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,65 +24,74 @@ _EVENTS = (100, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000)
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-class Metrics:
+class WorkerMetrics:
     """The figures of one worker, under the names that `docs/how-to/streaming.md` lists."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
-        self.lag = Gauge(
-            "panelstream_lag_records",
-            "Records of a partition that are not stored yet",
-            ["partition"],
-            registry=registry,
-        )
+        self.registry = CollectorRegistry()
+        self._add_counters()
+        self._add_gauges()
+        self._add_histograms()
+
+    def _add_counters(self) -> None:
         self.accepted = Counter(
             "panelstream_events_accepted",
             "Events this worker wrote to the log",
-            registry=registry,
+            registry=self.registry,
         )
         self.rejected = Counter(
             "panelstream_events_rejected",
             "Events that became dead letters",
             ["reason"],
-            registry=registry,
+            registry=self.registry,
         )
         self.refused = Counter(
             "panelstream_events_refused",
             "Events of people who withdrew from collection",
-            registry=registry,
+            registry=self.registry,
+        )
+        self.retries = Counter(
+            "panelstream_write_retries",
+            "Attempts to write that failed",
+            registry=self.registry,
+        )
+
+    def _add_gauges(self) -> None:
+        self.lag = Gauge(
+            "panelstream_lag_records",
+            "Records of a partition that are not stored yet",
+            ["partition"],
+            registry=self.registry,
         )
         self.warehouse = Gauge(
             "panelstream_warehouse_events",
             "The whole warehouse: accepted = stored + duplicate + conflicting",
             ["state"],
-            registry=registry,
+            registry=self.registry,
         )
+        self.newest = Gauge(
+            "panelstream_newest_event_timestamp_seconds",
+            "When the newest event that was stored took place; its age is now minus this",
+            registry=self.registry,
+        )
+        self.last_write = Gauge(
+            "panelstream_last_write_timestamp_seconds",
+            "When something was stored last",
+            registry=self.registry,
+        )
+
+    def _add_histograms(self) -> None:
         self.batch_events = Histogram(
             "panelstream_batch_events",
             "Events a write",
             buckets=_EVENTS,
-            registry=registry,
+            registry=self.registry,
         )
         self.flush_seconds = Histogram(
             "panelstream_flush_seconds",
             "From the first attempt to write a batch until it was stored",
             buckets=_SECONDS,
-            registry=registry,
-        )
-        self.retries = Counter(
-            "panelstream_write_retries",
-            "Attempts to write that failed",
-            registry=registry,
-        )
-        self.newest = Gauge(
-            "panelstream_newest_event_timestamp_seconds",
-            "When the newest event that was stored took place; its age is now minus this",
-            registry=registry,
-        )
-        self.last_write = Gauge(
-            "panelstream_last_write_timestamp_seconds",
-            "When something was stored last",
-            registry=registry,
+            registry=self.registry,
         )
 
     def text(self) -> bytes:
@@ -104,7 +113,7 @@ class Metrics:
             self.newest.set(newest.timestamp())
 
     def behind(self, lags: Mapping[int, int]) -> None:
-        """How far behind each partition is; those that others have now are left out."""
+        """How far behind each partition is; those of other workers are left out."""
         self.lag.clear()
         for partition, records in lags.items():
             self.lag.labels(partition).set(records)
@@ -125,7 +134,7 @@ class Health:
     waiting_for: str = ""
 
     def report(self, now: float) -> dict[str, object]:
-        """What the health page says; `stuck` is a reason to start the worker anew."""
+        """What the health page says; `stuck` is a reason to start the worker again."""
         idle = now - self.progress_at
         stuck = self.records_behind > 0 and idle > STUCK_SECONDS
         return {

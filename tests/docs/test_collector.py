@@ -1,7 +1,7 @@
 """docs/how-to/collector.md: metrics, limits and media types are those of the code."""
 
 from panelstream.ingest.collector import messages
-from panelstream.ingest.collector.metrics import Metrics
+from panelstream.ingest.collector.metrics import CollectorMetrics
 from panelstream.models.settings.collector import Limits
 from tests.docs import documents
 
@@ -10,7 +10,7 @@ TEXT = documents.read("docs/how-to/collector.md")
 
 def test_every_metric_is_documented() -> None:
     """The table holds what the collector exposes, and nothing else."""
-    names = {family.name for family in Metrics().registry.collect()}
+    names = {family.name for family in CollectorMetrics().registry.collect()}
     assert set(documents.documented(TEXT, "Metrics")) == names
 
 

@@ -1,7 +1,7 @@
 """docs/how-to/streaming.md: metrics, headers and settings are those of the code."""
 
 from panelstream.ingest.kafka import records
-from panelstream.ingest.kafka.metrics import Metrics
+from panelstream.ingest.kafka.metrics import WorkerMetrics
 from panelstream.models.settings import kafka
 from tests.docs import documents
 
@@ -10,7 +10,7 @@ TEXT = documents.read("docs/how-to/streaming.md")
 
 def test_every_metric_is_documented() -> None:
     """The table holds what the worker exposes, and nothing else."""
-    names = {family.name for family in Metrics().registry.collect()}
+    names = {family.name for family in WorkerMetrics().registry.collect()}
     assert set(documents.documented(TEXT, "Metrics")) == names
 
 

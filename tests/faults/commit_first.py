@@ -5,20 +5,19 @@ It is here to show that the ledger can tell.
 
 from panelstream.flows import cli
 from panelstream.ingest.kafka import worker
-from panelstream.ingest.kafka.worker import Gathered, Writer
+from panelstream.ingest.kafka.batch import RecordBatch
+from panelstream.ingest.kafka.worker import EventWorker
 
 
-class CommitFirst(Writer):
+class CommitFirst(EventWorker):
     """Says that events are stored which are not yet."""
 
-    async def take(self, gathered: Gathered) -> None:
-        """Commit what was gathered, then write it."""
-        if gathered.offsets:
-            self.uncommitted |= gathered.offsets
-            await self.commit()
-            await self.write(gathered)
+    async def process(self, batch: RecordBatch) -> None:
+        """Commit a batch, then store it."""
+        await self.offsets.commit(batch.offsets)
+        await self.store(batch)
 
 
 if __name__ == "__main__":
-    worker.Writer = CommitFirst  # type: ignore[misc]
+    worker.EventWorker = CommitFirst  # type: ignore[misc]
     cli.main()

@@ -3,10 +3,10 @@
 import pytest
 
 from panelstream.ingest.kafka.metrics import STUCK_SECONDS, Health
-from panelstream.ingest.kafka.worker import (
-    LIMIT_EVENTS,
-    LIMIT_LEAST,
-    Limit,
+from panelstream.ingest.kafka.reject_limit import (
+    MIN_EVENTS,
+    WINDOW_EVENTS,
+    RejectLimit,
     TooManyRejected,
 )
 from panelstream.models.events.event import Counts
@@ -19,26 +19,26 @@ def mixed(accepted: int, rejected: int) -> Counts:
 
 def test_few_events_prove_nothing() -> None:
     """Below the least number nothing stops, at it everything rejected does."""
-    limit = Limit()
-    limit.check(mixed(0, LIMIT_LEAST - 1))
+    limit = RejectLimit()
+    limit.check(mixed(0, MIN_EVENTS - 1))
     with pytest.raises(TooManyRejected, match=r"1,000 of the last 1,000 .* not_json"):
         limit.check(mixed(0, 1))
 
 
 def test_a_twentieth_accepted_is_enough() -> None:
     """Just under 95 % goes on, 95 % stops."""
-    Limit().check(mixed(51, 949))
+    RejectLimit().check(mixed(51, 949))
     with pytest.raises(TooManyRejected):
-        Limit().check(mixed(50, 950))
+        RejectLimit().check(mixed(50, 950))
 
 
 def test_the_past_is_forgotten() -> None:
     """A good past does not hide that the last 10,000 events are bad."""
-    limit = Limit()
+    limit = RejectLimit()
     limit.check(mixed(1_000_000, 0))
-    limit.check(mixed(0, LIMIT_EVENTS // 2))
+    limit.check(mixed(0, WINDOW_EVENTS // 2))
     with pytest.raises(TooManyRejected):
-        limit.check(mixed(0, LIMIT_EVENTS // 2))
+        limit.check(mixed(0, WINDOW_EVENTS // 2))
 
 
 @pytest.mark.parametrize(

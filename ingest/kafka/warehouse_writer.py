@@ -1,0 +1,80 @@
+"""The second step of a worker: events of a batch are decoded and stored."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from panelstream.ingest.events import pipeline
+from panelstream.ingest.events.pipeline import Pipeline, Prepared
+from panelstream.ingest.kafka import records
+from panelstream.ingest.kafka.batch import RecordBatch
+from panelstream.models.warehouse.ledger import Batch
+
+_REFRESH_SECONDS = 60.0
+
+T = TypeVar("T")
+OpenPipeline = Callable[[], Pipeline]
+"""Opens the warehouse, wherever it is now: after a restart it may have moved."""
+
+
+class WarehouseWriter:
+    """Writes through a pipeline, in a thread, so that the group's heartbeats go on."""
+
+    def __init__(self, open_pipeline: OpenPipeline) -> None:
+        self._open_pipeline = open_pipeline
+        self._pipeline = open_pipeline()
+        self._refreshed_at = time.monotonic()
+        # Each of several threads would keep memory for its own largest batch.
+        self._thread = ThreadPoolExecutor(1)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether what the pipeline knows of consent is to be read again."""
+        return time.monotonic() - self._refreshed_at > _REFRESH_SECONDS
+
+    async def refresh(self) -> None:
+        """Read again what the pipeline knows of consent."""
+        began = time.monotonic()
+        await self._in_thread(lambda: self._pipeline.refresh())
+        self._refreshed_at = began
+
+    async def prepare(self, topic: str, batch: RecordBatch) -> Prepared:
+        """Decode the events of a batch; stores nothing."""
+
+        def decode() -> Prepared:
+            raw = records.raw_events(topic, batch.records, batch.unreadable)
+            return self._pipeline.prepare(raw)
+
+        return await self._in_thread(decode)
+
+    async def append(self, prepared: Prepared) -> Batch:
+        """Store events; a change of consent among them makes the pipeline stale."""
+        stored = await self._in_thread(lambda: self._pipeline.append(prepared))
+        if pipeline.changes_consent(stored):
+            self._refreshed_at = float("-inf")
+        return stored
+
+    async def reopen(self) -> None:
+        """Open the warehouse again: after a restart it may be in another place."""
+        await self._in_thread(self._replace_pipeline)
+
+    def _replace_pipeline(self) -> None:
+        with contextlib.suppress(Exception):
+            replacement, previous = self._open_pipeline(), self._pipeline
+            self._pipeline = replacement
+            previous.close()
+
+    async def count_events(self) -> Mapping[str, int]:
+        """The settled counts of the whole warehouse."""
+        return await self._in_thread(lambda: self._pipeline.stored_counts())
+
+    async def close(self) -> None:
+        """Close the warehouse."""
+        await self._in_thread(lambda: self._pipeline.close())
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work)
