@@ -16,7 +16,7 @@ from panelstream.flows import manifest, plan
 from panelstream.flows.panels import Panels, read_answers
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.study import Planned
+from panelstream.models.study.study import Planned, Study
 from panelstream.models.warehouse.reads import read_people
 from panelstream.models.warehouse.study_records import record_study_version
 
@@ -43,26 +43,35 @@ def analyse_study(
     panels: Panels,
     progress: Callable[[float, int], None] = lambda *_: None,
 ) -> StudyAnalysis:
-    """Fit the plan on the panels and judge it."""
+    """Fit the plan to the panels and judge it; the study's version is recorded."""
     folder = workspace.folder
     record_study_version(workspace.store, folder.version, folder.text)
     plan_status = plan.read_plan(workspace)
-    specifications = mark_confirmatory(expand_plan(folder.study), plan_status)
-    fitted = estimates.fit_all(
-        specifications,
-        panels.by_window,
-        progress,
-    )
-    judged = judge_results(fitted, folder.study, plan_status.removed_after_lock)
+    results = fit_plan(folder.study, panels, plan_status, progress)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return StudyAnalysis(
         folder,
         panels,
-        judged,
+        results,
         measure_reliability(workspace, panels),
         manifest.describe_results(folder, panels, counts, plan_status),
         plan_status,
     )
+
+
+def fit_plan(
+    study: Study,
+    panels: Panels,
+    plan_status: PlanStatus,
+    progress: Callable[[float, int], None] = lambda *_: None,
+) -> Results:
+    """Fit every specification of the plan to its panel, and judge the estimates.
+
+    `progress` receives the steps done and their number.
+    """
+    specifications = mark_confirmatory(expand_plan(study), plan_status)
+    fitted = estimates.fit_all(specifications, panels.by_window, progress)
+    return judge_results(fitted, study, plan_status.removed_after_lock)
 
 
 def judge_results(

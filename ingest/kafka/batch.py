@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from panelstream.ingest.kafka import records
 from panelstream.models.events.event import Position
 
-KafkaRecord: TypeAlias = "ConsumerRecord[bytes, bytes]"
+KafkaRecord: TypeAlias = ConsumerRecord[bytes, bytes]
 
 
 @dataclass

@@ -97,8 +97,11 @@ def select_read_only(client: Client, sql: str) -> pa.Table:
     An embedded engine stays read-only from here on. Raises `UsageError` with the
     engine's message if the statement is wrong.
     """
+    # A user who may only read may not set this either.
+    is_reader = client.server_settings["readonly"].readonly
+    settings = {} if is_reader else {"readonly": 1}
     try:
-        return client.query_arrow(sql, settings={"readonly": 1}, use_strings=True)
+        return client.query_arrow(sql, settings=settings, use_strings=True)
     except ClickHouseError as error:
         raise UsageError(str(error).strip().splitlines()[0]) from None
 

@@ -34,8 +34,16 @@ class Endpoint:
     @property
     def dsn(self) -> str:
         """A clickhouse-connect DSN for commands."""
+        return self._dsn_of(self.user, self.password)
+
+    @property
+    def reader_dsn(self) -> str:
+        """A clickhouse-connect DSN for queries, which can change nothing."""
+        return self._dsn_of(self.reader, self.reader_password)
+
+    def _dsn_of(self, user: str, password: str) -> str:
         scheme, place = self.url.split("://")
-        return f"{scheme}://{self.user}:{self.password}@{place.strip('/')}/default"
+        return f"{scheme}://{user}:{password}@{place.strip('/')}/default"
 
 
 class State(Enum):
