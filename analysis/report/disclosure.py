@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ReleasedShares:
     """Released parts of wholes, and their percentages; NaN where withheld."""
 
     counts: Vector
@@ -53,8 +53,8 @@ def counts(values: npt.ArrayLike, rule: Disclosure) -> Vector:
     """
     exact = np.asarray(values, dtype=float)
     nearest = np.floor(exact / rule.round_to + 0.5) * rule.round_to
-    least = math.ceil(rule.suppress_below / rule.round_to) * rule.round_to
-    released = np.where(small(exact, rule), np.nan, np.maximum(nearest, least))
+    smallest = math.ceil(rule.suppress_below / rule.round_to) * rule.round_to
+    released = np.where(small(exact, rule), np.nan, np.maximum(nearest, smallest))
     return np.where(exact == 0, 0.0, released)
 
 
@@ -87,30 +87,30 @@ def row(values: npt.ArrayLike, rule: Disclosure) -> Row:
     return Row(cells, math.nan if nothing else float(np.nansum(cells)))
 
 
-def parts(
-    part: npt.ArrayLike,
-    whole: npt.ArrayLike,
+def shares(
+    parts: npt.ArrayLike,
+    wholes: npt.ArrayLike,
     rule: Disclosure,
-    shown: Vector | None = None,
-) -> Parts:
+    released_wholes: Vector | None = None,
+) -> ReleasedShares:
     """Counts out of a whole that is shown beside them, and percentages of it.
 
     Withheld where the part is small, where the rest is (it is one subtraction
-    away), and where the whole is. A percentage is of rounded counts. `shown` is
-    the whole as released, where it is itself a part and may be withheld as one.
+    away), and where the whole is. A percentage is of rounded counts.
+    `released_wholes`: where a whole is itself a part and may be withheld as one.
     """
-    exact, of = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
-    hidden = small(of - exact, rule) | (small(of, rule) & (exact > 0))
-    released = np.where(hidden, np.nan, counts(exact, rule))
-    return Parts(
-        released, percent(released, counts(of, rule) if shown is None else shown)
-    )
+    part, total = np.asarray(parts, dtype=float), np.asarray(wholes, dtype=float)
+    hidden = small(total - part, rule) | (small(total, rule) & (part > 0))
+    released = np.where(hidden, np.nan, counts(part, rule))
+    if released_wholes is None:
+        released_wholes = counts(total, rule)
+    return ReleasedShares(released, percent(released, released_wholes))
 
 
-def percent(part: npt.ArrayLike, whole: npt.ArrayLike) -> Vector:
+def percent(parts: npt.ArrayLike, wholes: npt.ArrayLike) -> Vector:
     """Percentages of released counts; NaN where there is no whole."""
-    of = np.asarray(whole, dtype=float)
-    return 100 * np.asarray(part, dtype=float) / np.where(of > 0, of, np.nan)
+    total = np.asarray(wholes, dtype=float)
+    return 100 * np.asarray(parts, dtype=float) / np.where(total > 0, total, np.nan)
 
 
 def too_few(n: npt.ArrayLike, rule: Disclosure, users: npt.ArrayLike = np.nan) -> Mask:
@@ -133,13 +133,13 @@ def significant(values: npt.ArrayLike, digits: int | None = 4) -> Vector:
     return np.asarray(np.round(exact * scale) / scale)
 
 
-def as_text(released: npt.ArrayLike, known: npt.ArrayLike) -> "pd.Series[Any]":
-    """A column for readers: `[REDACTED]` where something `known` was withheld.
+def as_text(released: npt.ArrayLike, exists: npt.ArrayLike) -> "pd.Series[Any]":
+    """A column for readers: `[REDACTED]` where something that `exists` was withheld.
 
-    What is not known at all stays missing, so that the two can be told apart.
+    What does not exist stays missing, so that the two can be told apart.
     """
     values = pd.Series(np.asarray(released, dtype=float), dtype=object)
-    withheld = values.isna().to_numpy() & np.asarray(known, dtype=bool)
+    withheld = values.isna().to_numpy() & np.asarray(exists, dtype=bool)
     return values.mask(withheld, REDACTED)
 
 
@@ -153,7 +153,7 @@ def _number(match: re.Match[str], rule: Disclosure) -> str:
         return match[0]
     if match["df"]:
         people = float(counts(int(match["df"]) + 1, rule))
-        rest = REDACTED if math.isnan(people) else f"{people - 1:.0f}"
-        return f"{match['ratio']}{rest}"
+        df = REDACTED if math.isnan(people) else f"{people - 1:.0f}"
+        return f"{match['ratio']}{df}"
     released = float(counts(int(match["number"].replace(",", "")), rule))
     return REDACTED if math.isnan(released) else f"{released:.0f}"

@@ -90,7 +90,7 @@ _MARKS = {
 }
 
 
-def forest(
+def draw_forest(
     estimates: ReleasedTable, labels: Mapping[str, str], study: Study, name: str
 ) -> Figure:
     """Estimates with their intervals: a panel per outcome and unit.
@@ -125,7 +125,7 @@ def forest(
     return Figure(name, "Association of use with each outcome", caption, panels)
 
 
-def participant_flow(table: ReleasedTable) -> Figure:
+def draw_participant_flow(table: ReleasedTable) -> Figure:
     """A bar per wave: who was eligible, and who of them answered."""
     flow = table.frame
     counts = _numeric(flow, ["eligible", "answered"])
@@ -141,7 +141,7 @@ def participant_flow(table: ReleasedTable) -> Figure:
     )
 
 
-def use(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
+def draw_use(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
     """Mean active days a week over the waves: a panel per function."""
     panels = _trajectories(
         table.frame, "function", "mean_days_per_week", labels, BLUE, "use"
@@ -154,7 +154,7 @@ def use(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
     return Figure("use", "Measured use over the waves", caption, panels)
 
 
-def outcomes(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
+def draw_outcomes(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
     """Mean scores over the waves: a panel per outcome."""
     panels = _trajectories(table.frame, "outcome", "mean", labels, GREEN, "outcomes")
     caption = (
@@ -286,13 +286,13 @@ def _texts(rows: pd.DataFrame) -> str:
 
 
 def _bars(axes: Axes, counts: pd.DataFrame, texts: Sequence[str]) -> None:
-    most = counts["eligible"].max()
+    maximum = counts["eligible"].max()
     places = range(len(counts))
     axes.barh(places, counts["eligible"].fillna(0), height=0.56, color="#cfe0ec")
     axes.barh(places, counts["answered"].fillna(0), height=0.56, color=BLUE)
     axes.set_yticks(places, [f"Wave {wave}" for wave in counts["wave"]], color=INK)
     axes.set_ylim(len(counts) - 0.4, -0.6)
-    axes.set_xlim(0, most if most > 0 else 1)
+    axes.set_xlim(0, maximum if maximum > 0 else 1)
     axes.set_xticks([])
     for side in ("bottom", "left"):
         axes.spines[side].set_visible(False)

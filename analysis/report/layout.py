@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Format = Literal[
+CellFormat = Literal[
     "name",  # what readers call it
     "code",
     "word",
@@ -22,7 +22,7 @@ class PageColumn:
     """A column of the page, made of one or more columns of the CSV file."""
 
     heading: str
-    format: Format
+    format: CellFormat
     sources: tuple[str, ...]
 
 
@@ -34,7 +34,7 @@ class Layout:
     grouped_by: tuple[str, ...] = ()
 
 
-def column(heading: str, format: Format, *sources: str) -> PageColumn:
+def column(heading: str, format: CellFormat, *sources: str) -> PageColumn:
     """A column of the page."""
     return PageColumn(heading, format, sources)
 

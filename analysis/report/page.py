@@ -93,12 +93,12 @@ def _figures(
     by_name: Mapping[str, ReleasedTable], labels: Mapping[str, str], study: Study
 ) -> dict[str, tuple[int, Figure]]:
     """What can be drawn, by name, numbered in the page's order."""
-    forest = partial(figures.forest, labels=labels, study=study)
+    forest = partial(figures.draw_forest, labels=labels, study=study)
     drawings: dict[str, Callable[[ReleasedTable], Figure]] = {
         "estimates_confirmatory": partial(forest, name="confirmatory"),
-        "participant_flow": figures.participant_flow,
-        "use": partial(figures.use, labels=labels),
-        "outcomes_by_wave": partial(figures.outcomes, labels=labels),
+        "participant_flow": figures.draw_participant_flow,
+        "use": partial(figures.draw_use, labels=labels),
+        "outcomes_by_wave": partial(figures.draw_outcomes, labels=labels),
         "estimates_exploratory": partial(forest, name="exploratory"),
     }
     all_figures = [

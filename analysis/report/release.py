@@ -18,7 +18,6 @@ from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.report.layout import Layout
 from panelstream.analysis.report.table import (
     Cell,
-    Column,
     Companion,
     Count,
     DegreesOfFreedom,
@@ -27,6 +26,7 @@ from panelstream.analysis.report.table import (
     Share,
     Statistic,
     Table,
+    TableColumn,
     Total,
 )
 from panelstream.models.arrays import Mask, Vector
@@ -124,15 +124,15 @@ class _Release:
     completed: pd.DataFrame
     rule: Disclosure
 
-    def column(self, column: Column) -> Mapping[str, "pd.Series[Any]"]:
+    def column(self, column: TableColumn) -> Mapping[str, "pd.Series[Any]"]:
         """The column as it leaves; a share and a cell with their percentages."""
         name = column.name
         match column.kind:
             case Count():
-                known = self.exact[name].notna()
-                return {name: disclosure.as_text(self.counts(name), known)}
-            case Share(whole):
-                return self.share(name, whole)
+                exists = self.exact[name].notna()
+                return {name: disclosure.as_text(self.counts(name), exists)}
+            case Share(denominator):
+                return self.share(name, denominator)
             case Cell() as cell:
                 return self.cell(name, cell)
             case Total():
@@ -149,25 +149,28 @@ class _Release:
                 return {name: self.exact[name]}
 
     def counts(self, name: str) -> Vector:
-        """Counts (rows,), or parts of a whole; NaN where withheld."""
+        """Counts (rows,), or parts of a denominator; NaN where withheld."""
         match self.table.kind(name):
-            case Share(whole):
-                return self.parts(name, whole).counts
+            case Share(denominator):
+                return self.shares(name, denominator).counts
             case _:
                 return disclosure.counts(self.exact[name], self.rule)
 
-    def parts(self, name: str, whole: str) -> disclosure.Parts:
+    def shares(self, name: str, denominator: str) -> disclosure.ReleasedShares:
         """Parts of a whole that is released as well, and may itself be withheld."""
-        return disclosure.parts(
-            self.exact[name], self.exact[whole], self.rule, self.counts(whole)
+        return disclosure.shares(
+            self.exact[name],
+            self.exact[denominator],
+            self.rule,
+            self.counts(denominator),
         )
 
-    def share(self, name: str, whole: str) -> Mapping[str, "pd.Series[Any]"]:
-        released = self.parts(name, whole)
-        known = self.exact[name].notna()
-        some = known & (self.exact[whole].astype(float) > 0)
+    def share(self, name: str, denominator: str) -> Mapping[str, "pd.Series[Any]"]:
+        released = self.shares(name, denominator)
+        exists = self.exact[name].notna()
+        some = exists & (self.exact[denominator].astype(float) > 0)
         return {
-            name: disclosure.as_text(released.counts, known),
+            name: disclosure.as_text(released.counts, exists),
             f"{name}_percent": disclosure.as_text(released.percent, some),
         }
 
@@ -201,11 +204,11 @@ class _Release:
         return cells, totals
 
     def cells_of(self, cell: Cell) -> list[str]:
-        """The columns that make up the same whole."""
+        """The columns that make up the same denominator."""
         return [column.name for column in self.declared if column.kind == cell]
 
     def groups(self, cell: Cell) -> Any:
-        """A number (rows,) for each whole."""
+        """A number (rows,) for each denominator."""
         if not cell.by:
             return np.zeros(len(self.exact), dtype=int)
         return self.exact.groupby(list(cell.by), sort=False).ngroup().to_numpy()
@@ -227,8 +230,8 @@ class _Release:
             raise ValueError(f"table {self.table.name}: {name} is no statistic")
         n = self.exact[list(kind.n)].to_numpy(dtype=float).min(axis=1)
         users = self.exact[kind.users].to_numpy(dtype=float) if kind.users else np.nan
-        few = disclosure.too_few(n, self.rule, users)
-        return np.asarray(few & self.completed[name].notna().to_numpy())
+        too_few = disclosure.too_few(n, self.rule, users)
+        return np.asarray(too_few & self.completed[name].notna().to_numpy())
 
     def note(self, name: str) -> "pd.Series[Any]":
         notes = self.exact[name].astype(object)
@@ -237,6 +240,6 @@ class _Release:
         )
 
     @property
-    def declared(self) -> tuple[Column, ...]:
+    def declared(self) -> tuple[TableColumn, ...]:
         """Every column, internal ones among them."""
         return (*self.table.columns, *self.table.internal)

@@ -6,7 +6,7 @@ from panelstream.analysis.report import page
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.labels import labels
 from panelstream.analysis.report.release import ReleasedTable, release
-from panelstream.analysis.report.tables import FACTS, TABLES, build_tables
+from panelstream.analysis.report.tables import PAGE_FACTS, REPORT_TABLES, build_tables
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Report:
 def make_report(data: ReportInput) -> Report:
     """The report and its tables."""
     tables, facts = (
-        release(build_tables(builders, data), data.rule) for builders in (TABLES, FACTS)
+        release(build_tables(builders, data), data.rule)
+        for builders in (REPORT_TABLES, PAGE_FACTS)
     )
     return Report(page.render(data.study, tables, facts, labels(data.folder)), tables)

@@ -17,7 +17,7 @@ from panelstream.analysis.report.units import POINTS, outcome_scale
 from panelstream.analysis.verdicts.verdicts import FEEDBACK, NOT_ESTIMATED, VERDICTS
 from panelstream.models.study.study import Study
 
-_MORE = {
+_DIFFERENCES = {
     "days_per_week": "on one more day a week than usual for the same person",
     "days": "on one more day than usual for the same person",
     "count": "once more than usual for the same person",
@@ -152,7 +152,7 @@ def _sentence(row: "pd.Series[Any]", outcome: str) -> str:
     p = _p_clause(row["p_adjusted"])
     ends = f"{number(low, decimals)}\u00a0to\u00a0{number(high, decimals)}"
     interval = f"95\u202f%\u00a0CI\u00a0{ends}"
-    return f"{_more(row)} went with {size} ({interval}; {p})."
+    return f"{_difference(row)} went with {size} ({interval}; {p})."
 
 
 def _reason(row: "pd.Series[Any]") -> str:
@@ -161,11 +161,11 @@ def _reason(row: "pd.Series[Any]") -> str:
     return f" ({row['note']})" if without else ""
 
 
-def _more(row: "pd.Series[Any]") -> str:
+def _difference(row: "pd.Series[Any]") -> str:
     if row["transform"] == "log1p":
         return "one unit of log(1 + use) above what is usual for the same person"
-    more = f"one unit of {row['measure']} more than usual for the same person"
-    return _MORE.get(row["measure"], more.replace("_", " "))
+    text = f"one unit of {row['measure']} more than usual for the same person"
+    return _DIFFERENCES.get(row["measure"], text.replace("_", " "))
 
 
 def _size(row: "pd.Series[Any]", decimals: int, outcome: str) -> str:

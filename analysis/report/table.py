@@ -41,9 +41,9 @@ class Count:
 
 @dataclass(frozen=True)
 class Share:
-    """A part of the count in the column `whole`; released with its percentage."""
+    """A part of the count in the column `denominator`; released with its percentage."""
 
-    whole: str
+    denominator: str
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ Kind = (
     | Note
     | Parameter
 )
-Inference = Callable[[pd.DataFrame], pd.DataFrame]
+Completion = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of the CSV file, or of what the rules need to know."""
 
     name: str
@@ -146,9 +146,9 @@ class Table:
     title: str
     caption: str
     exact: pd.DataFrame
-    columns: tuple[Column, ...]
-    internal: tuple[Column, ...] = ()
-    infer: Inference = _unchanged
+    columns: tuple[TableColumn, ...]
+    internal: tuple[TableColumn, ...] = ()
+    infer: Completion = _unchanged
     layout: Layout = field(default=Layout())
 
     def __post_init__(self) -> None:
@@ -166,9 +166,9 @@ class Table:
         )
 
 
-def columns(kind: Kind, *names: str) -> tuple[Column, ...]:
+def columns(kind: Kind, *names: str) -> tuple[TableColumn, ...]:
     """Several columns of one kind."""
-    return tuple(Column(name, kind) for name in names)
+    return tuple(TableColumn(name, kind) for name in names)
 
 
 def stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -187,7 +187,7 @@ def _check_declared(table: Table) -> None:
             raise ValueError(f"table {table.name}: {column.name} is internal")
 
 
-def _check_values(table: Table, column: Column) -> None:
+def _check_values(table: Table, column: TableColumn) -> None:
     for value in table.exact[column.name].dropna().unique():
         if not _fits(value, column.kind):
             kind = type(column.kind).__name__

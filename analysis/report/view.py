@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from panelstream.analysis.report.layout import UNIT, Format, PageColumn
+from panelstream.analysis.report.layout import UNIT, CellFormat, PageColumn
 from panelstream.analysis.report.numerals import (
     ABSENT,
     decimals_for,
@@ -72,8 +72,8 @@ def view(
 
 def _below_planned(planned: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
     compared = planned[planned["component"] != "between"]
-    both = pd.concat([compared, varied], ignore_index=True)
-    return both.sort_values(
+    rows = pd.concat([compared, varied], ignore_index=True)
+    return rows.sort_values(
         ["outcome", "exposure"], kind="stable", key=_first_appearance
     )
 
@@ -136,7 +136,7 @@ def _cell(
 
 
 def _text(
-    values: list[Any], format: Format, decimals: int, labels: Mapping[str, str]
+    values: list[Any], format: CellFormat, decimals: int, labels: Mapping[str, str]
 ) -> str:
     match format:
         case "name" | "code" | "note":
@@ -157,7 +157,7 @@ def _text(
             return str(values[0]).replace("_", " ")
 
 
-def _css_class(format: Format) -> str:
+def _css_class(format: CellFormat) -> str:
     return format if format in _TEXTS else "number"
 
 

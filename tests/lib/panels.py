@@ -11,7 +11,7 @@ from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COL
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.release import ReleasedTable, release
-from panelstream.analysis.report.tables import TABLES, build_tables
+from panelstream.analysis.report.tables import REPORT_TABLES, build_tables
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.study.study import Window
@@ -133,7 +133,7 @@ class Inputs:
 
     def released(self) -> dict[str, ReleasedTable]:
         """The report's tables by name, released."""
-        tables = release(build_tables(TABLES, self.data), self.data.rule)
+        tables = release(build_tables(REPORT_TABLES, self.data), self.data.rule)
         return {table.name: table for table in tables}
 
 

@@ -23,15 +23,15 @@ from panelstream.analysis.report.release import REDACTED, ReleasedTable, release
 from panelstream.analysis.report.report import Report, make_report
 from panelstream.analysis.report.table import (
     Cell,
-    Column,
     Count,
     Label,
     Ordinal,
     Share,
     Table,
+    TableColumn,
     Total,
 )
-from panelstream.analysis.report.tables import FACTS, TABLES, build_tables
+from panelstream.analysis.report.tables import PAGE_FACTS, REPORT_TABLES, build_tables
 from panelstream.analysis.report.tables.participants import participant_flow
 from panelstream.flows.public_folder import write_public
 from panelstream.models.study.folder import StudyFolder
@@ -139,7 +139,7 @@ def test_public_holds_released_numbers_only(
 def test_no_small_count_is_released(folder: StudyFolder, counted: People) -> None:
     """Every count, part and total is 0, a multiple of 5 from 10 on, or withheld."""
     data = _data(folder, counted)
-    exact = (*build_tables(TABLES, data), *build_tables(FACTS, data))
+    exact = (*build_tables(REPORT_TABLES, data), *build_tables(PAGE_FACTS, data))
     for table, released in zip(exact, release(exact, data.rule), strict=True):
         for column in table.columns:
             if isinstance(column.kind, Count | Share | Cell | Total):
@@ -164,7 +164,7 @@ def test_a_figure_draws_what_was_released(
         [flow] = release([participant_flow(data)], data.rule)
         flows.append(flow)
     assert flows[0].csv() == flows[1].csv()
-    drawings = [figures.participant_flow(flow) for flow in flows]
+    drawings = [figures.draw_participant_flow(flow) for flow in flows]
     assert drawings[0] == drawings[1]
 
 
@@ -188,12 +188,14 @@ def test_exact_counts_cannot_be_written(folder: StudyFolder, tmp_path: Path) -> 
     )
     exact = answers.groupby(["wave", "timing"]).size().rename("people").reset_index()
     name, title = "answers_by_timing", "Answers by timing"
-    keys = (Column("wave", Ordinal(WAVES)), Column("timing", Label()))
+    keys = (TableColumn("wave", Ordinal(WAVES)), TableColumn("timing", Label()))
     with pytest.raises(ValueError, match="people is not declared"):
         Table(name, title, "", exact, keys)
     with pytest.raises(ValueError, match="people is no Label"):
-        Table(name, title, "", exact, (*keys, Column("people", Label())))
-    table = Table(name, title, "", exact, (*keys, Column("people", Count("people"))))
+        Table(name, title, "", exact, (*keys, TableColumn("people", Label())))
+    table = Table(
+        name, title, "", exact, (*keys, TableColumn("people", Count("people")))
+    )
     with pytest.raises(AttributeError):
         write_public(Report("", (table,)), tmp_path)  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
@@ -209,8 +211,8 @@ def test_exact_counts_cannot_be_written(folder: StudyFolder, tmp_path: Path) -> 
 
 def _foreign(html: str, data: ReportInput) -> set[str]:
     """Numbers on the page that neither a released table nor the wording has."""
-    tables = release(build_tables(TABLES, data), data.rule)
-    facts = release(build_tables(FACTS, data), data.rule)
+    tables = release(build_tables(REPORT_TABLES, data), data.rule)
+    facts = release(build_tables(PAGE_FACTS, data), data.rule)
     return (
         set(_numbers(_text(html))) - _wording(data.folder) - _spelt((*tables, *facts))
     )
@@ -249,7 +251,7 @@ def _wording(folder: StudyFolder) -> set[str]:
     template = (page.TEMPLATES / page.TEMPLATE).read_text(encoding="utf-8")
     rule = folder.study.disclosure
     others = _data(folder, People(34, 33, 28, 27, 30, 20, (50,) * 6, 2))
-    exact = build_tables(TABLES, others)
+    exact = build_tables(REPORT_TABLES, others)
     headings = [column.heading for table in exact for column in table.layout.columns]
     texts = (
         folder.text,

@@ -19,9 +19,9 @@ from panelstream.analysis.report.tables import (
 
 Builder = Callable[[ReportInput], Table]
 
-TABLES: tuple[Builder, ...] = (
+REPORT_TABLES: tuple[Builder, ...] = (
     participants.participant_flow,
-    participants.use,
+    participants.use_by_wave,
     participants.outcomes_by_wave,
     estimates.estimates_confirmatory,
     estimates.estimates_sensitivity,
@@ -38,7 +38,7 @@ TABLES: tuple[Builder, ...] = (
 )
 """Tables that are shown and written as CSV files, in the order of their numbers."""
 
-FACTS: tuple[Builder, ...] = (
+PAGE_FACTS: tuple[Builder, ...] = (
     provenance.event_counts,
     provenance.plan_locks,
     provenance.plan_deviations,

@@ -21,7 +21,6 @@ from panelstream.analysis.report.layout import (
     column,
 )
 from panelstream.analysis.report.table import (
-    Column,
     Companion,
     Count,
     DegreesOfFreedom,
@@ -31,6 +30,7 @@ from panelstream.analysis.report.table import (
     Ordinal,
     Statistic,
     Table,
+    TableColumn,
 )
 from panelstream.analysis.report.tables.limits import t_limits, t_p_values
 from panelstream.analysis.verdicts.verdicts import judge
@@ -117,10 +117,12 @@ def tests(data: ReportInput) -> Table:
         title="Tests and diagnostics",
         caption="Tests of the specifications' assumptions; not corrected.",
         exact=_with_people(data.tests[~private], data),
-        columns=tuple(Column(name, kinds.get(name, Label())) for name in TEST_COLUMNS),
+        columns=tuple(
+            TableColumn(name, kinds.get(name, Label())) for name in TEST_COLUMNS
+        ),
         internal=(
-            Column("fewest", Count("people behind the fit's weakest estimate")),
-            Column("n_participants", Count("people analysed")),
+            TableColumn("fewest", Count("people behind the fit's weakest estimate")),
+            TableColumn("n_participants", Count("people analysed")),
         ),
         infer=_test_p_values,
         layout=Layout(
@@ -150,7 +152,7 @@ def _estimate_table(
         caption=caption,
         exact=exact[_part_of(exact) == part],
         columns=_estimate_columns(data.study),
-        internal=(Column("users", Count("people whose use it rests on")),),
+        internal=(TableColumn("users", Count("people whose use it rests on")),),
         infer=partial(
             _infer, study=data.study, removed_after_lock=data.removed_after_lock
         ),
@@ -158,7 +160,7 @@ def _estimate_table(
     )
 
 
-def _estimate_columns(study: Study) -> tuple[Column, ...]:
+def _estimate_columns(study: Study) -> tuple[TableColumn, ...]:
     statistic = Statistic(("n_obs", "n_participants", "users"), digits=None)
     companions = ("std_error", "statistic", "p_value", *JUDGED, "ci_low", "ci_high")
     kinds: dict[str, Kind] = {
@@ -173,7 +175,9 @@ def _estimate_columns(study: Study) -> tuple[Column, ...]:
         "n_waves": Ordinal(range(len(study.waves) + 1)),
         "note": Note(),
     }
-    return tuple(Column(name, kinds.get(name, Label())) for name in ESTIMATE_COLUMNS)
+    return tuple(
+        TableColumn(name, kinds.get(name, Label())) for name in ESTIMATE_COLUMNS
+    )
 
 
 def _exact(data: ReportInput) -> pd.DataFrame:
@@ -209,8 +213,8 @@ def _infer(frame: pd.DataFrame, study: Study, removed_after_lock: int) -> pd.Dat
         study,
         removed_after_lock,
     )
-    known = {name: judged[name].where(frame[name].notna()) for name in JUDGED}
-    return judged.assign(**known, verdict=frame["verdict"])
+    rejudged = {name: judged[name].where(frame[name].notna()) for name in JUDGED}
+    return judged.assign(**rejudged, verdict=frame["verdict"])
 
 
 def _with_people(tests_: pd.DataFrame, data: ReportInput) -> pd.DataFrame:

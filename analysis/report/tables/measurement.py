@@ -13,7 +13,6 @@ from panelstream.analysis.report.labels import careless_labels
 from panelstream.analysis.report.layout import INTERVAL, WAVE, Layout, column, share
 from panelstream.analysis.report.table import (
     Cell,
-    Column,
     Companion,
     Count,
     Label,
@@ -21,6 +20,7 @@ from panelstream.analysis.report.table import (
     Share,
     Statistic,
     Table,
+    TableColumn,
     Total,
     columns,
     stack,
@@ -38,6 +38,22 @@ from panelstream.models.study.study import Study
 
 _MEAN_SQUARES = ("pairs", "mean_square_people", "mean_square_times")
 """Of a retest: people in both waves, and the ratios of an analysis of variance."""
+_RELIABILITY_LAYOUT = Layout(
+    (
+        *WAVE,
+        column("n", "count", "n"),
+        column("Alpha", "value", "alpha"),
+        INTERVAL,
+        column("Omega", "value", "omega"),
+        column("Lowest item\u2013rest", "value", "lowest_item_rest"),
+        column("Item", "code", "lowest_item"),
+        share("At the lowest", "floor"),
+        share("At the highest", "ceiling"),
+        column("Retest", "value", "retest"),
+        column("95\u202f% CI", "interval", "retest_ci_low", "retest_ci_high"),
+    ),
+    grouped_by=("score",),
+)
 
 
 def bands_by_wave(data: ReportInput) -> Table:
@@ -58,11 +74,11 @@ def bands_by_wave(data: ReportInput) -> Table:
             if instrument.bands_of(scale) and instrument.column(scale) in data.panel
         ),
         columns=(
-            Column("score", Label()),
+            TableColumn("score", Label()),
             *keys,
-            Column("band", Label()),
-            Column("people", Cell("n", by)),
-            Column("n", Total()),
+            TableColumn("band", Label()),
+            TableColumn("people", Cell("n", by)),
+            TableColumn("n", Total()),
         ),
         layout=Layout(
             (
@@ -90,37 +106,22 @@ def reliability_by_wave(data: ReportInput) -> Table:
         ),
         exact=stack(_reliability(data)),
         columns=(
-            Column("score", Label()),
+            TableColumn("score", Label()),
             *wave_columns(data.study),
-            Column("n", Count("complete responses")),
-            Column("alpha", Statistic(("n",))),
+            TableColumn("n", Count("complete responses")),
+            TableColumn("alpha", Statistic(("n",))),
             *columns(Companion("alpha"), "ci_low", "ci_high"),
             *columns(Statistic(("n",)), "omega", "lowest_item_rest"),
-            Column("lowest_item", Companion("lowest_item_rest")),
+            TableColumn("lowest_item", Companion("lowest_item_rest")),
             *columns(Share("n_scored"), "floor", "ceiling"),
-            Column("n_scored", Count("people with a score")),
-            Column("retest", Statistic(("n_retest",))),
+            TableColumn("n_scored", Count("people with a score")),
+            TableColumn("retest", Statistic(("n_retest",))),
             *columns(Companion("retest"), "retest_ci_low", "retest_ci_high"),
-            Column("n_retest", Count("people with a score in both waves")),
+            TableColumn("n_retest", Count("people with a score in both waves")),
         ),
         internal=columns(Parameter(), "items", *_MEAN_SQUARES),
         infer=_reliability_limits,
-        layout=Layout(
-            (
-                *WAVE,
-                column("n", "count", "n"),
-                column("Alpha", "value", "alpha"),
-                INTERVAL,
-                column("Omega", "value", "omega"),
-                column("Lowest item\u2013rest", "value", "lowest_item_rest"),
-                column("Item", "code", "lowest_item"),
-                share("At the lowest", "floor"),
-                share("At the highest", "ceiling"),
-                column("Retest", "value", "retest"),
-                column("95\u202f% CI", "interval", "retest_ci_low", "retest_ci_high"),
-            ),
-            grouped_by=("score",),
-        ),
+        layout=_RELIABILITY_LAYOUT,
     )
 
 
@@ -296,10 +297,10 @@ def _flag_table(
             if flag in data.panel
         ),
         columns=(
-            Column(key, Label()),
+            TableColumn(key, Label()),
             *wave_columns(data.study),
-            Column("people", Share("n")),
-            Column("n", Count("people who could show it")),
+            TableColumn("people", Share("n")),
+            TableColumn("n", Count("people who could show it")),
         ),
         layout=Layout(
             (*WAVE, share(people, "people"), column("n", "count", "n")),

@@ -8,13 +8,13 @@ import pandas as pd
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.layout import INTERVAL, WAVE, Layout, column, share
 from panelstream.analysis.report.table import (
-    Column,
     Companion,
     Count,
     Label,
     Share,
     Statistic,
     Table,
+    TableColumn,
     columns,
     stack,
 )
@@ -43,14 +43,14 @@ def participant_flow(data: ReportInput) -> Table:
         exact=_flow(data.panel, data.study),
         columns=(
             *wave_columns(data.study),
-            Column("eligible", Count("people who could answer")),
-            Column("answered", Share("eligible")),
-            Column("complete_outcomes", Share("answered")),
-            Column("lost_since_previous", Share("previously_answered")),
+            TableColumn("eligible", Count("people who could answer")),
+            TableColumn("answered", Share("eligible")),
+            TableColumn("complete_outcomes", Share("answered")),
+            TableColumn("lost_since_previous", Share("previously_answered")),
         ),
         internal=(
-            Column("previously_eligible", Count("people who could answer")),
-            Column("previously_answered", Share("previously_eligible")),
+            TableColumn("previously_eligible", Count("people who could answer")),
+            TableColumn("previously_answered", Share("previously_eligible")),
         ),
         layout=Layout(
             (
@@ -64,7 +64,7 @@ def participant_flow(data: ReportInput) -> Table:
     )
 
 
-def use(data: ReportInput) -> Table:
+def use_by_wave(data: ReportInput) -> Table:
     """Per function and wave: mean active days a week, any use, use not known."""
     return Table(
         name="use",
@@ -78,15 +78,15 @@ def use(data: ReportInput) -> Table:
             _use(data.panel, name, data.study) for name in data.study.exposure.functions
         ),
         columns=(
-            Column("function", Label()),
+            TableColumn("function", Label()),
             *wave_columns(data.study),
-            Column("mean_days_per_week", Statistic(("n",), users="any_use")),
+            TableColumn("mean_days_per_week", Statistic(("n",), users="any_use")),
             *columns(Companion("mean_days_per_week"), "sd", "ci_low", "ci_high"),
-            Column("n", Count("people whose use is known")),
-            Column("any_use", Share("n")),
-            Column("not_known", Share("eligible")),
+            TableColumn("n", Count("people whose use is known")),
+            TableColumn("any_use", Share("n")),
+            TableColumn("not_known", Share("eligible")),
         ),
-        internal=(Column("eligible", Count("people who could answer")),),
+        internal=(TableColumn("eligible", Count("people who could answer")),),
         infer=lambda frame: _mean_limits(frame, "mean_days_per_week"),
         layout=Layout(
             (
@@ -116,11 +116,11 @@ def outcomes_by_wave(data: ReportInput) -> Table:
             for name in in_panel(data.panel, data.study.outcomes)
         ),
         columns=(
-            Column("outcome", Label()),
+            TableColumn("outcome", Label()),
             *wave_columns(data.study),
-            Column("mean", Statistic(("n",))),
+            TableColumn("mean", Statistic(("n",))),
             *columns(Companion("mean"), "sd", "ci_low", "ci_high"),
-            Column("n", Count("people with a score")),
+            TableColumn("n", Count("people with a score")),
         ),
         infer=lambda frame: _mean_limits(frame, "mean"),
         layout=Layout(

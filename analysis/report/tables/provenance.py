@@ -11,11 +11,11 @@ import pandas as pd
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.table import (
     Cell,
-    Column,
     Count,
     Label,
     Ordinal,
     Table,
+    TableColumn,
     Total,
     columns,
 )
@@ -55,7 +55,7 @@ def event_counts(data: ReportInput) -> Table:
             *columns(received, "rejected", "refused"),
             *columns(Cell("accepted", by=()), *_ACCEPTED),
         ),
-        internal=(Column("accepted_as_part", received),),
+        internal=(TableColumn("accepted_as_part", received),),
     )
 
 
@@ -82,10 +82,10 @@ def plan_locks(data: ReportInput) -> Table:
         caption="When the plan was locked, and how many responses had come in.",
         exact=pd.DataFrame(rows),
         columns=(
-            Column("version", Ordinal(range(1, len(locks) + 1))),
+            TableColumn("version", Ordinal(range(1, len(locks) + 1))),
             *columns(Label(), "plan_hash", "locked_on"),
-            Column("responses", Count("responses")),
-            Column("unchanged", Label()),
+            TableColumn("responses", Count("responses")),
+            TableColumn("unchanged", Label()),
         ),
     )
 

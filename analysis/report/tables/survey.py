@@ -15,7 +15,6 @@ from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.layout import INTERVAL, Layout, column, share
 from panelstream.analysis.report.table import (
     Cell,
-    Column,
     Companion,
     Count,
     Label,
@@ -23,6 +22,7 @@ from panelstream.analysis.report.table import (
     Share,
     Statistic,
     Table,
+    TableColumn,
     Total,
     columns,
     stack,
@@ -41,7 +41,20 @@ _SURVEY = "the cross-sectional survey in JMIR Form Res 2021;5(9):e21348"
 _MEASURED = f"After {_SURVEY}, where use was self-reported; here it was measured."
 _FIRST = "People who answered the first wave whose window of use is known."
 _FUNCTION = column("Function", "name", "function")
-_USERS = Column("users", Count("people with any use"))
+_USERS = TableColumn("users", Count("people with any use"))
+_REGRESSION_LAYOUT = Layout(
+    (
+        _FUNCTION,
+        column("B", "value", "b"),
+        column("SE", "value", "std_error"),
+        INTERVAL,
+        column("beta", "decimal", "beta"),
+        column("t", "decimal", "t"),
+        column("p", "p", "p_value"),
+        column("n", "count", "n"),
+    ),
+    grouped_by=("outcome",),
+)
 
 
 def survey_table_1(data: ReportInput) -> Table:
@@ -59,9 +72,9 @@ def survey_table_1(data: ReportInput) -> Table:
         ),
         exact=pd.DataFrame(rows),
         columns=(
-            Column("function", Label()),
+            TableColumn("function", Label()),
             *columns(Cell("n", by=("function",)), *FREQUENCIES),
-            Column("n", Total()),
+            TableColumn("n", Total()),
         ),
         layout=Layout(
             (
@@ -91,13 +104,13 @@ def survey_table_2(data: ReportInput) -> Table:
             for outcome in in_panel(data.panel, data.study.outcomes)
         ),
         columns=(
-            Column("outcome", Label()),
+            TableColumn("outcome", Label()),
             *columns(Statistic(("outcome_n",)), "outcome_mean", "outcome_sd"),
-            Column("outcome_n", Count("people with a score")),
-            Column("function", Label()),
-            Column("r", Statistic(("n",), users="users")),
+            TableColumn("outcome_n", Count("people with a score")),
+            TableColumn("function", Label()),
+            TableColumn("r", Statistic(("n",), users="users")),
             *columns(Companion("r"), "ci_low", "ci_high"),
-            Column("n", Count("people with a score and known use")),
+            TableColumn("n", Count("people with a score and known use")),
         ),
         internal=(_USERS,),
         infer=_correlation_limits,
@@ -132,28 +145,16 @@ def survey_table_3(data: ReportInput) -> Table:
         ),
         columns=(
             *columns(Label(), "outcome", "function"),
-            Column("b", Statistic(("n",), users="users")),
+            TableColumn("b", Statistic(("n",), users="users")),
             *columns(
                 Companion("b"),
                 *("std_error", "beta", "t", "p_value", "ci_low", "ci_high"),
             ),
-            Column("n", Count("people with a score and known use")),
+            TableColumn("n", Count("people with a score and known use")),
         ),
-        internal=(_USERS, Column("coefficients", Parameter())),
+        internal=(_USERS, TableColumn("coefficients", Parameter())),
         infer=_coefficient_limits,
-        layout=Layout(
-            (
-                _FUNCTION,
-                column("B", "value", "b"),
-                column("SE", "value", "std_error"),
-                INTERVAL,
-                column("beta", "decimal", "beta"),
-                column("t", "decimal", "t"),
-                column("p", "p", "p_value"),
-                column("n", "count", "n"),
-            ),
-            grouped_by=("outcome",),
-        ),
+        layout=_REGRESSION_LAYOUT,
     )
 
 
@@ -175,12 +176,12 @@ def self_report_agreement(data: ReportInput) -> Table:
         ),
         exact=pd.DataFrame(rows),
         columns=(
-            Column("function", Label()),
+            TableColumn("function", Label()),
             *columns(Statistic(("n",), users="users"), "kappa", "mean_difference"),
-            Column("n", Count("people with both")),
-            Column("exact", Share("n")),
+            TableColumn("n", Count("people with both")),
+            TableColumn("exact", Share("n")),
         ),
-        internal=(Column("users", Count("people in the smallest group")),),
+        internal=(TableColumn("users", Count("people in the smallest group")),),
         layout=Layout(
             (
                 _FUNCTION,
@@ -240,8 +241,8 @@ def _first_wave(data: ReportInput) -> pd.DataFrame:
     """Answered rows of each round's first wave in which any use is known."""
     panel = data.panel
     columns = [f"{name}_frequency" for name in data.study.exposure.functions]
-    known = panel[panel[columns].notna().any(axis=1) & panel["responded_at"].notna()]
-    return known[known["wave"] == known.groupby("round")["wave"].transform("min")]
+    rows = panel[panel[columns].notna().any(axis=1) & panel["responded_at"].notna()]
+    return rows[rows["wave"] == rows.groupby("round")["wave"].transform("min")]
 
 
 def _frequencies(first: pd.DataFrame, function: str) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from panelstream.analysis.report.table import Column, Ordinal
+from panelstream.analysis.report.table import Ordinal, TableColumn
 from panelstream.models.study.study import Study
 
 KEYS = ["round", "wave"]
 
 
-def wave_columns(study: Study) -> tuple[Column, ...]:
+def wave_columns(study: Study) -> tuple[TableColumn, ...]:
     """The columns that say of which wave a row is."""
-    wave = Column("wave", Ordinal({wave.wave for wave in study.waves}))
+    wave = TableColumn("wave", Ordinal({wave.wave for wave in study.waves}))
     rounds = {wave.round for wave in study.waves}
-    return (Column("round", Ordinal(rounds)), wave) if len(rounds) > 1 else (wave,)
+    return (TableColumn("round", Ordinal(rounds)), wave) if len(rounds) > 1 else (wave,)
 
 
 def wave_keys(frame: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -88,14 +88,14 @@ def test_no_withheld_cell_follows_from_the_row() -> None:
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_neither_a_part_nor_its_rest_survives(part: int, rest: int) -> None:
     """Where a part or what is left of the whole is small, the part is withheld."""
-    released = disclosure.parts([part], [part + rest], RULE)
+    released = disclosure.shares([part], [part + rest], RULE)
     small = 0 < part < 8 or 0 < rest < 8
     assert np.isnan(released.counts[0]) == small
 
 
 def test_percentages_are_of_rounded_counts() -> None:
     """33 of 101 is 35 of 100: 35 %, and no whole gives no percentage."""
-    released = disclosure.parts([33, 0], [101, 0], RULE)
+    released = disclosure.shares([33, 0], [101, 0], RULE)
     np.testing.assert_allclose(released.percent, [35.0, np.nan])
 
 

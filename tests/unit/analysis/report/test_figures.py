@@ -157,15 +157,15 @@ def _drawn(inputs: Inputs) -> dict[str, Figure]:
         if f"estimates_{part}" in tables
     ]
     drawn += [
-        figures.participant_flow(tables["participant_flow"]),
-        figures.use(tables["use"], names),
-        figures.outcomes(tables["outcomes_by_wave"], names),
+        figures.draw_participant_flow(tables["participant_flow"]),
+        figures.draw_use(tables["use"], names),
+        figures.draw_outcomes(tables["outcomes_by_wave"], names),
     ]
     return {figure.name: figure for figure in drawn}
 
 
 def _forest(inputs: Inputs, table: str) -> Figure:
-    return figures.forest(
+    return figures.draw_forest(
         inputs.released()[table],
         labels(inputs.folder),
         inputs.folder.study,

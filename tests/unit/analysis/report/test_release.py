@@ -13,7 +13,6 @@ from panelstream.analysis.report.layout import Layout
 from panelstream.analysis.report.release import REDACTED, ReleasedTable, release
 from panelstream.analysis.report.table import (
     Cell,
-    Column,
     Companion,
     Count,
     DegreesOfFreedom,
@@ -25,6 +24,7 @@ from panelstream.analysis.report.table import (
     Share,
     Statistic,
     Table,
+    TableColumn,
     Total,
 )
 from panelstream.models.study.study import Disclosure
@@ -33,9 +33,9 @@ RULE = Disclosure()
 
 
 def _release(exact: dict[str, list[object]], **kinds: Kind) -> pd.DataFrame:
-    columns = tuple(Column(name, kind) for name, kind in kinds.items())
+    columns = tuple(TableColumn(name, kind) for name, kind in kinds.items())
     internal = tuple(
-        Column(name, Count("people")) for name in exact if name not in kinds
+        TableColumn(name, Count("people")) for name in exact if name not in kinds
     )
     table = Table("t", "T", "C", pd.DataFrame(exact), columns, internal)
     [released] = release([table], RULE)
@@ -171,12 +171,12 @@ def test_inference_sees_rounded_numbers_only() -> None:
         "C",
         pd.DataFrame({"wave": [1], "mean": [1.23456], "n": [57], "k": [2.5]}),
         (
-            Column("wave", Ordinal({1})),
-            Column("mean", Statistic(("n",))),
-            Column("low", Companion("mean")),
-            Column("n", Count("people")),
+            TableColumn("wave", Ordinal({1})),
+            TableColumn("mean", Statistic(("n",))),
+            TableColumn("low", Companion("mean")),
+            TableColumn("n", Count("people")),
         ),
-        internal=(Column("k", Parameter()),),
+        internal=(TableColumn("k", Parameter()),),
         infer=lambda frame: seen.append(frame) or frame.assign(low=0.5),  # type: ignore[func-returns-value]
     )
     [released] = release([table], RULE)
@@ -190,7 +190,7 @@ def test_inference_sees_rounded_numbers_only() -> None:
 
 
 def _counts() -> Table:
-    columns = (Column("people", Count("people")),)
+    columns = (TableColumn("people", Count("people")),)
     return Table("t", "T", "C", pd.DataFrame({"people": [3]}), columns)
 
 

@@ -186,7 +186,7 @@ def test_one_persons_use_is_not_a_mean(
     panel = _first(u2plus, 60)
     used = np.where(np.arange(60) < users, 3.0, 0.0)
     panel = panel.assign(story_days_per_week=used, story_frequency=used)
-    use = _table(participants.use, u2plus, panel)
+    use = _table(participants.use_by_wave, u2plus, panel)
     row = use[use["function"] == "story"].iloc[0]
     moments = ("mean_days_per_week", "sd", "ci_low", "ci_high")
     assert [row[c] == REDACTED for c in moments] == [withheld] * 4
