@@ -89,15 +89,15 @@ class FolderImport:
     passed_over: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
-        """What a person should know of it, a line each."""
+        """A summary for people, a line each."""
         counts = self.counts
         if self.roster:
             yield f"{ROSTER}: {roster_summary(self.roster)}"
         yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
-        for held in self.exports:
-            one = held.imported
-            apart = f", {len(one.set_apart)} set apart" if one.set_apart else ""
-            yield f"{one.summary.origin}: {one.responses} responses for wave {one.wave}{apart}"
+        for export in self.exports:
+            imported, number = export.imported, len(export.imported.set_apart)
+            set_apart = f", {number} set apart" if number else ""
+            yield f"{imported.summary.origin}: {imported.responses} responses for wave {imported.wave}{set_apart}"
         for name in self.passed_over:
             yield f"{name}: passed over; its name is not *.ndjson or *wave<number>* with the ending of an export"
 
@@ -122,19 +122,19 @@ def import_folder(
 
 def passed_over(folder: Path) -> Iterator[str]:
     """Files of events/ and responses/ whose names do not say what they are."""
-    known = {file.path for file in wave_files(folder)}
-    known |= {folder / RESPONSES / name for name in (MAPPING, LINKS, DICTIONARY)}
-    known |= set((folder / EVENTS).glob("*.ndjson*"))
+    expected = {file.path for file in wave_files(folder)}
+    expected |= {folder / RESPONSES / name for name in (MAPPING, LINKS, DICTIONARY)}
+    expected |= set((folder / EVENTS).glob("*.ndjson*"))
     for name in (EVENTS, RESPONSES):
         for path in sorted((folder / name).glob("*")):
-            if path not in known:
+            if path not in expected:
                 yield f"{name}/{path.name}"
 
 
 def event_files(folder: Path) -> list[Source]:
     """The event files of a study folder, in order of name; there may be none."""
-    found = any((folder / EVENTS).glob("*.ndjson*"))
-    return files.find_event_files([str(folder / EVENTS)]) if found else []
+    has_events = any((folder / EVENTS).glob("*.ndjson*"))
+    return files.find_event_files([str(folder / EVENTS)]) if has_events else []
 
 
 def import_events(
@@ -191,15 +191,15 @@ def import_roster(workspace: Workspace, path: Path) -> RosterRevision:
 
 
 def roster_summary(people: RosterRevision) -> str:
-    """What a roster brought, in a line."""
-    known = people.people.values()
-    enrolled = sum(bool(one.enrolled) for one in known)
-    consents = sum(bool(one.consents) for one in known)
-    apart = sum(one.account != "participant" for one in known)
-    left = f", {apart} accounts of testers or staff" if apart else ""
+    """The counts of a roster, in a line."""
+    entries = people.people.values()
+    enrolled = sum(bool(entry.enrolled) for entry in entries)
+    consents = sum(bool(entry.consents) for entry in entries)
+    number = sum(entry.account != "participant" for entry in entries)
+    accounts = f", {number} accounts of testers or staff" if number else ""
     return (
-        f"{len(known)} people: {people.added} new, {people.changed} changed, "
-        f"{people.unchanged} unchanged; {enrolled} enrolled, {consents} agreed{left}"
+        f"{len(entries)} people: {people.added} new, {people.changed} changed, "
+        f"{people.unchanged} unchanged; {enrolled} enrolled, {consents} agreed{accounts}"
     )
 
 
@@ -218,7 +218,7 @@ def import_responses(
     `strict` when anything would be set apart.
     """
     study = workspace.folder.study
-    numbers = [one.wave for one in study.waves]
+    numbers = [planned.wave for planned in study.waves]
     if wave not in numbers:
         raise UsageError(
             f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
@@ -227,11 +227,11 @@ def import_responses(
     mapped = read_mapping(
         mapping or _beside(path, MAPPING), [*instruments, CONSENT_QUESTION]
     )
-    asked = [*instruments, CONSENT_QUESTION] if mapped.consent else instruments
-    known = study_context(asked, workspace.pseudonyms, study.zone)
+    questions = [*instruments, CONSENT_QUESTION] if mapped.consent else instruments
+    context = study_context(questions, workspace.pseudonyms, study.zone)
     link_file = links or _beside(path, LINKS)
     linked = read_links(link_file) if link_file else None
-    imported = read_responses(path, wave, known, mapped, linked)
+    imported = read_responses(path, wave, context, mapped, linked)
     if strict and imported.set_apart:
         raise InputRejected(
             f"{path}: {len(imported.set_apart)} cells or rows would be set apart"
@@ -240,7 +240,7 @@ def import_responses(
     stored = (
         "" if dry_run else store_response_revision(imported, revision, workspace.store)
     )
-    return _judged(workspace, imported, revision, stored)
+    return _compare_with_roster(workspace, imported, revision, stored)
 
 
 def retract_wave_import(workspace: Workspace, import_id: str) -> int:
@@ -255,7 +255,7 @@ def retract_wave_import(workspace: Workspace, import_id: str) -> int:
     return int(counts["answers"])
 
 
-def _judged(
+def _compare_with_roster(
     workspace: Workspace,
     imported: ImportedResponses,
     revision: ResponseRevision,
@@ -266,9 +266,9 @@ def _judged(
     people = reads.read_people(workspace.store, study, LATEST).enrolled
     sent = imported.response_times()
     timing = windows.timing(study, people, sent)
-    known = sent["participant_id"].isin(people["participant_id"])
-    strangers = sent.loc[~known & (study.enrolment != "activity"), "row"]
-    early, late = (int((timing == one).sum()) for one in ("early", "late"))
+    is_enrolled = sent["participant_id"].isin(people["participant_id"])
+    strangers = sent.loc[~is_enrolled & (study.enrolment != "activity"), "row"]
+    early, late = (int((timing == when).sum()) for when in ("early", "late"))
     rows = tuple(sorted(int(row) for row in strangers))
     return WaveImport(imported, revision, early, late, rows, stored)
 
@@ -283,14 +283,14 @@ def wave_files(folder: Path) -> list[WaveFile]:
     """The survey exports of a study folder: responses/*wave<N>*.csv and so on, by wave."""
     if not (folder / RESPONSES).is_dir():
         return []
-    found = [
+    exports = [
         WaveFile(path, int(match[1]))
         for path in sorted((folder / RESPONSES).iterdir())
         if path.suffix.lower() in ENDINGS and (match := _WAVE.search(path.stem))
     ]
-    return sorted(found, key=lambda file: file.wave)
+    return sorted(exports, key=lambda file: file.wave)
 
 
 def _beside(path: Path, name: str) -> Path | None:
-    beside = path.parent / name
-    return beside if beside.exists() else None
+    neighbour = path.parent / name
+    return neighbour if neighbour.exists() else None

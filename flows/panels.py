@@ -120,8 +120,8 @@ class Snapshot:
         """Use in the windows that are called `name`: counted, less what was taken back."""
         folder, store = self._workspace.folder, self._workspace.store
         counted = count_use(store, folder.study, name, rows, self.as_of)
-        asked = Windows(store, folder, name, rows, self.as_of)
-        return replace(asked.standing(counted), further=asked.further())
+        measured = Windows(store, folder, name, rows, self.as_of)
+        return replace(measured.standing(counted), further=measured.further())
 
 
 def build(

@@ -54,38 +54,44 @@ class Status:
 
 
 def read_status(workspace: Workspace) -> Status:
-    """Read how the study stands, as known now."""
+    """Count a study as it is now."""
     settle(workspace.store)
     store, study = workspace.store, workspace.folder.study
-    said = reads.read_consent_statements(store, LATEST)
+    statements = reads.read_consent_statements(store, LATEST)
     people = reads.read_people(store, study, LATEST)
     raw = store.query("answers", as_of=LATEST).to_pandas()
-    asked = [one.instrument for one in workspace.folder.instruments]
-    raw = raw[raw["instrument"].isin(asked)]
+    names = [instrument.instrument for instrument in workspace.folder.instruments]
+    raw = raw[raw["instrument"].isin(names)]
     accounts = store.query("accounts", as_of=LATEST).to_pylist()
     enrolled = set(people.enrolled["participant_id"])
     strangers = raw[
         ~raw["participant_id"].isin(
-            enrolled | {one["participant_id"] for one in accounts}
+            enrolled | {account["participant_id"] for account in accounts}
         )
     ]
     imports = store.query("imports").to_pylist()
-    here = {who: said.get(who, ()) for who in enrolled}
+    of_enrolled = [statements.get(person, ()) for person in enrolled]
     today = workspace.clock().astimezone(study.zone).date()
-    agreements = [consent.current_consent(theirs) for theirs in here.values()]
-    levels = Counter(consent.withdrawal_level(theirs) for theirs in said.values())
+    agreements = [consent.current_consent(of_person) for of_person in of_enrolled]
+    levels = Counter(
+        consent.withdrawal_level(of_person) for of_person in statements.values()
+    )
     return Status(
         study=study.study,
-        waves=participation.count_participation(
-            study, known(workspace, people, said, raw)
+        waves=participation.read_participation(
+            study, read_participation(workspace, people, statements, raw)
         ),
         set_apart=_set_apart(imports),
         enrolled=len(enrolled),
         agreed=_on(people.consents.consented, today),
         scopes=dict(sorted(Counter(s for _, all_ in agreements for s in all_).items())),
         versions=dict(sorted(Counter(v for v, _ in agreements if v).items())),
-        withdrawn={one: levels[one] for one in ("contact", *consent.ENDING_LEVELS)},
-        accounts=dict(sorted(Counter(one["account"] for one in accounts).items())),
+        withdrawn={
+            level: levels[level] for level in ("contact", *consent.ENDING_LEVELS)
+        },
+        accounts=dict(
+            sorted(Counter(account["account"] for account in accounts).items())
+        ),
         not_enrolled=_responses(strangers),
         imports=imports,
     )
@@ -99,45 +105,56 @@ def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     Raises `UsageError` for a wave the study does not have, `FileError` for the file.
     """
     study = workspace.folder.study
-    if wave not in [one.wave for one in study.waves]:
+    if wave not in [planned.wave for planned in study.waves]:
         raise UsageError(f"the study has no wave {wave}")
-    named = _platform_ids(ids)
+    platform_ids = _platform_ids(ids)
     settle(workspace.store)
-    said = reads.read_consent_statements(workspace.store, LATEST)
+    statements = reads.read_consent_statements(workspace.store, LATEST)
     people = reads.read_people(workspace.store, study, LATEST)
     raw = reads.read_raw_answers(workspace.store, workspace.folder, people, LATEST)
     open_to = _open(workspace, people, wave)
-    silent = {who for who, theirs in said.items() if consent.withdrawal_level(theirs)}
-    waiting = open_to - silent - _complete(raw[raw["wave"] == wave])
+    no_contact = {
+        person
+        for person, of_person in statements.items()
+        if consent.withdrawal_level(of_person)
+    }
+    waiting = open_to - no_contact - _complete(raw[raw["wave"] == wave])
     pseudonyms = workspace.pseudonyms
-    return [one for one in named if pseudonyms.participant_id(one).hex() in waiting]
+    return [
+        platform_id
+        for platform_id in platform_ids
+        if pseudonyms.participant_id(platform_id).hex() in waiting
+    ]
 
 
-def known(
-    workspace: Workspace, people: People, said: ConsentStatements, raw: pd.DataFrame
+def read_participation(
+    workspace: Workspace,
+    people: People,
+    statements: ConsentStatements,
+    raw: pd.DataFrame,
 ) -> StudyPopulation:
     """What `analysis.participation` counts: people by wave, and their answers."""
     study = workspace.folder.study
     today = pd.Timestamp(workspace.clock().astimezone(study.zone).date())
     enrolled = people.enrolled["participant_id"].unique()
-    anybody = consent.derive_consents(
-        study.model_copy(update={"consent": "external"}), enrolled, said
+    without_consent = consent.derive_consents(
+        study.model_copy(update={"consent": "external"}), enrolled, statements
     )
-    eligible = windows.eligible(study, people.enrolled, anybody)
+    eligible = windows.eligible(study, people.enrolled, without_consent)
     consented = windows.eligible(study, people.enrolled, people.consents)
     keys = participation.PERSON_WAVE
     invited = workspace.store.query("invitations", as_of=LATEST).to_pandas()
-    apart = workspace.store.query("accounts", as_of=LATEST)["participant_id"]
-    invited = invited[~invited["participant_id"].isin(apart.to_pylist())]
-    mine = raw[raw["participant_id"].isin(enrolled)]
-    permitted = windows.permitted(study, people.consents, mine)
+    accounts = workspace.store.query("accounts", as_of=LATEST)["participant_id"]
+    invited = invited[~invited["participant_id"].isin(accounts.to_pylist())]
+    answers = raw[raw["participant_id"].isin(enrolled)]
+    permitted = windows.permitted(study, people.consents, answers)
     return StudyPopulation(
         eligible=eligible.loc[eligible["opens_on"] <= today, keys],
         consented=consented.loc[consented["opens_on"] <= today, keys],
         invited=invited,
-        answers=mine.assign(
-            counts=mine.index.isin(permitted.index),
-            timing=windows.timing(study, people.enrolled, mine),
+        answers=answers.assign(
+            counts=answers.index.isin(permitted.index),
+            timing=windows.timing(study, people.enrolled, answers),
         ),
     )
 
@@ -157,9 +174,9 @@ def _open(workspace: Workspace, people: People, wave: int) -> set[str]:
 
 def _complete(raw: pd.DataFrame) -> set[str]:
     """Who has a complete response in every instrument that the wave asks."""
-    held = response_sheets(raw)
-    held = held[held["is_selected"] & held["complete"]]
-    done = held.groupby("participant_id")["instrument"].nunique()
+    sheets = response_sheets(raw)
+    complete = sheets[sheets["is_selected"] & sheets["complete"]]
+    done = complete.groupby("participant_id")["instrument"].nunique()
     return set(done[done == raw["instrument"].nunique()].index)
 
 
@@ -180,16 +197,17 @@ def _on(agreed: pd.DataFrame, today: date) -> int:
 
 
 def _responses(raw: pd.DataFrame) -> dict[int, int]:
-    each = raw[["participant_id", "wave", "responded_at"]].drop_duplicates()
-    return dict(sorted(Counter(each["wave"].tolist()).items()))
+    responses = raw[["participant_id", "wave", "responded_at"]].drop_duplicates()
+    return dict(sorted(Counter(responses["wave"].tolist()).items()))
 
 
 def _set_apart(imports: Iterable[Import]) -> dict[int, int]:
     """By wave, of the newest import of each file; the list begins with the newest."""
     newest: dict[tuple[str, int], int] = {}
-    for one in imports:
-        if not one["retracted"]:
-            newest.setdefault((one["origin"], one["wave"]), one["set_apart"])
+    for record in imports:
+        if not record["retracted"]:
+            key = (record["origin"], record["wave"])
+            newest.setdefault(key, record["set_apart"])
     counts: Counter[int] = Counter()
     for (_, wave), number in newest.items():
         counts[wave] += number
