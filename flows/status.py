@@ -78,7 +78,7 @@ def read_status(workspace: Workspace) -> Status:
     )
     return Status(
         study=study.study,
-        waves=participation.read_participation(
+        waves=participation.count_participation(
             study, read_participation(workspace, people, statements, raw)
         ),
         set_apart=_set_apart(imports),
