@@ -117,7 +117,7 @@ class Snapshot:
         )
 
     def _use(self, name: str, rows: pd.DataFrame) -> MeasuredUse:
-        """Use in the windows that are called `name`: counted, less what was taken back."""
+        """Use in the windows called `name`: counted, without withdrawn reactions."""
         folder, store = self._workspace.folder, self._workspace.store
         counted = count_use(store, folder.study, name, rows, self.as_of)
         measured = Windows(store, folder, name, rows, self.as_of)

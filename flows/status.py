@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -27,6 +27,8 @@ from panelstream.models.warehouse.reads import People
 from panelstream.models.warehouse.settling import settle
 
 Import = Mapping[str, Any]
+
+T = TypeVar("T", int, str)
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,7 @@ def read_status(workspace: Workspace) -> Status:
     raw = raw[raw["instrument"].isin(names)]
     accounts = store.query("accounts", as_of=LATEST).to_pylist()
     enrolled = set(people.enrolled["participant_id"])
-    strangers = raw[
-        ~raw["participant_id"].isin(
-            enrolled | {account["participant_id"] for account in accounts}
-        )
-    ]
+    known_people = enrolled | {account["participant_id"] for account in accounts}
     imports = store.query("imports").to_pylist()
     of_enrolled = [statements.get(person, ()) for person in enrolled]
     today = workspace.clock().astimezone(study.zone).date()
@@ -84,15 +82,13 @@ def read_status(workspace: Workspace) -> Status:
         set_apart=_set_apart(imports),
         enrolled=len(enrolled),
         agreed=_on(people.consents.consented, today),
-        scopes=dict(sorted(Counter(s for _, all_ in agreements for s in all_).items())),
-        versions=dict(sorted(Counter(v for v, _ in agreements if v).items())),
+        scopes=_sorted_counts(scope for _, scopes in agreements for scope in scopes),
+        versions=_sorted_counts(version for version, _ in agreements if version),
         withdrawn={
             level: levels[level] for level in ("contact", *consent.ENDING_LEVELS)
         },
-        accounts=dict(
-            sorted(Counter(account["account"] for account in accounts).items())
-        ),
-        not_enrolled=_responses(strangers),
+        accounts=_sorted_counts(account["account"] for account in accounts),
+        not_enrolled=_responses(raw[~raw["participant_id"].isin(known_people)]),
         imports=imports,
     )
 
@@ -196,9 +192,14 @@ def _on(agreed: pd.DataFrame, today: date) -> int:
     return int(now["participant_id"].nunique())
 
 
+def _sorted_counts(values: Iterable[T]) -> dict[T, int]:
+    """How often each value occurs, in the order of the values."""
+    return dict(sorted(Counter(values).items()))
+
+
 def _responses(raw: pd.DataFrame) -> dict[int, int]:
     responses = raw[["participant_id", "wave", "responded_at"]].drop_duplicates()
-    return dict(sorted(Counter(responses["wave"].tolist()).items()))
+    return _sorted_counts(responses["wave"].tolist())
 
 
 def _set_apart(imports: Iterable[Import]) -> dict[int, int]:

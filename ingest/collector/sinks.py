@@ -101,7 +101,7 @@ class KafkaEventSink:
         return Written()
 
     async def probe(self) -> None:
-        """See that a broker answers; begin anew after an error."""
+        """Check that a broker answers; after an error, connect again."""
         try:
             if self._spoilt:
                 await self._let_go()

@@ -30,7 +30,7 @@ class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tokens:
-    """The tokens of a file, read anew whenever it changes: a revoked one ends at once."""
+    """The tokens of a file, read again whenever it changes: a revoked one ends at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -132,7 +132,7 @@ def reader(settings: KafkaSettings, topic: str) -> AIOKafkaConsumer:
 
 
 def is_undecodable(error: Exception) -> bool:
-    """Whether a record cannot be decoded; else Kafka does not serve us.
+    """Whether a record cannot be decoded; any other error is one of Kafka itself.
 
     What decompression raises is no Kafka error.
     """

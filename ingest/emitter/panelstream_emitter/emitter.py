@@ -61,12 +61,7 @@ class Emitter:
         (durable: written; fast: queued); `schema`, which `strict` needs, is what
         `panelstream catalogue schema` wrote. Raises `Misconfigured`.
         """
-        if not source or mode not in get_args(Mode):
-            raise Misconfigured("source: not empty; mode: durable or fast")
-        if strict and schema is None:
-            raise Misconfigured(
-                "schema: strict needs it; `panelstream catalogue schema`"
-            )
+        _require_valid(source, mode, strict, schema)
         self._source, self._fast, self._strict = source, mode == "fast", strict
         self._schemas = Schemas.read(Path(schema)) if schema is not None else None
         self._make_sink = _sink_maker(kafka, topic, kafka_options or {}, url, token)
@@ -181,6 +176,13 @@ class Emitter:
         self._unopened, self._reopen_at = 0, 0.0
         if parents is not None:
             parents.abandon()
+
+
+def _require_valid(source: str, mode: str, strict: bool, schema: object) -> None:
+    if not source or mode not in get_args(Mode):
+        raise Misconfigured("source: not empty; mode: durable or fast")
+    if strict and schema is None:
+        raise Misconfigured("schema: strict needs it; `panelstream catalogue schema`")
 
 
 def _sink_maker(

@@ -26,7 +26,7 @@ mended."""
 
 
 class HttpSink:
-    """A connection that is kept, and opened anew after an error."""
+    """A connection that stays open, and is opened again after an error."""
 
     batch_events = 500
     batches = 1
