@@ -28,7 +28,8 @@ STUDY = Setting(
 WAREHOUSE = Setting(
     name="WAREHOUSE",
     format=matching(
-        r"(chdb|https?|clickhouses?)://\S+", "chdb:///absolute/path or http(s)://host"
+        r"chdb://.+|(https?|clickhouses?)://\S+",
+        "chdb:///absolute/path or http(s)://host",
     ),
     default="chdb://{absolute_study}/warehouse",
     meaning="where the warehouse is: a clickhouse-connect DSN, `chdb:///absolute/path` or `http(s)://…`",

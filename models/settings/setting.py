@@ -85,7 +85,9 @@ class Environment:
         for variable in variables:
             if environ.get(variable):
                 entries[variable] = Entry(environ[variable], "the environment")
-        return cls(entries, study)
+        return cls(
+            {name: entry for name, entry in entries.items() if entry.text}, study
+        )
 
     def get(self, setting: Setting[T]) -> T:
         """The value of a setting. Raises `SettingError` for one of another format."""

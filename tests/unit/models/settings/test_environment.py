@@ -85,6 +85,22 @@ def test_option_over_environment(tmp_path: Path) -> None:
     assert Settings.from_environ(environ).study == Path("elsewhere")
 
 
+def test_a_folder_with_a_blank(tmp_path: Path) -> None:
+    """A folder may have any name: its warehouse lies in it."""
+    study = tmp_path / "my study"
+    settings = Settings.from_environ({}, study)
+    assert settings.warehouse == f"chdb://{study.resolve() / 'warehouse'}"
+
+
+def test_empty_counts_as_not_set(tmp_path: Path) -> None:
+    """A name without a value sets nothing, be it in .env or in the environment."""
+    env_file(tmp_path, "PANELSTREAM_KAFKA=", 'PANELSTREAM_WAREHOUSE_PORT=""')
+    settings = Settings.from_environ({"PANELSTREAM_WAREHOUSE": ""}, tmp_path)
+    (tmp_path / ".env").unlink()
+    assert settings == Settings.from_environ({}, tmp_path)
+    assert not settings.collector.through_kafka
+
+
 def test_kafka_is_used_where_its_address_is_set(tmp_path: Path) -> None:
     """The collector sends through Kafka even if the address set is the default."""
     environ = {"PANELSTREAM_KAFKA": "localhost:9092"}
