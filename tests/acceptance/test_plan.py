@@ -77,7 +77,7 @@ def test_what_cannot_be_locked_or_given(study: Path) -> None:
     words = ("analyse", "--panel", "x.csv", "--out", "r", "--study", study)
     result = panelstream(*words, "--as-of", "2027-01-01T00:00:00Z")
     assert result.code == 2
-    assert "--as-of is of the warehouse" in result.err
+    assert "--as-of applies to the warehouse" in result.err
     result = panelstream(*words)
     assert result.code == 3
     assert "unknown key" in result.err
