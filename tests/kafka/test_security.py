@@ -124,23 +124,23 @@ def test_every_client_is_let_in(
 
 
 SHUT_OUT = [
-    ("SASL_SSL", {**PLAIN, "SASL_PASSWORD_FILE": "key"}, "the password's file"),
-    ("SASL_SSL", {**SCRAM, "SASL_PASSWORD_FILE": "key"}, "the password's file"),
-    ("SASL_SSL", {**PLAIN, "SASL_PASSWORD_FILE": "none"}, "_SASL_PASSWORD_FILE"),
-    ("SASL_SSL", {**SCRAM, "CA_FILE": ""}, "PANELSTREAM_KAFKA_CA_FILE"),
-    ("SSL", {**TLS, "CA_FILE": "password"}, "PANELSTREAM_KAFKA_CA_FILE"),
-    ("SSL", TLS, "_CERTIFICATE_FILE"),
-    ("SSL", {}, "PANELSTREAM_KAFKA_SECURITY_PROTOCOL"),
+    ("SASL_SSL", {**PLAIN, "SASL_PASSWORD_FILE": "key"}, 5, "the password's file"),
+    ("SASL_SSL", {**SCRAM, "SASL_PASSWORD_FILE": "key"}, 5, "the password's file"),
+    ("SASL_SSL", {**PLAIN, "SASL_PASSWORD_FILE": "none"}, 3, "_SASL_PASSWORD_FILE"),
+    ("SASL_SSL", {**SCRAM, "CA_FILE": ""}, 5, "PANELSTREAM_KAFKA_CA_FILE"),
+    ("SSL", {**TLS, "CA_FILE": "password"}, 3, "PANELSTREAM_KAFKA_CA_FILE"),
+    ("SSL", TLS, 5, "_CERTIFICATE_FILE"),
+    ("SSL", {}, 5, "PANELSTREAM_KAFKA_SECURITY_PROTOCOL"),
 ]
 """A wrong password, none; an unknown authority, none; no certificate; no TLS at all."""
 
 
 def test_who_is_not_let_in(guarded: Guarded, tmp_path: Path) -> None:
-    """Each is told so in one line, without the password; exit code 5."""
+    """One line, without the password; exit code 3 for a file that is wrong, else 5."""
 
     def attempt(number: int, *words: str) -> "subprocess.CompletedProcess[str]":
         folder = tmp_path / f"{number}{words[0]}"
-        way, settings, _ = SHUT_OUT[number]
+        way, settings, _, _ = SHUT_OUT[number]
         return guarded.stream(folder, "shut", way, settings).run(*words)
 
     cases: list[tuple[int, *tuple[str, ...]]] = [
@@ -150,6 +150,7 @@ def test_who_is_not_let_in(guarded: Guarded, tmp_path: Path) -> None:
     with ThreadPoolExecutor(len(cases)) as pool:  # most of the time they wait
         done = list(pool.map(lambda case: attempt(*case), cases))
     for (number, *_), ran in zip(cases, done, strict=True):
-        assert (ran.returncode, ran.stderr.count("\n")) == (5, 1), ran.stderr
-        assert SHUT_OUT[number][2] in ran.stderr
+        _, _, code, message = SHUT_OUT[number]
+        assert (ran.returncode, ran.stderr.count("\n")) == (code, 1), ran.stderr
+        assert message in ran.stderr
         assert PASSWORD not in ran.stderr
