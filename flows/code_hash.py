@@ -7,7 +7,7 @@ from pathlib import Path
 import panelstream
 
 CODE = Path(panelstream.__file__).parent
-_PACKAGES = ("models", "ingest", "analysis", "flows")
+_PACKAGES = ("models", "ingest", "analysis", "flows", "chdb_server")
 _SUFFIXES = {".py", ".sql", ".yaml", ".j2", ".css"}
 
 

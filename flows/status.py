@@ -129,7 +129,7 @@ def read_participation(
     statements: ConsentStatements,
     raw: pd.DataFrame,
 ) -> StudyPopulation:
-    """What `analysis.participation` counts: people by wave, and their answers."""
+    """What `analysis.panel.participation` counts: people by wave, and their answers."""
     study = workspace.folder.study
     today = pd.Timestamp(workspace.clock().astimezone(study.zone).date())
     enrolled = people.enrolled["participant_id"].unique()

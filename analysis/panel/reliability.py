@@ -97,7 +97,7 @@ def reliability_statistics(
 
     `panel`: a row per participant and wave, with the scores; `answers`: a column an
     item, of the responses that the panel counts. Statistics are `alpha`, `omega`,
-    `item_rest`, `floor`, `ceiling` and `test_retest`; where one cannot be had, the
+    `item_rest`, `floor`, `ceiling` and `test_retest`; where one has no value, the
     value is NaN and the note says why.
     """
     items = panel[_KEYS].merge(answers, on=_KEYS, how="left").set_index(panel.index)

@@ -136,7 +136,7 @@ def significant(values: npt.ArrayLike, digits: int | None = 4) -> Vector:
 def as_text(released: npt.ArrayLike, exists: npt.ArrayLike) -> "pd.Series[Any]":
     """A column for readers: `[REDACTED]` where something that `exists` was withheld.
 
-    What does not exist stays missing, so that the two can be told apart.
+    What does not exist stays missing, so that the two can be distinguished.
     """
     values = pd.Series(np.asarray(released, dtype=float), dtype=object)
     withheld = values.isna().to_numpy() & np.asarray(exists, dtype=bool)
@@ -144,7 +144,7 @@ def as_text(released: npt.ArrayLike, exists: npt.ArrayLike) -> "pd.Series[Any]":
 
 
 def note(text: str, rule: Disclosure) -> str:
-    """A note whose whole numbers are taken for counts, save names of waves and days."""
+    """A note whose whole numbers are taken for counts, except names of waves and days."""
     return _NUMBERS_IN_NOTES.sub(lambda match: _number(match, rule), text)
 
 

@@ -9,7 +9,7 @@ ABSENT = "\u2013"
 
 
 def decimals_for(width: float) -> int:
-    """Decimals with which an interval `width` wide is told: two, or more if narrow."""
+    """Decimals with which an interval `width` wide is given: two, or more if narrow."""
     return int(np.clip(1 - np.floor(np.log10(width)), 2, 4)) if width > 0 else 2
 
 

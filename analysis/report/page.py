@@ -37,7 +37,7 @@ def render(
 ) -> str:
     """The page.
 
-    `tables` are shown in their order; `facts` are told in the text; `labels`: what
+    `tables` are shown in their order; `facts` are stated in the text; `labels`: what
     readers call the columns that they name.
     """
     by_name = {table.name: table for table in (*tables, *facts)}

@@ -54,7 +54,7 @@ class EventSink(Protocol):
         """Return once the events are durable; raises `Away` where they may not be."""
 
     async def probe(self) -> None:
-        """Raises `Away` while the sink does not answer; mends what can be mended."""
+        """Raises `Away` while the sink does not answer; repairs what it can."""
 
     async def stop(self) -> None:
         """Let go of the sink."""

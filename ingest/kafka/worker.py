@@ -153,6 +153,8 @@ class EventWorker(faust.Service):
 
     async def send_dead_letters(self, stored: Batch, batch: RecordBatch) -> bool:
         """Whether the rejected events of a batch are in the topic of dead letters."""
+        if not stored.rejections:
+            return True
 
         async def send() -> bool:
             await self.dead_letters.send_to_dead_letter_topic(stored.rejections, batch)

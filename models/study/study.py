@@ -152,7 +152,7 @@ class Exposure(Frozen):
     first_window_days: Days | None = None
     functions: tuple[str, ...] = Field(min_length=1)
     measures: tuple[str, ...] = ()
-    """Further measures (`models.study.measures`) that the panel shall have."""
+    """Further measures (`models.study.measures`) for the panel."""
 
 
 class Outage(Frozen):

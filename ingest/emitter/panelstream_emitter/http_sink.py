@@ -22,7 +22,7 @@ _TOLD = (200, 202, 422)
 _ABOUT_EVENTS = (400, 409, 413, 422)
 """Statuses that speak of what was sent. Every other refusal is about the deployment
 (a wrong token, a wrong path, a collector that is away): the events wait until it is
-mended."""
+fixed."""
 
 
 class HttpSink:

@@ -2,8 +2,8 @@
 
 A process has one `<owner>.owner`, locked as long as it lives, which holds its
 counters, and segments `<owner>.<events before it>.ndjson`, of which it writes the
-last. A lock that can be had means that its owner is dead: who has it sends the
-owner's segments. `totals.json` keeps the counts of owners that are gone.
+last. A lock that is free means that its owner is dead: the process that takes it
+sends the owner's segments. `totals.json` keeps the counts of owners that are gone.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def test_a_part_of_a_window() -> None:
 
 
 def rows(**columns: Any) -> pd.DataFrame:
-    """Planned rows of one person over three waves, as `models.windows.plan` gives."""
+    """Planned rows of one person over three waves, as `models.study.windows.plan` gives."""
     days = pd.to_datetime(["2027-01-04", "2027-01-18", "2027-02-01"])
     frame = pd.DataFrame(
         {
