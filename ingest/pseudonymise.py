@@ -8,7 +8,6 @@ the pseudonym that the earlier one gave, so keys rotate without raw ids.
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
 from pathlib import Path
 
 from panelstream.models.errors import FileError
@@ -29,10 +28,6 @@ class Pseudonyms:
         """The participant id of a subject."""
         pseudonym = self._cache.get(subject)
         return pseudonym if pseudonym is not None else self._derive(subject)
-
-    def participant_ids(self, subjects: Iterable[str]) -> list[bytes]:
-        """The participant ids of many subjects, in their order."""
-        return [self.participant_id(subject) for subject in subjects]
 
     def _derive(self, subject: str) -> bytes:
         pseudonym = _mac(self._first, self._prefix + subject.encode())

@@ -14,12 +14,12 @@ import pandas as pd
 
 from panelstream.analysis.report.layout import Layout
 
-_DIGITS = re.compile(r"\d{1,9}")
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,9}(,\d{3})*\s*%?\s*")
 
 
 @dataclass(frozen=True)
 class Label:
-    """Words: names, codes, days. Neither a number nor a text of digits only."""
+    """Words: names, codes, days. Neither a number nor a text that is one."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _fits(value: Any, kind: Kind) -> bool:
     match kind:
         case Label() | Note():
             number = isinstance(value, Number) and not isinstance(value, bool)
-            return not number and not _DIGITS.fullmatch(str(value))
+            return not number and not _WHOLE_NUMBER.fullmatch(str(value))
         case Ordinal(among):
             return value in among
         case _:

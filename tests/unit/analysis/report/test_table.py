@@ -30,7 +30,7 @@ def test_a_column_that_is_not_declared_has_no_place() -> None:
         _table(3)
 
 
-@pytest.mark.parametrize("value", [3, 3.0, "3", "57"])
+@pytest.mark.parametrize("value", [3, 3.0, "3", "57", " 57", "5,700", "57%"])
 @pytest.mark.parametrize("kind", [Label(), Note()])
 def test_a_number_is_no_label(value: object, kind: Kind) -> None:
     """Not even as text: a count cannot leave as a word."""
