@@ -9,7 +9,7 @@ import pandas as pd
 from panelstream.analysis.panel import careless_responding
 from panelstream.analysis.panel.scoring import score_instrument
 from panelstream.analysis.plan.specifications import previous_wave_column
-from panelstream.models.arrays import Array, Mask
+from panelstream.models.arrays import Array, Mask, Vector
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study.coverage import Coverage
 from panelstream.models.study.folder import StudyFolder
@@ -45,9 +45,26 @@ def build_panel(
     """
     study = folder.study
     panel = _frame(rows, study, as_of)
+    panel = panel.assign(**_use_columns(folder, rows, use, coverage))
+    answered = panel[[*_KEYS, "responded_at"]].merge(
+        answers, on=[*_KEYS, "responded_at"], how="left"
+    )
+    panel = _with_scores(panel, folder.instruments, answered)
+    panel = _with_previous(panel, lagged_columns(study))
+    return _with_fixed(panel, folder, answered)
+
+
+def _use_columns(
+    folder: StudyFolder,
+    rows: pd.DataFrame,
+    use: MeasuredUse,
+    coverage: Mapping[str, Coverage],
+) -> dict[str, Vector]:
+    """Each column (rows,) of measured use, in the panel's order."""
+    study = folder.study
     visible = _instants(rows, study, "observable_from", "observable_until")
     fully_visible = _fully_visible(rows)
-    panel["observed_days"] = _observed_days(study, coverage, visible)
+    columns = {"observed_days": _observed_days(study, coverage, visible)}
     for index, name in enumerate(study.exposure.functions):
         measures = measure_use(
             use.counts[:, index],
@@ -56,19 +73,13 @@ def build_panel(
             visible,
             fully_visible,
         )
-        for suffix, values in measures.items():
-            panel[f"{name}_{suffix}"] = values
+        columns |= {f"{name}_{suffix}": values for suffix, values in measures.items()}
     for column in folder.measures:
         logs = [coverage[name] for name in column.functions]
-        panel[column.name] = additional_measure(
+        columns[column.name] = additional_measure(
             column, use.further[column.name], logs, rows, study
         )
-    answered = panel[[*_KEYS, "responded_at"]].merge(
-        answers, on=[*_KEYS, "responded_at"], how="left"
-    )
-    panel = _with_scores(panel, folder.instruments, answered)
-    panel = _with_previous(panel, lagged_columns(study))
-    return _with_fixed(panel, folder, answered)
+    return columns
 
 
 def lagged_columns(study: Study) -> list[str]:

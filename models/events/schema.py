@@ -83,18 +83,7 @@ def asyncapi_document(catalogue: Catalogue, topic: str) -> JsonSchema:
             "description": "Usage events that panelstream takes, as CloudEvents 1.0.",
         },
         "defaultContentType": "application/cloudevents+json",
-        "channels": {
-            "kafka": {
-                "address": topic,
-                "description": "A record holds one event or a JSON array of events.",
-                "messages": refs,
-            },
-            "collector": {
-                "address": "/events",
-                "description": "One event, a JSON array of events, or NDJSON.",
-                "messages": refs,
-            },
-        },
+        "channels": _channels(topic, refs),
         "operations": {
             "takeFromKafka": {
                 "action": "receive",
@@ -110,6 +99,21 @@ def asyncapi_document(catalogue: Catalogue, topic: str) -> JsonSchema:
             "messages": {
                 names[name]: _message(catalogue, name) for name in catalogue.types
             }
+        },
+    }
+
+
+def _channels(topic: str, messages: JsonSchema) -> JsonSchema:
+    return {
+        "kafka": {
+            "address": topic,
+            "description": "A record holds one event or a JSON array of events.",
+            "messages": messages,
+        },
+        "collector": {
+            "address": "/events",
+            "description": "One event, a JSON array of events, or NDJSON.",
+            "messages": messages,
         },
     }
 
