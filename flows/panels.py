@@ -52,7 +52,7 @@ class Snapshot:
 
     @cached_property
     def people(self) -> People:
-        """Who takes part, as `read_people` returns it."""
+        """The participants, as `read_people` returns them."""
         workspace = self._workspace
         return read_people(workspace.store, workspace.folder.study, self.as_of)
 
@@ -143,11 +143,6 @@ def build(
         projections.keep_build(store, name, snapshot.basis, snapshot.chunks(name))
     projections.drop_superseded(store)
     return Panels(snapshot.as_of, by_window)
-
-
-def build_one(workspace: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
-    """One row per participant and wave, use counted over `window`, as of `as_of`."""
-    return Snapshot(workspace, as_of).panel(window)
 
 
 def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Who answered, who is missing, and who agreed to what: the coordinator's view."""
+"""The coordinator's view: people who answered, are missing, and agreed to what."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -156,7 +156,7 @@ def read_participation(
 
 
 def _open(workspace: Workspace, people: People, wave: int) -> set[str]:
-    """Who has agreed and may answer a wave today."""
+    """People who have agreed and may answer a wave today."""
     study: Study = workspace.folder.study
     today = workspace.clock().astimezone(study.zone).date()
     rows = windows.eligible(study, people.enrolled, people.consents)
@@ -169,7 +169,7 @@ def _open(workspace: Workspace, people: People, wave: int) -> set[str]:
 
 
 def _complete(raw: pd.DataFrame) -> set[str]:
-    """Who has a complete response in every instrument that the wave asks."""
+    """People with a complete response in every instrument of the wave."""
     sheets = response_sheets(raw)
     complete = sheets[sheets["is_selected"] & sheets["complete"]]
     done = complete.groupby("participant_id")["instrument"].nunique()

@@ -1,6 +1,6 @@
 """What an estimator says of itself, in one value at the end of its module.
 
-Nothing has a default: whoever adds an estimator decides on each. What a plan may do
+Nothing has a default: the author of an estimator decides on each. What a plan may do
 with it is in `models.study.estimators`.
 """
 

@@ -1,1 +1,1 @@
-"""The commands, by noun: each file parses, calls, and shows what came of it."""
+"""The commands, by noun: each file parses, calls, and shows the result."""

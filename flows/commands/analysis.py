@@ -157,12 +157,13 @@ def flows_run(
     Example: [bold]panelstream flows run study --study demo --out results[/bold]
     """
     from panelstream.flows.scheduled import prefect_server
-    from panelstream.flows.scheduled.full_run import FLOWS
+    from panelstream.flows.scheduled.registry import FLOWS
 
     if name not in FLOWS:
         raise UsageError(f"no flow '{name}'; known: {', '.join(FLOWS)}")
+    folder = read_settings(study).study
     prefect_server.check_server()
-    report, results = FLOWS[name](study=str(study or "."), out=str(out))
+    report, results = FLOWS[name](study=str(folder), out=str(out))
     show_results(results, f"report: {report}")
     _require_numbers(results)
 

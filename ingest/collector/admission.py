@@ -19,7 +19,7 @@ def authenticate(tokens: Tokens, request: Request) -> str:
     try:
         tokens.refresh()
     except FileError:
-        # Whoever was revoked must not come in because the file cannot be read.
+        # A revoked token must not be accepted because the file cannot be read.
         raise later(503, "The tokens cannot be read just now.", 30) from None
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     source = tokens.source_of(token.strip()) if scheme.lower() == "bearer" else None

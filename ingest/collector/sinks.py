@@ -57,7 +57,7 @@ class EventSink(Protocol):
         """Raises `Away` while the sink does not answer; repairs what it can."""
 
     async def stop(self) -> None:
-        """Let go of the sink."""
+        """Close the sink."""
 
 
 class KafkaEventSink:

@@ -21,7 +21,7 @@ DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y %I:%M:%S %p", "%d/
 DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M")
 
 Cells = Sequence[tuple[int, str]]
-"""A row's number and what stands in its column of times."""
+"""A row's number and the text in its column of times."""
 
 _HALVES = {"午前": 0, "AM": 0, "午後": 12, "PM": 12}
 _GOOGLE = re.compile(

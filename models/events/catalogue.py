@@ -42,7 +42,7 @@ TAKING_PART = (
     "study.consent_given",
     "study.consent_withdrawn",
 )
-"""What says who takes part: never refused, whoever withdrew before."""
+"""Study events that say who takes part: never refused, even after a withdrawal."""
 
 RESPONSE_SUBMITTED = "study.response_submitted"
 

@@ -54,7 +54,7 @@ class FieldRule(Frozen):
     high: int = 2**53
     required: bool = True
     comment: str = ""
-    """What it says, with its unit; stands at the column of a view."""
+    """What it says, with its unit: the comment of the column of a view."""
 
     @model_validator(mode="after")
     def _choices_are_plain(self) -> "FieldRule":

@@ -14,6 +14,7 @@ from panelstream.models.errors import SettingError
 from panelstream.models.settings.setting import (
     ADDRESS,
     ADDRESSES,
+    GROUP_NAME,
     KAFKA_COMMANDS,
     NAME,
     OPTIONAL_PATH,
@@ -98,7 +99,7 @@ TOPIC_NAME = Setting(
 )
 GROUP = Setting(
     name="KAFKA_GROUP",
-    format=NAME,
+    format=GROUP_NAME,
     default="panelstream",
     meaning="consumer group, whose workers share the partitions",
     example="panelstream",

@@ -197,6 +197,7 @@ def _addresses(text: str) -> tuple[str, ...]:
 
 
 TEXT = matching(r"[^\x00-\x1f]*", "text without control characters")
+GROUP_NAME = matching(r"\S{1,200}", "a name without blanks")
 NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, '.', '_' and '-'")
 WHOLE_NUMBER = Format("a whole number from 1", _whole_number)
 PORT = Format("a port: 0 (a free one) to 65535", _port)

@@ -40,7 +40,7 @@ def expected(score: Score, use: Use, persons: Array) -> Array:
 
 
 def draw_participation(use: Use, phq9: Integers, rng: np.random.Generator) -> Mask:
-    """Who answers which wave, people by waves.
+    """Whether each person answers each wave, people by waves.
 
     Someone leaves for good, or skips a wave, at random given the last PHQ-9
     answered and the use before the wave; never given what the answer would be.

@@ -197,11 +197,12 @@ def test_exact_counts_cannot_be_written(folder: StudyFolder, tmp_path: Path) -> 
         name, title, "", exact, (*keys, TableColumn("people", Count("people")))
     )
     with pytest.raises(AttributeError):
-        write_public(Report("", (table,)), tmp_path)  # type: ignore[arg-type]
+        write_public(Report(folder.study, (table,), (), {}), tmp_path)  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
-        write_public(Report("", (exact,)), tmp_path)  # type: ignore[arg-type]
+        write_public(Report(folder.study, (exact,), (), {}), tmp_path)  # type: ignore[arg-type]
     assert not list(tmp_path.rglob("*.csv"))
-    write_public(Report("", release([table], folder.study.disclosure)), tmp_path)
+    released = release([table], folder.study.disclosure)
+    write_public(Report(folder.study, released, (), {}), tmp_path)
     written = (tmp_path / "tables/answers_by_timing.csv").read_text(encoding="utf-8")
     assert written.splitlines()[1:] == [
         "101,in_time,25.0",

@@ -282,7 +282,9 @@ def test_engine_is_oracle(data: st.DataObject, make: Make, clock: HandClock) -> 
     studies.arrive(workspace, clock, arrived)
     settle(workspace.store)
     for number in range(len(arrived)):
-        panel = panels.build_one(workspace, window_of(workspace), studies.as_of(number))
+        panel = panels.Snapshot(workspace, studies.as_of(number)).panel(
+            window_of(workspace)
+        )
         assert not (panel["window_end"] > panel["responded_at"]).any()
         expected = Oracle(content, arrived, number).panel(content["exposure"]["window"])
         assert_same(studies.named(workspace, panel, PEOPLE), expected)
@@ -368,7 +370,7 @@ def test_counts_add_up(
 def panel_as_of(workspace: Workspace, number: int) -> bytes:
     """The panel as of an arrival, in bytes."""
     window = window_of(workspace)
-    panel = panels.build_one(workspace, window, studies.as_of(number))
+    panel = panels.Snapshot(workspace, studies.as_of(number)).panel(window)
     return as_parquet(workspace, panel)
 
 

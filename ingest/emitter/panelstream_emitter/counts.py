@@ -17,7 +17,7 @@ _SIZE = 8 * (len(NAMES) + 1)
 
 
 class Counters:
-    """One process's counters. Whoever adds holds the process's lock."""
+    """One process's counters. The caller of `add` holds the process's lock."""
 
     def __init__(self, descriptor: int) -> None:
         """Over an open file, which is filled if it is new.

@@ -21,7 +21,7 @@ class Sender(threading.Thread):
     """Sends the segments that it is given and those of the dead, one after another.
 
     A segment is removed once all of it is acknowledged; until then it is sent again,
-    whoever dies meanwhile. An event may so arrive twice: its id makes it one.
+    even if a process dies meanwhile. An event may so arrive twice: its id makes it one.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class Owner:
         return max(0, counts["accepted"] - counts["lost"] - written)
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         self.counters.close()
         os.close(self._descriptor)
 
@@ -226,7 +226,7 @@ def lock(path: Path) -> int | None:
 
 
 def unlock(descriptor: int) -> None:
-    """Let go of a file that `lock` gave."""
+    """Release a file that `lock` gave."""
     os.close(descriptor)
 
 

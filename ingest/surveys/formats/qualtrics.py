@@ -3,7 +3,7 @@
 Headers are positions and names may repeat; an import id (with its choice) stays
 with its question, so a mapping may name either, and an id wins. Legacy exports
 have two header rows, files for SPSS and workbooks may have one. Times carry no
-offset and are those of whoever exported, so the mapping must say where that was.
+offset and are local to the person who exported, so the mapping must say where that was.
 """
 
 import json
@@ -133,7 +133,7 @@ class Qualtrics(Importer):
         return ["timezone"]
 
     def variant(self, export: Export) -> str:
-        """Numbers or texts, by what stands in the columns that every export has."""
+        """Numbers or texts, by the cells of the columns that every export has."""
         place = export.place("Finished")
         has_texts = place is not None and any(
             not record[place].strip().isdigit()

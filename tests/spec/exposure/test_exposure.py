@@ -92,7 +92,7 @@ def test_engine(name: str, tmp_path: Path, store: Store, clock: HandClock) -> No
     people = {row["who"] for rows in example.expected.values() for row in rows}
     for number, expected in example.expected.items():
         window = workspace.folder.study.exposure.window
-        panel = panels.build_one(workspace, window, studies.as_of(number))
+        panel = panels.Snapshot(workspace, studies.as_of(number)).panel(window)
         named = studies.named(workspace, panel, people)
         _assert_shown(expected, named.to_dict("records"), example.zone)
 

@@ -9,7 +9,7 @@ from prefect import Flow
 from typer.core import TyperGroup
 
 from panelstream.flows import cli
-from panelstream.flows.scheduled.full_run import FLOWS
+from panelstream.flows.scheduled.registry import FLOWS
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -14,6 +14,7 @@ from panelstream.analysis.report.numerals import p_text
 from panelstream.analysis.report.release import release
 from panelstream.analysis.report.report import Report, make_report
 from panelstream.analysis.report.sentences import event_lines
+from panelstream.analysis.report.tables import PAGE_FACTS, REPORT_TABLES, Builder
 from panelstream.analysis.report.tables.provenance import event_counts
 from tests.lib import panels
 from tests.lib.panels import Inputs
@@ -154,7 +155,7 @@ def test_what_was_not_estimated_is_not_undecided(u2plus: Inputs, verdict: str) -
     page = _with_estimates(u2plus, [row]).html
     assert "<dt><b>1</b> not estimated</dt>" in page
     reason = "Reactions and Perceived stigma (not fitted: no rows)"
-    assert f"no number could be had: {reason}" in page
+    assert f"no estimate: {reason}" in page
     assert "the data settle neither" not in page
     assert '<span class="verdict">undecided' not in page
 
@@ -238,3 +239,9 @@ def test_a_plan_that_is_not_locked_is_told(u2plus: Inputs) -> None:
     page = _render(replace(u2plus, manifest=manifest, estimates=estimates)).html
     assert "has a confirmatory plan that is not locked" in page
     assert "The plan is not locked: nothing here is confirmatory." in page
+
+
+@pytest.mark.parametrize("builder", [*REPORT_TABLES, *PAGE_FACTS])
+def test_every_table_has_rows_in_an_example(builder: Builder, u2plus: Inputs) -> None:
+    """So its rules and its place on the page are tried here, not only declared."""
+    assert len(builder(u2plus.data).exact)

@@ -42,7 +42,7 @@ def test_blocks() -> None:
 def used(made: Workspace) -> list[Any]:
     """Who, stories and days with one, as of the first arrival."""
     [window] = made.folder.study.windows
-    panel = panels.build_one(made, window, studies.as_of(0))
+    panel = panels.Snapshot(made, studies.as_of(0)).panel(window)
     named = studies.named(made, panel, ("aki", "ben", "chie"))
     return named[["who", "story_count", "story_days"]].to_numpy().tolist()
 
