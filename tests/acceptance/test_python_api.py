@@ -91,7 +91,7 @@ def test_a_window_and_an_instant(demo: Path) -> None:
     with pytest.raises(UsageError, match="the study needs no window 'fortnight'"):
         study.panel(window="fortnight")
     with pytest.raises(UsageError, match="no time zone"):
-        study.panel(as_of=datetime(2027, 1, 1))  # noqa: DTZ001
+        study.panel(as_of=datetime(2027, 1, 1))  # noqa: DTZ001 - refused
     with pytest.raises(UsageError, match="not settled"):
         study.panel(as_of=datetime(2200, 1, 1, tzinfo=UTC))
     assert study.panel(as_of=datetime(2000, 1, 1, tzinfo=UTC)).empty
