@@ -45,6 +45,20 @@ class SurveyRow:
     """Whether the person sent the questionnaire in; None: the export does not say."""
     rows: Mapping[str, int] = field(default_factory=dict)
     """By column code the row of an answer that stands elsewhere than in `number`."""
+    wave: int | None = None
+    """Wave that the file itself tells; None: the one that the import names."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something odd that a person should look at: shown, and under `--strict` a stop.
+
+    `place` is a row, column, item or wave of the file; no text holds the value of a cell.
+    """
+
+    place: str
+    problem: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,8 @@ class ImportSummary:
     """Headers of personal data, removed before anything was looked at."""
     ignored: tuple[str, ...]
     """Headers that the mapping says to leave out."""
+    questions: tuple[Question, ...] = ()
+    """What is odd about the file."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ create or replace view answers_as_of as
 select
     participant_id,
     held.1 as wave,
+    argMax(response, (stated_at, held.3)) as response,
     held.2 as responded_at,
     instrument,
     item,
