@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.models.instruments.instrument import Instrument, Item
@@ -47,18 +48,6 @@ class SurveyRow:
     """By column code the row of an answer that stands elsewhere than in `number`."""
     wave: int | None = None
     """Wave that the file itself tells; None: the one that the import names."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """Something odd that a person should look at: shown, and under `--strict` a stop.
-
-    `place` is a row, column, item or wave of the file; no text holds the value of a cell.
-    """
-
-    place: str
-    problem: str
-    remedy: str
 
 
 @dataclass(frozen=True)
