@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen
@@ -17,6 +17,8 @@ from panelstream.models.timestamps import known_zone
 SurveyFormat = Literal["google_forms", "qualtrics", "redcap", "plain"]
 
 PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
+IGNORE = "ignore"
+"""In `columns`, in place of an item: the column holds no answer."""
 
 _CODING = re.compile(r"(\d+)-(\d+)")
 
@@ -91,6 +93,18 @@ class SurveyMapping(Frozen):
     item: str = "item"
     answer: str = "answer"
     ignore: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignored_in_place(cls, value: Any) -> Any:
+        """`columns: {Header: ignore}` says the same as `ignore: [Header]`."""
+        columns = value.get("columns") if isinstance(value, dict) else None
+        elsewhere = value.get("ignore", []) if isinstance(value, dict) else None
+        if not isinstance(columns, dict) or not isinstance(elsewhere, list):
+            return value
+        ignored = [header for header, code in columns.items() if code == IGNORE]
+        named = {k: code for k, code in columns.items() if code != IGNORE}
+        return value | {"columns": named, "ignore": [*elsewhere, *ignored]}
 
     @property
     def hash(self) -> str:

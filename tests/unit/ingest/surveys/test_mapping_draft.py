@@ -105,3 +105,20 @@ def test_row_that_is_no_header_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="must hold the headers") as caught:
         mapping_draft.draft_mapping_text(path, ITEMS)
     assert "canary" not in str(caught.value)
+
+
+def test_ignore_in_place_of_an_item_is_the_list_of_ignored_headers(
+    tmp_path: Path,
+) -> None:
+    """A header need not be moved to be ignored; both ways of writing are one mapping."""
+    texts = {
+        "place": "columns: {Q1: phq9_1, Note: ignore}\nignore: [Name]\n",
+        "list": "columns: {Q1: phq9_1}\nignore: [Name, Note]\n",
+    }
+    read = {}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        read[name] = mappings.read_mapping(tmp_path / name, INSTRUMENTS)
+    assert read["place"] == read["list"]
+    assert read["place"].hash == read["list"].hash
+    assert read["place"].columns == {"Q1": "phq9_1"}
