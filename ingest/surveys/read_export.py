@@ -4,6 +4,7 @@ What names or locates a person is removed before anything else is looked at. Wha
 happens to the rows then, `ingest.surveys.responses` knows.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ def read_survey_export(
     summary = ImportSummary(
         origin=path.name,
         sha256=table.sha256,
+        header=hash_header(table.header),
         format=name,
         variant=importer.variant(export),
         encoding=table.encoding,
@@ -102,6 +104,11 @@ def read_survey_export(
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     return SurveyExport(summary, rows, problems)
+
+
+def hash_header(header: Sequence[str]) -> str:
+    """The same for files with the same headers in the same order."""
+    return hashlib.sha256("\x1f".join(header).encode()).hexdigest()
 
 
 def detect_format(export: Export) -> SurveyFormat:

@@ -78,6 +78,8 @@ class ImportSummary:
     origin: str
     """The file's name."""
     sha256: str
+    header: str
+    """Hash of the file's headers, in order."""
     format: str
     variant: str
     """Which of its kinds the format is: direct download, label export, ..."""
