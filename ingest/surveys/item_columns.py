@@ -29,7 +29,7 @@ _WHOLE_NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 
 @dataclass(frozen=True)
-class Question:
+class ItemColumn:
     """A column that asks one item, and how its cells are read.
 
     An option label is looked up in the mapping, else in what the export says of
@@ -121,19 +121,23 @@ class SeparateCheckboxes:
 class AnswerColumns:
     """The columns of an export that hold answers."""
 
-    questions: Mapping[int, Question]
+    columns: Mapping[int, ItemColumn]
     boxes: tuple[JoinedCheckboxes | SeparateCheckboxes, ...]
 
     @property
     def items(self) -> set[str]:
         """The codes of all items that the columns hold."""
-        codes = {question.code for question in self.questions.values()}
+        codes = {column.code for column in self.columns.values()}
         return codes.union(*(box.items for box in self.boxes))
 
     def select(self, places: Container[int]) -> "AnswerColumns":
         """Only the columns at these places."""
         return AnswerColumns(
-            {place: q for place, q in self.questions.items() if place in places},
+            {
+                place: column
+                for place, column in self.columns.items()
+                if place in places
+            },
             tuple(box for box in self.boxes if _first_place(box) in places),
         )
 
@@ -144,10 +148,10 @@ class AnswerColumns:
         answered; only one of them may hold an answer.
         """
         answers: dict[str, str] = {}
-        for place, question in self.questions.items():
-            answer = question.answer(record[place])
-            earlier = answers.get(question.code, "")
-            answers[question.code] = (
+        for place, column in self.columns.items():
+            answer = column.answer(record[place])
+            earlier = answers.get(column.code, "")
+            answers[column.code] = (
                 NOT_A_CODE if earlier and answer else earlier or answer
             )
         for box in self.boxes:
@@ -166,38 +170,38 @@ def find_answer_columns(
     mapping = context.mapping
     box_headers = {header for box in mapping.checkboxes for header in box.headers}
     skipped = {*metadata_columns, *mapping.ignore, mapping.person, *box_headers}
-    questions: dict[int, Question] = {}
+    columns: dict[int, ItemColumn] = {}
     for place, header in enumerate(export.header):
         if header in mapping.columns or header not in skipped:
             code = _item_code(export, context, place, header)
             labels = export.value_labels.get(header, {})
-            questions[place] = question_of(context, code, labels)
-    _refuse_repeated(export, mapping, questions)
-    return AnswerColumns(questions, tuple(_boxes(export, context)))
+            columns[place] = item_column(context, code, labels)
+    _refuse_repeated(export, mapping, columns)
+    return AnswerColumns(columns, tuple(_boxes(export, context)))
 
 
 def _refuse_repeated(
-    export: Export, mapping: SurveyMapping, questions: Mapping[int, Question]
+    export: Export, mapping: SurveyMapping, columns: Mapping[int, ItemColumn]
 ) -> None:
     """Two columns of one item are meant only where the mapping names both."""
     places: dict[str, int] = {}
-    for place, question in questions.items():
-        first = places.setdefault(question.code, place)
+    for place, column in columns.items():
+        first = places.setdefault(column.code, place)
         mapped = {export.header[first], export.header[place]} <= {*mapping.columns}
         if first != place and not mapped:
-            problem = f"two columns of '{question.code}'; name both in the mapping"
+            problem = f"two columns of '{column.code}'; name both in the mapping"
             raise FileError(export.path, export.column(place), problem)
 
 
-def question_of(
+def item_column(
     context: ImportContext, code: str, labels: Mapping[str, str]
-) -> Question:
+) -> ItemColumn:
     """How answers to an item are read; `labels` are the export's own, by code."""
     mapped, item = context.mapping.labels_of(code), item_of_column(context, code)
     instrument = context.items[code][0]
     codes = {label: c for c, label in labels.items()} if mapped is None else mapped
     standard = instrument.labels(item).items() if item else ()
-    return Question(
+    return ItemColumn(
         code=code,
         item=item,
         labels={normalize_text(label): c for label, c in codes.items()},
@@ -235,18 +239,22 @@ def _boxes(
     for box in context.mapping.checkboxes:
         _check_items(export, context, box)
         if box.column is None:
-            places = {export.place(name): code for name, code in box.options.items()}
+            places = {
+                export.place(name): code for name, code in box.options.items() if code
+            }
             present = {p: code for p, code in places.items() if p is not None}
             if present:
                 yield SeparateCheckboxes(present)
         elif (place := export.place(box.column)) is not None:
-            options = {normalize_text(k): code for k, code in box.options.items()}
+            options = {
+                normalize_text(k): code for k, code in box.options.items() if code
+            }
             yield JoinedCheckboxes(place, options)
 
 
 def _check_items(export: Export, context: ImportContext, box: Checkboxes) -> None:
     codes = list(context.items)
-    for code in box.options.values():
+    for code in box.items:
         if code not in codes:
             remedy = config_file.nearest(code, codes)
             problem = f"checkboxes: no item '{code}'; {remedy}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +21,8 @@ PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
 IGNORE = "ignore"
 """In `columns`, in place of an item: the column holds no answer."""
 
-_CODING = re.compile(r"(\d+)-(\d+)")
+_CODING = re.compile(r"([+-]?\d+)\s*(?:\.{2,3}|-)\s*([+-]?\d+)")
+_DASHES = str.maketrans(dict.fromkeys("–—−‐‑‒〜～", "-"))
 
 
 def _labels(value: Any) -> Any:
@@ -30,19 +32,34 @@ def _labels(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def _codes(value: Any) -> Any:
+    """YAML reads -99 as a number; in an export it is text."""
+    return [_text(code) for code in value] if isinstance(value, list) else value
+
+
+def _text(value: Any) -> Any:
+    """The word behind a scalar; groups of values and blanks stay as they are."""
     words = {True: "yes", False: "no"}
-    return words[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return words[value]
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _two_ends(text: str) -> str:
-    ends = _CODING.fullmatch(text)
-    if ends is None or ends[1] == ends[2]:
+    normal = unicodedata.normalize("NFKC", text).translate(_DASHES)
+    ends = _CODING.fullmatch(normal)
+    if ends is None or int(ends[1]) == int(ends[2]):
         raise ValueError("write the codes of an item's low and high end, as 1-6")
-    return text
+    return coding_text(int(ends[1]), int(ends[2]))
+
+
+def coding_text(first: int, last: int) -> str:
+    """A coding as mappings and messages write it: `1-6`, below zero `-2..2`."""
+    return f"{first}-{last}" if min(first, last) >= 0 else f"{first}..{last}"
 
 
 Coding = Annotated[str, AfterValidator(_two_ends)]
+"""The codes of an item's low and high end, as `coding_text` writes them."""
 
 
 class Labels(Frozen):
@@ -52,20 +69,35 @@ class Labels(Frozen):
     codes: Annotated[dict[str, str], BeforeValidator(_labels)]
 
 
+class MissingCodes(Frozen):
+    """The codes of some items that mean: asked, not answered."""
+
+    items: tuple[str, ...] = Field(min_length=1)
+    codes: Annotated[tuple[str, ...], BeforeValidator(_codes)] = Field(min_length=1)
+
+
 class Checkboxes(Frozen):
     """A question with several answers: options that were ticked are 1, others 0.
 
     With a `column`, options are labels joined in its cells; without, each option is
-    a column of its own, with something in it where it was ticked.
+    a column of its own, which says whether it was ticked. An option without an item
+    ("none of these") says only that the question was answered.
     """
 
     column: str | None = None
-    options: Annotated[dict[str, str], BeforeValidator(_labels)] = Field(min_length=1)
+    options: Annotated[dict[str, str | None], BeforeValidator(_labels)] = Field(
+        min_length=1
+    )
 
     @property
     def headers(self) -> Sequence[str]:
         """The columns of the question."""
         return [self.column] if self.column else list(self.options)
+
+    @property
+    def items(self) -> Sequence[str]:
+        """The codes of the options that have an item."""
+        return [code for code in self.options.values() if code is not None]
 
 
 class ConsentItem(Frozen):
@@ -79,6 +111,10 @@ class SurveyMapping(Frozen):
     """How an export's headers and labels relate to the study's items."""
 
     format: SurveyFormat | None = None
+    source: Annotated[str, Field(pattern=SLUG)] | None = None
+    """Name of the form that the file is an export of; None: recognised."""
+    parts: bool = False
+    """Whether each file is a part of its own (one a month), not the state of a form."""
     person: str = PERSON
     submitted_at: str | None = None
     response_id: str | None = None
@@ -87,6 +123,8 @@ class SurveyMapping(Frozen):
     coding: dict[str, Coding] = {}
     columns: dict[str, str] = {}
     labels: tuple[Labels, ...] = ()
+    missing: Annotated[tuple[str | MissingCodes, ...], BeforeValidator(_codes)] = ()
+    """Codes that mean "not answered": of every item, or of some."""
     checkboxes: tuple[Checkboxes, ...] = ()
     consent: ConsentItem | None = None
     events: dict[str, int | None] = {}
@@ -126,6 +164,14 @@ class SurveyMapping(Frozen):
                 return group.codes
         return None
 
+    def missing_codes(self, code: str) -> list[str]:
+        """The codes of an item that the mapping declares missing."""
+        codes = [entry for entry in self.missing if isinstance(entry, str)]
+        for entry in self.missing:
+            if isinstance(entry, MissingCodes) and code in entry.items:
+                codes += entry.codes
+        return codes
+
 
 def read_mapping(path: Path | None, instruments: Sequence[Instrument]) -> SurveyMapping:
     """Read a mapping file; without one, headers are the codes themselves.
@@ -153,11 +199,12 @@ def _check_names(
         if instrument.instrument in mapping.coding:
             _check_coding(document, instrument)
     codes = [item.code for instrument in instruments for item in instrument.items]
-    for at, group in enumerate(mapping.labels):
-        for code in group.items:
-            if code not in codes:
-                problem = f"no item '{code}'; {config_file.nearest(code, codes)}"
-                raise document.error(["labels", at, "items"], problem)
+    for key, groups in (("labels", mapping.labels), ("missing", mapping.missing)):
+        for at, group in enumerate(groups):
+            for code in group.items if isinstance(group, Labels | MissingCodes) else ():
+                if code not in codes:
+                    problem = f"no item '{code}'; {config_file.nearest(code, codes)}"
+                    raise document.error([key, at, "items"], problem)
 
 
 def _check_coding(document: Document[SurveyMapping], instrument: Instrument) -> None:
@@ -173,5 +220,6 @@ def _check_coding(document: Document[SurveyMapping], instrument: Instrument) -> 
 
 def coding_ends(coding: str) -> tuple[int, int]:
     """The codes of an item's low and high end."""
-    first, last = coding.split("-")
-    return int(first), int(last)
+    ends = _CODING.fullmatch(coding)
+    assert ends is not None
+    return int(ends[1]), int(ends[2])

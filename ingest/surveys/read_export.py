@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.coding_checks import check_codings
 from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
 from panelstream.ingest.surveys.formats.generic_table import GenericTable
@@ -101,6 +102,7 @@ def read_survey_export(
         excluded=_count_excluded(outcomes),
         dropped=dropped,
         ignored=tuple(header for header in export.header if header in mapping.ignore),
+        questions=tuple(row for row in outcomes if isinstance(row, Question)),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     return SurveyExport(summary, rows, problems)

@@ -18,7 +18,7 @@ from panelstream.ingest.surveys.formats.importer import (
     RowOutcome,
     SurveyRow,
 )
-from panelstream.ingest.surveys.item_columns import find_answer_columns, question_of
+from panelstream.ingest.surveys.item_columns import find_answer_columns, item_column
 from panelstream.ingest.surveys.mapping import SUBMITTED_AT, SurveyMapping
 from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
 from panelstream.models.errors import FileError
@@ -130,8 +130,8 @@ def _join_answers(
             problem = "a second answer of the same response to this item"
             yield ImportProblem(row.number, code, problem)
         else:
-            question = question_of(context, code, {})
-            answers[code] = question.answer(record[answer])
+            column = item_column(context, code, {})
+            answers[code] = column.answer(record[answer])
             numbers[code] = row.number
     if answers:
         yield replace(group[0], answers=answers, rows=numbers)

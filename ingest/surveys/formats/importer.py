@@ -67,8 +67,8 @@ class ExcludedRow:
     reason: str
 
 
-RowOutcome = SurveyRow | ImportProblem | ExcludedRow
-"""What becomes of a row of a file."""
+RowOutcome = SurveyRow | ImportProblem | ExcludedRow | Question
+"""What becomes of a row of a file; or what is odd about its rows or columns."""
 
 
 @dataclass(frozen=True)
