@@ -1,6 +1,10 @@
 """What is odd about a file and should be looked at by a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_SHOWN = 10
+"""Rows that the place of a question names."""
 
 
 @dataclass(frozen=True)
@@ -13,3 +17,11 @@ class Question:
     place: str
     problem: str
     remedy: str
+
+
+def row_numbers(rows: Sequence[int]) -> str:
+    """Rows of a file as the place of a question; of many the first ones."""
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    shown = ", ".join(map(str, rows[:_SHOWN]))
+    return f"rows {shown}, …" if len(rows) > _SHOWN else f"rows {shown}"

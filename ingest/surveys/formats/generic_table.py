@@ -67,18 +67,21 @@ def _is_long(export: Export, mapping: SurveyMapping) -> bool:
     return {mapping.item, mapping.answer} <= set(export.header)
 
 
-def _read_wide(export: Export, context: ImportContext) -> Iterator[SurveyRow]:
-    rows = _rows_without_answers(export, context)
+def _read_wide(export: Export, context: ImportContext) -> Iterator[RowOutcome]:
+    rows, outcomes = _rows_without_answers(export, context)
     columns = find_answer_columns(
         export, context, _metadata_columns(export, context.mapping)
     )
+    yield from outcomes
     for row in rows:
         record = export.records[row.number - export.first_row]
         yield replace(row, answers=columns.answers(record))
 
 
-def _rows_without_answers(export: Export, context: ImportContext) -> list[SurveyRow]:
-    """Person, time and response of each row."""
+def _rows_without_answers(
+    export: Export, context: ImportContext
+) -> tuple[list[SurveyRow], Sequence[RowOutcome]]:
+    """Person, time and response of each row; rows without a time, and questions."""
     mapping = context.mapping
     person = require_column(export, mapping.person, "the person")
     purpose = "the time of the answer"
@@ -88,24 +91,27 @@ def _rows_without_answers(export: Export, context: ImportContext) -> list[Survey
     times = parse_timestamps(
         export, time, [(n, record[time]) for n, record in export.rows()], context
     )
-    return [
+    rows = [
         SurveyRow(
             number,
             record[person].strip(),
-            times[number],
+            times.by_row[number],
             {},
             "" if response is None else record[response].strip(),
         )
         for number, record in export.rows()
+        if number in times.by_row
     ]
+    return rows, times.outcomes
 
 
 def _read_long(export: Export, context: ImportContext) -> Iterator[RowOutcome]:
     """Rows of one person, time and response are one response, in any order."""
-    rows = sorted(_rows_without_answers(export, context), key=_response_key)
+    rows, outcomes = _rows_without_answers(export, context)
     # Refuses headers that are neither metadata nor ignored.
     find_answer_columns(export, context, _metadata_columns(export, context.mapping))
-    for _, group in groupby(rows, key=_response_key):
+    yield from outcomes
+    for _, group in groupby(sorted(rows, key=_response_key), key=_response_key):
         yield from _join_answers(export, context, list(group))
 
 

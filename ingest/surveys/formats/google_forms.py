@@ -63,11 +63,13 @@ class GoogleForms(Importer):
         times = parse_timestamps(
             export, 0, [(n, record[0]) for n, record in export.rows()], context
         )
+        yield from times.outcomes
         for number, record in export.rows():
-            yield SurveyRow(
-                number=number,
-                person=record[person].strip(),
-                responded_at=times[number],
-                answers=columns.answers(record),
-                finished=True,
-            )
+            if number in times.by_row:
+                yield SurveyRow(
+                    number=number,
+                    person=record[person].strip(),
+                    responded_at=times.by_row[number],
+                    answers=columns.answers(record),
+                    finished=True,
+                )

@@ -147,22 +147,24 @@ class Qualtrics(Importer):
         columns = find_answer_columns(export, context, _METADATA)
         person = require_column(export, context.mapping.person, "the person")
         place = _time_column(export, context.mapping)
-        cells = [(number, record[place]) for number, record in export.rows()]
+        rows = {number: _metadata(export, record) for number, record in export.rows()}
+        excluded = {
+            n: reason for n, row in rows.items() if (reason := _no_response(row))
+        }
+        yield from (ExcludedRow(number, reason) for number, reason in excluded.items())
+        cells = [(n, r[place]) for n, r in export.rows() if n not in excluded]
         _require_zone(export, place, cells, context.mapping)
         times = parse_timestamps(export, place, cells, context)
+        yield from times.outcomes
         for number, record in export.rows():
-            metadata = _metadata(export, record)
-            reason = _no_response(metadata)
-            if reason:
-                yield ExcludedRow(number, reason)
-            else:
+            if number in times.by_row:
                 yield SurveyRow(
                     number,
                     record[person].strip(),
-                    times[number],
+                    times.by_row[number],
                     columns.answers(record),
-                    metadata.get("ResponseId", ""),
-                    _finished(metadata),
+                    rows[number].get("ResponseId", ""),
+                    _finished(rows[number]),
                 )
 
 

@@ -30,7 +30,10 @@ from panelstream.ingest.surveys.formats.importer import (
 )
 from panelstream.ingest.surveys.item_columns import AnswerColumns, find_answer_columns
 from panelstream.ingest.surveys.mapping import SurveyMapping
-from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
+from panelstream.ingest.surveys.survey_timestamps import (
+    Timestamps,
+    parse_timestamps,
+)
 from panelstream.models.errors import FileError
 
 DICTIONARY = "dictionary.csv"
@@ -169,7 +172,16 @@ class Redcap(Importer):
             problem = "no column <form>_complete; export whole forms from REDCap"
             raise FileError(export.path, "row 1", problem)
         submitted = _submitted(export, mapping)
-        times = _times(export, context, submitted, [form for form, _ in blocks])
+        columns_of_times = _times(
+            export, context, submitted, [form for form, _ in blocks]
+        )
+        times = {
+            (place, number): at
+            for place, column in columns_of_times.items()
+            for number, at in column.by_row.items()
+        }
+        for column in columns_of_times.values():
+            yield from column.outcomes
         records = _Records(export, _people(export, mapping), times, submitted)
         waves = _waves(export, context)
         for number, record in export.rows():
@@ -303,17 +315,14 @@ def _times(
     context: ImportContext,
     submitted: int | None,
     forms: Iterable[_Form],
-) -> dict[tuple[int, int], datetime]:
-    """All times of the file by column and row."""
-    times: dict[tuple[int, int], datetime] = {}
+) -> dict[int, Timestamps]:
+    """The times of each column that has any."""
+    times: dict[int, Timestamps] = {}
     for place in {submitted, *(form.timestamp for form in forms)}:
         if place is not None:
-            texts = [
-                (number, record[place].strip()) for number, record in export.rows()
-            ]
+            texts = [(n, record[place].strip()) for n, record in export.rows()]
             cells = [(n, text) for n, text in texts if text not in ("", _NOT_COMPLETED)]
-            parsed = parse_timestamps(export, place, cells, context)
-            times |= {(place, number): at for number, at in parsed.items()}
+            times[place] = parse_timestamps(export, place, cells, context)
     return times
 
 
