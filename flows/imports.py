@@ -228,7 +228,7 @@ def import_responses(
         mapping or _beside(path, MAPPING), [*instruments, CONSENT_QUESTION]
     )
     questions = [*instruments, CONSENT_QUESTION] if mapped.consent else instruments
-    context = study_context(questions, workspace.pseudonyms, study.zone)
+    context = study_context(questions, workspace.pseudonyms, study.zone, study.waves)
     link_file = links or _beside(path, LINKS)
     linked = read_links(link_file) if link_file else None
     imported = read_responses(path, wave, context, mapped, linked)

@@ -170,6 +170,7 @@ def find_answer_columns(
     mapping = context.mapping
     box_headers = {header for box in mapping.checkboxes for header in box.headers}
     skipped = {*metadata_columns, *mapping.ignore, mapping.person, *box_headers}
+    skipped |= mapping.wave_columns
     columns: dict[int, ItemColumn] = {}
     for place, header in enumerate(export.header):
         if header in mapping.columns or header not in skipped:

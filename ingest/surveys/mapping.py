@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
 
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen
@@ -18,6 +23,7 @@ from panelstream.models.timestamps import known_zone
 SurveyFormat = Literal["google_forms", "qualtrics", "redcap", "plain"]
 
 PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
+EVENT = "redcap_event_name"
 IGNORE = "ignore"
 """In `columns`, in place of an item: the column holds no answer."""
 
@@ -35,6 +41,13 @@ def _labels(value: Any) -> Any:
 def _codes(value: Any) -> Any:
     """YAML reads -99 as a number; in an export it is text."""
     return [_text(code) for code in value] if isinstance(value, list) else value
+
+
+def _label_keys(value: Any) -> Any:
+    """Labels of values that stay as they are."""
+    if isinstance(value, dict):
+        return {_text(label): number for label, number in value.items()}
+    return value
 
 
 def _text(value: Any) -> Any:
@@ -57,6 +70,12 @@ def coding_text(first: int, last: int) -> str:
     """A coding as mappings and messages write it: `1-6`, below zero `-2..2`."""
     return f"{first}-{last}" if min(first, last) >= 0 else f"{first}..{last}"
 
+
+WaveNumber = Annotated[int, Field(ge=1)]
+_WAVE_KINDS = (
+    "write which rows are of which wave: {column: header, values: {First: 1, Second: 2}}, "
+    "instance (REDCap), or day"
+)
 
 Coding = Annotated[str, AfterValidator(_two_ends)]
 """The codes of an item's low and high end, as `coding_text` writes them."""
@@ -107,6 +126,34 @@ class ConsentItem(Frozen):
     scopes: tuple[Annotated[str, Field(pattern=SLUG)], ...] = Field(min_length=1)
 
 
+def _wave_kind(value: Any) -> Any:
+    """`day` and `instance` are rules by themselves."""
+    words: dict[str, Any] = {"day": {"day": True}, "instance": {"instance": {}}}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    if not isinstance(value, dict):
+        raise ValueError(_WAVE_KINDS)
+    return value
+
+
+class Waves(Frozen):
+    """Which rows of one file are of which wave: by a column, the instance, or the day."""
+
+    column: str | None = None
+    values: Annotated[dict[str, WaveNumber | None], BeforeValidator(_label_keys)] = {}
+    """By value of the column; None leaves its rows out."""
+    instance: dict[int, WaveNumber | None] | None = None
+    """By instance of a repeating REDCap form; without any, instance N is wave N."""
+    day: bool = False
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Waves":
+        kinds = [self.column is not None, self.instance is not None, self.day]
+        if sum(kinds) != 1 or bool(self.column) != bool(self.values):
+            raise ValueError(_WAVE_KINDS)
+        return self
+
+
 class SurveyMapping(Frozen):
     """How an export's headers and labels relate to the study's items."""
 
@@ -127,7 +174,8 @@ class SurveyMapping(Frozen):
     """Codes that mean "not answered": of every item, or of some."""
     checkboxes: tuple[Checkboxes, ...] = ()
     consent: ConsentItem | None = None
-    events: dict[str, int | None] = {}
+    waves: Annotated[Waves, BeforeValidator(_wave_kind)] | None = None
+    events: dict[str, WaveNumber | None] = {}
     item: str = "item"
     answer: str = "answer"
     ignore: tuple[str, ...] = ()
@@ -144,6 +192,23 @@ class SurveyMapping(Frozen):
         named = {k: code for k, code in columns.items() if code != IGNORE}
         return value | {"columns": named, "ignore": [*elsewhere, *ignored]}
 
+    @model_validator(mode="after")
+    def _one_wave_rule(self) -> "SurveyMapping":
+        if self.waves and self.events:
+            raise ValueError("give waves or events, not both")
+        return self
+
+    @property
+    def wave_rule(self) -> Waves | None:
+        """The declared rule of waves; `events` are the values of REDCap's column of events."""
+        return Waves(column=EVENT, values=self.events) if self.events else self.waves
+
+    @property
+    def wave_columns(self) -> set[str]:
+        """The column that says which wave a row is of, if one does."""
+        rule = self.wave_rule
+        return {rule.column} if rule and rule.column else set()
+
     @property
     def hash(self) -> str:
         """The same for mappings that say the same."""
@@ -155,6 +220,7 @@ class SurveyMapping(Frozen):
         named = {self.person, self.submitted_at, self.response_id, *self.ignore}
         named |= set(self.columns)
         named |= {header for box in self.checkboxes for header in box.headers}
+        named |= self.wave_columns
         return {header for header in named if header is not None}
 
     def labels_of(self, code: str) -> Mapping[str, str] | None:

@@ -23,14 +23,22 @@ from panelstream.ingest.surveys.formats.importer import (
     ImportProblem,
     ImportSummary,
     RowOutcome,
+    StudyWaves,
     SurveyRow,
     looks_personal,
 )
 from panelstream.ingest.surveys.formats.qualtrics import Qualtrics
 from panelstream.ingest.surveys.formats.redcap import Redcap
 from panelstream.ingest.surveys.mapping import SurveyFormat, SurveyMapping
+from panelstream.ingest.surveys.wave_rule import (
+    WaveRule,
+    assign_waves,
+    find_wave_rule,
+    wave_questions,
+)
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Instrument
+from panelstream.models.study.study import Wave
 
 FORMATS: Mapping[SurveyFormat, Importer] = {
     "google_forms": GoogleForms(),
@@ -66,25 +74,30 @@ def items_by_column(instruments: Sequence[Instrument]) -> Items:
 
 def read_survey_export(
     path: Path,
-    wave: int,
+    wave: int | None,
     items: Items,
     mapping: SurveyMapping,
     study_zone: ZoneInfo,
     linked: bool = False,
+    waves: Sequence[Wave] = (),
 ) -> SurveyExport:
-    """Read an export; `linked`: a link file relates its people to platform ids.
+    """Read the rows of a wave of an export; None: of every wave that it names itself.
 
+    `linked`: a link file relates its people to platform ids; `waves`: the study's.
     Raises `FileError` with place and remedy, never with the value of a cell.
     """
     table = read_export_file(path)
     name = mapping.format or detect_format(table)
     importer = FORMATS[name]
     zone = ZoneInfo(mapping.timezone) if mapping.timezone else study_zone
-    context = ImportContext(mapping, items, zone, wave)
+    study = StudyWaves(tuple(waves), study_zone)
+    context = ImportContext(mapping, items, zone, wave, study)
     export, dropped = _without_personal_data(
         importer.prepare(table, mapping), importer, mapping, linked
     )
-    outcomes = list(importer.read_rows(export, context))
+    every = list(importer.read_rows(export, context))
+    rule = find_wave_rule(export, context, every)
+    outcomes = assign_waves(every, _require_rule(path, rule, wave), wave)
     rows = tuple(row for row in outcomes if isinstance(row, SurveyRow))
     check_codings(export, context, rows)
     summary = ImportSummary(
@@ -102,7 +115,11 @@ def read_survey_export(
         excluded=_count_excluded(outcomes),
         dropped=dropped,
         ignored=tuple(header for header in export.header if header in mapping.ignore),
-        questions=tuple(row for row in outcomes if isinstance(row, Question)),
+        waves=dict(sorted(Counter(row.wave or 0 for row in rows).items())),
+        questions=(
+            *(outcome for outcome in outcomes if isinstance(outcome, Question)),
+            *wave_questions(export, context, rule, rows),
+        ),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     return SurveyExport(summary, rows, problems)
@@ -111,6 +128,15 @@ def read_survey_export(
 def hash_header(header: Sequence[str]) -> str:
     """The same for files with the same headers in the same order."""
     return hashlib.sha256("\x1f".join(header).encode()).hexdigest()
+
+
+def _require_rule(
+    path: Path, rule: WaveRule | None, wave: int | None
+) -> WaveRule | None:
+    if rule is None and wave is None:
+        problem = "which wave? name it with --wave, or say with waves in the mapping which rows are of which"
+        raise FileError(path, "", problem)
+    return rule
 
 
 def detect_format(export: Export) -> SurveyFormat:
@@ -145,4 +171,5 @@ def _count_items(context: ImportContext, rows: Sequence[SurveyRow]) -> dict[str,
 
 
 def _count_excluded(outcomes: Sequence[RowOutcome]) -> dict[str, int]:
-    return dict(Counter(row.reason for row in outcomes if isinstance(row, ExcludedRow)))
+    rows = {(o.row, o.reason) for o in outcomes if isinstance(o, ExcludedRow)}
+    return dict(Counter(reason for _, reason in sorted(rows)))

@@ -34,6 +34,7 @@ from panelstream.models.errors import FileError
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.consent import stored_answer
+from panelstream.models.study.study import Wave
 
 
 class AnswerRow(NamedTuple):
@@ -93,18 +94,22 @@ class ImportedResponses:
 
 @dataclass(frozen=True)
 class StudyContext:
-    """What of a study an import needs: items by column code, people, time zone."""
+    """What of a study an import needs: items by column code, people, time zone, waves."""
 
     items: Items
     pseudonyms: Pseudonyms
     zone: ZoneInfo
+    waves: tuple[Wave, ...] = ()
 
 
 def study_context(
-    instruments: Sequence[Instrument], pseudonyms: Pseudonyms, zone: ZoneInfo
+    instruments: Sequence[Instrument],
+    pseudonyms: Pseudonyms,
+    zone: ZoneInfo,
+    waves: Sequence[Wave] = (),
 ) -> StudyContext:
-    """What an import needs of a study that asks these instruments."""
-    return StudyContext(items_by_column(instruments), pseudonyms, zone)
+    """What an import needs of a study that asks these instruments in these waves."""
+    return StudyContext(items_by_column(instruments), pseudonyms, zone, tuple(waves))
 
 
 def read_responses(
@@ -120,7 +125,7 @@ def read_responses(
     platform id. Raises `FileError` with place and remedy.
     """
     export = read_survey_export(
-        path, wave, study.items, mapping, study.zone, links is not None
+        path, wave, study.items, mapping, study.zone, links is not None, study.waves
     )
     rows, repeated = _first_rows(export.rows, study)
     checked = [

@@ -3,7 +3,8 @@
 A case is a folder: `export.*`, as a service writes it; the mapping, links and data
 dictionary beside it as a coordinator would put them there; `expected.csv`, every
 answer that is kept; `set_apart.csv`, what is not; `summary.yaml`, what the import
-says of the file.
+says of the file. `waves.yaml` holds the waves of the study and the one that is read,
+where they matter; `expected.csv` has a column of waves then.
 """
 
 import csv
@@ -32,6 +33,7 @@ from panelstream.ingest.surveys.responses import (
 )
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import find_instrument
+from panelstream.models.study.study import Wave
 
 HERE = Path(__file__).parent / "responses"
 CASES = sorted(
@@ -44,8 +46,6 @@ INSTRUMENTS = [
     for name in ("phq9", "pdd", "ghsq", "ahsq", "function_use", "demographics")
 ]
 ITEMS = items_by_column(INSTRUMENTS)
-KNOWN = study_context(INSTRUMENTS, PEOPLE, ZONE)
-WAVE = 1
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -67,24 +67,40 @@ def export_of(folder: Path) -> Path:
     return path
 
 
+def waves_of(folder: Path) -> tuple[int, tuple[Wave, ...]]:
+    """The wave to read, and the waves of the study."""
+    path = beside(folder, "waves.yaml")
+    if path is None:
+        return 1, ()
+    text = yaml.safe_load(path.read_text("utf-8"))
+    return text["wave"], tuple(Wave(**wave) for wave in text["waves"])
+
+
 def read(path: Path, links: Mapping[str, str] | None = None) -> SurveyExport:
     """What an export holds at the border to storage."""
     mapping = read_mapping(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
-    return read_survey_export(path, WAVE, ITEMS, mapping, ZONE, links is not None)
+    wave, waves = waves_of(path.parent)
+    return read_survey_export(
+        path, wave, ITEMS, mapping, ZONE, links is not None, waves
+    )
 
 
 def whole(path: Path, links: Mapping[str, str] | None = None) -> ImportedResponses:
     """The import of an export, storing nothing."""
     mapping = read_mapping(beside(path.parent, "mapping.yaml"), INSTRUMENTS)
-    return read_responses(path, WAVE, KNOWN, mapping, links)
+    wave, waves = waves_of(path.parent)
+    study = study_context(INSTRUMENTS, PEOPLE, ZONE, waves)
+    return read_responses(path, wave, study, mapping, links)
 
 
 def answers(
     path: Path, links: Mapping[str, str] | None, apart: set[tuple[int, str]]
 ) -> list[dict[str, str]]:
     """Every answer of an export that is not set apart, as a row of text."""
+    has_waves = beside(path.parent, "waves.yaml") is not None
     return [
         {
+            **({"wave": str(row.wave)} if has_waves else {}),
             "row": str(row.rows.get(code, row.number)),
             "person": row.person,
             "responded_at": row.responded_at.astimezone(UTC).isoformat(),

@@ -13,6 +13,7 @@ from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.models.instruments.instrument import Instrument, Item
+from panelstream.models.study.study import Wave
 
 PERSONAL = re.compile(
     r"mail|メール|(?<![a-z])name(?![a-z])|(?:first|last|full|family|given|sur|user)[ _]?name"
@@ -47,7 +48,7 @@ class SurveyRow:
     rows: Mapping[str, int] = field(default_factory=dict)
     """By column code the row of an answer that stands elsewhere than in `number`."""
     wave: int | None = None
-    """Wave that the file itself tells; None: the one that the import names."""
+    """Its wave, by the rule of the file or as the import names it; importers leave it out."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,27 @@ class ImportSummary:
     """Headers of personal data, removed before anything was looked at."""
     ignored: tuple[str, ...]
     """Headers that the mapping says to leave out."""
+    waves: Mapping[int, int] = field(default_factory=dict)
+    """Responses and forms that count, by wave."""
     questions: tuple[Question, ...] = ()
     """What is odd about the file."""
+
+
+@dataclass(frozen=True)
+class StudyWaves:
+    """The waves of a study and the zone of its days; without any, each number is a wave."""
+
+    waves: tuple[Wave, ...]
+    zone: ZoneInfo
+
+    def has(self, number: int | None) -> bool:
+        """Whether the study has a wave of this number."""
+        return not self.waves or number in [wave.wave for wave in self.waves]
+
+    @property
+    def first(self) -> int:
+        """The number of the first wave."""
+        return self.waves[0].wave if self.waves else 1
 
 
 @dataclass(frozen=True)
@@ -112,7 +132,9 @@ class ImportContext:
     """The study's items by column code."""
     zone: ZoneInfo
     """Where times without an offset were written, unless the mapping says."""
-    wave: int
+    wave: int | None
+    """The wave to read; None: every wave that the file's rule names."""
+    study: StudyWaves
 
 
 class Importer(ABC):

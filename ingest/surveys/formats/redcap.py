@@ -29,7 +29,7 @@ from panelstream.ingest.surveys.formats.importer import (
     SurveyRow,
 )
 from panelstream.ingest.surveys.item_columns import AnswerColumns, find_answer_columns
-from panelstream.ingest.surveys.mapping import SurveyMapping
+from panelstream.ingest.surveys.mapping import EVENT, SurveyMapping
 from panelstream.ingest.surveys.survey_timestamps import (
     Timestamps,
     parse_timestamps,
@@ -37,15 +37,11 @@ from panelstream.ingest.surveys.survey_timestamps import (
 from panelstream.models.errors import FileError
 
 DICTIONARY = "dictionary.csv"
-_EVENT, _INSTRUMENT, _INSTANCE = (
-    "redcap_event_name",
-    "redcap_repeat_instrument",
-    "redcap_repeat_instance",
-)
+_INSTRUMENT, _INSTANCE = "redcap_repeat_instrument", "redcap_repeat_instance"
 _IDENTIFIER = "redcap_survey_identifier"
-_METADATA = frozenset({_EVENT, _INSTRUMENT, _INSTANCE, "redcap_data_access_group"})
+_METADATA = frozenset({EVENT, _INSTRUMENT, _INSTANCE, "redcap_data_access_group"})
 _LABELS = {
-    "Event Name": _EVENT,
+    "Event Name": EVENT,
     "Repeat Instrument": _INSTRUMENT,
     "Repeat Instance": _INSTANCE,
     "Data Access Group": "redcap_data_access_group",
@@ -147,13 +143,13 @@ class Redcap(Importer):
         keys: list[RequiredKey] = []
         if not any(form.timestamp for form in _forms(export)):
             keys.append("submitted_at")
-        if export.place(_EVENT) is not None:
+        if export.place(EVENT) is not None:
             keys.append("events")
         return keys
 
     def variant(self, export: Export) -> str:
         """What the rows stand for."""
-        kinds = [("longitudinal", _EVENT), ("repeating", _INSTANCE)]
+        kinds = [("longitudinal", EVENT), ("repeating", _INSTANCE)]
         return (
             ", ".join(
                 kind for kind, header in kinds if export.place(header) is not None
@@ -183,15 +179,14 @@ class Redcap(Importer):
         for column in columns_of_times.values():
             yield from column.outcomes
         records = _Records(export, _people(export, mapping), times, submitted)
-        waves = _waves(export, context)
         for number, record in export.rows():
-            if waves[number] == context.wave:
-                for form, block in blocks:
-                    if block.items:
-                        yield from records.response(number, record, form, block)
-            else:
-                reason = "of another wave" if waves[number] else "event left out"
-                yield ExcludedRow(number, reason)
+            responses = [
+                outcome
+                for form, block in blocks
+                if block.items
+                for outcome in records.response(number, record, form, block)
+            ]
+            yield from responses or [ExcludedRow(number, "no form of the study")]
 
 
 def _forms(export: Export) -> list[_Form]:
@@ -326,24 +321,6 @@ def _times(
     return times
 
 
-def _waves(export: Export, context: ImportContext) -> dict[int, int | None]:
-    """The wave of each row, by its event."""
-    place, waves = export.place(_EVENT), context.mapping.events
-    events = {
-        n: r[place].strip() if place is not None else "" for n, r in export.rows()
-    }
-    if not waves:
-        if len(set(events.values())) > 1:
-            problem = "several events; write in the mapping which wave each is, events: {name: 1}"
-            raise FileError(export.path, export.column(place or 0), problem)
-        return dict.fromkeys(events, context.wave)
-    for number, event in events.items():
-        if event not in waves:
-            problem = "its event is not in the mapping's events; add it, without a wave to leave it out"
-            raise FileError(export.path, f"row {number}", problem)
-    return {number: waves[event] for number, event in events.items()}
-
-
 @dataclass(frozen=True)
 class _Records:
     """What is looked up for each row of a file."""
@@ -402,8 +379,8 @@ def _key(export: Export, record: Sequence[str], form: _Form, at: datetime) -> st
     them number the same people alike.
     """
     parts = [record[0].strip()]
-    for header in (_EVENT, _INSTRUMENT, _INSTANCE):
+    for header in (EVENT, _INSTRUMENT, _INSTANCE):
         place = export.place(header)
         parts.append(record[place].strip() if place is not None else "")
-    time = at.astimezone(UTC).isoformat() if export.place(_EVENT) is None else ""
+    time = at.astimezone(UTC).isoformat() if export.place(EVENT) is None else ""
     return "|".join([*parts, form.name, time])

@@ -170,7 +170,7 @@ MISTAKES: dict[str, tuple[str | bytes, str, str]] = {
     "an event that is not mapped": (
         f"record_id,redcap_event_name,platform_id,phq9_1,phq9_complete\n1,{CANARY},x,1,2\n",
         "events: {a_arm_1: 1}",
-        "row 2: its event is not in the mapping",
+        "row 2: its 'redcap_event_name' is not among the values of the mapping",
     ),
     "a record of two people": (
         f"record_id,redcap_event_name,platform_id,phq9_1,phq9_complete\n1,a,{CANARY},1,2\n1,a,y,1,2\n",

@@ -1,0 +1,276 @@
+"""Which wave each row of an export belongs to: one rule for every tool.
+
+The mapping declares it: the values of a column, the instance of a repeating REDCap
+form, or the day of the answer. Without a rule all rows are of the wave that the
+import names.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Protocol
+
+from panelstream.ingest.questions import Question
+from panelstream.ingest.surveys.file_types.export_file import Export, require_column
+from panelstream.ingest.surveys.formats.importer import (
+    ExcludedRow,
+    ImportContext,
+    ImportProblem,
+    RowOutcome,
+    StudyWaves,
+    SurveyRow,
+    normalize_text,
+)
+from panelstream.ingest.surveys.mapping import EVENT, Waves
+from panelstream.models.errors import FileError
+from panelstream.models.study.study import Wave
+
+INSTANCE = "redcap_repeat_instance"
+OTHER_WAVE, NO_WAVE = "of another wave", "of no wave"
+
+_WHOLE_NUMBER = re.compile(r"(\d+)(?:\.0*)?")
+
+
+class WaveRule(Protocol):
+    """How a row's wave is found."""
+
+    def wave_of(self, number: int, responded_at: datetime | None) -> int | None:
+        """The wave of a row; None leaves it out. Raises `FileError` with the row."""
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """The wave by the value of a column."""
+
+    export: Export
+    place: int
+    values: Mapping[str, int | None]
+    """By folded value."""
+
+    def wave_of(self, number: int, responded_at: datetime | None) -> int | None:
+        """The wave of the value in the row."""
+        value = _fold(_cell(self.export, number, self.place))
+        if value not in self.values:
+            header = self.export.header[self.place]
+            problem = (
+                f"its '{header}' is not among the values of the mapping's waves (or "
+                "events); add it, without a wave to leave such rows out"
+            )
+            raise FileError(self.export.path, f"row {number}", problem)
+        return self.values[value]
+
+
+@dataclass(frozen=True)
+class InstanceRule:
+    """The wave by the instance of a repeating form; forms that do not repeat belong to the first."""
+
+    export: Export
+    place: int
+    waves: Mapping[int, int | None]
+    """By instance; without any, instance N is wave N."""
+    study: StudyWaves
+
+    def wave_of(self, number: int, responded_at: datetime | None) -> int | None:
+        """The wave of the instance of the row."""
+        text = _cell(self.export, number, self.place).strip()
+        if not text:
+            return self.study.first
+        instance = _instance(text)
+        is_listed = instance in self.waves if self.waves else self.study.has(instance)
+        if instance is None or not is_listed:
+            problem = (
+                "its instance is no wave; write in the mapping which wave each "
+                "instance is, waves: {instance: {1: 1, 2: 3}}, or waves: day"
+            )
+            place = f"row {number}, {self.export.column(self.place)}"
+            raise FileError(self.export.path, place, problem)
+        return self.waves[instance] if self.waves else instance
+
+
+@dataclass(frozen=True)
+class DayRule:
+    """The wave that is open on the day of the answer, else the last that had opened.
+
+    An answer from before the first wave is of the first.
+    """
+
+    study: StudyWaves
+
+    def wave_of(self, number: int, responded_at: datetime | None) -> int | None:
+        """The wave of the study-local day."""
+        waves = sorted(self.study.waves, key=lambda wave: wave.span)
+        if responded_at is None:
+            return waves[0].wave
+        day = responded_at.astimezone(self.study.zone).date()
+        opened = [wave for wave in waves if day.toordinal() >= wave.span[0]]
+        return (opened or waves[:1])[-1].wave
+
+
+def find_wave_rule(
+    export: Export, context: ImportContext, outcomes: Sequence[RowOutcome]
+) -> WaveRule | None:
+    """The rule of the mapping, else of REDCap's repetitions; None: there is none.
+
+    Raises `FileError` for REDCap events whose waves are not declared, and for days
+    that do not decide.
+    """
+    waves = context.mapping.wave_rule
+    if waves is None:
+        return _undeclared_rule(export, context, outcomes)
+    if waves.day:
+        return _day_rule(export, context.study)
+    if waves.instance is not None:
+        place = require_column(export, INSTANCE, "the wave")
+        return InstanceRule(export, place, waves.instance, context.study)
+    return _column_rule(export, waves)
+
+
+def assign_waves(
+    outcomes: Sequence[RowOutcome], rule: WaveRule | None, wave: int | None
+) -> list[RowOutcome]:
+    """Outcomes with the wave of each row; rows of other waves than `wave` are left out."""
+    if rule is None:
+        return [_with_wave(outcome, wave) for outcome in outcomes]
+    return [_select(outcome, rule, wave) for outcome in outcomes]
+
+
+def wave_questions(
+    export: Export,
+    context: ImportContext,
+    rule: WaveRule | None,
+    rows: Sequence[SurveyRow],
+) -> Iterator[Question]:
+    """What is odd about the waves of the rows that count."""
+    waves = context.mapping.wave_rule
+    if isinstance(rule, InstanceRule) and waves is None:
+        problem = (
+            "instance N of a repeating form is read as wave N, and a form that does "
+            f"not repeat as wave {context.study.first}"
+        )
+        remedy = (
+            "confirm with waves: instance in the mapping, or write "
+            "waves: {instance: {1: 1, 2: 3}} or waves: day"
+        )
+        yield Question(INSTANCE, problem, remedy)
+    if waves and waves.column and export.place(waves.column) is None:
+        problem = "the column that the mapping's waves names is not in this file"
+        yield Question("mapping", problem, "check the header under waves")
+    if not isinstance(rule, DayRule):
+        yield from _untimely(context.study, rows)
+
+
+def _undeclared_rule(
+    export: Export, context: ImportContext, outcomes: Sequence[RowOutcome]
+) -> WaveRule | None:
+    """REDCap itself says that rows repeat; of events nobody knows which wave they are."""
+    numbers = {_row(o) for o in outcomes if isinstance(o, SurveyRow | ImportProblem)}
+    event, instance = export.place(EVENT), export.place(INSTANCE)
+    if event is not None:
+        events = {_cell(export, number, event).strip() for number in numbers}
+        if len(events) > 1:
+            problem = "several events; write in the mapping which wave each is, events: {name: 1}"
+            raise FileError(export.path, export.column(event), problem)
+    if instance is not None:
+        cells = {_cell(export, number, instance).strip() for number in numbers}
+        if cells - {"", "1"}:
+            return InstanceRule(export, instance, {}, context.study)
+    return None
+
+
+def _column_rule(export: Export, waves: Waves) -> ColumnRule | None:
+    """None where this file does not have the column: several may share a mapping."""
+    place = export.place(waves.column or "")
+    if place is None:
+        return None
+    values: dict[str, int | None] = {}
+    for value, wave in waves.values.items():
+        if values.setdefault(_fold(value), wave) != wave:
+            problem = "waves: two values that differ only by case, width or blanks"
+            raise FileError(export.path, "mapping", problem)
+    return ColumnRule(export, place, values)
+
+
+def _day_rule(export: Export, study: StudyWaves) -> DayRule:
+    waves = sorted(study.waves, key=lambda wave: wave.span)
+    if not waves or any(wave.opens_on is None for wave in waves):
+        problem = (
+            "waves: day needs waves with opens_on and closes_on; where they count from "
+            "each person's enrolment, write waves: {column: …} or import wave by wave"
+        )
+        raise FileError(export.path, "mapping", problem)
+    for earlier, later in pairwise(waves):
+        if later.span[0] < earlier.span[1]:
+            problem = f"waves {earlier.wave} and {later.wave} are open on the same days; write waves: {{column: …}}"
+            raise FileError(export.path, "mapping", problem)
+    return DayRule(study)
+
+
+def _select(outcome: RowOutcome, rule: WaveRule, wave: int | None) -> RowOutcome:
+    if isinstance(outcome, Question):
+        return outcome
+    number = _row(outcome)
+    if isinstance(outcome, ExcludedRow):
+        with suppress(FileError):
+            return _excluded(number, rule.wave_of(number, None), wave) or outcome
+        return outcome
+    at = outcome.responded_at if isinstance(outcome, SurveyRow) else None
+    row_wave = rule.wave_of(number, at)
+    return _excluded(number, row_wave, wave) or _with_wave(outcome, row_wave)
+
+
+def _excluded(
+    number: int, row_wave: int | None, wave: int | None
+) -> ExcludedRow | None:
+    if row_wave is None:
+        return ExcludedRow(number, NO_WAVE)
+    return ExcludedRow(number, OTHER_WAVE) if wave not in (None, row_wave) else None
+
+
+def _with_wave(outcome: RowOutcome, wave: int | None) -> RowOutcome:
+    return replace(outcome, wave=wave) if isinstance(outcome, SurveyRow) else outcome
+
+
+def _row(outcome: SurveyRow | ImportProblem | ExcludedRow) -> int:
+    return outcome.number if isinstance(outcome, SurveyRow) else outcome.row
+
+
+def _untimely(study: StudyWaves, rows: Sequence[SurveyRow]) -> Iterator[Question]:
+    """Responses that were sent while another wave was open than theirs."""
+    calendar = [wave for wave in study.waves if wave.opens_on is not None]
+    sent: Counter[tuple[int | None, int]] = Counter()
+    for row in rows:
+        day = row.responded_at.astimezone(study.zone).date()
+        open_waves = _open_on(calendar, day)
+        if open_waves and row.wave not in open_waves:
+            sent[row.wave, open_waves[0]] += 1
+    for (wave, open_wave), number in sorted(sent.items(), key=str):
+        problem = f"{number} responses of wave {wave} were sent while wave {open_wave} was open"
+        remedy = (
+            f"if they belong to wave {open_wave}, write waves: day in the mapping, "
+            "or import the file under the right wave"
+        )
+        yield Question(f"wave {wave}", problem, remedy)
+
+
+def _open_on(waves: Sequence[Wave], day: date) -> list[int]:
+    return [w.wave for w in waves if w.span[0] <= day.toordinal() < w.span[1]]
+
+
+def _cell(export: Export, number: int, place: int) -> str:
+    return export.records[number - export.first_row][place]
+
+
+def _fold(value: str) -> str:
+    """A value without the accidents of width, case, blanks and `1.0` for 1."""
+    text = normalize_text(value).casefold()
+    match = _WHOLE_NUMBER.fullmatch(text)
+    return match[1] if match else text
+
+
+def _instance(text: str) -> int | None:
+    match = _WHOLE_NUMBER.fullmatch(text)
+    return int(match[1]) if match else None
