@@ -1,12 +1,14 @@
 """Consent over time: statements of participants become intervals of study days.
 
 A yes holds from its day on: to the same version it adds scopes, a newer version
-replaces the older ones, an older version adds nothing. A withdrawal from collection
-ends it all, from the midnight of its day on, until the person says yes again.
+replaces the older ones, an older version adds nothing. A no to the same or a newer
+version takes its scopes away, from the midnight of its day on, until the person says
+yes to them again. A withdrawal from collection ends it all in the same way; a no does
+not: data go on to be taken, and the days before it still count.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby, pairwise
 from typing import Any
@@ -23,19 +25,26 @@ RETROSPECTIVE = "retrospective"
 ENDING_LEVELS = ("collection", "erase")
 """Levels of withdrawal after which nothing is taken; `contact` only ends letters."""
 
+DECLINED = "declined"
+"""The level of a no: some scopes are not agreed to, and nothing is withdrawn."""
+
 CONSENT_INSTRUMENT = "study.consent"
-"""What an item that gives consent is stored under: version as item, scopes as answer."""
+"""What an answer to the consent question is stored under: version as item, scopes as
+answer, after `NO` where they are declined."""
+
+NO = "no:"
+"""How the stored answer of a no begins."""
 
 
 @dataclass(frozen=True)
 class ConsentStatement:
-    """A yes to scopes of a version at one time, or a withdrawal."""
+    """A yes or a no to scopes of a version at one time, or a withdrawal."""
 
     at: datetime
     version: int = 0
     scopes: frozenset[str] = frozenset()
     level: str = ""
-    """Of a withdrawal; empty for a yes."""
+    """Of a withdrawal, `DECLINED` for a no; empty for a yes."""
 
 
 Interval = tuple[date, date]
@@ -65,37 +74,55 @@ class Consents:
 class _State:
     """What holds between two statements.
 
-    `retrospective_from`: the first yes after the last withdrawal, back to which a
-    retrospective yes reaches.
+    `declined`: scopes whose last statement is a no. `retrospective_from`: the first
+    yes after the last withdrawal, back to which a retrospective yes reaches.
     """
 
     agreed: bool = False
     version: int = 0
     scopes: frozenset[str] = frozenset()
+    declined: frozenset[str] = frozenset()
     retrospective_from: date | None = FIRST_DAY
 
     def next(self, statement: ConsentStatement, day: date) -> "_State":
-        if statement.level:
+        if statement.level in ENDING_LEVELS:
             return _State(retrospective_from=None)
         if statement.version < self.version:
             return self
+        if statement.level == DECLINED:
+            return self._without(statement.scopes)
         same_version = statement.version == self.version
         scopes = (self.scopes if same_version else frozenset()) | statement.scopes
         reach = day if self.retrospective_from is None else self.retrospective_from
-        return _State(True, statement.version, scopes, reach)
+        declined = self.declined - statement.scopes
+        return _State(True, statement.version, scopes, declined, reach)
+
+    def _without(self, declined: frozenset[str]) -> "_State":
+        return replace(
+            self, scopes=self.scopes - declined, declined=self.declined | declined
+        )
 
 
 def stored_answer(
     version: int, scopes: Iterable[str], answer: str
 ) -> tuple[str, str, str]:
-    """Instrument, item and answer under which an answer to the question is stored."""
-    agreed = " ".join(scopes) if answer in ("yes", "1") else ""
-    return CONSENT_INSTRUMENT, str(version), agreed
+    """Instrument, item and answer under which an answer to the question is stored.
+
+    A yes is stored as the scopes, a no as the scopes after `NO`, a blank as a blank.
+    """
+    agreed = " ".join(scopes)
+    texts = {"yes": agreed, "1": agreed, "no": f"{NO}{agreed}", "0": f"{NO}{agreed}"}
+    return CONSENT_INSTRUMENT, str(version), texts.get(answer, "")
 
 
-def parse_stored_answer(at: datetime, version: str, scopes: str) -> ConsentStatement:
-    """The statement that `stored_answer` gives as item and answer, made at `at`."""
-    return ConsentStatement(at, int(version), frozenset(scopes.split()))
+def parse_stored_answer(at: datetime, version: str, answer: str) -> ConsentStatement:
+    """The statement that `stored_answer` gives as item and answer, made at `at`.
+
+    `answer` is not blank.
+    """
+    level = DECLINED if answer.startswith(NO) else ""
+    scopes = frozenset(answer.removeprefix(NO).split())
+    return ConsentStatement(at, int(version), scopes, level)
 
 
 def group_statements(rows: Iterable[Mapping[str, Any]]) -> ConsentStatements:
@@ -161,7 +188,7 @@ def withdrawal_periods(
 ) -> WithdrawalPeriods:
     """When nothing of somebody is taken: from a withdrawal to the day of the next yes."""
     periods: list[tuple[datetime, datetime | None]] = []
-    for statement in _in_order(statements):
+    for statement in _in_order(statements, ("", *ENDING_LEVELS)):
         if statement.level and not _is_open(periods):
             periods.append((statement.at, None))
         elif _is_open(periods) and not statement.level:
@@ -184,10 +211,31 @@ def current_consent(
     statements: Iterable[ConsentStatement],
 ) -> tuple[int, frozenset[str]]:
     """The version and the scopes that somebody has agreed to and not withdrawn."""
-    state = _State()
-    for statement in _in_order(statements):
-        state = state.next(statement, FIRST_DAY)
+    state = _current_state(statements)
     return state.version, state.scopes
+
+
+def declined_scopes(statements: Iterable[ConsentStatement]) -> frozenset[str]:
+    """The scopes to which somebody said no, and neither yes nor a withdrawal since."""
+    return _current_state(statements).declined
+
+
+def revoked_scopes(
+    study: Study, refusal: ConsentStatement, earlier: Iterable[ConsentStatement]
+) -> frozenset[str]:
+    """The scopes of a no that held until then, by a yes or because the study says so.
+
+    `refusal`: what an arriving answer says; of a yes there are none. `earlier`:
+    statements of the same person, of which those after `refusal` do not matter. Where
+    consent is kept elsewhere (`consent: external`), all scopes hold.
+    """
+    if refusal.level != DECLINED:
+        return frozenset()
+    if study.consent == "external":
+        return refusal.scopes
+    until = [statement for statement in earlier if statement.at <= refusal.at]
+    before = _current_state(until)
+    return before.scopes - before.next(refusal, FIRST_DAY).scopes
 
 
 def withdrawal_level(statements: Iterable[ConsentStatement]) -> str:
@@ -195,7 +243,8 @@ def withdrawal_level(statements: Iterable[ConsentStatement]) -> str:
     level = ""
     for statement in sorted(statements, key=lambda statement: statement.at):
         stays = level in ENDING_LEVELS and statement.level not in ("", *ENDING_LEVELS)
-        level = level if stays else statement.level
+        if statement.level != DECLINED and not stays:
+            level = statement.level
     return level
 
 
@@ -254,11 +303,19 @@ def _states(
         yield day, state
 
 
-def _in_order(statements: Iterable[ConsentStatement]) -> list[ConsentStatement]:
-    """What concerns collection, in order of time; of one instant a withdrawal last."""
-    relevant = [
-        statement for statement in statements if statement.level in ("", *ENDING_LEVELS)
-    ]
+def _current_state(statements: Iterable[ConsentStatement]) -> _State:
+    state = _State()
+    for statement in _in_order(statements):
+        state = state.next(statement, FIRST_DAY)
+    return state
+
+
+def _in_order(
+    statements: Iterable[ConsentStatement],
+    levels: Sequence[str] = ("", DECLINED, *ENDING_LEVELS),
+) -> list[ConsentStatement]:
+    """Those of some levels, in order of time; of one instant a yes first."""
+    relevant = [statement for statement in statements if statement.level in levels]
     return sorted(
         relevant,
         key=lambda statement: (statement.at, statement.level != "", statement.version),

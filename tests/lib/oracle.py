@@ -24,7 +24,13 @@ FUNCTIONS = {
 }
 """Of the types that tests send, those that count towards a function."""
 
-TAKING_PART = ("enrolled", "invited", "consent_given", "consent_withdrawn")
+TAKING_PART = (
+    "enrolled",
+    "invited",
+    "consent_given",
+    "consent_declined",
+    "consent_withdrawn",
+)
 """Study events that are always taken, whoever withdrew before."""
 
 LEAVING = ("collection", "erase")
@@ -266,11 +272,29 @@ class Oracle:
         return min(self.day(event["time"]) for event in self.given(who, day))
 
     def scopes(self, who: str, day: date) -> set[str]:
-        """What the newest version that was agreed to says, all yeses to it together."""
+        """What the newest version that was agreed to says, all yeses to it together.
+
+        Without what was declined afterwards: a no to an older version says nothing.
+        """
         given = self.given(who, day)
         version = max((event["data"]["version"] for event in given), default=0)
         newest = [event for event in given if event["data"]["version"] == version]
-        return {scope for event in newest for scope in event["data"]["scopes"]}
+        refusals = [
+            event
+            for event in self.of(who, "study.consent_declined")
+            if self.day(event["time"]) <= day and event["data"]["version"] >= version
+        ]
+        return {
+            scope
+            for event in newest
+            for scope in event["data"]["scopes"]
+            if not any(
+                scope in refusal["data"]["scopes"]
+                and datetime.fromisoformat(refusal["time"])
+                >= datetime.fromisoformat(event["time"])
+                for refusal in refusals
+            )
+        }
 
     def left(self, who: str, day: date) -> datetime | None:
         """The last withdrawal from collection until the end of a day."""

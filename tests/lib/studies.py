@@ -21,6 +21,7 @@ from panelstream.ingest import pseudonymise
 from panelstream.ingest.events.pipeline import RawEvents
 from panelstream.ingest.surveys.responses import ANSWERS
 from panelstream.models.events.event import Counts
+from panelstream.models.study.consent import stored_answer
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock
 from panelstream.models.warehouse.ledger import append_responses
@@ -50,11 +51,13 @@ OWN = (
     "enrolled",
     "invited",
     "consent_given",
+    "consent_declined",
     "consent_withdrawn",
     "response_submitted",
     "heartbeat",
 )
-"""The study's own events; all others are the platform's."""
+"""The study's own events; all others are the platform's. A no to consent has an event
+for the oracle only: the engine reads it from a survey (`decline`)."""
 
 DATA: Mapping[str, Any] = {
     "reaction_given": {"kind": "like", "target": "story"},
@@ -169,6 +172,26 @@ def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
     """Store responses as an import does."""
     rows = [row for entry in answers for row in _answer_rows(workspace, entry)]
     append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
+
+
+def decline(
+    workspace: Workspace, who: str, at: datetime, version: int, scopes: str
+) -> None:
+    """Store a no to the consent question of a survey, as an import does."""
+    instrument, item, stored = stored_answer(version, scopes.split(), "no")
+    row = {
+        "participant_id": workspace.pseudonyms.participant_id(who),
+        "response": "",
+        "wave": 1,
+        "responded_at": at.astimezone(UTC),
+        "instrument": instrument,
+        "item": item,
+        "answer": stored,
+        "origin": "test.csv",
+    }
+    append_responses(
+        workspace.store, pa.Table.from_pylist([row], schema=ANSWERS), ABOUT
+    )
 
 
 def arrive(

@@ -4,12 +4,13 @@ A table's file is prose, the study's `consent` as YAML, then the `statements` of
 participants (at study-local times in Asia/Tokyo) and the intervals of days that follow:
 `consented`, on which answers count, or `telemetry`, whose use may be looked at. `until`
 is the day after the last; `-` has no end. The engine is given every statement by each
-way that there is: by events, and, but for withdrawals, by the roster.
+way that there is: by events, and, but for withdrawals, by the roster; `declined` is a no
+in a survey, by whichever way the others come.
 """
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -84,7 +85,8 @@ def test_engine_by_events(name: str, workspace: Make) -> None:
     """What people said in events, and what the warehouse makes of it."""
     example = read(name)
     study = workspace(consent=example.consent)
-    studies.send(study, [event(row) for row in example.statements])
+    studies.send(study, list(events(example.statements)))
+    decline(study, example.statements)
     assert intervals(study, example) == example.expected
 
 
@@ -95,9 +97,10 @@ def test_engine_by_both_roads(name: str, workspace: Make, tmp_path: Path) -> Non
     study = workspace(consent=example.consent)
     path = write_roster(tmp_path / "roster.csv", example.statements)
     imports.import_roster(study, path)
-    again = [event(row) for row in example.statements[::2]]
-    left = [event(row) for row in example.statements if row["said"] != "given"]
+    again = events(example.statements[::2])
+    left = events(row for row in example.statements if row["said"] != "given")
     studies.send(study, [*again, *left])
+    decline(study, example.statements)
     assert intervals(study, example) == example.expected
 
 
@@ -106,8 +109,8 @@ def test_oracle(name: str) -> None:
     """What is computed day by day, slowly and obviously."""
     example = read(name)
     content = studies.with_base(consent=example.consent)
-    events = tuple(event(row) for row in example.statements)
-    oracle = Oracle(content, [Arrival(events)], 0)
+    said = tuple(event(row) for row in example.statements)
+    oracle = Oracle(content, [Arrival(said)], 0)
     holds = oracle.agreed if example.kind == "consented" else oracle.visible
     result = {person: runs(holds, person) for person in example.people}
     assert result == example.expected
@@ -115,12 +118,32 @@ def test_oracle(name: str) -> None:
 
 def event(row: Row) -> dict[str, Any]:
     """What somebody said, as an event."""
-    at = datetime.fromisoformat(row["at"]).replace(tzinfo=TOKYO)
-    if row["said"] != "given":
-        level = {"level": row["said"]}
-        return studies.event("consent_withdrawn", row["who"], at, data=level)
-    data = {"version": int(row["version"]), "scopes": row["scopes"].split()}
-    return studies.event("consent_given", row["who"], at, data=data)
+    if row["said"] in ("given", "declined"):
+        data: dict[str, Any] = {
+            "version": int(row["version"]),
+            "scopes": row["scopes"].split(),
+        }
+        return studies.event(f"consent_{row['said']}", row["who"], at(row), data=data)
+    level = {"level": row["said"]}
+    return studies.event("consent_withdrawn", row["who"], at(row), data=level)
+
+
+def events(statements: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """What there are events for."""
+    return (event(row) for row in statements if row["said"] != "declined")
+
+
+def decline(study: Workspace, statements: Iterable[Row]) -> None:
+    """Store every no, as answers of a survey."""
+    for row in statements:
+        if row["said"] == "declined":
+            version, scopes = int(row["version"]), row["scopes"]
+            studies.decline(study, row["who"], at(row), version, scopes)
+
+
+def at(row: Row) -> datetime:
+    """When somebody said it."""
+    return datetime.fromisoformat(row["at"]).replace(tzinfo=TOKYO)
 
 
 def write_roster(path: Path, statements: Iterable[Row]) -> Path:

@@ -1,6 +1,7 @@
 -- What people said about consent, as known at an instant, by events, by the roster and
--- by an item of a survey. `level` is empty for a yes; the same yes by two roads may
--- stand twice, and means what it means once.
+-- by an item of a survey. `level` is empty for a yes and 'declined' for a no in a survey,
+-- whose `scopes` are those declined. The same yes may come by several ways; it counts
+-- once.
 create or replace view consents_as_of as
 select distinct
     lower(hex(events.participant_id)) as participant_id,
@@ -25,9 +26,9 @@ union all
 select
     participant_id,
     responded_at as stated_at,
-    '' as level,
+    if(startsWith(answer, 'no:'), 'declined', '') as level,
     toUInt16(item) as version,
-    splitByChar(' ', answer) as scopes
+    splitByChar(' ', replaceRegexpOne(answer, '^no:', '')) as scopes
 from answers_as_of(as_of = {as_of:DateTime64(6)})
 where instrument = 'study.consent' and answer != ''
 comment 'What people said about consent, as known at an instant; one row a statement'

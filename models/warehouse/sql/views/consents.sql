@@ -3,16 +3,16 @@ create or replace view consents
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     stated_at DateTime64(6, 'UTC') comment 'When they said so',
-    said LowCardinality(String) comment 'given or withdrawn',
-    level LowCardinality(String) comment 'What is withdrawn: contact, collection or erase; empty: given',
-    version UInt16 comment 'Version of the consent that was given; 0: withdrawn',
-    scopes Array(String) comment 'What was agreed to; none: withdrawn'
+    said LowCardinality(String) comment 'given, declined or withdrawn',
+    level LowCardinality(String) comment 'What is withdrawn: contact, collection or erase; declined: a no; empty: given',
+    version UInt16 comment 'Version of the consent that was given or declined; 0: withdrawn',
+    scopes Array(String) comment 'What was agreed to or declined; none: withdrawn'
 )
 as
 select distinct
     participant_id,
     stated_at,
-    if(level = '', 'given', 'withdrawn') as said,
+    multiIf(level = '', 'given', level = 'declined', 'declined', 'withdrawn') as said,
     level,
     version,
     scopes

@@ -62,6 +62,7 @@ from
             multiIf(level = '', 'given', level = 'contact', 'contact', 'withdrawn') as what,
             '' as named
         from consents_as_of(as_of = {end_of_time:DateTime64(6)})
+        where level != 'declined'
         union all
         select
             participant_id,
