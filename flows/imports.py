@@ -34,6 +34,7 @@ from panelstream.ingest.surveys.revisions import (
 from panelstream.models.errors import InputRejected, UsageError
 from panelstream.models.events.event import Counts
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
+from panelstream.models.instruments.instrument import shipped_instruments
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
 from panelstream.models.study.load import load_study
@@ -276,7 +277,8 @@ def _compare_with_roster(
 def draft_mapping(path: Path, settings: Settings) -> str:
     """A mapping file for an export, for a person to complete; stores nothing."""
     loaded = load_study(settings.study)
-    return mapping_draft.draft_mapping_text(path, items_by_column(loaded.instruments))
+    items = items_by_column(loaded.instruments)
+    return mapping_draft.draft_mapping_text(path, items, shipped_instruments())
 
 
 def wave_files(folder: Path) -> list[WaveFile]:

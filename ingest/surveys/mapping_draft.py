@@ -1,32 +1,43 @@
-"""A draft of the mapping of an export: what is recognised, and what to fill in.
+"""A draft of the mapping of an export: what is recognised, and what to choose.
 
-It names headers, never cells. A header is recognised if it is an item's code, or
-says just what an item's label says in any language.
+Each header is named once, with an item, `ignore`, or the items to choose from. It names
+headers and labels of instruments, never a cell that is none of these.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
-from panelstream.ingest.surveys.formats.importer import (
-    Importer,
-    RequiredKey,
-    looks_personal,
-    normalize_text,
+from panelstream.ingest.surveys.column_roles import days_spanned
+from panelstream.ingest.surveys.draft_plan import (
+    Draft,
+    DraftColumn,
+    DraftSource,
+    open_draft_source,
+    plan_draft,
 )
-from panelstream.ingest.surveys.mapping import PERSON, SurveyMapping
-from panelstream.ingest.surveys.read_export import FORMATS, Items, detect_format
-from panelstream.models.errors import FileError
+from panelstream.ingest.surveys.formats.importer import RequiredKey, normalize_text
+from panelstream.ingest.surveys.header_matching import (
+    MISSING_CODES,
+    item_of,
+    match_headers,
+    option_key,
+    option_texts,
+)
+from panelstream.ingest.surveys.mapping import EVENT, PERSON, coding_text
+from panelstream.ingest.surveys.read_export import Items, items_by_column
+from panelstream.ingest.surveys.wave_rule import INSTANCE
+from panelstream.models.instruments.instrument import Instrument, Item
 
-_DATUM = re.compile(r"\d+(?:[.,]\d+)?|\d[\d\-/.]+\d(?:[ T]\d.*)?|\S+@\S+\.\S+|R_\w{8,}")
-_ROWS = (re.compile(r"\[([^\]]+)\](?:#\d+)?$"), re.compile(r" [-–] ([^-–]+)$"))
-"""The row of a grid: `Title [Row]` in forms, `Title - Row` in Qualtrics."""
 _LONG_KEY = 1000
-
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_LONGEST_WAVE = 60
+"""Days between the first and the last answer from which a file may hold two waves."""
+_MOST_CODES = 10
+"""Steps of a numeric item whose coding is worth a question."""
 
 _PROMPTS: Mapping[RequiredKey, str] = {
     "submitted_at": "the header of the column that says when",
@@ -35,129 +46,249 @@ _PROMPTS: Mapping[RequiredKey, str] = {
 }
 
 
-@dataclass(frozen=True)
-class _DraftMapping:
-    """The headers of an export by what a mapping must say of them."""
-
-    mapped: Mapping[str, str]
-    unknown: tuple[str, ...]
-    ignored: tuple[str, ...]
-    instruments: tuple[str, ...]
-
-
-def draft_mapping_text(path: Path, items: Items) -> str:
+def draft_mapping_text(
+    path: Path, items: Items, shipped: Sequence[Instrument] = ()
+) -> str:
     """A mapping file for an export, as YAML with comments.
 
-    Raises `FileError` where row 1 holds something else than headers.
+    `shipped` are instruments of which the study may have forgotten one. Raises
+    `FileError` where row 1 holds something else than headers.
     """
-    table = read_export_file(path)
-    if any(_DATUM.fullmatch(header) for header in table.header):
-        problem = "row 1 seems to hold answers; it must hold the headers"
-        raise FileError(path, "row 1", problem)
-    name = detect_format(table)
-    importer = FORMATS[name]
-    export = importer.prepare_for_draft(table)
-    as_exported = dict(zip(export.header, table.header, strict=True))
-    draft = _sort_headers(export, importer, items, as_exported)
+    source = open_draft_source(path, items)
+    draft = plan_draft(source)
     lines = [
         f"# How the headers of {path.name} relate to the study's items.",
-        f"format: {name}",
-        *_required_lines(importer, export),
-        *_coding_lines(draft, items),
-        *_column_lines(export, draft),
+        "# Where a line says 'choose', leave one of its words as the value.",
+        *_forgotten_lines(source, draft, shipped),
+        f"format: {source.format}",
+        *_role_lines(source, draft),
+        *_wave_lines(source, draft),
+        *_coding_lines(source, draft),
+        *_missing_lines(source, draft),
+        *_label_lines(source, draft),
+        *_box_lines(source, draft),
+        *_column_lines(source, draft),
+        *_unnamed_lines(source, draft),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _sort_headers(
-    export: Export, importer: Importer, items: Items, as_exported: Mapping[str, str]
-) -> _DraftMapping:
-    metadata = {
-        PERSON,
-        *importer.personal_columns(export),
-        *importer.metadata_columns(export, SurveyMapping()),
-    }
-    codes = _codes_by_label(items)
-    headers = [header for header in export.header if header not in metadata]
-    mapped: dict[str, str] = {}
-    for header in headers:
-        names = (header, as_exported[header], export.titles.get(header, ""))
-        code = _recognised(names, codes, items)
-        if code and code not in mapped.values():
-            mapped[header] = code
-    unmapped = [header for header in headers if header not in mapped]
-    ignored = tuple(header for header in unmapped if looks_personal(header))
-    unknown = tuple(header for header in unmapped if header not in ignored)
-    instruments = {items[code][0].instrument for code in mapped.values()}
-    return _DraftMapping(mapped, unknown, ignored, tuple(sorted(instruments)))
+def _forgotten_lines(
+    source: DraftSource, draft: Draft, shipped: Sequence[Instrument]
+) -> Iterator[str]:
+    """Shipped instruments whose items the open headers say, and the study does not list."""
+    in_study = {instrument.instrument for instrument, _ in source.items.values()}
+    columns = [source.header_column(c.header) for c in draft.columns if not c.code]
+    for instrument in shipped:
+        if instrument.instrument not in in_study:
+            matches = match_headers(columns, items_by_column([instrument])).values()
+            number = sum(match.is_certain for match in matches)
+            if number > 1 and number >= len(instrument.items) / 2:
+                yield (
+                    f"# {number} headers look like {instrument.instrument}: "
+                    "add it to instruments in study.yaml, and draft again."
+                )
 
 
-def _recognised(names: Sequence[str], codes: Mapping[str, str], items: Items) -> str:
-    """The item whose code or label one of a column's names says."""
-    for text in names:
-        if text in items:
-            return text
-        rows = [match[1] for row in _ROWS if (match := row.search(text))]
-        for part in (text, *rows):
-            if _label_key(part) in codes:
-                return codes[_label_key(part)]
-    return ""
-
-
-def _codes_by_label(items: Items) -> dict[str, str]:
-    """Codes by label, and by themselves; a label that two items share tells nothing."""
-    by_label = {_label_key(code): code for code in items}
-    for code, (instrument, name) in items.items():
-        item = next((item for item in instrument.items if item.code == name), None)
-        for label in set(item.label.values()) if item else ():
-            key = _label_key(label)
-            by_label[key] = "" if key in by_label else code
-    return {label: code for label, code in by_label.items() if code and label}
-
-
-def _label_key(text: str) -> str:
-    return re.sub(r"[\W_]+", "", normalize_text(text).casefold())
-
-
-def _required_lines(importer: Importer, export: Export) -> Iterator[str]:
-    """The keys that somebody has to fill in."""
-    if PERSON not in export.header:
+def _role_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """The keys of person, time and response, and those that somebody has to fill in."""
+    person, submitted_at, response_id, _ = draft.roles
+    if not person:
         yield "person:  # fill in: the header of the column that says who"
-    for key in importer.required_keys(export):
-        yield f"{key}:  # fill in: {_PROMPTS[key]}"
+    elif person != PERSON:
+        yield f"person: {_scalar(person)}  # check: the column that says who"
+    for key in source.importer.required_keys(source.export):
+        if key == "submitted_at" and submitted_at:
+            yield f"{key}: {_scalar(submitted_at)}  # check: the column that says when"
+        elif key != "events" or len(set(source.column(EVENT).texts)) > 1:
+            yield f"{key}:  # fill in: {_PROMPTS[key]}"
+    if response_id:
+        yield f"response_id: {_scalar(response_id)}  # check: the tool's own id"
 
 
-def _column_lines(export: Export, draft: _DraftMapping) -> Iterator[str]:
-    renamed = {header: code for header, code in draft.mapped.items() if header != code}
-    if renamed or draft.unknown:
-        yield "columns:"
-    for header, code in renamed.items():
-        yield f"  {_key_of(header)}: {code}{_comment(export, header)}"
-    if draft.unknown:
-        yield "  # Fill in the code of an item, or move the header to ignore."
-    for header in draft.unknown:
-        yield f"  {_key_of(header)}:{_comment(export, header)}"
-    if draft.ignored:
-        yield "ignore:  # looks like personal data"
-        yield from (f"  - {_scalar(header)}" for header in draft.ignored)
+def _wave_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """Rules of waves, where the file may hold several; a person decides."""
+    if draft.roles.wave:
+        values = set(source.column(draft.roles.wave).texts)
+        numbers = sorted(values, key=int) if all(map(str.isdigit, values)) else []
+        pairs = ", ".join(f"{number}: {number}" for number in numbers)
+        header = _flow(draft.roles.wave)
+        yield "# Write which value of this column is which wave (nothing: leave it out):"
+        yield f"waves: {{column: {header}, values: {{{pairs}}}}}"
+    elif INSTANCE in source.export.header:
+        yield "# If the instances of a form are the waves, take the mark away:"
+        yield "# waves: instance"
+    elif _days(source, draft) > _LONGEST_WAVE:
+        yield f"# The answers span {_days(source, draft)} days. If the file holds several"
+        yield "# waves, and the day says which, take the mark away:"
+        yield "# waves: day"
 
 
-def _coding_lines(draft: _DraftMapping, items: Items) -> Iterator[str]:
-    """The instruments' own codings, to be confirmed by taking the mark away."""
-    by_name = {instrument.instrument: instrument for instrument, _ in items.values()}
-    ranges = []
-    for name in draft.instruments:
-        spans = {item.range for item in by_name[name].items if item.is_numeric}
-        if len(spans) == 1 and (span := spans.pop())[1] - span[0] <= 10:
-            ranges.append(f"{name}: {span[0]}-{span[1]}")
-    if ranges:
+def _days(source: DraftSource, draft: Draft) -> int:
+    """Days between the first and the last answer, by the columns of times."""
+    names = (draft.roles.submitted_at, *source.metadata)
+    headers = [header for header in names if header in source.export.header]
+    return max((days_spanned(source.column(header)) for header in headers), default=0)
+
+
+def _coding_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """Codings of numeric answers, to be confirmed by taking the mark away."""
+    codings: dict[str, str] = {}
+    by_instrument: dict[str, list[str]] = defaultdict(list)
+    for header in draft.mapped:
+        by_instrument[_instrument(source, draft, header).instrument].append(header)
+    for name, headers in by_instrument.items():
+        if coding := _coding(source, draft, headers):
+            codings[name] = coding
+    if codings:
+        pairs = ", ".join(f"{name}: {codings[name]}" for name in sorted(codings))
         yield "# Look up how the answers are coded, then declare it:"
-        yield f"# coding: {{{', '.join(ranges)}}}"
+        yield f"# coding: {{{pairs}}}"
 
 
-def _comment(export: Export, header: str) -> str:
-    title = normalize_text(export.titles.get(header, ""))
-    return f"  # {title}" if title and title != header else ""
+def _coding(source: DraftSource, draft: Draft, headers: Sequence[str]) -> str:
+    """The range of an instrument's items, or the one that its answers show instead."""
+    items = [item for header in headers if (item := _item(source, draft, header))]
+    spans = {item.range for item in items if item.is_numeric}
+    special = {str(item.not_applicable) for item in items}
+    texts = {text for header in headers for text in source.column(header).texts}
+    numbers = {
+        int(float(text))
+        for text in texts - special
+        if _NUMBER.fullmatch(text) and option_key(text) not in MISSING_CODES
+    }
+    if len(spans) != 1 or not numbers:
+        return ""
+    low, high = spans.pop()
+    if high - low > _MOST_CODES or high - low == 1:
+        return ""
+    first, last = min(numbers), max(numbers)
+    return coding_text(*((first, last) if last - first == high - low else (low, high)))
+
+
+def _missing_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """Usual codes for "not answered" that are no answer of the item that holds them."""
+    items: dict[str, list[str]] = defaultdict(list)
+    for header, code in draft.mapped.items():
+        item = _item(source, draft, header)
+        for text in sorted({*source.column(header).texts}):
+            if option_key(text) in MISSING_CODES and not (item and item.accepts(text)):
+                items[text].append(code)
+    if items:
+        yield "missing:  # check: codes that mean 'not answered'"
+    for missing, codes in items.items():
+        if _is_answer(source, draft, missing):
+            yield f"  - {{items: [{', '.join(codes)}], codes: [{_quoted(missing)}]}}"
+        else:
+            yield f"  - {_quoted(missing)}"
+
+
+def _is_answer(source: DraftSource, draft: Draft, text: str) -> bool:
+    """Whether any item of the export accepts a code that another cannot have."""
+    items = (_item(source, draft, header) for header in draft.mapped)
+    return any(item is not None and item.accepts(text) for item in items)
+
+
+def _label_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """Items that are answered in part with other words than their labels."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    for header, code in draft.mapped.items():
+        labels = _labels(source, draft, header)
+        if labels and _has_words_beside(source, draft, header):
+            groups[tuple(labels.items())].append(code)
+    if groups:
+        yield "# Some answers of these items are words that are not among their labels."
+        yield "# Where they mean the same, write the form's words in place of these:"
+        yield "# labels:"
+    for pairs, codes in groups.items():
+        yield f"#   - items: [{', '.join(codes)}]"
+        options = ", ".join(f"{_flow(text)}: {_quoted(code)}" for code, text in pairs)
+        yield f"#     codes: {{{options}}}"
+
+
+def _labels(source: DraftSource, draft: Draft, header: str) -> dict[str, str]:
+    """By code the labels of a column's item, in the language that its cells have."""
+    item, instrument = _item(source, draft, header), _instrument(source, draft, header)
+    answers = {option_key(text) for text in source.column(header).texts}
+    by_code = instrument.labels(item) if item else {}
+    languages = sorted({language for texts in by_code.values() for language in texts})
+    if not languages:
+        return {}
+    language = max(
+        languages,
+        key=lambda name: len(
+            answers & {option_key(t.get(name, "")) for t in by_code.values()}
+        ),
+    )
+    return {code: t[language] for code, t in by_code.items() if language in t}
+
+
+def _has_words_beside(source: DraftSource, draft: Draft, header: str) -> bool:
+    """Whether cells hold words that are neither labels nor codes of the item."""
+    item, instrument = _item(source, draft, header), _instrument(source, draft, header)
+    answers = {option_key(text) for text in source.column(header).texts}
+    labels = source.export.value_labels.get(header, {}).values()
+    usual = MISSING_CODES | {option_key(text) for text in labels}
+    if item:
+        usual |= {option_key(text) for text in option_texts(instrument, item)}
+        usual |= {option_key(choice) for choice in item.choices}
+    return any(not _NUMBER.fullmatch(text) for text in answers - usual)
+
+
+def _box_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """Questions with several answers: one column, or one for each option."""
+    separate = draft.separate_boxes
+    if not (draft.joined_boxes or separate):
+        return
+    yield "checkboxes:"
+    for box in draft.joined_boxes:
+        note = "" if box.is_complete else "  # its cells hold other texts too"
+        yield f"  - column: {_scalar(box.header)}{note}"
+        options = ", ".join(
+            f"{_flow(text)}: {code}" for text, code in box.options.items()
+        )
+        yield f"    options: {{{options}}}"
+    if separate:
+        yield "  - options:"
+        for column in separate:
+            yield f"      {_entry(source, column)}"
+
+
+def _column_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    if draft.columns:
+        yield "columns:"
+    for column in draft.columns:
+        yield f"  {_entry(source, column)}"
+
+
+def _entry(source: DraftSource, column: DraftColumn) -> str:
+    """A header with its item, and in a comment what to choose and what was asked."""
+    title = normalize_text(source.export.titles.get(column.header, ""))
+    asked = title if title != column.header else ""
+    remarks = "; ".join(filter(None, (column.comment, asked)))
+    comment = f"  # {remarks}" if remarks else ""
+    code = f" {column.code}" if column.code else ""
+    return f"{_key_of(column.header)}:{code}{comment}"
+
+
+def _unnamed_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
+    """Headers that the mapping need not name."""
+    reserved = {*source.personal, *draft.roles}
+    metadata = [header for header in source.metadata if header not in reserved]
+    for what, headers in (
+        ("read as they are", metadata),
+        ("removed as personal data", source.personal),
+    ):
+        if headers:
+            yield f"# {what}: {', '.join(map(normalize_text, headers))}"
+
+
+def _instrument(source: DraftSource, draft: Draft, header: str) -> Instrument:
+    return source.items[draft.mapped[header]][0]
+
+
+def _item(source: DraftSource, draft: Draft, header: str) -> Item | None:
+    return item_of(source.items, draft.mapped[header])
 
 
 def _key_of(header: str) -> str:
@@ -173,3 +304,16 @@ def _scalar(text: str) -> str:
         text, allow_unicode=True, width=10**6, default_style=style
     )
     return shown.removesuffix("\n").removesuffix("\n...")
+
+
+def _flow(text: str) -> str:
+    """A text inside braces, where commas and brackets need quotes."""
+    shown: str = yaml.safe_dump(
+        [text], allow_unicode=True, width=10**6, default_flow_style=True
+    )
+    return shown.strip().removeprefix("[").removesuffix("]")
+
+
+def _quoted(code: str) -> str:
+    """A code as text, which YAML might read as something else."""
+    return code if _NUMBER.fullmatch(code) else _scalar(code)

@@ -250,6 +250,12 @@ def find_instrument(name: str, folder: Path) -> Document[Instrument]:
     return document
 
 
+def shipped_instruments() -> list[Instrument]:
+    """All instruments that come with panelstream, by name."""
+    names = sorted(path.stem for path in SHIPPED_INSTRUMENTS.glob("*.yaml"))
+    return [find_instrument(name, SHIPPED_INSTRUMENTS).value for name in names]
+
+
 def self_reports(instrument: Instrument) -> dict[str, str]:
     """Item code by platform function, for items that ask about use."""
     return {item.function: item.code for item in instrument.items if item.function}

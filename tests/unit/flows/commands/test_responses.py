@@ -16,6 +16,7 @@ def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
     summary = ImportSummary(
         origin="wave1.csv",
         sha256="",
+        header="",
         format="google_forms",
         variant="linked sheet",
         encoding="UTF-8",
