@@ -37,6 +37,7 @@ from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import shipped_instruments
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
+from panelstream.models.study.consent import consent_scopes, required_scopes
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
@@ -183,9 +184,14 @@ def import_roster(workspace: Workspace, path: Path) -> RosterRevision:
     Raises `FileError` with the places of all that is wrong.
     """
     folder = workspace.folder
-    rules = RosterRules(folder.catalogue, folder.study.zone, workspace.clock())
+    study = folder.study
+    scopes = consent_scopes(study)
+    rules = RosterRules(folder.catalogue, study.zone, workspace.clock(), scopes)
     revision = plan_roster_revision(
-        read_roster(path, rules), workspace.pseudonyms, workspace.store
+        read_roster(path, rules),
+        workspace.pseudonyms,
+        workspace.store,
+        required_scopes(study),
     )
     store_roster_revision(revision, workspace.store)
     return revision
@@ -195,12 +201,11 @@ def roster_summary(people: RosterRevision) -> str:
     """The counts of a roster, in a line."""
     entries = people.people.values()
     enrolled = sum(bool(entry.enrolled) for entry in entries)
-    consents = sum(bool(entry.consents) for entry in entries)
     number = sum(entry.account != "participant" for entry in entries)
     accounts = f", {number} accounts of testers or staff" if number else ""
     return (
         f"{len(entries)} people: {people.added} new, {people.changed} changed, "
-        f"{people.unchanged} unchanged; {enrolled} enrolled, {consents} agreed{accounts}"
+        f"{people.unchanged} unchanged; {enrolled} enrolled, {people.agreed} agreed{accounts}"
     )
 
 

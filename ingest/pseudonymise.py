@@ -1,19 +1,25 @@
 """Platform ids to participant ids; nothing downstream ever sees the former.
 
 `participant_id` is the first 128 bits of HMAC-SHA-256(key, namespace ‖ 0x1F ‖
-subject). The key file holds a chain, oldest first: each later key is applied to
+subject), the subject normalized. The key file holds a chain, oldest first: each later key is applied to
 the pseudonym that the earlier one gave, so keys rotate without raw ids.
 """
 
 import hmac
 import os
+import re
 import secrets
+import unicodedata
 from pathlib import Path
 
 from panelstream.models.errors import FileError
 
 SEPARATOR = b"\x1f"
 _CACHED = 1_000_000
+_SIMILAR = b"similar" + SEPARATOR
+_HYPHENS = re.compile("[\u2010-\u2015\u2212\ufe63\uff0d]")
+_SEPARATORS = re.compile(r"[\s_\-\u30fc]")
+_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 class Pseudonyms:
@@ -25,18 +31,45 @@ class Pseudonyms:
         self._cache: dict[str, bytes] = {}
 
     def participant_id(self, subject: str) -> bytes:
-        """The participant id of a subject."""
+        """The participant id of a subject, however it is written."""
         pseudonym = self._cache.get(subject)
-        return pseudonym if pseudonym is not None else self._derive(subject)
+        if pseudonym is None:
+            if len(self._cache) >= _CACHED:
+                self._cache.clear()
+            pseudonym = self._derive(self._prefix + normalize_id(subject).encode())
+            self._cache[subject] = pseudonym
+        return pseudonym
 
-    def _derive(self, subject: str) -> bytes:
-        pseudonym = _mac(self._first, self._prefix + subject.encode())
+    def similar_id(self, subject: str) -> bytes:
+        """The same for subjects that differ only by case, blanks, hyphens or zeros.
+
+        16 bytes that are nobody's participant id.
+        """
+        return self._derive(_SIMILAR + self._prefix + _folded(subject).encode())
+
+    def _derive(self, message: bytes) -> bytes:
+        pseudonym = _mac(self._first, message)
         for key in self._later:
             pseudonym = _mac(key, pseudonym)
-        if len(self._cache) >= _CACHED:
-            self._cache.clear()
-        self._cache[subject] = pseudonym
         return pseudonym
+
+
+def normalize_id(text: str) -> str:
+    """An id as it is compared at every door: events, roster, exports and links.
+
+    Full and half width are one (NFKC), dashes are hyphens; blanks around it and
+    characters without width do not count. Empty: it is no id.
+    """
+    if text.isascii():
+        return text.strip()
+    compatible = unicodedata.normalize("NFKC", text)
+    visible = (c for c in compatible if unicodedata.category(c) != "Cf")
+    return _HYPHENS.sub("-", "".join(visible)).strip()
+
+
+def _folded(text: str) -> str:
+    """Without case, leading zeros of numbers, blanks, hyphens and underscores."""
+    return _SEPARATORS.sub("", _LEADING_ZEROS.sub("", normalize_id(text).casefold()))
 
 
 def read_keys(path: Path) -> tuple[bytes, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from panelstream.ingest.pseudonymise import normalize_id
 from panelstream.models.events.catalogue import RESPONSE_SUBMITTED, Catalogue, EventType
 from panelstream.models.events.event import Event, Position, Reason, Rejection
 from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE, parse_instant
@@ -160,6 +161,8 @@ def _subject(attributes: Mapping[str, Any], rule: EventType) -> str:
     if not rule.subject:
         return ""
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_ID_LENGTH:
+        raise _Invalid("missing_subject", "subject")
+    if not normalize_id(subject):
         raise _Invalid("missing_subject", "subject")
     return subject
 

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from panelstream.ingest.person_ids import require_sound_ids
+from panelstream.ingest.pseudonymise import normalize_id
 from panelstream.ingest.surveys.file_types.export_file import (
     Export,
     read_export_file,
     require_column,
 )
+from panelstream.models import config_file
 from panelstream.models.errors import FileError
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.study.study import midnight
@@ -58,7 +61,7 @@ class RosterRow:
 
 @dataclass(frozen=True)
 class Roster:
-    """A roster file: its columns, and its rows by platform id."""
+    """A roster file: its columns, and its rows by normalized platform id."""
 
     path: Path
     columns: frozenset[str]
@@ -72,6 +75,8 @@ class RosterRules:
     catalogue: Catalogue
     zone: ZoneInfo
     now: datetime
+    scopes: tuple[str, ...]
+    """Scopes of consent that the study knows; none: any will do."""
 
     def accepts(self, event_type: str, field: str, value: Any) -> bool:
         """Whether a field of a study event may hold the value."""
@@ -84,7 +89,10 @@ def read_roster(path: Path, rules: RosterRules) -> Roster:
     Raises `FileError` with the row and column of everything that is wrong.
     """
     export = read_export_file(path)
+    place = require_column(export, "platform_id", "the roster")
     _check_header(export)
+    ids = [(number, record[place]) for number, record in export.rows()]
+    require_sound_ids(path, "platform_id", ids)
     mistakes: list[FileError] = []
     rows: dict[str, list[RosterRow]] = {}
     for number, record in export.rows():
@@ -101,7 +109,6 @@ def read_roster(path: Path, rules: RosterRules) -> Roster:
 
 
 def _check_header(export: Export) -> None:
-    require_column(export, "platform_id", "the roster")
     for place, header in enumerate(export.header):
         if header not in ROSTER_COLUMNS:
             problem = f"not a column of a roster; known: {', '.join(ROSTER_COLUMNS)}"
@@ -139,11 +146,12 @@ def _summary_of(mistakes: Sequence[FileError]) -> FileError:
 
 
 def _parse_row(cells: "_Cells") -> RosterRow:
-    if not cells["platform_id"]:
+    platform_id = normalize_id(cells["platform_id"])
+    if not platform_id:
         raise cells.error("platform_id", "is empty")
     row = RosterRow(
         number=cells.number,
-        platform_id=cells["platform_id"],
+        platform_id=platform_id,
         enrolled_at=cells.enrolled_at(),
         group=cells.slug("group"),
         consent=cells.consent(),
@@ -235,6 +243,11 @@ class _Cells:
         valid = self.rules.accepts("study.consent_given", "scopes", scopes)
         if not scopes or not valid:
             raise self.error("consent_scopes", "write short names, as survey;telemetry")
+        for scope in scopes:
+            if self.rules.scopes and scope not in self.rules.scopes:
+                remedy = config_file.nearest(scope, self.rules.scopes)
+                problem = f"not a scope of the study's consent; {remedy}"
+                raise self.error("consent_scopes", problem)
         return tuple(sorted(set(scopes)))
 
     def _list(self, column: str) -> list[str]:

@@ -5,14 +5,17 @@ of a person replaces what earlier files said in these columns; several rows of o
 person are one statement: several consents, or enrolment in several rounds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
 
+from panelstream.ingest.person_ids import similar_rows
 from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.ingest.questions import Question, row_numbers
 from panelstream.ingest.roster.roster_file import Roster, RosterConsent, RosterRow
+from panelstream.models.study.consent import ConsentStatement, current_consent
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.ledger import append_roster
 from panelstream.models.warehouse.store import Store
@@ -30,6 +33,7 @@ ROSTER = pa.schema(
         "invited_waves": pa.list_(pa.uint16()),
     }
 )
+SIMILAR_IDS = pa.schema({"participant_id": pa.binary(16), "similar_id": pa.binary(16)})
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ class RosterEntry:
     consents: tuple[RosterConsent, ...] = ()
     invited_waves: tuple[int, ...] = ()
 
+    def agrees_to(self, required: Collection[str]) -> bool:
+        """Whether the consents cover all scopes that a study requires."""
+        statements = [
+            ConsentStatement(consent.at, consent.version, frozenset(consent.scopes))
+            for consent in self.consents
+        ]
+        return bool(statements) and {*required} <= current_consent(statements)[1]
+
 
 @dataclass(frozen=True)
 class RosterRevision:
@@ -50,7 +62,13 @@ class RosterRevision:
     """All whom the file names, as they stand after it."""
     added: int
     changed: int
+    agreed: int
+    """People who agree to all that the study requires."""
     rows: pa.Table
+    similar_ids: pa.Table
+    """Rows of `SIMILAR_IDS`, of people who have none yet."""
+    questions: tuple[Question, ...]
+    """Ids that may be one person's."""
 
     @property
     def unchanged(self) -> int:
@@ -59,28 +77,93 @@ class RosterRevision:
 
 
 def plan_roster_revision(
-    roster: Roster, pseudonyms: Pseudonyms, warehouse: Store
+    roster: Roster,
+    pseudonyms: Pseudonyms,
+    warehouse: Store,
+    required_scopes: Collection[str],
 ) -> RosterRevision:
     """Compare a roster with earlier ones; stores nothing."""
     stored = _read_entries(warehouse)
-    people = {}
-    for platform_id, rows in roster.rows.items():
-        participant = pseudonyms.participant_id(platform_id)
-        entry = stored.get(participant, RosterEntry())
-        people[participant] = _revised(entry, rows, roster.columns)
+    rows_of = {pseudonyms.participant_id(k): rows for k, rows in roster.rows.items()}
+    people = {
+        participant: _revised(
+            stored.get(participant, RosterEntry()), rows, roster.columns
+        )
+        for participant, rows in rows_of.items()
+    }
     revised = {
         participant: entry
         for participant, entry in people.items()
         if stored.get(participant) != entry
     }
     added = sum(participant not in stored for participant in people)
-    return RosterRevision(people, added, len(revised) - added, _table(revised))
+    similar_ids = _SimilarIds(
+        {participant: rows[0].number for participant, rows in rows_of.items()},
+        {
+            pseudonyms.participant_id(name): pseudonyms.similar_id(name)
+            for name in roster.rows
+        },
+        read_similar_ids(warehouse),
+    )
+    return RosterRevision(
+        people,
+        added,
+        len(revised) - added,
+        sum(entry.agrees_to(required_scopes) for entry in people.values()),
+        _table(revised),
+        similar_ids.table(),
+        tuple(similar_ids.questions()),
+    )
 
 
 def store_roster_revision(revision: RosterRevision, warehouse: Store) -> None:
     """Store what is new; storing it again changes nothing."""
-    if revision.rows.num_rows:
-        append_roster(warehouse, revision.rows)
+    if revision.rows.num_rows or revision.similar_ids.num_rows:
+        append_roster(warehouse, revision.rows, revision.similar_ids)
+
+
+def read_similar_ids(warehouse: Store) -> dict[bytes, bytes]:
+    """The similar id of each person of a roster, by participant id."""
+    return {
+        bytes.fromhex(row["participant_id"]): bytes.fromhex(row["similar_id"])
+        for row in warehouse.query("similar_ids").to_pylist()
+    }
+
+
+@dataclass(frozen=True)
+class _SimilarIds:
+    """Row and similar id of each person of a file, and similar ids that are stored."""
+
+    rows: Mapping[bytes, int]
+    of_file: Mapping[bytes, bytes]
+    stored: Mapping[bytes, bytes]
+
+    def table(self) -> pa.Table:
+        """What is not stored yet, as rows of `SIMILAR_IDS`."""
+        rows = [
+            {"participant_id": participant, "similar_id": similar_id}
+            for participant, similar_id in self.of_file.items()
+            if participant not in self.stored
+        ]
+        return pa.Table.from_pylist(rows, schema=SIMILAR_IDS)
+
+    def questions(self) -> Iterator[Question]:
+        """Ids that are nearly the same in the file, or the same as an earlier one."""
+        difference = "only by case, blanks, hyphens or leading zeros"
+        remedy = "write one id for one person; two people may stay as they are"
+        by_row = {
+            self.rows[person]: similar for person, similar in self.of_file.items()
+        }
+        for group in similar_rows(by_row):
+            problem = f"these ids differ {difference}"
+            yield Question(row_numbers(group), problem, remedy)
+        earlier = {
+            self.stored[person] for person in self.stored.keys() - self.rows.keys()
+        }
+        rows = [row for row, similar in by_row.items() if similar in earlier]
+        if rows:
+            problem = f"differs {difference} from an id of an earlier roster"
+            yield Question(row_numbers(rows), problem, remedy)
 
 
 def _revised(

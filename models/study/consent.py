@@ -207,6 +207,19 @@ def is_withdrawn(periods: WithdrawalPeriods, at: datetime) -> bool:
     return any(start < at and (end is None or at < end) for start, end in periods)
 
 
+def consent_scopes(study: Study) -> tuple[str, ...]:
+    """All scopes that somebody may agree to; none if consent is kept elsewhere."""
+    if not isinstance(study.consent, Consent):
+        return ()
+    required, further = study.consent.required, study.consent.scopes
+    return tuple(dict.fromkeys((*required, *further, RETROSPECTIVE)))
+
+
+def required_scopes(study: Study) -> tuple[str, ...]:
+    """The scopes that somebody must have agreed to; none if consent is kept elsewhere."""
+    return study.consent.required if isinstance(study.consent, Consent) else ()
+
+
 def current_consent(
     statements: Iterable[ConsentStatement],
 ) -> tuple[int, frozenset[str]]:

@@ -141,6 +141,8 @@ class Consent(Frozen):
     """
 
     required: tuple[str, ...] = ("survey", "telemetry")
+    scopes: tuple[str, ...] = ()
+    """Further scopes that people may agree to."""
     telemetry_from: TelemetryFrom = "consent"
     renewals: tuple[Renewal, ...] = ()
 

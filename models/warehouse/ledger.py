@@ -116,10 +116,12 @@ def retract_import(store: Store, import_id: str) -> None:
         store.insert("import_retractions", pa.table(row))
 
 
-def append_roster(store: Store, people: pa.Table) -> None:
-    """Record what a roster says: the columns of `roster` but for `recorded_at`."""
+def append_roster(store: Store, people: pa.Table, similar_ids: pa.Table) -> None:
+    """Record what a roster says: the tables' columns but for `recorded_at`."""
     with _arriving(store, "roster", Counts()) as at:
-        store.insert("roster", _stamped(people, at))
+        for table, rows in (("similar_ids", similar_ids), ("roster", people)):
+            if rows.num_rows:
+                store.insert(table, _stamped(rows, at))
 
 
 @contextmanager

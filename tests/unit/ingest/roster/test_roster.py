@@ -15,6 +15,7 @@ from panelstream.ingest.roster.roster_file import (
     read_roster,
 )
 from panelstream.models.errors import FileError
+from panelstream.models.study.consent import consent_scopes
 from panelstream.models.timestamps import LATEST
 from tests.lib.studies import HandClock
 
@@ -33,7 +34,8 @@ def write(folder: Path, rows: str, header: str = HEADER) -> Path:
 def rules(workspace: Workspace) -> RosterRules:
     """What may stand in a roster of the study."""
     folder = workspace.folder
-    return RosterRules(folder.catalogue, folder.study.zone, workspace.clock())
+    scopes = consent_scopes(folder.study)
+    return RosterRules(folder.catalogue, folder.study.zone, workspace.clock(), scopes)
 
 
 def held(workspace: Workspace, who: str) -> dict[str, Any]:
