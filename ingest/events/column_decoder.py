@@ -45,8 +45,8 @@ _DATE = (
     r"|(?:19(?:7[26]|8[048]|9[26])|20(?:[02468][048]|[13579][26]))-02-29)"
 )
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
-_VISIBLE = r"[!-~]"
-"""A subject without such a character may be blank: the strict decoder looks at it."""
+_VISIBLE = r"[\p{L}\p{N}]"
+"""A subject without a letter or digit may be blank: the strict decoder looks at it."""
 _INSTANT = rf"^{_DATE}T{_CLOCK}(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$"
 """Times that are sure to exist, so that one which does not spoils no other's cast."""
 

@@ -6,11 +6,13 @@ happens to the rows then, `ingest.surveys.responses` knows.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from panelstream.ingest.person_ids import require_sound_ids
+from panelstream.ingest.pseudonymise import normalize_id
 from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.coding_checks import check_codings
 from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
@@ -95,7 +97,7 @@ def read_survey_export(
     export, dropped = _without_personal_data(
         importer.prepare(table, mapping), importer, mapping, linked
     )
-    every = list(importer.read_rows(export, context))
+    every = list(_with_sound_ids(export, mapping, importer.read_rows(export, context)))
     rule = find_wave_rule(export, context, every)
     outcomes = assign_waves(every, _require_rule(path, rule, wave), wave)
     rows = tuple(row for row in outcomes if isinstance(row, SurveyRow))
@@ -123,6 +125,20 @@ def read_survey_export(
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     return SurveyExport(summary, rows, problems)
+
+
+def _with_sound_ids(
+    export: Export, mapping: SurveyMapping, outcomes: Iterable[RowOutcome]
+) -> Iterator[RowOutcome]:
+    """Responses under normalized ids; an id that a spreadsheet has rounded stops."""
+    ids = []
+    for outcome in outcomes:
+        if isinstance(outcome, SurveyRow):
+            ids.append((outcome.number, outcome.person))
+            yield replace(outcome, person=normalize_id(outcome.person))
+        else:
+            yield outcome
+    require_sound_ids(export.path, mapping.person, ids)
 
 
 def hash_header(header: Sequence[str]) -> str:
