@@ -135,6 +135,7 @@ def test_tables_are_sharded_by_participant_or_key() -> None:
         "exposure_windows",
         "exposure_facts",
         "roster",
+        "similar_ids",
     }
     assert CLUSTER.keys["dead_letters"] == CLUSTER.keys["dead_letter_resolutions"]
     assert CLUSTER.keys["arrivals"] == CLUSTER.keys["completions"]

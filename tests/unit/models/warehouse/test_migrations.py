@@ -112,7 +112,7 @@ def test_a_warehouse_that_kept_hashes_among_its_migrations(breaking: Breaking) -
     breaking._client.insert_arrow(
         "migrations", pa.table({"name": rows, "applied_at": times})
     )
-    assert apply_migrations(breaking) == ["025_view_definitions", "026_migrations_only"]
+    assert apply_migrations(breaking) == [name for name in NAMES if name >= "025"]
     applied = breaking.query("applied_migrations")["name"].to_pylist()
     assert sorted(applied) == NAMES
     assert breaking.query("answers", as_of=AT).num_rows == 0
