@@ -4,6 +4,7 @@ from panelstream.flows.commands import (  # noqa: F401  # an import registers co
     analysis,
     demo,
     events,
+    instruments,
     responses,
     services,
     study,

@@ -43,6 +43,10 @@ class Display:
         """One line of result."""
         self.out.print(line, markup=False)
 
+    def folded(self, line: str, width: int) -> None:
+        """A line of result, folded between words to a width; wide letters count two."""
+        self.out.print(line, markup=False, soft_wrap=False, width=width)
+
     def note(self, line: str) -> None:
         """One line about what is going on."""
         if not self.quiet:

@@ -26,7 +26,7 @@ IMPORT = "import"
 PANELS = {
     "Study": ("demo", "init", "check", "plan", "status"),
     "Events": ("ingest", "events", "catalogue", "dead-letters", "simulate"),
-    "Answers": ("roster", "responses", "due"),
+    "Answers": ("roster", "instruments", "responses", "due"),
     "Analysis": ("panel", "analyse", "report", "query"),
     "Services": ("flows", "warehouse", "worker", "collector", "topics", "tokens"),
     "Upkeep": ("migrate", "rebuild"),
