@@ -1,31 +1,38 @@
 """Cells to coded answers: which columns hold which items, and what is written there."""
 
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from panelstream.ingest.questions import Question
+from panelstream.ingest.surveys.cell_words import (
+    MISSING_WORDS,
+    NO_WORDS,
+    NOT_A_CODE,
+    NOT_APPLICABLE_WORD,
+    YES_WORDS,
+    bare_label_key,
+    is_conventional_missing,
+    label_key,
+    missing_keys,
+    number_text,
+    split_numbered,
+)
+from panelstream.ingest.surveys.checkboxes import CheckboxColumns, find_checkboxes
 from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.formats.importer import (
     ImportContext,
     item_of_column,
     looks_personal,
-    normalize_text,
 )
-from panelstream.ingest.surveys.mapping import (
-    Checkboxes,
-    SurveyMapping,
-    coding_ends,
-)
+from panelstream.ingest.surveys.mapping import SurveyMapping, coding_ends
 from panelstream.models import config_file
 from panelstream.models.errors import FileError
-from panelstream.models.instruments.instrument import Item
+from panelstream.models.instruments.instrument import Instrument, Item
 
-NOT_A_CODE = "?"
-"""Stands for a cell that is no answer of its item; set apart like any wrong code."""
-
-TICKED, UNTICKED = "1", "0"
-_NO_TICK = frozenset({"", "0", "FALSE", "Unchecked"})
-_WHOLE_NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
+_MANY = 4
+"""Of so many items a question names the first and the last."""
 
 
 @dataclass(frozen=True)
@@ -37,84 +44,135 @@ class ItemColumn:
     """
 
     code: str
+    instrument: Instrument
     item: Item | None
-    labels: Mapping[str, str]
-    """By label, the code of this export."""
-    strict: bool
-    """Whether nothing but these labels is an answer."""
-    standard_labels: Mapping[str, str]
-    """By label of the instrument, the instrument's code."""
+    """None for a scale that is delivered ready-made."""
+    name: str
+    """The instrument's code of the item or scale."""
+    mapped_labels: Mapping[str, str] | None
+    """By key of a label, the code that the mapping declares; nothing else counts then."""
+    file_labels: Mapping[str, str]
+    """By code, what the file itself calls it."""
     coding: str | None
+    missing: frozenset[str]
+    """Keys of the codes that mean "not answered"."""
+    decimal: str
+    assumed_missing: str = ""
+    """A usual code for "not answered", which nobody declared; empty if there is none."""
+    assumed_count: int = 0
+    """How many cells hold it."""
+
+    @cached_property
+    def standard_codes(self) -> Mapping[str, str]:
+        """By key of a label of the instrument, the instrument's code."""
+        if self.item is None:
+            return {}
+        labels = self.instrument.labels(self.item)
+        codes = {label_key(code): code for code in self.item.choices}
+        return codes | {
+            label_key(label): code
+            for code, text in labels.items()
+            for label in text.values()
+        }
+
+    @cached_property
+    def file_codes(self) -> Mapping[str, str]:
+        """By key of a label of the file, the file's code."""
+        return {label_key(label): code for code, label in self.file_labels.items()}
 
     def answer(self, cell: str) -> str:
-        """The answer by the instrument's code; what is none becomes `NOT_A_CODE`."""
-        text = normalize_text(cell)
-        if not text:
+        """The answer by the instrument's code; what is none becomes `NOT_A_CODE`.
+
+        An empty answer was asked and not given.
+        """
+        key = label_key(cell)
+        if not key or {key, self.file_code(cell)} & self.missing:
             return ""
-        if text in self.labels:
-            return self._number(self.labels[text])
-        if self.strict:
-            return NOT_A_CODE
-        if text in self.standard_labels:
-            return self.standard_labels[text]
-        return self._number(text)
+        if self.mapped_labels is not None:
+            answer = self._of_mapped_label(cell, self.mapped_labels)
+        else:
+            answer = self._of_label(cell) or self._of_number(cell)
+            answer = answer or self._of_numbered_label(cell) or self._of_word(key)
+        return answer or ("" if self._is_missing_word(key) else NOT_A_CODE)
 
-    def _number(self, text: str) -> str:
+    def file_code(self, cell: str) -> str:
+        """The file's code of an answer that it writes as a number or as its label."""
+        code = number_text(cell, self.decimal)
+        return code or self.file_codes.get(label_key(cell), "")
+
+    def accepts(self, answer: str) -> bool:
+        """Whether an answer is one of the item or in the range of the scale."""
+        return self.instrument.accepts(self.name, answer)
+
+    def _of_mapped_label(self, cell: str, labels: Mapping[str, str]) -> str | None:
+        code = self.file_code(cell)
+        label = label_key(self.file_labels.get(code, ""))
+        keys = [key for key in (label_key(cell), code, label) if key in labels]
+        return self._decoded(labels[keys[0]]) if keys else None
+
+    def _of_label(self, label: str) -> str | None:
+        """Of a label of the file, else of the instrument."""
+        code = self.file_codes.get(label_key(label))
+        if code is not None:
+            return self._of_code(code)
+        return self.standard_codes.get(label_key(label))
+
+    def _of_number(self, cell: str) -> str | None:
+        code = number_text(cell, self.decimal)
+        return self._of_code(code) if code else None
+
+    def _of_code(self, code: str) -> str:
+        """Of a code of the file: of its label, where codes are no numbers to compare."""
+        label = bare_label_key(self.file_labels.get(code, ""))
+        answer = self.standard_codes.get(label)
+        if answer and self.item and not self._is_in_range(answer):
+            return answer
+        return self._decoded(code)
+
+    def _is_in_range(self, answer: str) -> bool:
         item = self.item
-        if item is None or item.choices or not _WHOLE_NUMBER.fullmatch(text):
-            return text
-        number = int(float(text))
-        if self.coding is None or number == item.not_applicable:
-            return str(number)
-        first, last = coding_ends(self.coding)
-        if not min(first, last) <= number <= max(first, last):
-            return NOT_A_CODE
-        return str(item.range[0] + abs(number - first))
-
-
-@dataclass(frozen=True)
-class JoinedCheckboxes:
-    """A column whose cells hold all options that were ticked."""
-
-    place: int
-    options: Mapping[str, str]
-    """Item code by option."""
-
-    @property
-    def items(self) -> set[str]:
-        """The codes of its options."""
-        return set(self.options.values())
-
-    def answers(self, record: Sequence[str]) -> dict[str, str]:
-        """Options joined by `;` or `, `; their labels may hold commas themselves."""
-        text = normalize_text(record[self.place])
-        ticked = dict.fromkeys(self.options.values(), False)
-        for label in sorted(self.options, key=len, reverse=True):
-            pattern = rf"(?:^|(?<=;)|(?<=, )){re.escape(label)}(?=;|, |$)"
-            text, count = re.subn(pattern, "", text)
-            ticked[self.options[label]] |= count > 0
-        has_unknown_option = bool(text.strip("; ,"))
         return (
-            dict.fromkeys(ticked, NOT_A_CODE) if has_unknown_option else _coded(ticked)
+            item is not None and item.is_numeric and answer != str(item.not_applicable)
         )
 
+    def _of_numbered_label(self, cell: str) -> str | None:
+        """Of a code with its label, which must not contradict each other."""
+        numbered = split_numbered(cell)
+        if numbered is None or self.item is None:
+            return None
+        code, label = numbered
+        by_label, by_code = self._of_label(label), self._of_code(code)
+        if not self.item.is_numeric:
+            return by_label
+        return by_code if by_label in (None, by_code) else NOT_A_CODE
 
-@dataclass(frozen=True)
-class SeparateCheckboxes:
-    """Columns of one question, each with something in it where its option was ticked."""
+    def _of_word(self, key: str) -> str | None:
+        """Of yes and no in other words, where an item has no other answers."""
+        if self.item is None or self.item.choices or self.item.range != (0, 1):
+            return None
+        no = self.standard_codes.get("no", "0")
+        yes = self.standard_codes.get("yes", "1")
+        return yes if key in YES_WORDS else no if key in NO_WORDS else None
 
-    places: Mapping[int, str]
-    """Item code by column."""
+    def _is_missing_word(self, key: str) -> bool:
+        may_not_apply = self.item is not None and self.item.not_applicable is not None
+        return key in MISSING_WORDS and not (
+            may_not_apply and key == NOT_APPLICABLE_WORD
+        )
 
-    @property
-    def items(self) -> set[str]:
-        """The codes of its options."""
-        return set(self.places.values())
-
-    def answers(self, record: Sequence[str]) -> dict[str, str]:
-        """Which of the options were ticked."""
-        cells = {code: record[place].strip() for place, code in self.places.items()}
-        return _coded({code: cell not in _NO_TICK for code, cell in cells.items()})
+    def _decoded(self, code: str) -> str:
+        """The instrument's code, by the coding that the mapping declares."""
+        item = self.item
+        if item is None or item.choices or self.coding is None:
+            return code
+        if not code.lstrip("+-").isdigit():
+            return NOT_A_CODE
+        if int(code) == item.not_applicable:
+            return code
+        first, last = coding_ends(self.coding)
+        if not min(first, last) <= int(code) <= max(first, last):
+            return NOT_A_CODE
+        return str(item.range[0] + abs(int(code) - first))
 
 
 @dataclass(frozen=True)
@@ -122,7 +180,9 @@ class AnswerColumns:
     """The columns of an export that hold answers."""
 
     columns: Mapping[int, ItemColumn]
-    boxes: tuple[JoinedCheckboxes | SeparateCheckboxes, ...]
+    boxes: tuple[CheckboxColumns, ...]
+    questions: tuple[Question, ...] = ()
+    """What is odd about their cells."""
 
     @property
     def items(self) -> set[str]:
@@ -133,12 +193,8 @@ class AnswerColumns:
     def select(self, places: Container[int]) -> "AnswerColumns":
         """Only the columns at these places."""
         return AnswerColumns(
-            {
-                place: column
-                for place, column in self.columns.items()
-                if place in places
-            },
-            tuple(box for box in self.boxes if _first_place(box) in places),
+            {p: column for p, column in self.columns.items() if p in places},
+            tuple(box for box in self.boxes if min(box.places) in places),
         )
 
     def answers(self, record: Sequence[str]) -> dict[str, str]:
@@ -160,12 +216,16 @@ class AnswerColumns:
 
 
 def find_answer_columns(
-    export: Export, context: ImportContext, metadata_columns: Iterable[str]
+    export: Export,
+    context: ImportContext,
+    metadata_columns: Iterable[str],
+    tool_missing: Collection[str] = (),
 ) -> AnswerColumns:
     """The columns that hold answers: all but metadata, and what the mapping ignores.
 
-    Raises `FileError` for a header that is neither mapped, nor an item's code, nor
-    ignored: an edited title must not drop an item in silence.
+    `tool_missing` are the tool's own codes for "not answered". Raises `FileError` for
+    a header that is neither mapped, nor an item's code, nor ignored: an edited title
+    must not drop an item in silence.
     """
     mapping = context.mapping
     box_headers = {header for box in mapping.checkboxes for header in box.headers}
@@ -175,10 +235,15 @@ def find_answer_columns(
     for place, header in enumerate(export.header):
         if header in mapping.columns or header not in skipped:
             code = _item_code(export, context, place, header)
-            labels = export.value_labels.get(header, {})
-            columns[place] = item_column(context, code, labels)
+            cells = [record[place] for _, record in export.rows()]
+            columns[place] = item_column(
+                export, context, code, cells, header, tool_missing
+            )
     _refuse_repeated(export, mapping, columns)
-    return AnswerColumns(columns, tuple(_boxes(export, context)))
+    boxes = tuple(find_checkboxes(export, context, tool_missing))
+    questions = [question for box in boxes for question in box.questions(export)]
+    questions += missing_code_questions(columns.values())
+    return AnswerColumns(columns, boxes, tuple(questions))
 
 
 def _refuse_repeated(
@@ -195,23 +260,82 @@ def _refuse_repeated(
 
 
 def item_column(
-    context: ImportContext, code: str, labels: Mapping[str, str]
+    export: Export,
+    context: ImportContext,
+    code: str,
+    cells: Sequence[str],
+    header: str = "",
+    tool_missing: Collection[str] = (),
 ) -> ItemColumn:
-    """How answers to an item are read; `labels` are the export's own, by code."""
-    mapped, item = context.mapping.labels_of(code), item_of_column(context, code)
-    instrument = context.items[code][0]
-    codes = {label: c for c, label in labels.items()} if mapped is None else mapped
-    standard = instrument.labels(item).items() if item else ()
-    return ItemColumn(
+    """How answers to an item are read, of which `cells` are all that the file holds."""
+    instrument, name = context.items[code]
+    mapped = context.mapping.labels_of(code)
+    declared = context.mapping.missing_codes(code)
+    column = ItemColumn(
         code=code,
-        item=item,
-        labels={normalize_text(label): c for label, c in codes.items()},
-        strict=mapped is not None,
-        standard_labels={
-            normalize_text(label): c for c, text in standard for label in text.values()
-        },
+        instrument=instrument,
+        item=item_of_column(context, code),
+        name=name,
+        mapped_labels=mapped and {label_key(k): c for k, c in mapped.items()},
+        file_labels=_file_labels(export.value_labels.get(header, {}), cells),
         coding=context.mapping.coding.get(instrument.instrument),
+        missing=missing_keys([*declared, *tool_missing]),
+        decimal=export.decimal,
     )
+    return _with_conventional_missing(column, cells)
+
+
+def _file_labels(labels: Mapping[str, str], cells: Iterable[str]) -> dict[str, str]:
+    """The labels of a file by code.
+
+    A label may be a number, but another one than its code. Where all cells are codes,
+    they are not labels.
+    """
+    by_code = {number_text(code) or code: label for code, label in labels.items()}
+    numbers = {number_text(cell) for cell in cells} - {""}
+    if not numbers <= {*by_code}:
+        return by_code
+    return {
+        code: label
+        for code, label in by_code.items()
+        if number_text(label) in ("", code)
+    }
+
+
+def _with_conventional_missing(column: ItemColumn, cells: Iterable[str]) -> ItemColumn:
+    """The column with a usual code for "not answered", if all its wrong codes are it."""
+    counts: Counter[str] = Counter()
+    for cell, count in Counter(cells).items():
+        answer = column.answer(cell)
+        if answer and not column.accepts(answer):
+            counts[column.file_code(cell)] += count
+    codes = [code for code in counts if code]
+    if len(codes) != 1 or not is_conventional_missing(codes[0]):
+        return column
+    return replace(
+        column,
+        missing=column.missing | {codes[0]},
+        assumed_missing=codes[0],
+        assumed_count=counts[codes[0]],
+    )
+
+
+def missing_code_questions(columns: Iterable[ItemColumn]) -> Iterator[Question]:
+    """The codes that are taken as missing without a declaration, by instrument."""
+    groups: dict[tuple[str, str], list[ItemColumn]] = {}
+    for column in columns:
+        if column.assumed_missing:
+            key = (column.instrument.instrument, column.assumed_missing)
+            groups.setdefault(key, []).append(column)
+    for (_, code), group in groups.items():
+        names = list(dict.fromkeys(column.code for column in group))
+        count = sum(column.assumed_count for column in group)
+        place = ", ".join(names) if len(names) < _MANY else f"{names[0]} … {names[-1]}"
+        yield Question(
+            place,
+            f"{count} cells hold {code}, read as missing",
+            f"declare it in the mapping: missing: [{code}]",
+        )
 
 
 def _item_code(export: Export, context: ImportContext, place: int, header: str) -> str:
@@ -232,44 +356,3 @@ def _unmapped(
     if looks_personal(header):
         return "looks like personal data; list this header under ignore in the mapping"
     return "this header is not mapped; add it to the mapping's columns, or to ignore"
-
-
-def _boxes(
-    export: Export, context: ImportContext
-) -> Iterable[JoinedCheckboxes | SeparateCheckboxes]:
-    for box in context.mapping.checkboxes:
-        _check_items(export, context, box)
-        if box.column is None:
-            places = {
-                export.place(name): code for name, code in box.options.items() if code
-            }
-            present = {p: code for p, code in places.items() if p is not None}
-            if present:
-                yield SeparateCheckboxes(present)
-        elif (place := export.place(box.column)) is not None:
-            options = {
-                normalize_text(k): code for k, code in box.options.items() if code
-            }
-            yield JoinedCheckboxes(place, options)
-
-
-def _check_items(export: Export, context: ImportContext, box: Checkboxes) -> None:
-    codes = list(context.items)
-    for code in box.items:
-        if code not in codes:
-            remedy = config_file.nearest(code, codes)
-            problem = f"checkboxes: no item '{code}'; {remedy}"
-            raise FileError(export.path, "mapping", problem)
-
-
-def _first_place(box: JoinedCheckboxes | SeparateCheckboxes) -> int:
-    return box.place if isinstance(box, JoinedCheckboxes) else min(box.places)
-
-
-def _coded(ticked: Mapping[str, bool]) -> dict[str, str]:
-    """Nothing ticked is no answer: it may be "none of these", or skipped."""
-    if not any(ticked.values()):
-        return dict.fromkeys(ticked, "")
-    return {
-        code: TICKED if is_ticked else UNTICKED for code, is_ticked in ticked.items()
-    }

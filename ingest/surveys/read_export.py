@@ -101,7 +101,7 @@ def read_survey_export(
     rule = find_wave_rule(export, context, every)
     outcomes = assign_waves(every, _require_rule(path, rule, wave), wave)
     rows = tuple(row for row in outcomes if isinstance(row, SurveyRow))
-    check_codings(export, context, rows)
+    coding_questions = check_codings(export, context, rows)
     summary = ImportSummary(
         origin=path.name,
         sha256=table.sha256,
@@ -121,6 +121,7 @@ def read_survey_export(
         questions=(
             *(outcome for outcome in outcomes if isinstance(outcome, Question)),
             *wave_questions(export, context, rule, rows),
+            *coding_questions,
         ),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))

@@ -45,6 +45,8 @@ class Export:
     sha256: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    decimal: str = "."
+    """What stands between the whole and the parts of a number."""
 
     def rows(self) -> Iterator[tuple[int, Sequence[str]]]:
         """The records that hold anything, with their 1-based row in the file."""

@@ -4,7 +4,7 @@ Wide: headers are item codes, or mapped to them. Long: one column names the item
 another holds the answer.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -18,7 +18,12 @@ from panelstream.ingest.surveys.formats.importer import (
     RowOutcome,
     SurveyRow,
 )
-from panelstream.ingest.surveys.item_columns import find_answer_columns, item_column
+from panelstream.ingest.surveys.item_columns import (
+    ItemColumn,
+    find_answer_columns,
+    item_column,
+    missing_code_questions,
+)
 from panelstream.ingest.surveys.mapping import SUBMITTED_AT, SurveyMapping
 from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
 from panelstream.models.errors import FileError
@@ -72,7 +77,7 @@ def _read_wide(export: Export, context: ImportContext) -> Iterator[RowOutcome]:
     columns = find_answer_columns(
         export, context, _metadata_columns(export, context.mapping)
     )
-    yield from outcomes
+    yield from (*outcomes, *columns.questions)
     for row in rows:
         record = export.records[row.number - export.first_row]
         yield replace(row, answers=columns.answers(record))
@@ -110,19 +115,40 @@ def _read_long(export: Export, context: ImportContext) -> Iterator[RowOutcome]:
     rows, outcomes = _rows_without_answers(export, context)
     # Refuses headers that are neither metadata nor ignored.
     find_answer_columns(export, context, _metadata_columns(export, context.mapping))
-    yield from outcomes
+    columns = _columns_by_item(export, context)
+    yield from (*outcomes, *missing_code_questions(columns.values()))
     for _, group in groupby(sorted(rows, key=_response_key), key=_response_key):
-        yield from _join_answers(export, context, list(group))
+        yield from _join_answers(export, context.mapping, columns, list(group))
 
 
 def _response_key(row: SurveyRow) -> tuple[str, str, str]:
     return row.person, row.responded_at.isoformat(), row.response_id
 
 
+def _columns_by_item(export: Export, context: ImportContext) -> dict[str, ItemColumn]:
+    """How answers to each item are read, by its name in the file."""
+    cells: dict[str, list[str]] = {}
+    codes: dict[str, str] = {}
+    item = require_column(export, context.mapping.item, "the item")
+    answer = require_column(export, context.mapping.answer, "the answer")
+    for number, record in export.rows():
+        name = record[item].strip()
+        if name not in context.mapping.ignore:
+            codes[name] = _item_code(export, context, number, name)
+            cells.setdefault(name, []).append(record[answer])
+    return {
+        name: item_column(export, context, code, cells[name])
+        for name, code in codes.items()
+    }
+
+
 def _join_answers(
-    export: Export, context: ImportContext, group: list[SurveyRow]
+    export: Export,
+    mapping: SurveyMapping,
+    columns: Mapping[str, ItemColumn],
+    group: list[SurveyRow],
 ) -> Iterator[RowOutcome]:
-    mapping, answers, numbers = context.mapping, dict[str, str](), dict[str, int]()
+    answers, numbers = dict[str, str](), dict[str, int]()
     item = require_column(export, mapping.item, "the item")
     answer = require_column(export, mapping.answer, "the answer")
     for row in group:
@@ -131,14 +157,13 @@ def _join_answers(
         if name in mapping.ignore:
             yield ExcludedRow(row.number, "item ignored")
             continue
-        code = _item_code(export, context, row.number, name)
-        if code in answers:
+        column = columns[name]
+        if column.code in answers:
             problem = "a second answer of the same response to this item"
-            yield ImportProblem(row.number, code, problem)
+            yield ImportProblem(row.number, column.code, problem)
         else:
-            column = item_column(context, code, {})
-            answers[code] = column.answer(record[answer])
-            numbers[code] = row.number
+            answers[column.code] = column.answer(record[answer])
+            numbers[column.code] = row.number
     if answers:
         yield replace(group[0], answers=answers, rows=numbers)
 

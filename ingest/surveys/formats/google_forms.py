@@ -63,7 +63,7 @@ class GoogleForms(Importer):
         times = parse_timestamps(
             export, 0, [(n, record[0]) for n, record in export.rows()], context
         )
-        yield from times.outcomes
+        yield from (*times.outcomes, *columns.questions)
         for number, record in export.rows():
             if number in times.by_row:
                 yield SurveyRow(

@@ -54,6 +54,8 @@ _METADATA = frozenset(
         "UserLanguage",
     }
 )
+_MISSING = ("-99",)
+"""What Qualtrics writes for a question that was seen and not answered."""
 _NO_RESPONSES: Mapping[str, str] = {
     "1": "preview",
     "Survey Preview": "preview",
@@ -144,13 +146,14 @@ class Qualtrics(Importer):
 
     def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
         """Yield the responses, and the rows that are none."""
-        columns = find_answer_columns(export, context, _METADATA)
+        columns = find_answer_columns(export, context, _METADATA, _MISSING)
         person = require_column(export, context.mapping.person, "the person")
         place = _time_column(export, context.mapping)
         rows = {number: _metadata(export, record) for number, record in export.rows()}
         excluded = {
             n: reason for n, row in rows.items() if (reason := _no_response(row))
         }
+        yield from columns.questions
         yield from (ExcludedRow(number, reason) for number, reason in excluded.items())
         cells = [(n, r[place]) for n, r in export.rows() if n not in excluded]
         _require_zone(export, place, cells, context.mapping)

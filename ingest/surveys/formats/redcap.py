@@ -178,6 +178,7 @@ class Redcap(Importer):
         }
         for column in columns_of_times.values():
             yield from column.outcomes
+        yield from columns.questions
         records = _Records(export, _people(export, mapping), times, submitted)
         for number, record in export.rows():
             responses = [

@@ -259,7 +259,10 @@ def test_dictionary_tells_another_coding(tmp_path: Path) -> None:
 def test_nobody_giving_the_lowest_answer_tells_another_coding(tmp_path: Path) -> None:
     """Coded from 1, a wave in which nobody chose 6 looks like 0 to 5 at first sight."""
     cells = [f"x{n},{AT},{1 + n % 5}\n" for n in range(50)]
-    with pytest.raises(FileError, match=r"coding: \{pdd: 1-6\}, or \{pdd: 0-5\}"):
+    with pytest.raises(
+        FileError,
+        match=r"coding: \{pdd: 1-6\} if 1 means Strongly disagree, or coding: \{pdd: 6-1\} if 1 means Strongly agree, or \{pdd: 0-5\}",
+    ):
         read(tmp_path, f"{HEAD},pdd_1\n" + "".join(cells))
     few = read(tmp_path, f"{HEAD},pdd_1\n" + "".join(cells[:49]))
     assert len(few.rows) == 49
