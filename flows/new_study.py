@@ -6,14 +6,24 @@ from pathlib import Path
 
 from panelstream.flows import imports
 from panelstream.ingest.pseudonymise import read_keys, write_key
+from panelstream.ingest.roster.roster_file import ROSTER_COLUMNS
 from panelstream.ingest.surveys.mapping import read_mapping
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
+from panelstream.models.instruments.instrument import find_instrument
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.load import STUDY_FILE, load_study
-from panelstream.models.study.template import study_text
+from panelstream.models.study.template import (
+    INSTRUMENTS,
+    roster_text,
+    study_text,
+    wave_text,
+)
 
 KEY = "pseudonym.key"
-IGNORED = "pseudonym.key\ncollector.tokens\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n.env\n"
+TEMPLATES = "templates"
+ROSTER_TEMPLATE, WAVE_TEMPLATE = f"{TEMPLATES}/roster.csv", f"{TEMPLATES}/wave1.csv"
+"""Files to copy and fill in; an import of the folder does not read them there."""
+IGNORED = f"pseudonym.key\ncollector.tokens\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n{TEMPLATES}/\n.env\n"
 """What a study's folder must never put into version control."""
 
 _WAVES = 4
@@ -22,12 +32,17 @@ _WEEK = timedelta(days=7)
 
 def create_study(folder: Path) -> list[str]:
     """Create a study folder, or add what is missing; returns the names that are new."""
-    for name in (imports.EVENTS, imports.RESPONSES):
+    for name in (imports.EVENTS, imports.RESPONSES, TEMPLATES):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    monday = next_monday(datetime.now(UTC))
+    now = datetime.now(UTC)
+    first_day = next_monday(now).date()
     texts = {
-        STUDY_FILE: study_text(_slug(folder.resolve().name), _WAVES, monday.date()),
+        STUDY_FILE: study_text(_slug(folder.resolve().name), _WAVES, first_day),
         ".gitignore": IGNORED,
+        ROSTER_TEMPLATE: roster_text(ROSTER_COLUMNS, now.date()),
+        WAVE_TEMPLATE: wave_text(
+            [find_instrument(name, folder).value for name in INSTRUMENTS], first_day
+        ),
     }
     missing = [name for name in (*texts, KEY) if not (folder / name).exists()]
     for name in missing:

@@ -39,7 +39,7 @@ COUNTS = (
 
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="New study folder.")]) -> None:
-    """Create a study folder: study.yaml to fill in, a pseudonym key, places for files.
+    """Create a study folder: study.yaml and templates to fill in, a pseudonym key.
 
     In an existing folder, add what is missing; nothing is overwritten.
     Example: [bold]panelstream init study1[/bold]
@@ -50,6 +50,14 @@ def init(folder: Annotated[Path, typer.Argument(help="New study folder.")]) -> N
     show.say(f"{folder}: created {', '.join(created) or 'nothing, all files exist'}")
     show.say(
         f"next: edit {folder / 'study.yaml'}, then 'panelstream check --study {folder}'"
+    )
+    show.say(
+        f"roster: fill in {folder / new_study.ROSTER_TEMPLATE} and save it as "
+        f"{folder / 'roster.csv'}"
+    )
+    show.say(
+        f"answers: put the exports into {folder / 'responses'}, as the survey tool saved "
+        f"them; {folder / new_study.WAVE_TEMPLATE} shows a table without a tool"
     )
 
 
