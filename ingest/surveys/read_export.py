@@ -14,6 +14,11 @@ from zoneinfo import ZoneInfo
 from panelstream.ingest.person_ids import require_sound_ids
 from panelstream.ingest.pseudonymise import normalize_id
 from panelstream.ingest.questions import Question
+from panelstream.ingest.surveys.answer_checks import (
+    odd_people,
+    refuse_wrong_people,
+    unusable_answers,
+)
 from panelstream.ingest.surveys.coding_checks import check_codings
 from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
 from panelstream.ingest.surveys.formats.generic_table import GenericTable
@@ -98,10 +103,17 @@ def read_survey_export(
         importer.prepare(table, mapping), importer, mapping, linked
     )
     every = list(_with_sound_ids(export, mapping, importer.read_rows(export, context)))
+    refuse_wrong_people(export, context, _responses(every))
     rule = find_wave_rule(export, context, every)
     outcomes = assign_waves(every, _require_rule(path, rule, wave), wave)
-    rows = tuple(row for row in outcomes if isinstance(row, SurveyRow))
-    coding_questions = check_codings(export, context, rows)
+    rows = _responses(outcomes)
+    questions = [
+        *(outcome for outcome in outcomes if isinstance(outcome, Question)),
+        *wave_questions(export, context, rule, rows),
+        *check_codings(export, context, rows),
+        *odd_people(context, rows),
+        *unusable_answers(context, rows),
+    ]
     summary = ImportSummary(
         origin=path.name,
         sha256=table.sha256,
@@ -118,14 +130,14 @@ def read_survey_export(
         dropped=dropped,
         ignored=tuple(header for header in export.header if header in mapping.ignore),
         waves=dict(sorted(Counter(row.wave or 0 for row in rows).items())),
-        questions=(
-            *(outcome for outcome in outcomes if isinstance(outcome, Question)),
-            *wave_questions(export, context, rule, rows),
-            *coding_questions,
-        ),
+        questions=tuple(questions),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     return SurveyExport(summary, rows, problems)
+
+
+def _responses(outcomes: Iterable[RowOutcome]) -> tuple[SurveyRow, ...]:
+    return tuple(outcome for outcome in outcomes if isinstance(outcome, SurveyRow))
 
 
 def _with_sound_ids(
