@@ -17,7 +17,7 @@ from panelstream.ingest.roster.roster_revision import (
     store_roster_revision,
 )
 from panelstream.ingest.surveys import mapping_draft
-from panelstream.ingest.surveys.formats.redcap import DICTIONARY
+from panelstream.ingest.surveys.formats.redcap_dictionary import DICTIONARY
 from panelstream.ingest.surveys.mapping import read_mapping
 from panelstream.ingest.surveys.read_export import items_by_column
 from panelstream.ingest.surveys.responses import (

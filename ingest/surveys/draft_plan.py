@@ -18,6 +18,7 @@ from panelstream.ingest.surveys.column_roles import (
 from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
 from panelstream.ingest.surveys.formats.importer import (
     Importer,
+    Items,
     looks_personal,
     normalize_text,
 )
@@ -36,7 +37,7 @@ from panelstream.ingest.surveys.mapping import (
     SurveyFormat,
     SurveyMapping,
 )
-from panelstream.ingest.surveys.read_export import FORMATS, Items, detect_format
+from panelstream.ingest.surveys.read_export import FORMATS, detect_format
 from panelstream.models.errors import FileError
 
 _DATUM = re.compile(r"\d+(?:[.,]\d+)?|\d[\d\-/.]+\d(?:[ T]\d.*)?|\S+@\S+\.\S+|R_\w{8,}")

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from panelstream.ingest.surveys.formats.importer import normalize_text
-from panelstream.ingest.surveys.read_export import Items
+from panelstream.ingest.surveys.formats.importer import Items, normalize_text
 from panelstream.models.instruments.instrument import Instrument, Item
 
 _ROWS = (

@@ -24,6 +24,8 @@ SurveyFormat = Literal["google_forms", "qualtrics", "redcap", "plain"]
 
 PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
 EVENT = "redcap_event_name"
+WAVE_DAY = "wave"
+"""Under `submitted_at`, in place of a column: the first day of the wave."""
 IGNORE = "ignore"
 """In `columns`, in place of an item: the column holds no answer."""
 
@@ -163,7 +165,8 @@ class SurveyMapping(Frozen):
     parts: bool = False
     """Whether each file is a part of its own (one a month), not the state of a form."""
     person: str = PERSON
-    submitted_at: str | None = None
+    submitted_at: str | dict[str, str] | None = None
+    """Header of the time of the answer, by form for REDCap; or `WAVE_DAY`."""
     response_id: str | None = None
     timezone: Annotated[str, AfterValidator(known_zone)] | None = None
     times: str | None = None
@@ -198,6 +201,26 @@ class SurveyMapping(Frozen):
             raise ValueError("give waves or events, not both")
         return self
 
+    def time_column(self, form: str = "") -> str | None:
+        """Header of the time of a form, or `WAVE_DAY`; None: the tool's own."""
+        if isinstance(self.submitted_at, dict):
+            return self.submitted_at.get(form)
+        return self.submitted_at
+
+    @property
+    def time_columns(self) -> set[str]:
+        """Every header of times that is named."""
+        by_form = self.submitted_at
+        named = by_form.values() if isinstance(by_form, dict) else [by_form]
+        return {header for header in named if header and header != WAVE_DAY}
+
+    @property
+    def has_wave_days(self) -> bool:
+        """Whether a wave's first day stands for a time."""
+        by_form = self.submitted_at
+        named = by_form.values() if isinstance(by_form, dict) else [by_form]
+        return WAVE_DAY in named
+
     @property
     def wave_rule(self) -> Waves | None:
         """The declared rule of waves; `events` are the values of REDCap's column of events."""
@@ -217,7 +240,7 @@ class SurveyMapping(Frozen):
     @property
     def headers(self) -> set[str]:
         """Every header that the mapping names."""
-        named = {self.person, self.submitted_at, self.response_id, *self.ignore}
+        named = {self.person, self.response_id, *self.time_columns, *self.ignore}
         named |= set(self.columns)
         named |= {header for box in self.checkboxes for header in box.headers}
         named |= self.wave_columns

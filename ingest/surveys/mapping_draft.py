@@ -19,7 +19,11 @@ from panelstream.ingest.surveys.draft_plan import (
     open_draft_source,
     plan_draft,
 )
-from panelstream.ingest.surveys.formats.importer import RequiredKey, normalize_text
+from panelstream.ingest.surveys.formats.importer import (
+    Items,
+    RequiredKey,
+    normalize_text,
+)
 from panelstream.ingest.surveys.header_matching import (
     MISSING_CODES,
     item_of,
@@ -28,7 +32,7 @@ from panelstream.ingest.surveys.header_matching import (
     option_texts,
 )
 from panelstream.ingest.surveys.mapping import EVENT, PERSON, coding_text
-from panelstream.ingest.surveys.read_export import Items, items_by_column
+from panelstream.ingest.surveys.read_export import items_by_column
 from panelstream.ingest.surveys.wave_rule import INSTANCE
 from panelstream.models.instruments.instrument import Instrument, Item
 

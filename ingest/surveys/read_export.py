@@ -29,6 +29,7 @@ from panelstream.ingest.surveys.formats.importer import (
     Importer,
     ImportProblem,
     ImportSummary,
+    Items,
     RowOutcome,
     StudyWaves,
     SurveyRow,
@@ -38,7 +39,6 @@ from panelstream.ingest.surveys.formats.qualtrics import Qualtrics
 from panelstream.ingest.surveys.formats.redcap import Redcap
 from panelstream.ingest.surveys.mapping import SurveyFormat, SurveyMapping
 from panelstream.ingest.surveys.wave_rule import (
-    WaveRule,
     assign_waves,
     find_wave_rule,
     wave_questions,
@@ -54,9 +54,6 @@ FORMATS: Mapping[SurveyFormat, Importer] = {
     "plain": GenericTable(),
 }
 """In the order in which they are tried on a file."""
-
-Items = Mapping[str, tuple[Instrument, str]]
-"""By column code the instrument and its code of the item or delivered scale."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +102,8 @@ def read_survey_export(
     every = list(_with_sound_ids(export, mapping, importer.read_rows(export, context)))
     refuse_wrong_people(export, context, _responses(every))
     rule = find_wave_rule(export, context, every)
-    outcomes = assign_waves(every, _require_rule(path, rule, wave), wave)
-    rows = _responses(outcomes)
+    outcomes = assign_waves(export, context, rule, every)
+    rows = importer.complete_rows(export, _responses(outcomes), context)
     questions = [
         *(outcome for outcome in outcomes if isinstance(outcome, Question)),
         *wave_questions(export, context, rule, rows),
@@ -133,7 +130,7 @@ def read_survey_export(
         questions=tuple(questions),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
-    return SurveyExport(summary, rows, problems)
+    return SurveyExport(summary, tuple(rows), problems)
 
 
 def _responses(outcomes: Iterable[RowOutcome]) -> tuple[SurveyRow, ...]:
@@ -157,15 +154,6 @@ def _with_sound_ids(
 def hash_header(header: Sequence[str]) -> str:
     """The same for files with the same headers in the same order."""
     return hashlib.sha256("\x1f".join(header).encode()).hexdigest()
-
-
-def _require_rule(
-    path: Path, rule: WaveRule | None, wave: int | None
-) -> WaveRule | None:
-    if rule is None and wave is None:
-        problem = "which wave? name it with --wave, or say with waves in the mapping which rows are of which"
-        raise FileError(path, "", problem)
-    return rule
 
 
 def detect_format(export: Export) -> SurveyFormat:

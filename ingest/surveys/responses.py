@@ -24,11 +24,11 @@ from panelstream.ingest.surveys.file_types.export_file import (
 from panelstream.ingest.surveys.formats.importer import (
     ImportProblem,
     ImportSummary,
+    Items,
     SurveyRow,
 )
 from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.ingest.surveys.read_export import (
-    Items,
     items_by_column,
     read_survey_export,
 )

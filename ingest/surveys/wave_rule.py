@@ -8,7 +8,7 @@ import names.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
@@ -17,6 +17,7 @@ from typing import Protocol
 from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.file_types.export_file import Export, require_column
 from panelstream.ingest.surveys.formats.importer import (
+    WAVE_OPENS,
     ExcludedRow,
     ImportContext,
     ImportProblem,
@@ -27,7 +28,7 @@ from panelstream.ingest.surveys.formats.importer import (
 )
 from panelstream.ingest.surveys.mapping import EVENT, Waves
 from panelstream.models.errors import FileError
-from panelstream.models.study.study import Wave
+from panelstream.models.study.study import Wave, midnight
 
 INSTANCE = "redcap_repeat_instance"
 OTHER_WAVE, NO_WAVE = "of another wave", "of no wave"
@@ -102,9 +103,8 @@ class DayRule:
 
     def wave_of(self, number: int, responded_at: datetime | None) -> int | None:
         """The wave of the study-local day."""
+        assert responded_at is not None
         waves = sorted(self.study.waves, key=lambda wave: wave.span)
-        if responded_at is None:
-            return waves[0].wave
         day = responded_at.astimezone(self.study.zone).date()
         opened = [wave for wave in waves if day.toordinal() >= wave.span[0]]
         return (opened or waves[:1])[-1].wave
@@ -122,7 +122,7 @@ def find_wave_rule(
     if waves is None:
         return _undeclared_rule(export, context, outcomes)
     if waves.day:
-        return _day_rule(export, context.study)
+        return _day_rule(export, context)
     if waves.instance is not None:
         place = require_column(export, INSTANCE, "the wave")
         return InstanceRule(export, place, waves.instance, context.study)
@@ -130,12 +130,23 @@ def find_wave_rule(
 
 
 def assign_waves(
-    outcomes: Sequence[RowOutcome], rule: WaveRule | None, wave: int | None
+    export: Export,
+    context: ImportContext,
+    rule: WaveRule | None,
+    outcomes: Sequence[RowOutcome],
 ) -> list[RowOutcome]:
-    """Outcomes with the wave of each row; rows of other waves than `wave` are left out."""
-    if rule is None:
-        return [_with_wave(outcome, wave) for outcome in outcomes]
-    return [_select(outcome, rule, wave) for outcome in outcomes]
+    """Outcomes with the wave of each row; rows of another one than the context's are
+    left out.
+
+    Raises `FileError` if there is neither a rule nor a wave.
+    """
+    if rule is None and context.wave is None:
+        problem = (
+            "which wave? name it with --wave, or say with waves in the mapping which "
+            "rows are of which"
+        )
+        raise FileError(export.path, "", problem)
+    return [_select(export, context, rule, outcome) for outcome in outcomes]
 
 
 def wave_questions(
@@ -159,6 +170,14 @@ def wave_questions(
     if waves and waves.column and export.place(waves.column) is None:
         problem = "the column that the mapping's waves names is not in this file"
         yield Question("mapping", problem, "check the header under waves")
+    undated = [r for r in rows if r.responded_at == _opens(context.study, r.wave)]
+    if undated and context.mapping.has_wave_days:
+        problem = (
+            f"{len(undated)} responses count as given on the first day of their wave"
+        )
+        yield Question(
+            "submitted_at", problem, "name a column of times if there is one"
+        )
     if not isinstance(rule, DayRule):
         yield from _untimely(context.study, rows)
 
@@ -167,7 +186,8 @@ def _undeclared_rule(
     export: Export, context: ImportContext, outcomes: Sequence[RowOutcome]
 ) -> WaveRule | None:
     """REDCap itself says that rows repeat; of events nobody knows which wave they are."""
-    numbers = {_row(o) for o in outcomes if isinstance(o, SurveyRow | ImportProblem)}
+    numbers = {row.number for row in outcomes if isinstance(row, SurveyRow)}
+    numbers |= {row.row for row in outcomes if isinstance(row, ImportProblem)}
     event, instance = export.place(EVENT), export.place(INSTANCE)
     if event is not None:
         events = {_cell(export, number, event).strip() for number in numbers}
@@ -194,8 +214,11 @@ def _column_rule(export: Export, waves: Waves) -> ColumnRule | None:
     return ColumnRule(export, place, values)
 
 
-def _day_rule(export: Export, study: StudyWaves) -> DayRule:
-    waves = sorted(study.waves, key=lambda wave: wave.span)
+def _day_rule(export: Export, context: ImportContext) -> DayRule:
+    waves = sorted(context.study.waves, key=lambda wave: wave.span)
+    if context.mapping.has_wave_days:
+        problem = "waves: day needs times, and submitted_at: wave has none; name a column of times"
+        raise FileError(export.path, "mapping", problem)
     if not waves or any(wave.opens_on is None for wave in waves):
         problem = (
             "waves: day needs waves with opens_on and closes_on; where they count from "
@@ -206,36 +229,57 @@ def _day_rule(export: Export, study: StudyWaves) -> DayRule:
         if later.span[0] < earlier.span[1]:
             problem = f"waves {earlier.wave} and {later.wave} are open on the same days; write waves: {{column: …}}"
             raise FileError(export.path, "mapping", problem)
-    return DayRule(study)
+    return DayRule(context.study)
 
 
-def _select(outcome: RowOutcome, rule: WaveRule, wave: int | None) -> RowOutcome:
-    if isinstance(outcome, Question):
+def _select(
+    export: Export, context: ImportContext, rule: WaveRule | None, outcome: RowOutcome
+) -> RowOutcome:
+    if isinstance(outcome, SurveyRow):
+        number, at = outcome.number, outcome.responded_at
+        wave = rule.wave_of(number, at) if rule else context.wave
+        return _excluded(context, number, wave) or _in_wave(
+            export, context, outcome, wave
+        )
+    if rule is None or isinstance(rule, DayRule) or isinstance(outcome, Question):
         return outcome
-    number = _row(outcome)
-    if isinstance(outcome, ExcludedRow):
-        with suppress(FileError):
-            return _excluded(number, rule.wave_of(number, None), wave) or outcome
-        return outcome
-    at = outcome.responded_at if isinstance(outcome, SurveyRow) else None
-    row_wave = rule.wave_of(number, at)
-    return _excluded(number, row_wave, wave) or _with_wave(outcome, row_wave)
+    with suppress(FileError) if isinstance(outcome, ExcludedRow) else nullcontext():
+        wave = rule.wave_of(outcome.row, None)
+        return _excluded(context, outcome.row, wave) or outcome
+    return outcome
 
 
 def _excluded(
-    number: int, row_wave: int | None, wave: int | None
+    context: ImportContext, number: int, wave: int | None
 ) -> ExcludedRow | None:
-    if row_wave is None:
+    if wave is None:
         return ExcludedRow(number, NO_WAVE)
-    return ExcludedRow(number, OTHER_WAVE) if wave not in (None, row_wave) else None
+    is_selected = context.wave in (None, wave)
+    return None if is_selected else ExcludedRow(number, OTHER_WAVE)
 
 
-def _with_wave(outcome: RowOutcome, wave: int | None) -> RowOutcome:
-    return replace(outcome, wave=wave) if isinstance(outcome, SurveyRow) else outcome
+def _in_wave(
+    export: Export, context: ImportContext, row: SurveyRow, wave: int | None
+) -> SurveyRow:
+    """The row with its wave; without a time of its own, on the wave's first day."""
+    if row.responded_at != WAVE_OPENS:
+        return replace(row, wave=wave)
+    opens = _opens(context.study, wave)
+    if opens is None:
+        problem = (
+            "submitted_at: wave needs waves with opens_on in the study file; name a "
+            "column of times instead"
+        )
+        raise FileError(export.path, "mapping", problem)
+    return replace(row, wave=wave, responded_at=opens)
 
 
-def _row(outcome: SurveyRow | ImportProblem | ExcludedRow) -> int:
-    return outcome.number if isinstance(outcome, SurveyRow) else outcome.row
+def _opens(study: StudyWaves, number: int | None) -> datetime | None:
+    """The instant at which a wave of calendar days opens."""
+    for wave in study.waves:
+        if wave.wave == number and wave.opens_on is not None:
+            return midnight(wave.opens_on, study.zone)
+    return None
 
 
 def _untimely(study: StudyWaves, rows: Sequence[SurveyRow]) -> Iterator[Question]:

@@ -10,10 +10,12 @@ from itertools import groupby
 
 from panelstream.ingest.surveys.file_types.export_file import Export, require_column
 from panelstream.ingest.surveys.formats.importer import (
+    WAVE_OPENS,
     ExcludedRow,
     ImportContext,
     Importer,
     ImportProblem,
+    Items,
     RequiredKey,
     RowOutcome,
     SurveyRow,
@@ -24,8 +26,12 @@ from panelstream.ingest.surveys.item_columns import (
     item_column,
     missing_code_questions,
 )
-from panelstream.ingest.surveys.mapping import SUBMITTED_AT, SurveyMapping
-from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
+from panelstream.ingest.surveys.mapping import (
+    SUBMITTED_AT,
+    WAVE_DAY,
+    SurveyMapping,
+)
+from panelstream.ingest.surveys.survey_timestamps import Timestamps, parse_timestamps
 from panelstream.models.errors import FileError
 
 
@@ -61,11 +67,24 @@ class GenericTable(Importer):
         else:
             yield from _read_wide(export, context)
 
+    def complete_rows(
+        self, export: Export, rows: Sequence[SurveyRow], context: ImportContext
+    ) -> Sequence[SurveyRow]:
+        """Long: items that a response does not list, though others of its wave do."""
+        if _is_long(export, context.mapping):
+            return fill_unlisted_items(rows, context.items)
+        return rows
+
 
 def _metadata_columns(export: Export, mapping: SurveyMapping) -> Collection[str]:
-    names = (mapping.person, mapping.submitted_at or SUBMITTED_AT, mapping.response_id)
-    long = (mapping.item, mapping.answer) if _is_long(export, mapping) else ()
-    return {name for name in (*names, *long) if name}
+    names = {mapping.person, mapping.response_id, *_time_headers(mapping)}
+    long = {mapping.item, mapping.answer} if _is_long(export, mapping) else set()
+    return {name for name in names | long if name}
+
+
+def _time_headers(mapping: SurveyMapping) -> set[str]:
+    """The column of times; none where the wave's first day is to count."""
+    return mapping.time_columns if mapping.submitted_at else {SUBMITTED_AT}
 
 
 def _is_long(export: Export, mapping: SurveyMapping) -> bool:
@@ -89,13 +108,9 @@ def _rows_without_answers(
     """Person, time and response of each row; rows without a time, and questions."""
     mapping = context.mapping
     person = require_column(export, mapping.person, "the person")
-    purpose = "the time of the answer"
-    time = require_column(export, mapping.submitted_at or SUBMITTED_AT, purpose)
     header = mapping.response_id
     response = require_column(export, header, "the response") if header else None
-    times = parse_timestamps(
-        export, time, [(n, record[time]) for n, record in export.rows()], context
-    )
+    times = _times(export, context)
     rows = [
         SurveyRow(
             number,
@@ -110,19 +125,51 @@ def _rows_without_answers(
     return rows, times.outcomes
 
 
+def _times(export: Export, context: ImportContext) -> Timestamps:
+    """When each row was sent, as far as the file says."""
+    numbers = [number for number, _ in export.rows()]
+    if context.mapping.submitted_at == WAVE_DAY:
+        return Timestamps(dict.fromkeys(numbers, WAVE_OPENS), ())
+    header = context.mapping.time_column() or SUBMITTED_AT
+    time = require_column(export, header, "the time of the answer")
+    cells = [(number, record[time]) for number, record in export.rows()]
+    return parse_timestamps(export, time, cells, context)
+
+
 def _read_long(export: Export, context: ImportContext) -> Iterator[RowOutcome]:
-    """Rows of one person, time and response are one response, in any order."""
+    """Rows of one person, time, response and wave are one response, in any order."""
     rows, outcomes = _rows_without_answers(export, context)
     # Refuses headers that are neither metadata nor ignored.
     find_answer_columns(export, context, _metadata_columns(export, context.mapping))
     columns = _columns_by_item(export, context)
     yield from (*outcomes, *missing_code_questions(columns.values()))
-    for _, group in groupby(sorted(rows, key=_response_key), key=_response_key):
+    waves = [export.place(header) for header in context.mapping.wave_columns]
+
+    def response_key(row: SurveyRow) -> tuple[str, ...]:
+        record = export.records[row.number - export.first_row]
+        wave = [record[place].strip() for place in waves if place is not None]
+        return row.person, row.responded_at.isoformat(), row.response_id, *wave
+
+    for _, group in groupby(sorted(rows, key=response_key), key=response_key):
         yield from _join_answers(export, context.mapping, columns, list(group))
 
 
-def _response_key(row: SurveyRow) -> tuple[str, str, str]:
-    return row.person, row.responded_at.isoformat(), row.response_id
+def fill_unlisted_items(rows: Sequence[SurveyRow], items: Items) -> list[SurveyRow]:
+    """Rows of a long file with a blank for each item that was asked and is not listed.
+
+    An item was asked if any response of the same wave lists it, of people who answered
+    its instrument.
+    """
+    asked: dict[tuple[int | None, str], dict[str, str]] = {}
+    for row in rows:
+        for code in row.answers:
+            asked.setdefault((row.wave, items[code][0].instrument), {})[code] = ""
+    filled = []
+    for row in rows:
+        names = dict.fromkeys(items[code][0].instrument for code in row.answers)
+        blanks = {code: "" for name in names for code in asked[row.wave, name]}
+        filled.append(replace(row, answers=blanks | dict(row.answers)))
+    return filled
 
 
 def _columns_by_item(export: Export, context: ImportContext) -> dict[str, ItemColumn]:

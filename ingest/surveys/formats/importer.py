@@ -5,7 +5,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,9 @@ PERSONAL = re.compile(
     re.IGNORECASE,
 )
 """What headers of columns look like that name or locate a person."""
+
+WAVE_OPENS = datetime.min.replace(tzinfo=UTC)
+"""Stands for the first day of a row's wave, until the wave is known."""
 
 RequiredKey = Literal["submitted_at", "timezone", "events"]
 """A key of a mapping that some exports need and that no program can fill in."""
@@ -102,6 +105,8 @@ class ImportSummary:
     """Headers that the mapping says to leave out."""
     waves: Mapping[int, int] = field(default_factory=dict)
     """Responses and forms that count, by wave."""
+    facts: tuple[str, ...] = ()
+    """What the file says of itself, in words for people."""
     questions: tuple[Question, ...] = ()
     """What is odd about the file."""
 
@@ -123,12 +128,16 @@ class StudyWaves:
         return self.waves[0].wave if self.waves else 1
 
 
+Items = Mapping[str, tuple[Instrument, str]]
+"""By column code the instrument and its code of the item or delivered scale."""
+
+
 @dataclass(frozen=True)
 class ImportContext:
     """What an importer needs to know besides the file."""
 
     mapping: SurveyMapping
-    items: Mapping[str, tuple[Instrument, str]]
+    items: Items
     """The study's items by column code."""
     zone: ZoneInfo
     """Where times without an offset were written, unless the mapping says."""
@@ -177,6 +186,12 @@ class Importer(ABC):
     @abstractmethod
     def read_rows(self, export: Export, context: ImportContext) -> Iterator[RowOutcome]:
         """Yield what becomes of each row."""
+
+    def complete_rows(
+        self, export: Export, rows: Sequence[SurveyRow], context: ImportContext
+    ) -> Sequence[SurveyRow]:
+        """Rows of known waves with what only all of them tell; here, as they are."""
+        return rows
 
 
 def normalize_text(text: str) -> str:

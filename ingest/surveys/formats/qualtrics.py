@@ -225,9 +225,8 @@ def _finished(metadata: Mapping[str, str]) -> bool | None:
 
 def _time_column(export: Export, mapping: SurveyMapping) -> int:
     """When the person ended: partial responses are recorded only weeks later."""
-    names = (
-        [mapping.submitted_at] if mapping.submitted_at else ["EndDate", "RecordedDate"]
-    )
+    named = mapping.time_column()
+    names = [named] if named else ["EndDate", "RecordedDate"]
     present = [name for name in names if export.place(name) is not None]
     return require_column(export, (present or names)[0], "the time of the answer")
 
