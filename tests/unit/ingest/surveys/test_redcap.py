@@ -99,7 +99,7 @@ def test_a_response_of_two_people_stops(tmp_path: Path) -> None:
     content = f"{CANARY},platform_id,submitted_at,phq9_1\n"
     content += f"{CANARY}1,a,2026-03-01,1\n{CANARY}1,b,2026-03-02,1\n"
     mapping = f"response_id: {CANARY}"
-    with pytest.raises(FileError, match="rows 2 and 3: one response id, two people"):
+    with pytest.raises(FileError, match="one response id, but two people"):
         read(tmp_path, content, mapping)
 
 
