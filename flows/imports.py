@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from panelstream.flows.import_lines import import_lines
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source
@@ -97,9 +98,7 @@ class FolderImport:
             yield f"{ROSTER}: {roster_summary(self.roster)}"
         yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
         for export in self.exports:
-            imported, number = export.imported, len(export.imported.set_apart)
-            set_apart = f", {number} set apart" if number else ""
-            yield f"{imported.summary.origin}: {imported.responses} responses for wave {imported.wave}{set_apart}"
+            yield from import_lines(export)
         for name in self.passed_over:
             yield f"{name}: passed over; its name is not *.ndjson or *wave<number>* with the ending of an export"
 

@@ -1,0 +1,81 @@
+"""The lines of an import: compact, with places and remedies, without any cell."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from panelstream.flows import import_lines
+from panelstream.ingest.questions import Question
+from panelstream.ingest.surveys.formats.importer import ImportProblem
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Answers to an item."""
+
+    answered: int
+    missing: int
+    apart: int
+
+
+def test_changes_are_one_line_with_the_people() -> None:
+    """Every kind of change is named, also where there is none of it."""
+    kinds = ("new", "revised", "unchanged", "gone", "moved")
+    changes = dict(zip(kinds, (1, 2, 1500, 0, 1), strict=True))
+    assert list(import_lines.change_lines(3, changes)) == [
+        "  3 people; responses: 1 new, 2 revised, 1,500 unchanged, 0 gone, 1 moved"
+    ]
+
+
+def test_items_with_the_same_share_are_one_entry() -> None:
+    """Items without anything to say are not listed; shares are of all who were asked."""
+    counts = {f"phq9_{n}": Counts(3, 1, 0) for n in range(1, 10)}
+    counts |= {"age": Counts(4, 0, 0), "gender": Counts(1, 2, 1)}
+    assert list(import_lines.item_lines(counts, ("pdd_1", "pdd_2", "pdd_4"))) == [
+        "  missing: phq9_1 to phq9_9 25%; gender 50%",
+        "  cells set apart: gender 1",
+        "  not asked: pdd_1, pdd_2, pdd_4",
+    ]
+    assert list(import_lines.item_lines({"age": Counts(4, 0, 0)}, ())) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["a_1"], "a_1"),
+        (["a_9", "a_10", "a_11"], "a_9 to a_11"),
+        (["a_1", "a_2", "b_3"], "a_1, a_2, b_3"),
+        (list("abcdefgh"), "a, b, c, d, e, f and 2 more"),
+    ],
+)
+def test_names_are_shown_in_a_line(names: list[str], text: str) -> None:
+    """Three or more that count up are a run; of many names the first are shown."""
+    assert import_lines.name_runs(names) == text
+
+
+def test_questions_say_place_problem_and_remedy() -> None:
+    """One line each; of many the first are shown and the others counted."""
+    question = Question("row 3", "sent before the wave opened", "check --wave")
+    [line] = import_lines.question_lines([question])
+    assert line == "  question: row 3: sent before the wave opened; check --wave"
+    lines = list(import_lines.question_lines([question] * 25))
+    assert (len(lines), lines[-1]) == (21, "  … 5 more")
+
+
+def test_places_set_apart_are_listed_and_counted() -> None:
+    """Row and column, and the rest as a number."""
+    problems = [ImportProblem(row, "phq9_1", "out of range") for row in range(2, 24)]
+    lines = list(import_lines.apart_lines(problems))
+    assert lines[0] == "  set apart: row 2, phq9_1: out of range"
+    assert lines[-1] == "  … 2 more"
+
+
+def test_what_strict_would_do_is_said_only_where_it_would_stop() -> None:
+    """Nothing is said of an import that is clean."""
+    assert list(import_lines.strict_line(0, 0)) == []
+    assert list(import_lines.strict_line(2, 0)) == [
+        "  --strict would stop this import: 2 questions"
+    ]
+    assert list(import_lines.strict_line(1, 3)) == [
+        "  --strict would stop this import: 1 question, 3 places set apart"
+    ]
