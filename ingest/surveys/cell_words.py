@@ -48,7 +48,8 @@ def number_text(text: str, decimal: str = ".") -> str:
     """A number as codes are written, `3` for `3.0` and `３`; empty if it is none."""
     plain = _MINUS.sub("-", normalize_text(text))
     if decimal == ",":
-        plain = plain.replace(",", ".")
+        # A point would separate thousands.
+        plain = plain.translate({ord(","): ".", ord("."): ","})
     if not _NUMBER.fullmatch(plain):
         return ""
     number = float(plain)

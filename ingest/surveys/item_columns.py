@@ -20,6 +20,7 @@ from panelstream.ingest.surveys.cell_words import (
     split_numbered,
 )
 from panelstream.ingest.surveys.checkboxes import CheckboxColumns, find_checkboxes
+from panelstream.ingest.surveys.file_types.decimal_marks import decimal_mark
 from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.formats.importer import (
     ImportContext,
@@ -280,7 +281,7 @@ def item_column(
         file_labels=_file_labels(export.value_labels.get(header, {}), cells),
         coding=context.mapping.coding.get(instrument.instrument),
         missing=missing_keys([*declared, *tool_missing]),
-        decimal=export.decimal,
+        decimal=decimal_mark(export, cells, code),
     )
     return _with_conventional_missing(column, cells)
 

@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from panelstream.ingest.surveys.file_types.export_file import FileForm
+from panelstream.ingest.surveys.file_types.text_encoding import known_encoding
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen
 from panelstream.models.events.field_kinds import SLUG
@@ -160,6 +162,10 @@ class SurveyMapping(Frozen):
     """How an export's headers and labels relate to the study's items."""
 
     format: SurveyFormat | None = None
+    encoding: Annotated[str, AfterValidator(known_encoding)] | None = None
+    sheet: str | None = None
+    """Name of the sheet of a workbook that holds the answers."""
+    decimal: Literal[".", ","] | None = None
     source: Annotated[str, Field(pattern=SLUG)] | None = None
     """Name of the form that the file is an export of; None: recognised."""
     parts: bool = False
@@ -231,6 +237,11 @@ class SurveyMapping(Frozen):
         """The column that says which wave a row is of, if one does."""
         rule = self.wave_rule
         return {rule.column} if rule and rule.column else set()
+
+    @property
+    def file_form(self) -> FileForm:
+        """What it says of the file before that can be read."""
+        return FileForm(self.encoding, self.sheet, self.decimal)
 
     @property
     def hash(self) -> str:

@@ -90,7 +90,7 @@ def read_survey_export(
     `linked`: a link file relates its people to platform ids; `waves`: the study's.
     Raises `FileError` with place and remedy, never with the value of a cell.
     """
-    table = read_export_file(path)
+    table = read_export_file(path, mapping.file_form)
     name = mapping.format or detect_format(table)
     importer = FORMATS[name]
     zone = ZoneInfo(mapping.timezone) if mapping.timezone else study_zone

@@ -3,45 +3,98 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from panelstream.ingest.surveys.file_types.text_encoding import decode_text
 from panelstream.models.errors import FileError
 
 DELIMITERS = (",", "\t", ";")
 
-_UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_JAPANESE = re.compile("[\u3000-\u9fff\uff00-\uffef]")
+_SEPARATOR_LINE = re.compile(
+    r"\ufeff?\"?sep=(?P<delimiter>[^\r\n\"])\"?[,;\t ]*(?:\r\n|\r|\n|\Z)", re.IGNORECASE
+)
+"""A first line by which an export tells Excel what is between its cells."""
 _END = "\x00"
 """Stands after the last line; a parser that swallows it is inside a quoted cell."""
 
 
-def read_delimited_text(path: Path, content: bytes) -> tuple[list[list[str]], str]:
-    """All rows of a file, and in which encoding it was.
+@dataclass(frozen=True)
+class DelimitedText:
+    """The rows of a file, from its first line on; how it is written."""
+
+    rows: list[list[str]]
+    encoding: str
+    delimiter: str
+
+
+def read_delimited_text(
+    path: Path, content: bytes, encoding: str | None = None
+) -> DelimitedText:
+    """All rows of a file; a line `sep=;` is an empty row.
 
     Raises `FileError` where bytes are in no known encoding, or where a quote is
     opened and never closed: the rows after it would be lost in one cell.
     """
-    text, encoding = _decoded(path, content)
-    if not text.strip():
-        return [], encoding
-    parsed = _parsed(path, text, _delimiter(text))
-    for number, row in enumerate(parsed, start=1):
-        if any(_swallowed(cell, len(row)) for cell in row):
-            raise _stray_quote(path, number)
-    return parsed, encoding
+    text, encoding_name = decode_text(path, content, encoding)
+    line = _SEPARATOR_LINE.match(text)
+    body = text[line.end() :] if line else text
+    if not body.strip():
+        return DelimitedText([], encoding_name, ",")
+    delimiter = line["delimiter"] if line else _delimiter(body)
+    skipped: list[list[str]] = [[]] if line else []
+    rows = [*skipped, *_records(path, body, delimiter, len(skipped))]
+    return DelimitedText(rows, encoding_name, delimiter)
 
 
-def _parsed(path: Path, text: str, delimiter: str) -> list[list[str]]:
+def _records(path: Path, text: str, delimiter: str, skipped: int) -> list[list[str]]:
+    """The records; a file that is even when quotes are taken strictly is right."""
+    strict = _parsed(text, delimiter, strict=True)
+    if strict.is_complete and _is_even(strict.records):
+        return strict.records
+    lenient = _parsed(text, delimiter, strict=False)
+    columns = len(lenient.records[0]) if lenient.records else 0
+    first_doubtful = len(strict.records)
+    for index, row in enumerate(lenient.records):
+        is_doubtful = index >= first_doubtful or len(row) != columns
+        if is_doubtful and any(_swallowed(cell, len(row)) for cell in row):
+            raise _stray_quote(path, index + 1 + skipped)
+    if not lenient.is_complete:
+        raise _stray_quote(path, len(lenient.records) + 1 + skipped)
+    return lenient.records
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """The records up to the end, or up to where quotes are wrong."""
+
+    records: list[list[str]]
+    is_complete: bool
+
+
+def _parsed(text: str, delimiter: str, *, strict: bool) -> _Parsed:
     ended = io.StringIO(text.rstrip("\r\n") + f"\n{_END}", newline="")
+    records = list(_read_records(csv.reader(ended, delimiter=delimiter, strict=strict)))
+    is_complete = records[-1:] == [[_END]]
+    return _Parsed(records[:-1] if is_complete else _without_end(records), is_complete)
+
+
+def _read_records(reader: Iterator[list[str]]) -> Iterator[list[str]]:
     try:
-        *parsed, last = list(csv.reader(ended, delimiter=delimiter))
+        yield from reader
     except csv.Error:
-        raise FileError(path, "", "not CSV; export the file again") from None
-    if last != [_END]:
-        raise _stray_quote(path, len(parsed) + 1)
-    return parsed
+        return
+
+
+def _without_end(records: list[list[str]]) -> list[list[str]]:
+    """The records before the one that swallowed the end of the file."""
+    swallowed = bool(records) and any(cell.endswith(_END) for cell in records[-1])
+    return records[:-1] if swallowed else records
+
+
+def _is_even(records: Sequence[Sequence[str]]) -> bool:
+    return len({len(record) for record in records if record}) == 1
 
 
 def _swallowed(cell: str, columns: int) -> bool:
@@ -63,44 +116,3 @@ def _delimiter(text: str) -> str:
         return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
 
     return max(DELIMITERS, key=columns)
-
-
-def _decoded(path: Path, content: bytes) -> tuple[str, str]:
-    if content.startswith(_UTF16_BOMS):
-        try:
-            return content.decode("utf-16"), "UTF-16"
-        except UnicodeDecodeError:
-            raise FileError(path, "", "damaged UTF-16; save it as UTF-8") from None
-    bare = content.removeprefix(_UTF8_BOM)
-    try:
-        text = bare.decode("utf-8")
-    except UnicodeDecodeError:
-        return _by_line(path, bare.split(b"\n"))
-    return text, "UTF-8" if bare == content else "UTF-8 with BOM"
-
-
-def _by_line(path: Path, lines: Sequence[bytes]) -> tuple[str, str]:
-    """Files that were put together from two: each line in its own encoding."""
-    decoded = [_line(path, number, line) for number, line in enumerate(lines, start=1)]
-    text = "\n".join(line for line, _ in decoded)
-    encodings = [encoding for _, encoding in decoded if encoding]
-    if "UTF-8" not in encodings:
-        return text, "Windows Japanese"
-    return text, f"UTF-8, {encodings.count('cp932')} lines of it in Windows Japanese"
-
-
-def _line(path: Path, number: int, line: bytes) -> tuple[str, str]:
-    if line.isascii():
-        return line.decode("ascii"), ""
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        text = ""
-    # Two half-width katakana in cp932 can be one letter of another script in UTF-8.
-    if _JAPANESE.search(text):
-        return text, "UTF-8"
-    try:
-        return line.decode("cp932"), "cp932"
-    except UnicodeDecodeError:
-        problem = "neither UTF-8 nor Windows Japanese; save it as UTF-8"
-        raise FileError(path, f"line {number}", problem) from None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from panelstream.ingest.surveys.file_types.delimited_text import read_delimited_text
+from panelstream.ingest.surveys.file_types.even_table import even_table
 from panelstream.ingest.surveys.file_types.spss_stata import read_spss_stata
 from panelstream.ingest.surveys.file_types.xlsx import read_workbook
 from panelstream.models.errors import FileError
@@ -45,8 +46,10 @@ class Export:
     sha256: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    decimal: str = "."
-    """What stands between the whole and the parts of a number."""
+    delimiter: str = ""
+    """What stands between the cells of a text file."""
+    declared_decimal: str | None = None
+    """What the mapping says stands between the whole and the parts of a number."""
 
     def rows(self) -> Iterator[tuple[int, Sequence[str]]]:
         """The records that hold anything, with their 1-based row in the file."""
@@ -92,26 +95,61 @@ class Export:
         )
 
 
-def read_export_file(path: Path) -> Export:
-    """Read a file: CSV (UTF-8 or Windows Japanese), XLSX, SPSS or Stata.
+@dataclass(frozen=True)
+class FileForm:
+    """What a mapping says of a file before it can be read; None: the file tells."""
+
+    encoding: str | None = None
+    sheet: str | None = None
+    decimal: str | None = None
+
+
+def read_export_file(path: Path, form: FileForm | None = None) -> Export:
+    """Read a file: text with delimiters, XLSX, SPSS or Stata.
 
     Raises `FileError` for a file that is missing, empty, uneven or of another kind.
     """
     content = _content(path)
-    kind, inner = _opened(path, content)
-    titles: Mapping[str, str] = {}
-    values: Mapping[str, Mapping[str, str]] = {}
+    contents = _read_contents(path, *_opened(path, content), form or FileForm())
+    table = even_table(path, contents.rows)
+    note = f", without the row numbers of column {table.index}" if table.index else ""
+    return Export(
+        path,
+        table.header,
+        table.records,
+        table.numbers,
+        table.first_row,
+        contents.encoding + note,
+        hashlib.sha256(content).hexdigest(),
+        contents.titles,
+        contents.value_labels,
+        contents.delimiter,
+        form.decimal if form else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """The rows of a file as they are, and what its kind says besides."""
+
+    rows: Sequence[Sequence[str]]
+    encoding: str
+    delimiter: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def _read_contents(path: Path, kind: str, content: bytes, form: FileForm) -> _Contents:
     match kind:
         case "xlsx":
-            rows, encoding = read_workbook(path, inner), "XLSX"
+            return _Contents(read_workbook(path, content, form.sheet), "XLSX")
         case "spss" | "stata":
-            rows, titles, values = read_spss_stata(path, kind, inner)
-            encoding = "SPSS" if kind == "spss" else "Stata"
+            rows, titles, labels = read_spss_stata(path, kind, content)
+            name = "SPSS" if kind == "spss" else "Stata"
+            return _Contents(rows, name, titles=titles, value_labels=labels)
         case _:
-            rows, encoding = read_delimited_text(path, inner)
-    header, records, numbers = _even(path, rows)
-    digest = hashlib.sha256(content).hexdigest()
-    return Export(path, header, records, numbers, 2, encoding, digest, titles, values)
+            text = read_delimited_text(path, content, form.encoding)
+            return _Contents(text.rows, text.encoding, text.delimiter)
 
 
 def require_column(export: Export, name: str, purpose: str) -> int:
@@ -157,41 +195,3 @@ def _kind(content: bytes) -> str:
         return "spss"
     stata = content.startswith(_STATA) or _OLD_STATA.match(content)
     return "stata" if stata else "delimited"
-
-
-def _even(
-    path: Path, rows: Sequence[Sequence[str]]
-) -> tuple[Sequence[str], Sequence[Sequence[str]], Sequence[int]]:
-    """Header, records and numbers of columns; a column without header and content is none."""
-    if not rows:
-        raise FileError(path, "", "the file is empty")
-    header, *records = rows
-    for number, record in enumerate(records, start=2):
-        if record and len(record) != len(header):
-            problem = f"{len(record)} cells under {len(header)} headers; export the file again"
-            raise FileError(path, f"row {number}", problem)
-    places = [
-        place
-        for place, title in enumerate(header)
-        if title.strip() or any(record[place].strip() for record in records if record)
-    ]
-    if not places:
-        raise FileError(path, "", "the file is empty")
-    for place in places:
-        if not header[place].strip():
-            problem = "answers without a header; row 1 must hold the headers"
-            raise FileError(path, f"column {place + 1}", problem)
-    cells = [
-        [record[place] for place in places] if record else [] for record in records
-    ]
-    names = _numbered([header[place] for place in places])
-    return names, cells, [place + 1 for place in places]
-
-
-def _numbered(header: Sequence[str]) -> list[str]:
-    counts: dict[str, int] = {}
-    names = []
-    for title in map(str.strip, header):
-        counts[title] = counts.get(title, 0) + 1
-        names.append(title if counts[title] == 1 else f"{title}#{counts[title]}")
-    return names

@@ -10,6 +10,9 @@ import pyreadstat
 
 from panelstream.models.errors import FileError
 
+_EXACT = 2.0**53
+"""Larger whole numbers are rounded: as ids they are refused by their notation."""
+
 Texts = list[list[str]]
 Titles = dict[str, str]
 ValueLabels = dict[str, dict[str, str]]
@@ -47,6 +50,8 @@ def _text(cell: Any) -> str:
         case float():
             if cell != cell:
                 return ""
+            if abs(cell) > _EXACT:
+                return f"{cell:.14E}"
             return str(int(cell)) if cell.is_integer() else repr(cell)
         case datetime():
             return cell.replace(microsecond=0).isoformat(" ")

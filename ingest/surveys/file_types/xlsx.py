@@ -12,25 +12,45 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from panelstream.models.errors import FileError
 
+_ERRORS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"}
+)
+"""Cells whose formula failed: no answers."""
+_EXACT = 1e15
+"""From here on a number in a spreadsheet is rounded to 15 digits."""
 
-def read_workbook(path: Path, content: bytes) -> list[list[str]]:
-    """All rows of the one sheet that holds any, as text.
 
-    Raises `FileError` for a workbook that is damaged or has several such sheets.
+def read_workbook(
+    path: Path, content: bytes, sheet: str | None = None
+) -> list[list[str]]:
+    """All rows of a sheet as text: the one that is named, else the only visible one
+    that holds anything.
+
+    Raises `FileError` for a workbook that is damaged, or has several such sheets.
     """
     try:
         book = openpyxl.load_workbook(
             io.BytesIO(content), read_only=True, data_only=True
         )
-        sheets = [
-            _texts(sheet.iter_rows(values_only=True)) for sheet in book.worksheets
-        ]
+        visible = {s.title: s for s in book.worksheets if s.sheet_state == "visible"}
+        sheets = {
+            title: _texts(visible[title].iter_rows(values_only=True))
+            for title in ([sheet] if sheet in visible else visible)
+        }
         book.close()
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError):
         raise FileError(path, "", "a damaged workbook; save it again") from None
-    filled = [sheet for sheet in sheets if sheet]
+    if sheet is not None:
+        if sheet not in sheets:
+            problem = "no visible sheet of the name that the mapping gives under sheet"
+            raise FileError(path, "mapping", problem)
+        return sheets[sheet]
+    filled = [rows for rows in sheets.values() if rows]
     if len(filled) > 1:
-        problem = f"{len(filled)} sheets hold something; save the answers by themselves"
+        problem = (
+            f"{len(filled)} sheets hold something; write sheet: (the name of the one "
+            "with the answers) in the mapping, or save it by itself"
+        )
         raise FileError(path, "", problem)
     return filled[0] if filled else []
 
@@ -55,6 +75,10 @@ def _text(cell: Any) -> str:
             return ""
         case bool():
             return str(cell).upper()
+        case int() | float() if abs(cell) >= _EXACT:
+            # In the notation that marks a number as rounded: in a column of ids it
+            # is refused.
+            return f"{cell:.14E}"
         case float():
             return str(int(cell)) if cell.is_integer() else repr(cell)
         case datetime():
@@ -67,4 +91,4 @@ def _text(cell: Any) -> str:
         case date() | time():
             return cell.isoformat()
         case _:
-            return str(cell)
+            return "" if cell in _ERRORS else str(cell)

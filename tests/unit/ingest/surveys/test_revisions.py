@@ -282,7 +282,7 @@ def test_rows_of_people_who_are_not_enrolled_are_named(
 ) -> None:
     """So that a mistyped id can be found; the answers wait for the roster."""
     studies.send(study, [studies.event("enrolled", "aki", AT)])
-    result = bring(AKI, BEN, AKI.replace("aki", "ａｋｉ"))
+    result = bring(AKI, BEN, AKI.replace("aki", "akki"))
     assert result.not_enrolled == (3, 4)
     assert result.imported.responses == 3
 
