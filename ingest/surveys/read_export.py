@@ -20,6 +20,7 @@ from panelstream.ingest.surveys.answer_checks import (
     unusable_answers,
 )
 from panelstream.ingest.surveys.coding_checks import check_codings
+from panelstream.ingest.surveys.file_facts import file_facts, zone_of_times
 from panelstream.ingest.surveys.file_types.export_file import Export, read_export_file
 from panelstream.ingest.surveys.formats.generic_table import GenericTable
 from panelstream.ingest.surveys.formats.google_forms import GoogleForms
@@ -93,12 +94,12 @@ def read_survey_export(
     table = read_export_file(path, mapping.file_form)
     name = mapping.format or detect_format(table)
     importer = FORMATS[name]
-    zone = ZoneInfo(mapping.timezone) if mapping.timezone else study_zone
-    study = StudyWaves(tuple(waves), study_zone)
-    context = ImportContext(mapping, items, zone, wave, study)
     export, dropped = _without_personal_data(
         importer.prepare(table, mapping), importer, mapping, linked
     )
+    zone = zone_of_times(export, mapping, study_zone)
+    study = StudyWaves(tuple(waves), study_zone)
+    context = ImportContext(mapping, items, zone, wave, study)
     every = list(_with_sound_ids(export, mapping, importer.read_rows(export, context)))
     refuse_wrong_people(export, context, _responses(every))
     rule = find_wave_rule(export, context, every)
@@ -127,6 +128,7 @@ def read_survey_export(
         dropped=dropped,
         ignored=tuple(header for header in export.header if header in mapping.ignore),
         waves=dict(sorted(Counter(row.wave or 0 for row in rows).items())),
+        facts=tuple(file_facts(export, context, rows)),
         questions=tuple(questions),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))

@@ -46,6 +46,8 @@ class Export:
     sha256: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    timezone: str = ""
+    """Where the file says that times without an offset were written."""
     delimiter: str = ""
     """What stands between the cells of a text file."""
     declared_decimal: str | None = None

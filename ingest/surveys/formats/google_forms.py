@@ -16,14 +16,31 @@ from panelstream.ingest.surveys.formats.importer import (
     RequiredKey,
     RowOutcome,
     SurveyRow,
+    normalize_text,
 )
 from panelstream.ingest.surveys.item_columns import find_answer_columns
 from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.ingest.surveys.survey_timestamps import parse_timestamps
 
-_TIMESTAMPS = ("タイムスタンプ", "Timestamp")
+_TIMESTAMPS = frozenset(
+    {
+        *("タイムスタンプ", "Timestamp", "Zeitstempel", "Horodateur"),
+        *("Marca temporal", "Carimbo de data/hora", "Informazioni cronologiche"),
+        *("Tijdstempel", "Tidstempel", "Tidsstempel", "Tidspunkt", "Aikaleima"),
+        *("Sygnatura czasowa", "Časové razítko", "Časová pečiatka", "Időbélyeg"),
+        *("Отметка времени", "Позначка часу", "Zaman damgası", "Stempel waktu"),
+        *("Dấu thời gian", "时间戳记", "時間戳記", "타임스탬프", "ประทับเวลา"),
+    }
+)
+"""The first header of a form's responses, by the language of the form's owner."""
 _PERSONAL = frozenset(
-    {"メールアドレス", "ユーザー名", "Email Address", "Email address", "Username"}
+    {
+        *("メールアドレス", "ユーザー名", "Email Address", "Email address", "Username"),
+        *("E-Mail-Adresse", "Nutzername", "Adresse e-mail", "Nom d'utilisateur"),
+        *("Dirección de correo electrónico", "Nombre de usuario", "E-mailadres"),
+        *("Endereço de e-mail", "Nome de usuário", "Indirizzo email", "E-postadress"),
+        *("电子邮件地址", "電子郵件地址", "用户名", "使用者名稱", "이메일 주소"),
+    }
 )
 
 
@@ -32,7 +49,7 @@ class GoogleForms(Importer):
 
     def recognises(self, export: Export) -> bool:
         """A form's first column is its timestamp."""
-        return export.header[0] in _TIMESTAMPS
+        return normalize_text(export.header[0]) in _TIMESTAMPS
 
     def personal_columns(self, export: Export) -> Collection[str]:
         """The column of the e-mail addresses that a form may collect."""

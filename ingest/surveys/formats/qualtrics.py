@@ -3,9 +3,11 @@
 Headers are positions and names may repeat; an import id (with its choice) stays
 with its question, so a mapping may name either, and an id wins. Legacy exports
 have two header rows, files for SPSS and workbooks may have one. Times carry no
-offset and are local to the person who exported, so the mapping must say where that was.
+offset and are local to the person who exported: newer exports say beside the import
+ids where that was, of others the mapping must say it.
 """
 
+import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from panelstream.ingest.surveys.formats.importer import (
     RequiredKey,
     RowOutcome,
     SurveyRow,
+    normalize_text,
 )
 from panelstream.ingest.surveys.item_columns import find_answer_columns
 from panelstream.ingest.surveys.mapping import SurveyMapping
@@ -91,7 +94,17 @@ _IDS = {
 }
 _LEGACY = {"ResponseID": "ResponseId", "ExternalDataReference": "ExternalReference"}
 _LEGACY_METADATA = re.compile(r"V(?:[1-9]|10)")
-_FINISHED = {"1": True, "true": True, "0": False, "false": False}
+_FINISHED = {
+    **dict.fromkeys(("1", "true", "yes", "正", "はい", "真", "wahr", "ja"), True),
+    **dict.fromkeys(("vrai", "oui", "verdadero", "sí", "vero", "sì"), True),
+    **dict.fromkeys(("verdadeiro", "sim", "waar", "sant", "是", "참", "예"), True),
+    **dict.fromkeys(
+        ("0", "false", "no", "誤", "いいえ", "偽", "falsch", "nein"), False
+    ),
+    **dict.fromkeys(("faux", "non", "falso", "não", "onwaar", "falskt"), False),
+    **dict.fromkeys(("假", "否", "거짓", "아니요"), False),
+}
+"""What `Finished` says in English and the languages of exports."""
 _MOST_HEADER_ROWS = 3
 
 
@@ -131,8 +144,8 @@ class Qualtrics(Importer):
         return _METADATA
 
     def required_keys(self, export: Export) -> Sequence[RequiredKey]:
-        """Times carry no offset."""
-        return ["timezone"]
+        """The zone of times, which carry no offset, where the file does not say it."""
+        return [] if export.timezone else ["timezone"]
 
     def variant(self, export: Export) -> str:
         """Numbers or texts, by the cells of the columns that every export has."""
@@ -177,7 +190,10 @@ def _renamed_by_ids(export: Export, ids: Sequence[str], headers: set[str]) -> Ex
         header: _IDS.get(import_id, import_id if import_id in headers else header)
         for header, import_id in zip(export.header, ids, strict=True)
     }
-    return _titled(export).renamed(names).from_record(2)
+    zones = [_description(cell).get("timeZone", "") for cell in export.records[1]]
+    timezone = next((str(zone) for zone in zones if zone), "")
+    titled = replace(_titled(export), timezone=timezone)
+    return titled.renamed(names).from_record(2)
 
 
 def _renamed_legacy(export: Export) -> Export:
@@ -194,7 +210,9 @@ def _renamed_legacy(export: Export) -> Export:
 def _require_zone(
     export: Export, place: int, cells: Cells, mapping: SurveyMapping
 ) -> None:
-    if mapping.timezone is None and not all(_has_offset(text) for _, text in cells):
+    if mapping.timezone or export.timezone:
+        return
+    if not all(_has_offset(text) for _, text in cells):
         problem = (
             "times without an offset; write timezone: (of the export) in the mapping"
         )
@@ -217,7 +235,7 @@ def _no_response(metadata: Mapping[str, str]) -> str:
 
 def _finished(metadata: Mapping[str, str]) -> bool | None:
     """By the flag; its words differ between languages, so else by the progress."""
-    finished = _FINISHED.get(metadata.get("Finished", "").lower())
+    finished = _FINISHED.get(normalize_text(metadata.get("Finished", "")).lower())
     if finished is not None or "Progress" not in metadata:
         return finished
     return metadata["Progress"] == "100"
@@ -244,14 +262,22 @@ def _import_ids(export: Export) -> list[str] | None:
 
 
 def _import_id(cell: str) -> str:
-    try:
-        description = json.loads(cell)
-    except ValueError:
-        return ""
-    if not isinstance(description, dict) or "ImportId" not in description:
+    description = _description(cell)
+    if "ImportId" not in description:
         return ""
     choice = description.get("choiceId")
     return str(description["ImportId"]) + (f"_{choice}" if choice is not None else "")
+
+
+def _description(cell: str) -> Mapping[str, object]:
+    """`{"ImportId": "QID4"}`; exports of 2016 write it with single quotes."""
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            description = parse(cell)
+        except (ValueError, SyntaxError, TypeError, RecursionError):
+            continue
+        return description if isinstance(description, dict) else {}
+    return {}
 
 
 def _titled(export: Export) -> Export:
