@@ -46,12 +46,12 @@ class Export:
     sha256: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    timezone: str = ""
-    """Where the file says that times without an offset were written."""
     delimiter: str = ""
     """What stands between the cells of a text file."""
     declared_decimal: str | None = None
     """What the mapping says stands between the whole and the parts of a number."""
+    timezone: str = ""
+    """Where the file says that times without an offset were written."""
 
     def rows(self) -> Iterator[tuple[int, Sequence[str]]]:
         """The records that hold anything, with their 1-based row in the file."""
