@@ -77,7 +77,7 @@ class JoinedCheckboxes:
     def split(self, cell: str) -> tuple[set[str], list[str]]:
         """The options of a cell, and the keys of the other texts in it."""
         text = label_key(cell)
-        if text in MISSING_WORDS | self.missing or number_text(cell) in self.missing:
+        if _is_missing(cell, self.missing):
             return set(), []
         options = set()
         for option in sorted(self.options, key=len, reverse=True):
@@ -123,7 +123,7 @@ class OptionColumn:
         """Ticked, not ticked, missing (empty) or none of these (`NOT_A_CODE`)."""
         key, number = label_key(cell), number_text(cell)
         word = label_key(self.file_labels.get(number, key))
-        if {key, number} & (self.missing | MISSING_WORDS) or _is_negative_nines(number):
+        if _is_missing(cell, self.missing):
             return ""
         if not key or word in NO_WORDS:
             return UNTICKED
@@ -286,5 +286,8 @@ def _is_sometimes_unticked(export: Export, column: OptionColumn) -> bool:
     return UNTICKED in ticks and TICKED not in ticks
 
 
-def _is_negative_nines(number: str) -> bool:
-    return number.startswith("-") and is_conventional_missing(number)
+def _is_missing(cell: str, codes: frozenset[str]) -> bool:
+    """Whether a cell is a word or code for "not answered"; -99 is no option's number."""
+    key, number = label_key(cell), number_text(cell)
+    is_usual = number.startswith("-") and is_conventional_missing(number)
+    return is_usual or bool({key, number} & (codes | MISSING_WORDS))

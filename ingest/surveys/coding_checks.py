@@ -10,7 +10,11 @@ from collections.abc import Iterator, Sequence
 import yaml
 
 from panelstream.ingest.questions import Question
-from panelstream.ingest.surveys.cell_words import NOT_A_CODE
+from panelstream.ingest.surveys.cell_words import (
+    NOT_A_CODE,
+    bare_label_key,
+    label_key,
+)
 from panelstream.ingest.surveys.file_types.export_file import Export
 from panelstream.ingest.surveys.formats.importer import (
     ImportContext,
@@ -102,16 +106,17 @@ def _is_in_range(code: LabelledCode) -> bool:
 
 
 def _text(instrument: Instrument, code: LabelledCode) -> str:
-    """How a code would be read, in the words that the file has for it, if possible."""
+    """How a code would be read, in the language of the file where there are words."""
     if not code.meaning:
         return f"the mapping's {code.mapped}"
     texts = instrument.labels(code.item)
     if code.reading not in texts:
         return f"answer {code.reading}" if code.item.accepts(code.reading) else "none"
-    [language, *_] = [
-        key for key, text in texts[code.meaning].items() if key in texts[code.reading]
-    ] or [*texts[code.reading]]
-    return texts[code.reading][language]
+    key = bare_label_key(code.label)
+    languages = [k for k, text in texts[code.meaning].items() if label_key(text) == key]
+    read_as = texts[code.reading]
+    same = [read_as[language] for language in languages if language in read_as]
+    return [*same, *read_as.values()][0]
 
 
 def _listed(texts: dict[int, str]) -> str:
@@ -121,14 +126,13 @@ def _listed(texts: dict[int, str]) -> str:
 
 def _labels_text(codes: Sequence[LabelledCode]) -> str:
     """The labels of a mapping that give these codes what they mean."""
+    meanings: dict[str | int, str] = {
+        code.shown if code.meaning else code.number: code.meaning or code.mapped or ""
+        for code in codes
+    }
     entry = {
         "items": list(dict.fromkeys(code.code for code in codes)),
-        "codes": {
-            (code.shown if code.meaning else code.number): (
-                int(code.meaning) if code.meaning.isdigit() else code.mapped
-            )
-            for code in codes
-        },
+        "codes": {k: int(v) if v.isdigit() else v for k, v in meanings.items()},
     }
     text = yaml.safe_dump(
         [entry],
@@ -269,9 +273,10 @@ def _observed(
         is_telling = len(answers) >= _MIN_ANSWERS
         if fits and largest > high:
             return _proposal(instrument, item, (largest - span, largest), 0)
-        if fits and smallest < min(low, 0) and largest <= span / 2 and span % 2 == 0:
+        half = span // 2
+        if -half <= smallest < min(low, 0) and largest <= half and span % 2 == 0:
             # Codes below zero usually have zero in their middle.
-            smallest = -span // 2
+            smallest = -half
         if (fits and smallest < low) or (is_telling and smallest > low):
             return _proposal(instrument, item, (smallest, smallest + span), 0)
     return ""

@@ -105,6 +105,11 @@ class ItemColumn:
         """Whether an answer is one of the item or in the range of the scale."""
         return self.instrument.accepts(self.name, answer)
 
+    def may_be_missing(self, code: str) -> bool:
+        """Whether a code outside the range is a usual one for "not answered"."""
+        label = bare_label_key(self.file_labels.get(code, ""))
+        return is_conventional_missing(code) and label not in self.standard_codes
+
     def _of_mapped_label(self, cell: str, labels: Mapping[str, str]) -> str | None:
         code = self.file_code(cell)
         label = label_key(self.file_labels.get(code, ""))
@@ -143,8 +148,10 @@ class ItemColumn:
             return None
         code, label = numbered
         by_label, by_code = self._of_label(label), self._of_code(code)
-        if not self.item.is_numeric:
+        if by_label and not self._is_in_range(by_label):
             return by_label
+        if not self.item.is_numeric:
+            return None
         return by_code if by_label in (None, by_code) else NOT_A_CODE
 
     def _of_word(self, key: str) -> str | None:
@@ -311,7 +318,7 @@ def _with_conventional_missing(column: ItemColumn, cells: Iterable[str]) -> Item
         if answer and not column.accepts(answer):
             counts[column.file_code(cell)] += count
     codes = [code for code in counts if code]
-    if len(codes) != 1 or not is_conventional_missing(codes[0]):
+    if len(codes) != 1 or not column.may_be_missing(codes[0]):
         return column
     return replace(
         column,

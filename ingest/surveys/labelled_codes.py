@@ -1,12 +1,11 @@
 """What a file says of its own codes: value labels, and codes written before labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from panelstream.ingest.surveys.cell_words import (
     NOT_A_CODE,
     bare_label_key,
-    is_conventional_missing,
     label_key,
     split_numbered,
 )
@@ -37,6 +36,8 @@ class LabelledCode:
     @property
     def is_contradicted(self) -> bool:
         """Whether the answer would become another than its label says."""
+        if self.meaning == str(self.item.not_applicable):
+            return False
         if self.meaning:
             is_left_out = self.mapped is not None and self.reading == NOT_A_CODE
             return self.reading not in ("", self.meaning) and not is_left_out
@@ -69,18 +70,30 @@ def _of_file(column: ItemColumn) -> Iterator[LabelledCode]:
                 yield _labelled(column, item, int(code), label, shown=label)
 
 
-def _of_cells(column: ItemColumn, cells: list[str]) -> Iterator[LabelledCode]:
-    """Of cells as `1 - Never`; shown in the words of the instrument, if it has any."""
+def _of_cells(column: ItemColumn, cells: Sequence[str]) -> list[LabelledCode]:
+    """Of cells as `1 - Never`; shown in the words of the instrument, if it has any.
+
+    Where some agree with the instrument, the others are wrong cells, which are set
+    apart, and not another coding.
+    """
     item = column.item
-    if item is None:
-        return
-    pairs = {split_numbered(cell) for cell in cells}
-    for number, label in sorted(pair for pair in pairs if pair):
-        meaning = column.standard_codes.get(label_key(label), "")
-        text = column.instrument.labels(item).get(meaning, {}) if meaning else {}
-        shown = next((t for t in text.values() if label_key(t) == label_key(label)), "")
-        if item.is_numeric:
-            yield _labelled(column, item, int(number), label, shown)
+    if item is None or not item.is_numeric:
+        return []
+    pairs = {pair for cell in {*cells} if (pair := split_numbered(cell))}
+    codes = [
+        _labelled(column, item, int(number), label, _standard_label(column, label))
+        for number, label in sorted(pairs)
+    ]
+    sound = [code for code in codes if not code.is_contradicted]
+    return sound if any(code.meaning for code in sound) else codes
+
+
+def _standard_label(column: ItemColumn, label: str) -> str:
+    """A label as the instrument writes it; empty if it has none of these words."""
+    texts = column.instrument.labels(column.item) if column.item else {}
+    labels = [label for text in texts.values() for label in text.values()]
+    key = label_key(label)
+    return next((text for text in labels if label_key(text) == key), "")
 
 
 def _labelled(
@@ -102,4 +115,4 @@ def _labelled(
 def _is_missing(column: ItemColumn, code: str) -> bool:
     """Whether a labelled code is no option: declared missing, or a usual code of it."""
     is_wrong = not column.accepts(column.answer(code))
-    return code in column.missing or (is_conventional_missing(code) and is_wrong)
+    return code in column.missing or (is_wrong and column.may_be_missing(code))

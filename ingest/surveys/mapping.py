@@ -54,6 +54,13 @@ def _label_keys(value: Any) -> Any:
     return value
 
 
+def _missing(value: Any) -> Any:
+    """A code by itself is one of every item."""
+    if isinstance(value, list):
+        return [v if isinstance(v, dict) else {"codes": [v]} for v in value]
+    return value
+
+
 def _text(value: Any) -> Any:
     """The word behind a scalar; groups of values and blanks stay as they are."""
     words = {True: "yes", False: "no"}
@@ -93,9 +100,9 @@ class Labels(Frozen):
 
 
 class MissingCodes(Frozen):
-    """The codes of some items that mean: asked, not answered."""
+    """The codes that mean: asked, not answered; of every item, or of some."""
 
-    items: tuple[str, ...] = Field(min_length=1)
+    items: tuple[str, ...] = ()
     codes: Annotated[tuple[str, ...], BeforeValidator(_codes)] = Field(min_length=1)
 
 
@@ -179,8 +186,7 @@ class SurveyMapping(Frozen):
     coding: dict[str, Coding] = {}
     columns: dict[str, str] = {}
     labels: tuple[Labels, ...] = ()
-    missing: Annotated[tuple[str | MissingCodes, ...], BeforeValidator(_codes)] = ()
-    """Codes that mean "not answered": of every item, or of some."""
+    missing: Annotated[tuple[MissingCodes, ...], BeforeValidator(_missing)] = ()
     checkboxes: tuple[Checkboxes, ...] = ()
     consent: ConsentItem | None = None
     waves: Annotated[Waves, BeforeValidator(_wave_kind)] | None = None
@@ -266,11 +272,8 @@ class SurveyMapping(Frozen):
 
     def missing_codes(self, code: str) -> list[str]:
         """The codes of an item that the mapping declares missing."""
-        codes = [entry for entry in self.missing if isinstance(entry, str)]
-        for entry in self.missing:
-            if isinstance(entry, MissingCodes) and code in entry.items:
-                codes += entry.codes
-        return codes
+        entries = [e for e in self.missing if not e.items or code in e.items]
+        return [text for entry in entries for text in entry.codes]
 
 
 def read_mapping(path: Path | None, instruments: Sequence[Instrument]) -> SurveyMapping:
@@ -299,12 +302,17 @@ def _check_names(
         if instrument.instrument in mapping.coding:
             _check_coding(document, instrument)
     codes = [item.code for instrument in instruments for item in instrument.items]
-    for key, groups in (("labels", mapping.labels), ("missing", mapping.missing)):
-        for at, group in enumerate(groups):
-            for code in group.items if isinstance(group, Labels | MissingCodes) else ():
-                if code not in codes:
-                    problem = f"no item '{code}'; {config_file.nearest(code, codes)}"
-                    raise document.error([key, at, "items"], problem)
+    groups: dict[str, Sequence[Labels | MissingCodes]] = {
+        "labels": mapping.labels,
+        "missing": mapping.missing,
+    }
+    for key, at, group in (
+        (k, at, g) for k in groups for at, g in enumerate(groups[k])
+    ):
+        for code in group.items:
+            if code not in codes:
+                problem = f"no item '{code}'; {config_file.nearest(code, codes)}"
+                raise document.error([key, at, "items"], problem)
 
 
 def _check_coding(document: Document[SurveyMapping], instrument: Instrument) -> None:
