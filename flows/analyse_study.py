@@ -95,6 +95,6 @@ def measure_reliability(workspace: Workspace, panels: Panels) -> pd.DataFrame:
     """The reliability of the scores, from the answers that the panel counts."""
     folder, at = workspace.folder, panels.as_of
     people = read_people(workspace.store, folder.study, at)
-    answers = read_answers(workspace, people, at)
+    answers = read_answers(workspace, people, at).responses
     panel = panels.by_window[folder.study.exposure.window]
     return reliability.reliability_statistics(folder.instruments, panel, answers)

@@ -46,6 +46,9 @@ def describe_results(
         },
         "code_hash": code_hash(),
         "versions": library_versions(),
+        "not_asked": {
+            str(wave): list(items) for wave, items in panels.not_asked.items()
+        },
         "counts": {name: int(counts[name]) for name in sorted(counts)},
         "epochs": {"erasure": 0, "retention": 0},
     }

@@ -1,13 +1,14 @@
 """From the warehouse to panels: settle, plan the windows, count, join."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
 import pandas as pd
 
 from panelstream.analysis.panel import person_waves, selected_responses
+from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import coverage, windows
@@ -33,6 +34,8 @@ class Panels:
 
     as_of: datetime
     by_window: Mapping[Window, pd.DataFrame]
+    not_asked: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """By wave the items that no response holds, though it holds others of the instrument."""
 
 
 class Snapshot:
@@ -57,7 +60,7 @@ class Snapshot:
         return read_people(workspace.store, workspace.folder.study, self.as_of)
 
     @cached_property
-    def answered(self) -> pd.DataFrame:
+    def answers(self) -> SelectedAnswers:
         """The answers that may count, as `read_answers` returns them."""
         return read_answers(self._workspace, self.people, self.as_of)
 
@@ -72,7 +75,7 @@ class Snapshot:
         """The rows of each window of the study, as `windows.plan` returns them."""
         study = self._workspace.folder.study
         enrolled, consents = self.people.enrolled, self.people.consents
-        responses = self.answered[["participant_id", "wave", "responded_at"]]
+        responses = self.answers.responses[["participant_id", "wave", "responded_at"]]
         return {
             window: windows.plan(study, window, enrolled, consents, responses)
             for window in study.windows
@@ -112,7 +115,7 @@ class Snapshot:
             rows,
             self._use(name, rows),
             self.coverage,
-            self.answered,
+            self.answers,
             self.as_of,
         )
 
@@ -131,7 +134,8 @@ def build(
 ) -> Panels:
     """Build every panel of the study, and keep what readers are given of it.
 
-    `as_of` defaults to the newest instant settled; `say` is told what is waited for.
+    `as_of` defaults to the newest instant settled; `say` is told what is waited for,
+    and which items no response of a wave holds.
     Raises `UsageError` for one that is not settled yet.
     """
     store = workspace.store
@@ -142,10 +146,21 @@ def build(
     for name in (projections.COVERAGE, projections.FACTS):
         projections.keep_build(store, name, snapshot.basis, snapshot.chunks(name))
     projections.drop_superseded(store)
-    return Panels(snapshot.as_of, by_window)
+    not_asked = snapshot.answers.not_asked
+    for line in not_asked_lines(not_asked):
+        say(line)
+    return Panels(snapshot.as_of, by_window, not_asked)
 
 
-def read_answers(workspace: Workspace, people: People, as_of: datetime) -> pd.DataFrame:
-    """One row per participant and wave that was answered, of answers that may count."""
+def read_answers(
+    workspace: Workspace, people: People, as_of: datetime
+) -> SelectedAnswers:
+    """What a panel counts of the answers that may count."""
     raw = read_raw_answers(workspace.store, workspace.folder, people, as_of)
-    return selected_responses.select_responses(raw, workspace.folder.instruments)
+    return selected_responses.select_answers(raw, workspace.folder.instruments)
+
+
+def not_asked_lines(not_asked: Mapping[int, Sequence[str]]) -> Iterator[str]:
+    """The items that a wave did not ask, a line a wave."""
+    for wave, items in not_asked.items():
+        yield f"not asked: wave {wave}: {', '.join(items)}; scores with them are null"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,12 @@ import pandas as pd
 
 from panelstream.analysis.panel import participation
 from panelstream.analysis.panel.participation import Participation, StudyPopulation
-from panelstream.analysis.panel.selected_responses import response_sheets
+from panelstream.analysis.panel.selected_responses import (
+    PERSON_WAVE,
+    RESPONSE_KEYS,
+    items_not_asked,
+    response_sheets,
+)
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.file_types.export_file import (
     read_export_file,
@@ -20,15 +25,29 @@ from panelstream.ingest.surveys.file_types.export_file import (
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import ConsentStatements
-from panelstream.models.study.study import Study
+from panelstream.models.study.study import Study, Wave
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.reads import People
 from panelstream.models.warehouse.settling import settle
+from panelstream.models.warehouse.store import Store
 
 Import = Mapping[str, Any]
 
 T = TypeVar("T", int, str)
+
+
+@dataclass(frozen=True)
+class WaveDates:
+    """When a wave opens and closes, in study days; None where days count from enrolment.
+
+    `days_left`: after today; 0 on its last day, None while it is not open.
+    """
+
+    wave: int
+    opens_on: date | None
+    closes_on: date | None
+    days_left: int | None
 
 
 @dataclass(frozen=True)
@@ -37,11 +56,17 @@ class Status:
 
     study: str
     waves: Sequence[Participation]
+    dates: Sequence[WaveDates]
+    """Of the waves, in order."""
+    not_asked: Mapping[int, Sequence[str]]
+    """By wave the items that no response holds, though it holds others of the instrument."""
     set_apart: Mapping[int, int]
     """Rows and cells of the newest import of each file, by wave."""
     enrolled: int
     agreed: int
     """Enrolled people whose consent to all that is required holds today."""
+    declined: int
+    """Enrolled people whose last statement on some scope is a no."""
     scopes: Mapping[str, int]
     versions: Mapping[int, int]
     withdrawn: Mapping[str, int]
@@ -49,6 +74,10 @@ class Status:
     not_enrolled: Mapping[int, int]
     """Responses of people who are not enrolled, by wave."""
     imports: Sequence[Import]
+    newest_event: datetime | None
+    """Time of the newest event of the platform; None: there is none."""
+    covered_until: Mapping[str, datetime]
+    """By function, until when heartbeats say that the log is complete."""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`: counts only, nobody's pseudonym."""
@@ -58,46 +87,43 @@ class Status:
 def read_status(workspace: Workspace) -> Status:
     """Count a study as it is now."""
     settle(workspace.store)
-    store, study = workspace.store, workspace.folder.study
+    store, folder = workspace.store, workspace.folder
     statements = reads.read_consent_statements(store, LATEST)
-    people = reads.read_people(store, study, LATEST)
+    people = reads.read_people(store, folder.study, LATEST)
     raw = store.query("answers", as_of=LATEST).to_pandas()
-    names = [instrument.instrument for instrument in workspace.folder.instruments]
-    raw = raw[raw["instrument"].isin(names)]
+    raw = raw[raw["instrument"].isin([i.instrument for i in folder.instruments])]
+    population = read_participation(workspace, people, statements, raw)
+    counted = population.answers[population.answers["counts"]]
     accounts = store.query("accounts", as_of=LATEST).to_pylist()
     enrolled = set(people.enrolled["participant_id"])
     known_people = enrolled | {account["participant_id"] for account in accounts}
     imports = store.query("imports").to_pylist()
-    of_enrolled = [statements.get(person, ()) for person in enrolled]
-    today = workspace.clock().astimezone(study.zone).date()
-    agreements = [consent.current_consent(of_person) for of_person in of_enrolled]
-    levels = Counter(
-        consent.withdrawal_level(of_person) for of_person in statements.values()
-    )
+    today = workspace.clock().astimezone(folder.study.zone).date()
     return Status(
-        study=study.study,
+        study=folder.study.study,
         waves=participation.count_participation(
-            study, read_participation(workspace, people, statements, raw)
+            folder.study, folder.instruments, population
         ),
+        dates=[_dates(wave, today) for wave in folder.study.waves],
+        not_asked=items_not_asked(counted, folder.instruments),
         set_apart=_set_apart(imports),
         enrolled=len(enrolled),
         agreed=_on(people.consents.consented, today),
-        scopes=_sorted_counts(scope for _, scopes in agreements for scope in scopes),
-        versions=_sorted_counts(version for version, _ in agreements if version),
-        withdrawn={
-            level: levels[level] for level in ("contact", *consent.ENDING_LEVELS)
-        },
+        **_consent_counts(statements, enrolled),
         accounts=_sorted_counts(account["account"] for account in accounts),
         not_enrolled=_responses(raw[~raw["participant_id"].isin(known_people)]),
         imports=imports,
+        **_freshness(store),
     )
 
 
 def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     """Of the platform ids in a file those who may still answer a wave and have not.
 
-    They are enrolled, have agreed, did not say that they want no letters, the wave is
-    open for them today, and they have no complete response. Nothing is stored.
+    They are enrolled, have agreed, did not say that they want no letters, and the wave
+    is open for them today. Not those who have, of each instrument that the wave
+    requires, a complete response, or one with a usable answer that the export does not
+    call unfinished: what they skipped they may have skipped on purpose. Nothing is stored.
     Raises `UsageError` for a wave the study does not have, `FileError` for the file.
     """
     study = workspace.folder.study
@@ -114,7 +140,8 @@ def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
         for person, of_person in statements.items()
         if consent.withdrawal_level(of_person)
     }
-    waiting = open_to - no_contact - _complete(raw[raw["wave"] == wave])
+    sheets = response_sheets(raw[raw["wave"] == wave], workspace.folder.instruments)
+    waiting = open_to - no_contact - _done(workspace, sheets)
     pseudonyms = workspace.pseudonyms
     return [
         platform_id
@@ -138,15 +165,14 @@ def read_participation(
     )
     eligible = windows.eligible(study, people.enrolled, without_consent)
     consented = windows.eligible(study, people.enrolled, people.consents)
-    keys = participation.PERSON_WAVE
     invited = workspace.store.query("invitations", as_of=LATEST).to_pandas()
     accounts = workspace.store.query("accounts", as_of=LATEST)["participant_id"]
     invited = invited[~invited["participant_id"].isin(accounts.to_pylist())]
     answers = raw[raw["participant_id"].isin(enrolled)]
     permitted = windows.permitted(study, people.consents, answers)
     return StudyPopulation(
-        eligible=eligible.loc[eligible["opens_on"] <= today, keys],
-        consented=consented.loc[consented["opens_on"] <= today, keys],
+        eligible=eligible.loc[eligible["opens_on"] <= today, PERSON_WAVE],
+        consented=consented.loc[consented["opens_on"] <= today, PERSON_WAVE],
         invited=invited,
         answers=answers.assign(
             counts=answers.index.isin(permitted.index),
@@ -168,12 +194,48 @@ def _open(workspace: Workspace, people: People, wave: int) -> set[str]:
     return set(rows["participant_id"]) & set(now["participant_id"])
 
 
-def _complete(raw: pd.DataFrame) -> set[str]:
-    """People with a complete response in every instrument of the wave."""
-    sheets = response_sheets(raw)
-    complete = sheets[sheets["is_selected"] & sheets["complete"]]
-    done = complete.groupby("participant_id")["instrument"].nunique()
-    return set(done[done == raw["instrument"].nunique()].index)
+def _done(workspace: Workspace, sheets: pd.DataFrame) -> set[str]:
+    """People who need no reminder of the wave that the sheets are of."""
+    folder = workspace.folder
+    sheets = sheets.assign(
+        is_required=participation.is_required(folder.study, folder.instruments, sheets),
+        is_done=sheets["complete"] | (sheets["usable"] & ~sheets["unfinished"]),
+    )
+    done = participation.has_all_required(sheets, "is_done")
+    return set(done[done].index.get_level_values("participant_id"))
+
+
+def _consent_counts(
+    statements: ConsentStatements, enrolled: Iterable[str]
+) -> dict[str, Any]:
+    """Of enrolled people what they agreed to and declined; of all who withdrew."""
+    of_enrolled = [statements.get(person, ()) for person in enrolled]
+    agreements = [consent.current_consent(of_person) for of_person in of_enrolled]
+    levels = Counter(map(consent.withdrawal_level, statements.values()))
+    return {
+        "declined": sum(map(bool, map(consent.declined_scopes, of_enrolled))),
+        "scopes": _sorted_counts(scope for _, scopes in agreements for scope in scopes),
+        "versions": _sorted_counts(version for version, _ in agreements if version),
+        "withdrawn": {
+            level: levels[level] for level in ("contact", *consent.ENDING_LEVELS)
+        },
+    }
+
+
+def _freshness(store: Store) -> dict[str, Any]:
+    """How new the log is."""
+    covered = store.query("covered_until", as_of=LATEST).to_pylist()
+    return {
+        "newest_event": store.query("newest_event", as_of=LATEST)["newest"][0].as_py(),
+        "covered_until": {row["covered"]: row["until"] for row in covered},
+    }
+
+
+def _dates(wave: Wave, today: date) -> WaveDates:
+    opens, closes = wave.opens_on, wave.closes_on
+    is_open = opens is not None and closes is not None and opens <= today <= closes
+    days_left = (closes - today).days if is_open and closes else None
+    return WaveDates(wave.wave, opens, closes, days_left)
 
 
 def _platform_ids(path: Path) -> list[str]:
@@ -198,7 +260,7 @@ def _sorted_counts(values: Iterable[T]) -> dict[T, int]:
 
 
 def _responses(raw: pd.DataFrame) -> dict[int, int]:
-    responses = raw[["participant_id", "wave", "responded_at"]].drop_duplicates()
+    responses = raw[RESPONSE_KEYS].drop_duplicates()
     return _sorted_counts(responses["wave"].tolist())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from panelstream.analysis.panel.scoring import item_values
+from panelstream.analysis.panel.scoring import is_asked, item_values
 from panelstream.models.instruments.instrument import Instrument, Scale
 
 MAX_DIFFERENCE = 0.5
@@ -19,12 +19,14 @@ MIN_SECONDS = 2.0
 
 
 def careless_flags(
-    instruments: Sequence[Instrument], answers: pd.DataFrame
+    instruments: Sequence[Instrument],
+    answers: pd.DataFrame,
+    not_asked: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """1 flagged, 0 not, null not known; on the index of `answers`, a column an item.
 
     Of each scale with reversed and plain items, if as many are answered as a score
-    needs: `<score>_straightlined`, the same answer to every item; and
+    needs, and all were asked (`not_asked`: as for `score_instrument`): `<score>_straightlined`, the same answer to every item; and
     `<score>_inconsistent`, their means, as they count, more than `MAX_DIFFERENCE` of the
     range apart. Where an item asks how long the form took: `too_fast`, fewer than
     `MIN_SECONDS` for each item answered.
@@ -32,8 +34,11 @@ def careless_flags(
     columns: dict[str, pd.Series] = {}
     for instrument, scale in scales_with_reversed_items(instruments):
         name = instrument.column(scale)
-        columns[f"{name}_straightlined"] = _straightlined(instrument, scale, answers)
-        columns[f"{name}_inconsistent"] = _inconsistent(instrument, scale, answers)
+        asked = is_asked(scale, answers, not_asked)
+        straightlined = _straightlined(instrument, scale, answers)
+        columns[f"{name}_straightlined"] = straightlined.where(asked)
+        inconsistent = _inconsistent(instrument, scale, answers)
+        columns[f"{name}_inconsistent"] = inconsistent.where(asked)
     for code in duration_items(instruments):
         columns["too_fast"] = _too_fast(instruments, code, answers)
     return pd.DataFrame(columns, index=answers.index)

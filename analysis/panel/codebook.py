@@ -46,7 +46,7 @@ RESERVED = re.compile(
 _HASH = 4
 _HIDDEN = "the log, or consent, does not cover the whole window"
 _NOT_ANSWERED = "not answered"
-_NO_SCORE = "not answered, or too many items missing"
+_NO_SCORE = "not answered, too many items missing, or one not asked in the wave"
 _NO_WAVE = "no row of the wave before, or null there"
 
 

@@ -1,14 +1,17 @@
 """Participation by wave: counts for those who run the study, never for a report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from panelstream.analysis.panel.selected_responses import response_sheets
+from panelstream.analysis.panel.selected_responses import (
+    PERSON_WAVE,
+    RESPONSE_KEYS,
+    response_sheets,
+)
+from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.study import Study
-
-PERSON_WAVE = ["participant_id", "wave"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class StudyPopulation:
 
     `eligible`: enrolled, not withdrawn, in a wave that has opened. `consented`: those of
     them who had agreed to all that is required, on some day of the wave. `invited`: as
-    the roster or events say. `answers`: raw answers, with `counts` (given in consent)
-    and `timing` of each.
+    the roster or events say. `answers`: raw answers as for `select_responses`, with
+    `counts` (given in consent) and `timing` of each.
     """
 
     eligible: pd.DataFrame
@@ -29,7 +32,12 @@ class StudyPopulation:
 
 @dataclass(frozen=True)
 class Participation:
-    """A wave in numbers of people; `duplicates` and `not_counted` are responses."""
+    """A wave in numbers of people; `duplicates` and `not_counted` are responses.
+
+    `started` is `complete` (every required instrument, and nothing begun and left
+    unfinished) plus `partial`. `unusable`: people whose responses count, but hold no
+    usable answer; they have not started.
+    """
 
     wave: int
     eligible: int
@@ -38,6 +46,7 @@ class Participation:
     started: int
     complete: int
     partial: int
+    unusable: int
     early: int
     late: int
     duplicates: int
@@ -49,16 +58,18 @@ class Participation:
 
 
 def count_participation(
-    study: Study, population: StudyPopulation
+    study: Study, instruments: Sequence[Instrument], population: StudyPopulation
 ) -> list[Participation]:
     """Every wave of the study, in order."""
     answers = population.answers.merge(
         population.consented, on=PERSON_WAVE, how="left", indicator="in"
     )
     counted = answers[answers["counts"] & (answers["in"] == "both")]
-    sheets = response_sheets(counted)
+    sheets = response_sheets(counted, instruments)
+    sheets["is_required"] = is_required(study, instruments, sheets)
     people = _people(sheets, counted)
-    started = {wave.wave: _people_of(people, wave.wave) for wave in study.waves}
+    usable = people[people["usable"]]
+    started = {wave.wave: _people_of(usable, wave.wave) for wave in study.waves}
     first = {wave.round: wave.wave for wave in reversed(study.waves)}
     return [
         _wave(population, sheets, people, started, wave.wave, first[wave.round])
@@ -66,19 +77,51 @@ def count_participation(
     ]
 
 
+def is_required(
+    study: Study, instruments: Sequence[Instrument], sheets: pd.DataFrame
+) -> pd.Series:
+    """Whether each sheet (`response_sheets`) is of an instrument that the wave requires.
+
+    Required are those with an outcome of the study; in a wave that asks none of them
+    all, but for what the form itself tells.
+    """
+    outcomes = set(study.outcomes)
+    primary = [i.instrument for i in instruments if outcomes & set(i.score_columns)]
+    has_outcome = sheets["instrument"].isin(primary)
+    with_outcome = has_outcome.groupby(sheets["wave"]).transform("any")
+    return has_outcome | (~with_outcome & sheets["is_asked"])
+
+
+def has_all_required(sheets: pd.DataFrame, flag: str) -> pd.Series:
+    """Whether a person has, of each instrument that a wave requires, a sheet with a flag.
+
+    `sheets`: with `is_required` and the column `flag`. By participant_id and wave.
+    """
+    required = sheets[sheets["is_required"]]
+    numbers = required.groupby("wave")["instrument"].nunique()
+    valid = required[required[flag]].groupby(PERSON_WAVE)["instrument"].nunique()
+    waves = valid.index.get_level_values("wave")
+    return valid == numbers.reindex(waves).to_numpy()
+
+
 def _people(sheets: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
-    """One row a person and wave answered: complete in every instrument, and when."""
+    """One row a person and wave with a response: whether usable, complete, and when."""
     selected = sheets[sheets["is_selected"]]
-    instruments = selected.groupby("wave")["instrument"].nunique()
-    complete = (
-        selected[selected["complete"]].groupby(PERSON_WAVE)["instrument"].nunique()
+    selected = selected.assign(
+        partial=selected["usable"] & ~selected["complete"],
+        responded_at=selected["responded_at"].where(selected["usable"]),
     )
-    people = selected.groupby(PERSON_WAVE)["responded_at"].min().reset_index()
-    index = pd.MultiIndex.from_frame(people[PERSON_WAVE])
-    numbers = complete.reindex(index, fill_value=0).to_numpy()
-    people["complete"] = numbers == people["wave"].map(instruments).to_numpy()
+    people = selected.groupby(PERSON_WAVE).agg(
+        {"usable": "any", "partial": "any", "responded_at": "min"}
+    )
+    has_all = has_all_required(selected, "complete").reindex(
+        people.index, fill_value=False
+    )
+    people["complete"] = has_all & ~people["partial"]
     times = counted[[*PERSON_WAVE, "responded_at", "timing"]].drop_duplicates()
-    return people.merge(times, on=[*PERSON_WAVE, "responded_at"], how="left")
+    return people.reset_index().merge(
+        times, on=[*PERSON_WAVE, "responded_at"], how="left"
+    )
 
 
 def _wave(
@@ -89,7 +132,8 @@ def _wave(
     wave: int,
     first: int,
 ) -> Participation:
-    respondents = people[people["wave"] == wave]
+    of_wave = people[people["wave"] == wave]
+    respondents = of_wave[of_wave["usable"]]
     eligible = _people_of(population.eligible, wave)
     invited = _people_of(population.invited, wave)
     complete = int(respondents["complete"].sum())
@@ -104,10 +148,11 @@ def _wave(
         started=len(respondents),
         complete=complete,
         partial=len(respondents) - complete,
+        unusable=len(of_wave) - len(respondents),
         early=int((respondents["timing"] == "early").sum()),
         late=int((respondents["timing"] == "late").sum()),
-        duplicates=len(counted) - len(selected),
-        not_counted=len(responses) - len(counted),
+        duplicates=counted - selected,
+        not_counted=responses - counted,
         response_rate=_share(started.get(wave, set()), invited or eligible),
         attrition=_attrition(started, wave, first) if eligible else None,
     )
@@ -117,10 +162,9 @@ def _people_of(rows: pd.DataFrame, wave: int) -> set[str]:
     return set(rows.loc[rows["wave"] == wave, "participant_id"])
 
 
-def _responses(rows: pd.DataFrame, wave: int) -> set[tuple[str, pd.Timestamp]]:
-    """Responses of a wave: person and time."""
-    of_wave = rows[rows["wave"] == wave]
-    return set(zip(of_wave["participant_id"], of_wave["responded_at"], strict=True))
+def _responses(rows: pd.DataFrame, wave: int) -> int:
+    """How many responses of a wave there are, by their identity."""
+    return len(rows.loc[rows["wave"] == wave, RESPONSE_KEYS].drop_duplicates())
 
 
 def _attrition(started: Mapping[int, set[str]], wave: int, first: int) -> float | None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from panelstream.analysis.panel import careless_responding
 from panelstream.analysis.panel.scoring import score_instrument
+from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.analysis.plan.specifications import previous_wave_column
 from panelstream.models.arrays import Array, Mask, Vector
 from panelstream.models.instruments.instrument import Instrument, self_reports
@@ -33,23 +34,24 @@ def build_panel(
     rows: pd.DataFrame,
     use: MeasuredUse,
     coverage: Mapping[str, Coverage],
-    answers: pd.DataFrame,
+    answers: SelectedAnswers,
     as_of: datetime,
 ) -> pd.DataFrame:
     """Join planned rows, counted use and scores.
 
     `rows`: as `windows.plan` returns them; `use` in the same order.
-    `answers`: as `select_responses` returns them. `as_of`: when all this
-    was known; until a wave has closed, nobody has failed to answer it.
+    `as_of`: when all this was known; until a wave has closed, nobody has failed to
+    answer it.
     Rows come out by participant_id and wave.
     """
     study = folder.study
     panel = _frame(rows, study, as_of)
     panel = panel.assign(**_use_columns(folder, rows, use, coverage))
     answered = panel[[*_KEYS, "responded_at"]].merge(
-        answers, on=[*_KEYS, "responded_at"], how="left"
+        answers.responses, on=[*_KEYS, "responded_at"], how="left"
     )
-    panel = _with_scores(panel, folder.instruments, answered)
+    not_asked = _not_asked(panel["wave"], answers.not_asked)
+    panel = _with_scores(panel, folder.instruments, answered, not_asked)
     panel = _with_previous(panel, lagged_columns(study))
     return _with_fixed(panel, folder, answered)
 
@@ -248,19 +250,32 @@ def _observed_days(
     return union.days_within(*visible)
 
 
+def _not_asked(
+    waves: pd.Series, not_asked: Mapping[int, Sequence[str]]
+) -> pd.DataFrame:
+    """A column an item that some wave did not ask, True in the rows of these waves."""
+    items = sorted({code for codes in not_asked.values() for code in codes})
+    columns = {
+        code: waves.isin([wave for wave, codes in not_asked.items() if code in codes])
+        for code in items
+    }
+    return pd.DataFrame(columns, index=waves.index, dtype=bool)
+
+
 def _with_scores(
-    panel: pd.DataFrame, instruments: Sequence[Instrument], answered: pd.DataFrame
+    panel: pd.DataFrame,
+    instruments: Sequence[Instrument],
+    answered: pd.DataFrame,
+    not_asked: pd.DataFrame,
 ) -> pd.DataFrame:
     responded = panel["responded_at"].notna()
     for instrument in instruments:
-        panel = panel.join(
-            score_instrument(instrument, answered).astype(float).where(responded)
-        )
+        scores = score_instrument(instrument, answered, not_asked)
+        panel = panel.join(scores.astype(float).where(responded))
         for function, code in self_reports(instrument).items():
             panel[f"{function}_self_report"] = _numbers(answered, code)
-    return panel.join(
-        careless_responding.careless_flags(instruments, answered).where(responded)
-    )
+    flags = careless_responding.careless_flags(instruments, answered, not_asked)
+    return panel.join(flags.where(responded))
 
 
 def _with_previous(panel: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -5,7 +5,9 @@ import pandas as pd
 from panelstream.models.instruments.instrument import Instrument, Scale
 
 
-def score_instrument(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFrame:
+def score_instrument(
+    instrument: Instrument, answers: pd.DataFrame, not_asked: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Score every scale of every response.
 
     `answers`: one row per response, one column per item code (or score column of a
@@ -18,12 +20,16 @@ def score_instrument(instrument: Instrument, answers: pd.DataFrame) -> pd.DataFr
     but one `any` answer that is reached settles it, whatever is missing. An item
     that does not apply is not missing: a mean is of the items that do apply (of as
     many as the rule asks for), and to count it is not to have been reached.
+
+    `not_asked`: on the index of `answers`, True where an item was not asked of anybody
+    (columns: item codes, as many as there are such). A scale with such an item is NaN
+    there, whatever its rule: prorating stands in for answers that people leave out.
     """
     columns: dict[str, pd.Series] = {}
     for scale in instrument.scales:
         name = instrument.column(scale)
         counted, missing = _counted(instrument, scale, answers)
-        value = _combine(scale, counted)
+        value = _combine(scale, counted).where(is_asked(scale, answers, not_asked))
         prorated = value.notna() & (missing > 0) & (scale.method != "any")
         columns |= {
             name: value,
@@ -46,6 +52,16 @@ def item_values(
         if item.reversed:
             values[item.code] = sum(item.range) - values[item.code]
     return values
+
+
+def is_asked(
+    scale: Scale, answers: pd.DataFrame, not_asked: pd.DataFrame | None
+) -> pd.Series:
+    """On the index of `answers`, whether all items of a scale were asked."""
+    if not_asked is None:
+        return pd.Series(True, index=answers.index)
+    codes = [code for code in scale.items if code in not_asked]
+    return ~not_asked[codes].any(axis=1)
 
 
 def _raw_items(

@@ -154,15 +154,21 @@ class Oracle:
         return Person(who, {wave: one for wave, one in chosen.items() if one})
 
     def chosen(self, who: str, wave: int) -> Answer | None:
-        """Of the answers that may count, the first complete one, else the first."""
+        """Of the usable answers that may count, the first complete one, else the first.
+
+        None where no answer is usable. Of one second that of the first id.
+        """
         may = [
             one
             for one in self.answers
             if (one.who, one.wave) == (who, wave)
+            and not one.blank
             and self.agreed(who, one.at.astimezone(self.zone).date())
         ]
         complete = [one for one in may if one.complete]
-        return min(complete or may, key=lambda item: item.at, default=None)
+        return min(
+            complete or may, key=lambda item: (item.at, item.response), default=None
+        )
 
     def participation(
         self, today: date, invited: Mapping[int, set[str]], apart: set[str]
@@ -185,7 +191,8 @@ class Oracle:
                 for entry in sent
                 if entry.who in agreed and self.agreed(entry.who, self.on(entry.at))
             ]
-            started = {entry.who for entry in counted}
+            started = {entry.who for entry in counted if not entry.blank}
+            blank = {entry.who for entry in counted} - started
             held = {who: self.chosen(who, wave["wave"]) for who in started}
             whole = {entry.who for entry in counted if entry.complete}
             days = [self.on(value.at) for value in held.values() if value]
@@ -200,9 +207,10 @@ class Oracle:
                     "started": len(started),
                     "complete": len(whole),
                     "partial": len(started - whole),
+                    "unusable": len(blank),
                     "early": sum(day < wave["opens_on"] for day in days),
                     "late": sum(day > wave["closes_on"] for day in days),
-                    "duplicates": len(counted) - len(started),
+                    "duplicates": len(counted) - len(started) - len(blank),
                     "not_counted": len(sent) - len(counted),
                     "response_rate": len(started & base) / len(base) if base else None,
                     "attrition": len(first - started) / len(first)

@@ -94,13 +94,20 @@ class HandClock:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response to the `mood` instrument; not `complete`: one item is left blank."""
+    """A response to the `mood` instrument; not `complete`: one item is left blank.
+
+    `blank`: all items are. `response`: the tool's id, if it has one; `finished`: whether
+    the tool says that it was sent in.
+    """
 
     who: str
     wave: int
     at: datetime
     complete: bool = True
     calm: int = 5
+    blank: bool = False
+    response: str = ""
+    finished: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -246,11 +253,13 @@ def _tables(store: Store) -> list[str]:
 def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:
     shared = {
         "participant_id": workspace.pseudonyms.participant_id(one.who),
-        "response": "",
+        "response": one.response,
         "wave": one.wave,
         "responded_at": one.at.astimezone(UTC),
         "instrument": "mood",
+        "finished": one.finished,
         "origin": "test.csv",
     }
-    yield {**shared, "item": "calm", "answer": str(one.calm)}
-    yield {**shared, "item": "awake", "answer": "5" if one.complete else ""}
+    calm, awake = str(one.calm), "5" if one.complete else ""
+    yield {**shared, "item": "calm", "answer": "" if one.blank else calm}
+    yield {**shared, "item": "awake", "answer": "" if one.blank else awake}

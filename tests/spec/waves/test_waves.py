@@ -1,7 +1,8 @@
 """Who took part in which wave, by examples: on the engine and on the oracle.
 
 A table's file is prose, then a `roster`, `events` and `answers` (at study-local times;
-not `complete`: one item left blank), and the counts of each wave that follow.
+`complete` is `no` where one item is left blank, and `blank` where all are), and the
+counts of each wave that follow.
 """
 
 import csv
@@ -55,10 +56,7 @@ def read(name: str) -> Example:
         title: ascii_table.read(part)
         for title, part in zip(parts[::2], parts[1::2], strict=True)
     }
-    answers = [
-        Answer(row["who"], int(row["wave"]), _at(row["at"]), row["complete"] == "yes")
-        for row in tables["answers"]
-    ]
+    answers = [_answer(row) for row in tables["answers"]]
     events = [_event(row) for row in tables["events"]]
     return Example(tables["roster"], events, answers, tables["waves"])
 
@@ -121,14 +119,17 @@ def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
 def test_who_is_due(
     held: Callable[..., Workspace], tmp_path: Path, clock: HandClock
 ) -> None:
-    """Enrolled, agreed, in an open wave, not yet complete, and wanting letters."""
+    """Enrolled, agreed, in an open wave, without an answer, and wanting letters.
+
+    `ben` left a blank in his answer, which he may have done on purpose.
+    """
     study = held(read("participation"))
     names = ("emi", "aki", "gen", "dai", "chie", "nobu", "tess", "emi", "fumi", "ben")
     path = tmp_path / "ids.csv"
     path.write_text("platform_id\n" + "\n".join(names) + "\n")
     for at, wave, expected in (
         (datetime(2027, 2, 9, tzinfo=UTC), 2, ["emi"]),
-        (datetime(2027, 1, 16, tzinfo=UTC), 1, ["emi", "ben"]),
+        (datetime(2027, 1, 16, tzinfo=UTC), 1, ["emi"]),
         (TODAY, 2, []),
         (TODAY, 3, []),
     ):
@@ -165,6 +166,19 @@ def _write_roster(path: Path, rows: list[dict[str, str]]) -> Path:
             [header, *([*r.values(), version[bool(r["scopes"])]] for r in rows)]
         )
     return path
+
+
+def _answer(row: Row) -> Answer:
+    finished = {"yes": True, "no": False}
+    return Answer(
+        row["who"],
+        int(row["wave"]),
+        _at(row["at"]),
+        complete=row["complete"] == "yes",
+        blank=row["complete"] == "blank",
+        response=row.get("response", ""),
+        finished=finished.get(row.get("finished", "")),
+    )
 
 
 def _event(row: Row) -> dict[str, Any]:

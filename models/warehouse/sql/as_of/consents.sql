@@ -1,7 +1,6 @@
 -- What people said about consent, as known at an instant, by events, by the roster and
--- by an item of a survey. `level` is empty for a yes and 'declined' for a no in a survey,
--- whose `scopes` are those declined. The same yes may come by several ways; it counts
--- once.
+-- by an item of a survey. `level` is empty for a yes, and 'declined' for a no, whose
+-- `scopes` are those declined. The same yes may come by several ways; it counts once.
 create or replace view consents_as_of as
 select distinct
     lower(hex(events.participant_id)) as participant_id,

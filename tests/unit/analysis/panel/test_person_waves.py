@@ -1,5 +1,6 @@
 """The panel: measures of use, scores, and what is carried from wave to wave."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.panel import person_waves
+from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.models.study.coverage import Coverage
 from panelstream.models.study.intervals import Intervals
 from panelstream.models.study.load import load_study
@@ -140,6 +142,7 @@ def built(
     planned: pd.DataFrame,
     answers: pd.DataFrame,
     as_of: datetime = LONG_AFTER,
+    not_asked: Mapping[int, Sequence[str]] | None = None,
     **changes: Any,
 ) -> pd.DataFrame:
     """A panel of the planned rows, without use, everything observed."""
@@ -157,7 +160,12 @@ def built(
     always = Coverage(Intervals.always(), Intervals.merge([]))
     cover = {"story": always, "reaction": always}
     return person_waves.build_panel(
-        folder, planned, MeasuredUse(none, none), cover, answers, as_of
+        folder,
+        planned,
+        MeasuredUse(none, none),
+        cover,
+        SelectedAnswers(answers, not_asked or {}),
+        as_of,
     )
 
 
@@ -336,3 +344,21 @@ def test_self_reports(tmp_path: Path) -> None:
     reported = result["story_self_report"].tolist()
     assert reported == pytest.approx([4, NAN, 2], nan_ok=True)
     assert result["reaction_self_report"].isna().all()
+
+
+def test_an_item_that_nobody_was_asked(tmp_path: Path) -> None:
+    """Scores with it are null in its wave, though the rule would prorate; flags as well."""
+    rules = "{allowed: 1, basis: ours}"
+    text = studies.MOOD.replace(
+        "items: [calm, awake]}", f"items: [calm, awake], missing: {rules}}}"
+    ).replace("code: awake,", "code: awake, reversed: true,")
+    answers = answered((1, "2027-01-12", 4, np.nan), (3, "2027-02-09", 1, np.nan))
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    panel = built(
+        tmp_path, rows(), answers, not_asked={3: ["awake"]}, instruments=["own.yaml"]
+    )
+    shown = panel[["mood_total", "mood_total_missing", "mood_total_prorated"]]
+    expected = [[8.0, 1.0, 1.0], [np.nan] * 3, [np.nan, 1.0, 0.0]]
+    np.testing.assert_array_equal(shown.to_numpy(dtype=float), np.array(expected))
+    assert panel["mood_total_straightlined"].isna().tolist() == [False, True, True]
+    assert panel["mood_total_inconsistent"].isna().all()
