@@ -17,6 +17,7 @@ MAPPING = "docs/reference/mapping.md"
 SHAPES: dict[str, type[Frozen]] = {
     "The mapping of an export": mappings.SurveyMapping,
     "Labels": mappings.Labels,
+    "Missing codes": mappings.MissingCodes,
     "Checkboxes": mappings.Checkboxes,
     "Consent by an item": mappings.ConsentItem,
 }
@@ -35,7 +36,7 @@ def test_every_format_is_named() -> None:
 
 def test_mapping_loads(tmp_path: Path) -> None:
     """The mapping on the page is one."""
-    [block] = documents.blocks(documents.read(MAPPING), "yaml")
+    [block, *_] = documents.blocks(documents.read(MAPPING), "yaml")
     path = tmp_path / "mapping.yaml"
     path.write_text(block.text, encoding="utf-8")
     known = [find_instrument(name, tmp_path).value for name in ("phq9", "pdd")]

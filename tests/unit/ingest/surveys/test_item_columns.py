@@ -156,7 +156,7 @@ def test_missing_codes_of_a_long_file(tmp_path: Path) -> None:
     """A row an answer: the codes of an item are those of all its rows."""
     rows = [f"x,{AT},phq9_1,-99\n", f"x,{AT},phq9_2,1\n", f"y,{AT},phq9_1,2\n"]
     survey = read_text(tmp_path, f"{HEAD},item,answer\n" + "".join(rows))
-    assert answers(survey) == {"phq9_1": ["", "2"], "phq9_2": ["1"]}
+    assert answers(survey) == {"phq9_1": ["", "2"], "phq9_2": ["1", ""]}
     assert [q.partition(":")[0] for q in questions(survey)] == ["phq9_1"]
 
 
