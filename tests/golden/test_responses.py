@@ -159,3 +159,19 @@ def test_link_to_two_people_is_refused(tmp_path: Path) -> None:
     path.write_text("survey_id,platform_id\ns1,a\ns1,b\n")
     with pytest.raises(FileError, match=r"row 3: .*two people"):
         read_links(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1.23457E+17,a", "row 2, survey_id: a spreadsheet has rounded"),
+        ("s1,1.23457E+17", "row 2, platform_id: a spreadsheet has rounded"),
+        ("\u3000,a", "row 2, survey_id: is empty"),
+    ],
+)
+def test_link_of_no_sound_id_is_refused(tmp_path: Path, row: str, message: str) -> None:
+    """A rounded id is that of several people, an empty one is nobody's."""
+    path = tmp_path / "links.csv"
+    path.write_text(f"survey_id,platform_id\n{row}\n", encoding="utf-8")
+    with pytest.raises(FileError, match=message):
+        read_links(path)

@@ -17,12 +17,10 @@ _JAPANESE = "\u3000-\u30ff\u4e00-\u9fff\uff01-\uff60"
 _HALF_WIDTH = "\uff61-\uff9f"
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fc]")
 _JAPANESE_TEXT = re.compile(
-    f"[{_JAPANESE}]{{2}}|[{_HALF_WIDTH}]{{2}}|(?<![A-Za-z0-9])[{_JAPANESE}](?![A-Za-z0-9])"
+    f"[{_JAPANESE}]{{2}}|[{_HALF_WIDTH}]|(?<![A-Za-z0-9])[{_JAPANESE}](?![A-Za-z0-9])"
 )
-_IMPROBABLE = re.compile(
-    f"[A-Za-z][\u4e00-\u9fff][A-Za-z]|[A-Za-z][{_HALF_WIDTH}](?![{_HALF_WIDTH}])|[\ue000-\uf8ff]"
-)
-"""In Japanese: one character within a Latin word, or one of private use."""
+_IMPROBABLE = re.compile("[A-Za-z][\u4e00-\u9fff][A-Za-z]|[\ue000-\uf8ff]")
+"""In Japanese: a kanji within a Latin word, or a character of private use."""
 _WESTERN = (
     "äöüßÄÖÜéèêëÉÈÊËàâáãåÀÂÁÃÅçÇîïíìÎÏÍôóòõøÔÓÒÕØûùúÛÙÚñÑæÆœŒ"
     "‘’“”„–—…€£§°«»¿¡®©™ºª´·\xa0"

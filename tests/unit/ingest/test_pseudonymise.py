@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from panelstream.ingest.pseudonymise import Pseudonyms, read_keys, write_key
+from panelstream.ingest.pseudonymise import (
+    Pseudonyms,
+    normalize_id,
+    read_keys,
+    write_key,
+)
 from panelstream.models.errors import FileError
 
 KEY, LATER = b"k" * 32, b"l" * 32
@@ -88,3 +93,47 @@ def test_missing_key_file_says_what_makes_one(tmp_path: Path) -> None:
     """A new study is told how to get a key."""
     with pytest.raises(FileError, match="panelstream init"):
         read_keys(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " u-01",
+        "u-01\u3000",
+        "ｕ－０１",
+        "u\u201101",
+        "u\u221201",
+        "u\u201501",
+        "\ufeffu-0\u200b1",
+        "u-0\u00ad1",
+    ],
+)
+def test_one_person_however_the_id_is_written(text: str) -> None:
+    """Width, dashes, outer blanks and characters without width make no other person."""
+    people = Pseudonyms((KEY,), "u2plus")
+    assert normalize_id(text) == "u-01"
+    assert people.participant_id(text) == people.participant_id("u-01")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000", "\u200b", "\ufeff \t"])
+def test_nothing_visible_is_no_id(text: str) -> None:
+    """So that nobody is called a blank."""
+    assert normalize_id(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["U-01", "u-1", "u 01", "u01", "u_01", "u－００1", "uー01"]
+)
+def test_similar_ids_are_other_people(text: str) -> None:
+    """Case, zeros, inner blanks and hyphens are kept, and share the similar id."""
+    people = Pseudonyms((KEY, LATER), "u2plus")
+    assert people.participant_id(text) != people.participant_id("u-01")
+    assert people.similar_id(text) == people.similar_id("u-01")
+    assert people.similar_id(text) != people.participant_id("u1")
+
+
+@pytest.mark.parametrize("text", ["u-10", "u-011", "v-01", "u-0"])
+def test_other_ids_are_not_similar(text: str) -> None:
+    """Zeros count behind another digit."""
+    people = Pseudonyms((KEY,), "u2plus")
+    assert people.similar_id(text) != people.similar_id("u-01")

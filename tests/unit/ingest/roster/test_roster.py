@@ -14,6 +14,7 @@ from panelstream.ingest.roster.roster_file import (
     RosterRules,
     read_roster,
 )
+from panelstream.ingest.roster.roster_revision import read_similar_ids
 from panelstream.models.errors import FileError
 from panelstream.models.study.consent import consent_scopes
 from panelstream.models.timestamps import LATEST
@@ -139,6 +140,17 @@ def test_accounts_and_invitations(tmp_path: Path, workspace: Make) -> None:
         ("a,2026-01-05,,7\n", MORE, "row 2, invited_waves: the study has waves 1"),
         ("a,2026-01-05,,x\n", MORE, "row 2, invited_waves: write wave numbers"),
         ("a,2026-01-05,test,\na,2026-01-05,,\n", MORE, "row 3, account: row 2 says"),
+        ("\u200b,2026-01-05,,,,\n", HEADER, "row 2, platform_id: is empty"),
+        (
+            "1.23457E+17,2026-01-05,,,,\n",
+            HEADER,
+            "row 2, platform_id: a spreadsheet has rounded this id",
+        ),
+        (
+            "ａ,2026-01-05,test,\na ,2026-01-05,,\n",
+            MORE,
+            "row 3, account: row 2 says",
+        ),
         ("a\n", "platform_id\n", "row 1: says nothing of people"),
         ("a,2026-01-05,x\n", "platform_id,enrolled_on,email\n", "column 3: not a col"),
         (
@@ -175,3 +187,66 @@ def test_earlier_as_ofs_see_what_was_known(
         for hour in range(3)
     ]
     assert result == [4, 5, 4]
+
+
+def test_spellings_of_one_id_are_one_person(tmp_path: Path, workspace: Make) -> None:
+    """Full width, a dash and outer blanks make nobody else, in whichever file."""
+    study = workspace()
+    assert news(study, write(tmp_path, "u-1,2026-01-05,,,,\n")) == (1, 0, 0)
+    assert news(study, write(tmp_path, "ｕ－１ ,2026-01-05,,,,\n")) == (0, 0, 1)
+
+
+def test_ids_that_look_alike_are_named(tmp_path: Path, workspace: Make) -> None:
+    """By row, within the file and against earlier rosters; they stay two people."""
+    study = workspace()
+    rows = "canary-01,2026-01-05,,,,\nben,2026-01-05,,,,\nCanary1,2026-01-05,,,,\n"
+    first = imports.import_roster(study, write(tmp_path, rows))
+    assert [question.place for question in first.questions] == ["rows 2, 4"]
+    later = imports.import_roster(study, write(tmp_path, "BEN,2026-01-05,,,,\n"))
+    [question] = later.questions
+    assert question.place == "row 2"
+    assert "from an id of an earlier roster" in question.problem
+    assert (first.added, later.added) == (3, 1)
+    assert imports.import_roster(study, write(tmp_path, rows)).questions
+    assert "anary" not in repr((first.questions, later.questions))
+
+
+def test_people_who_are_known_get_a_similar_id(tmp_path: Path, workspace: Make) -> None:
+    """Once for each person of a roster, whatever it says of them."""
+    study = workspace()
+    for rows in ("a,2026-01-05,,,,\n", "a,2026-01-06,,,,\nb,2026-01-06,,,,\n"):
+        imports.import_roster(study, write(tmp_path, rows))
+    assert read_similar_ids(study.store) == {
+        study.pseudonyms.participant_id(person): study.pseudonyms.similar_id(person)
+        for person in ("a", "b")
+    }
+
+
+def test_agreed_are_those_who_agree_to_all_that_is_required(
+    tmp_path: Path, workspace: Make
+) -> None:
+    """Scopes of one version add up, a newer version replaces the older one."""
+    study = workspace(consent={"required": ["survey", "telemetry"], "scopes": ["mail"]})
+    rows = [
+        "all,2026-01-05,1,survey;telemetry;mail,2026-01-05,\n",
+        "some,2026-01-05,1,survey;mail,2026-01-05,\n",
+        "step,2026-01-05,1,survey,2026-01-05,\nstep,2026-01-05,1,telemetry,2026-01-06,\n",
+        "less,2026-01-05,1,survey;telemetry,2026-01-05,\n",
+        "less,2026-01-05,2,survey,2026-01-06,\n",
+        "none,2026-01-05,,,,\n",
+    ]
+    assert imports.import_roster(study, write(tmp_path, "".join(rows))).agreed == 2
+
+
+def test_scope_that_the_study_does_not_know_is_refused(
+    tmp_path: Path, workspace: Make
+) -> None:
+    """Required and declared scopes and retrospective are known; a misspelt one is not."""
+    study = workspace(consent={"required": ["survey", "telemetry"], "scopes": ["mail"]})
+    row = "a,2026-01-05,1,survey;telemetry;mail;retrospective,2026-01-05,\n"
+    assert news(study, write(tmp_path, row)) == (1, 0, 0)
+    remedy = r"row 2, consent_scopes: not a scope .* did you mean 'telemetry'"
+    with pytest.raises(FileError, match=remedy):
+        imports.import_roster(
+            study, write(tmp_path, row.replace("telemetry", "telemetri"))
+        )
