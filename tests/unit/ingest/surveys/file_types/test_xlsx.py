@@ -14,7 +14,7 @@ from panelstream.ingest.surveys.file_types.export_file import (
 )
 from panelstream.models.errors import FileError
 
-HEADER = ["id", "a"]
+HEADER: list[Any] = ["id", "a"]
 
 
 def workbook(
@@ -80,7 +80,11 @@ def test_cells_are_as_in_a_text_file(tmp_path: Path) -> None:
 
 def test_long_numbers_are_marked_as_rounded(tmp_path: Path) -> None:
     """A spreadsheet keeps 15 digits; what had more is written as a rounded number."""
-    cells = [[999999999999999, 1], [1234567890123456, 1], [1.23456789012346e17, 1]]
+    cells: list[list[Any]] = [
+        [999999999999999, 1],
+        [1234567890123456, 1],
+        [1.23456789012346e17, 1],
+    ]
     path = workbook(tmp_path, {"Answers": [HEADER, *cells]})
     assert [row[0] for row in rows(read_export_file(path))] == [
         "999999999999999",
