@@ -97,13 +97,13 @@ class JoinedCheckboxes:
         unknown = sum(bool(row & self.unknown) for row in texts)
         dropped = sum(bool(row) and not row & self.unknown for row in texts)
         if unknown:
-            problem = f"{unknown} rows hold an option that the mapping does not have; all boxes of these rows are set apart"
+            problem = f"{_rows(unknown)} an option that the mapping does not have; all boxes of these rows are set apart"
             remedy = (
                 "add it to options, without an item (Option: ) if it belongs to none"
             )
             yield Question(export.column(self.place), problem, remedy)
         if dropped:
-            problem = f"{dropped} rows hold own words beside the options; the words are dropped, the boxes count"
+            problem = f"{_rows(dropped)} own words beside the options; the words are dropped, the boxes count"
             remedy = "if the words are an option, add it to options"
             yield Question(export.column(self.place), problem, remedy)
 
@@ -284,6 +284,10 @@ def _unrecognised(export: Export, column: OptionColumn) -> set[str]:
 def _is_sometimes_unticked(export: Export, column: OptionColumn) -> bool:
     ticks = {column.tick(record[column.place]) for _, record in export.rows()}
     return UNTICKED in ticks and TICKED not in ticks
+
+
+def _rows(count: int) -> str:
+    return "1 row holds" if count == 1 else f"{count} rows hold"
 
 
 def _is_missing(cell: str, codes: frozenset[str]) -> bool:

@@ -341,7 +341,7 @@ def missing_code_questions(columns: Iterable[ItemColumn]) -> Iterator[Question]:
         place = ", ".join(names) if len(names) < _MANY else f"{names[0]} … {names[-1]}"
         yield Question(
             place,
-            f"{count} cells hold {code}, read as missing",
+            f"{count} {'cell holds' if count == 1 else 'cells hold'} {code}, read as missing",
             f"declare it in the mapping: missing: [{code}]",
         )
 

@@ -39,9 +39,26 @@ DAYS = {0: "Not at all", 1: "Several days", 2: "More than half", 3: "Nearly ever
 LABELS = {"phq9_1": DAYS, "phq9_2": DAYS, "stigma1": {1: "disagree", 6: "agree"}}
 TITLES = {"stigma1": "Close friendship", "phq9_1": "Little interest"}
 
+TURNED = pd.DataFrame(
+    {
+        "platform_id": ["user-1", "user-2", "user-3"],
+        "submitted_at": ANSWERS["submitted_at"],
+        "phq9_1": [0.0, 3.0, -99.0],
+        "pdd_1": [6.0, 1.0, 2.0],
+        "pdd_2": [1.0, None, 5.0],
+        "gender": [1.0, 2.0, 4.0],
+    }
+)
+TURNED_LABELS = {
+    "phq9_1": {**DAYS, -99: "Seen, not answered"},
+    "pdd_1": {1: "Strongly AGREE", 6: "Strongly disagree"},
+    "pdd_2": {1: "1 強くそう思う", 6: "全くそう思わない"},
+    "gender": {1: "女性", 2: "Male", 3: "Other", 4: "回答しない"},
+}
+
 
 def main() -> None:
-    """One workbook, one file for SPSS, one for Stata."""
+    """One workbook, two files for SPSS, one for Stata."""
     book = openpyxl.Workbook()
     for row in FORM:
         book.active.append(row)
@@ -52,6 +69,11 @@ def main() -> None:
     pyreadstat.write_sav(
         ANSWERS, _place("plain/spss") / "export.sav", missing_ranges=missing, **shared
     )
+    turned: dict[str, Any] = {
+        "variable_value_labels": TURNED_LABELS,
+        "missing_ranges": {"phq9_1": [-99]},
+    }
+    pyreadstat.write_sav(TURNED, _place("plain/spss_turned") / "export.sav", **turned)
     pyreadstat.write_dta(ANSWERS, _place("plain/stata") / "export.dta", **shared)
 
 

@@ -130,6 +130,7 @@ def test_export_gives_the_expected_answers(case: str) -> None:
     said = vars(read(path, links).summary)
     expected = yaml.safe_load((folder / "summary.yaml").read_text("utf-8"))
     shown = {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}
+    shown["questions"] = [vars(question) for question in said["questions"]]
     assert {key: shown[key] for key in expected} == expected
 
 
