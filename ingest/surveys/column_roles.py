@@ -15,7 +15,7 @@ _PERSON = (
     re.compile(
         r"(?:会員|ユーザー?|利用者|参加者|メンバー|アカウント|u2plus).{0,4}(?:id|番号|コード)"
         r"|(?:member|membership|user|participant|account|subject)(?:s|ship)?(?:id|number|no|code)"
-        r"|(?:your|my|u2plus)\w*id$"
+        r"|(?:your|my|u2plus)\w*id$|^(?:token|accesscode|zugangscode)$"
     ),
     re.compile(r"id|externalreference|externaldatareference"),
 )

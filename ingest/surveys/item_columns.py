@@ -363,4 +363,9 @@ def _unmapped(
         return f"mapped to '{code}', which no instrument has; {remedy}"
     if looks_personal(header):
         return "looks like personal data; list this header under ignore in the mapping"
+    if mapping == SurveyMapping():
+        return (
+            "this header is not mapped; 'panelstream responses map FILE' drafts the "
+            "mapping that says what headers mean"
+        )
     return "this header is not mapped; add it to the mapping's columns, or to ignore"

@@ -22,7 +22,9 @@ from panelstream.models.events.field_kinds import SLUG
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.timestamps import known_zone
 
-SurveyFormat = Literal["google_forms", "qualtrics", "redcap", "plain"]
+SurveyFormat = Literal[
+    "google_forms", "microsoft_forms", "limesurvey", "qualtrics", "redcap", "plain"
+]
 
 PERSON, SUBMITTED_AT = "platform_id", "submitted_at"
 EVENT = "redcap_event_name"

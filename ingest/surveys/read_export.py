@@ -36,9 +36,11 @@ from panelstream.ingest.surveys.formats.importer import (
     SurveyRow,
     looks_personal,
 )
+from panelstream.ingest.surveys.formats.limesurvey import LimeSurvey
+from panelstream.ingest.surveys.formats.microsoft_forms import MicrosoftForms
 from panelstream.ingest.surveys.formats.qualtrics import Qualtrics
 from panelstream.ingest.surveys.formats.redcap import Redcap
-from panelstream.ingest.surveys.mapping import SurveyFormat, SurveyMapping
+from panelstream.ingest.surveys.mapping import PERSON, SurveyFormat, SurveyMapping
 from panelstream.ingest.surveys.wave_rule import (
     assign_waves,
     find_wave_rule,
@@ -50,6 +52,8 @@ from panelstream.models.study.study import Wave
 
 FORMATS: Mapping[SurveyFormat, Importer] = {
     "google_forms": GoogleForms(),
+    "microsoft_forms": MicrosoftForms(),
+    "limesurvey": LimeSurvey(),
     "qualtrics": Qualtrics(),
     "redcap": Redcap(),
     "plain": GenericTable(),
@@ -97,6 +101,7 @@ def read_survey_export(
     export, dropped = _without_personal_data(
         importer.prepare(table, mapping), importer, mapping, linked
     )
+    _require_person(export, mapping)
     zone = zone_of_times(export, mapping, study_zone)
     study = StudyWaves(tuple(waves), study_zone)
     context = ImportContext(mapping, items, zone, wave, study)
@@ -151,6 +156,17 @@ def _with_sound_ids(
         else:
             yield outcome
     require_sound_ids(export.path, mapping.person, ids)
+
+
+def _require_person(export: Export, mapping: SurveyMapping) -> None:
+    """Without any mapping, headers must be what the study calls things."""
+    if mapping == SurveyMapping() and PERSON not in export.header:
+        problem = (
+            f"no column '{PERSON}' for the person; row 1 must hold the headers, and a "
+            f"mapping says what they mean: 'panelstream responses map {export.path.name}' "
+            "drafts it"
+        )
+        raise FileError(export.path, "row 1", problem)
 
 
 def hash_header(header: Sequence[str]) -> str:

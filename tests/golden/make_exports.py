@@ -21,6 +21,21 @@ FORM = [
     [local("2026-03-01T09:30:00"), "canary.x1@example.org", "user-1", "数日", 34],
     [local("2026-03-01T21:05:19"), "canary.x2@example.org", "user-2", None, 41.0],
 ]
+MICROSOFT_FORM = [
+    [
+        *("ID", "開始時刻", "完了時刻", "メール", "名前", "最終変更時刻"),
+        *("会員番号", "興味・楽しみ", "誰に相談しましたか"),
+    ],
+    [
+        *(1, local("2026-03-01T09:20:00"), local("2026-03-01T09:30:05")),
+        *("canary.m1@example.org", "Canary Hanako", None),
+        *("user-1", "数日", "友人;家族;"),
+    ],
+    [
+        *(2, local("2026-03-01T21:00:00"), local("2026-03-01T21:05:19")),
+        *("anonymous", None, None, "user-2", "全くない", None),
+    ],
+]
 ANSWERS = pd.DataFrame(
     {
         "platform_id": ["user-1", "user-2", ""],
@@ -58,12 +73,16 @@ TURNED_LABELS = {
 
 
 def main() -> None:
-    """One workbook, two files for SPSS, one for Stata."""
+    """Workbooks, two files for SPSS, one for Stata."""
     book = openpyxl.Workbook()
     for row in FORM:
         book.active.append(row)
     book.create_sheet("empty")
     book.save(_place("google_forms/workbook") / "export.xlsx")
+    book = openpyxl.Workbook()
+    for row in MICROSOFT_FORM:
+        book.active.append(row)
+    book.save(_place("microsoft_forms/workbook") / "export.xlsx")
     shared: dict[str, Any] = {"column_labels": TITLES, "variable_value_labels": LABELS}
     missing: dict[str, Any] = {"phq9_2": [9]}
     pyreadstat.write_sav(

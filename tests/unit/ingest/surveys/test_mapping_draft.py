@@ -235,6 +235,7 @@ def test_a_draft_is_refused_until_it_is_filled_in(tmp_path: Path) -> None:
 
 REMAINS: dict[str, dict[str, Any]] = {
     "plain/long": {"columns": {"stigma1": "pdd_1"}, "ignore": ["note"]},
+    "limesurvey/undated_texts": {"submitted_at": "wave"},
     "redcap/untimed": {"submitted_at": {"phq9": "phq9_date", "stigma": "wave"}},
 }
 """What a person adds to a draft by hand: names in cells, which a draft may not show,
