@@ -40,7 +40,10 @@ def rows(export: Export) -> list[list[str]]:
 
 def test_sheet_is_named_in_the_mapping(tmp_path: Path) -> None:
     """Of two sheets that hold something the mapping says which; a wrong name stops."""
-    sheets = {"Answers": [HEADER, ["x", 1]], "Codes": [["code", "label"], [1, "yes"]]}
+    sheets: dict[str, list[list[Any]]] = {
+        "Answers": [HEADER, ["x", 1]],
+        "Codes": [["code", "label"], [1, "yes"]],
+    }
     path = workbook(tmp_path, sheets)
     with pytest.raises(FileError, match=r"2 sheets hold something; write sheet:"):
         read_export_file(path)
@@ -51,7 +54,11 @@ def test_sheet_is_named_in_the_mapping(tmp_path: Path) -> None:
 
 def test_empty_and_hidden_sheets_do_not_count(tmp_path: Path) -> None:
     """The only visible sheet with something in it holds the answers."""
-    sheets = {"Notes": [["old"]], "Answers": [HEADER, ["x", 1]], "Sheet3": []}
+    sheets: dict[str, list[list[Any]]] = {
+        "Notes": [["old"]],
+        "Answers": [HEADER, ["x", 1]],
+        "Sheet3": [],
+    }
     path = workbook(tmp_path, sheets, hidden="Notes")
     assert rows(read_export_file(path)) == [["x", "1"]]
 
@@ -59,7 +66,7 @@ def test_empty_and_hidden_sheets_do_not_count(tmp_path: Path) -> None:
 def test_cells_are_as_in_a_text_file(tmp_path: Path) -> None:
     """Truth values, numbers, times to the second; a failed formula is blank."""
     at = datetime.fromisoformat("2027-01-12T09:30:15.4")
-    cells = [
+    cells: list[list[Any]] = [
         ["x", True],
         ["y", 2.0],
         ["z", 0.25],
