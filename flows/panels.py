@@ -163,4 +163,4 @@ def read_answers(
 def not_asked_lines(not_asked: Mapping[int, Sequence[str]]) -> Iterator[str]:
     """The items that a wave did not ask, a line a wave."""
     for wave, items in not_asked.items():
-        yield f"not asked: wave {wave}: {', '.join(items)}; scores with them are null"
+        yield f"not asked: wave {wave}: {', '.join(items)}; scores that need them are null"

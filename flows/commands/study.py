@@ -29,6 +29,7 @@ COUNTS = (
     "started",
     "complete",
     "partial",
+    "unusable",
     "early",
     "late",
     "duplicates",

@@ -97,7 +97,7 @@ class Answer:
     """A response to the `mood` instrument; not `complete`: one item is left blank.
 
     `blank`: all items are. `response`: the tool's id, if it has one; `finished`: whether
-    the tool says that it was sent in.
+    the tool says that it was sent in. `items`: those that the export has.
     """
 
     who: str
@@ -108,6 +108,7 @@ class Answer:
     blank: bool = False
     response: str = ""
     finished: bool | None = None
+    items: tuple[str, ...] = ("calm", "awake")
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,7 @@ def _answer_rows(workspace: Workspace, one: Answer) -> Iterator[dict[str, Any]]:
         "finished": one.finished,
         "origin": "test.csv",
     }
-    calm, awake = str(one.calm), "5" if one.complete else ""
-    yield {**shared, "item": "calm", "answer": "" if one.blank else calm}
-    yield {**shared, "item": "awake", "answer": "" if one.blank else awake}
+    answers = {"calm": str(one.calm), "awake": "5" if one.complete else ""}
+    for item in one.items:
+        answer = "" if one.blank else answers[item]
+        yield {**shared, "item": item, "answer": answer}

@@ -105,7 +105,7 @@ def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
     """People, scopes, withdrawals, accounts, strangers: counts and nobody's id."""
     study = held(read("participation"))
     result = status.read_status(study)
-    assert (result.enrolled, result.agreed) == (6, 4)
+    assert (result.enrolled, result.agreed, result.declined) == (6, 4, 0)
     assert result.scopes == {"survey": 5, "telemetry": 4}
     assert result.withdrawn == {"contact": 1, "collection": 1, "erase": 0}
     assert (result.accounts, result.not_enrolled) == ({"test": 1}, {2: 1})
@@ -114,6 +114,93 @@ def test_the_rest_of_the_status(held: Callable[..., Workspace]) -> None:
         for r in read("participation").roster
     ]
     assert not any(entry in str(result.as_dict()) for entry in everybody)
+
+
+def test_dates_and_days_left(held: Callable[..., Workspace], clock: HandClock) -> None:
+    """The days of each wave, and how many are left after today while one is open.
+
+    Today is a day of the study's zone: 15 hours UTC is midnight in Tokyo.
+    """
+    study = held(read("participation"))
+    days = [(wave["wave"], wave["opens_on"], wave["closes_on"]) for wave in WAVES]
+    for at, left in (
+        (datetime(2027, 2, 7, 14, tzinfo=UTC), [None, None, None]),
+        (datetime(2027, 2, 7, 15, tzinfo=UTC), [None, 6, None]),
+        (datetime(2027, 2, 14, 14, tzinfo=UTC), [None, 0, None]),
+        (datetime(2027, 2, 14, 15, tzinfo=UTC), [None, None, None]),
+    ):
+        clock.now = at
+        dates = status.read_status(study).dates
+        assert [(d.wave, d.opens_on, d.closes_on) for d in dates] == days
+        assert [entry.days_left for entry in dates] == left
+
+
+def test_waves_that_count_from_enrolment_have_no_dates(workspace: Make) -> None:
+    """Their days differ from person to person."""
+    waves = [{"wave": 1, "opens_after_days": 0, "open_days": 7}]
+    [entry] = status.read_status(workspace(waves=waves)).dates
+    assert entry == status.WaveDates(1, None, None, None)
+
+
+def test_how_new_the_log_is(workspace: Make) -> None:
+    """The newest event of the platform, and until when each function is covered."""
+    study = workspace()
+    nothing = status.read_status(study)
+    assert (nothing.newest_event, nothing.covered_until) == (None, {})
+    beat = {"functions": ["story", "reaction"], "from": "2027-01-01T00:00:00Z"}
+    studies.send(
+        study,
+        [
+            studies.event("story_viewed", "aki", _at("2027-01-12 09:00")),
+            studies.event("story_viewed", "aki", _at("2027-01-11 09:00")),
+            studies.event("enrolled", "aki", _at("2027-01-13 09:00")),
+            _heartbeat({**beat, "to": "2027-01-02T00:00:00Z"}),
+            _heartbeat({**beat, "functions": ["story"], "to": "2027-01-03T00:00:00Z"}),
+        ],
+    )
+    result = status.read_status(study)
+    assert result.newest_event == datetime(2027, 1, 12, tzinfo=UTC)
+    assert result.covered_until == {
+        "reaction": datetime(2027, 1, 2, tzinfo=UTC),
+        "story": datetime(2027, 1, 3, tzinfo=UTC),
+    }
+
+
+def test_who_declined(workspace: Make, tmp_path: Path) -> None:
+    """A no in a survey after a yes in the roster counts, and ends the agreement."""
+    study = workspace(**CHANGES)
+    path = _write_roster(tmp_path / "roster.csv", read("usable").roster)
+    imports.import_roster(study, path)
+    studies.decline(study, "emi", _at("2027-01-12 12:00"), 1, "telemetry")
+    studies.decline(study, "dai", _at("2026-12-12 12:00"), 1, "telemetry")
+    result = status.read_status(study)
+    assert (result.enrolled, result.agreed, result.declined) == (5, 4, 1)
+    assert result.scopes == {"survey": 5, "telemetry": 4}
+    assert sum(result.withdrawn.values()) == 0
+
+
+def test_an_item_that_no_response_holds(workspace: Make) -> None:
+    """Status names it, by wave; a blank was asked."""
+    study = workspace(**CHANGES | {"consent": "external", "enrolment": "activity"})
+    answers = [
+        Answer("aki", 1, _at("2027-01-12 12:00"), complete=False),
+        Answer("aki", 2, _at("2027-02-12 12:00"), items=("calm",)),
+    ]
+    studies.answer(study, answers)
+    assert status.read_status(study).not_asked == {2: ("awake",)}
+
+
+def test_due_after_an_unusable_or_unfinished_answer(
+    held: Callable[..., Workspace], tmp_path: Path, clock: HandClock
+) -> None:
+    """`chie` sent blanks only and `emi` stopped in the middle; `dai` skipped an item."""
+    study = held(read("usable"))
+    path = tmp_path / "ids.csv"
+    path.write_text("platform_id\naki\nben\nchie\ndai\nemi\n")
+    clock.now = datetime(2027, 1, 16, tzinfo=UTC)
+    assert status.list_due(study, 1, path) == ["chie", "emi"]
+    clock.now = datetime(2027, 2, 10, tzinfo=UTC)
+    assert status.list_due(study, 2, path) == ["ben", "chie", "dai", "emi"]
 
 
 def test_who_is_due(
@@ -135,6 +222,11 @@ def test_who_is_due(
     ):
         clock.now = at
         assert status.list_due(study, wave, path) == expected
+
+
+def _heartbeat(data: Mapping[str, Any]) -> dict[str, Any]:
+    at = _at("2027-01-14 12:00")
+    return studies.event("heartbeat", None, at, data=data, id=f"beat-{data['to']}")
 
 
 def _said(row: Row) -> list[dict[str, Any]]:
