@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 
 from panelstream.ingest.questions import Question, row_numbers
 from panelstream.ingest.surveys.cell_words import label_key
@@ -45,11 +46,11 @@ def _problems_of_person_column(
         yield f"'{header}' holds answers to {code}; {remedy}"
     if header == mapping.submitted_at or (people and all(map(_TIME.fullmatch, people))):
         yield f"'{header}' holds the times of the answers; {remedy}"
+    keys = {label_key(person) for person in people}
     for code, (instrument, name) in context.items.items():
         item = next((i for i in instrument.items if i.code == name), None)
         labels = item.choices.values() if item else ()
-        keys = {label_key(text) for texts in labels for text in texts.values()}
-        if people and {label_key(person) for person in people} <= keys:
+        if keys and keys <= {label_key(t) for texts in labels for t in texts.values()}:
             yield f"'{header}' holds answers to {code}; {remedy}"
 
 
@@ -76,9 +77,10 @@ def unusable_answers(
     cells: Counter[str] = Counter()
     usable: Counter[str] = Counter()
     empty_rows: list[int] = []
+    accepts = cache(partial(_accepts, context))
     for row in rows:
         filled = [code for code, answer in row.answers.items() if answer]
-        valid = [code for code in filled if _accepts(context, code, row.answers[code])]
+        valid = [code for code in filled if accepts(code, row.answers[code])]
         cells.update(filled)
         usable.update(valid)
         if len(filled) >= _SEVERAL and not valid:

@@ -21,6 +21,7 @@ from panelstream.ingest.surveys.formats.importer import (
     SurveyRow,
     item_of_column,
 )
+from panelstream.ingest.surveys.item_columns import item_column
 from panelstream.ingest.surveys.labelled_codes import LabelledCode, labelled_codes
 from panelstream.ingest.surveys.mapping import coding_ends, coding_text
 from panelstream.ingest.surveys.order_words import label_order
@@ -59,6 +60,7 @@ def check_codings(
         if problem:
             raise FileError(export.path, name, problem)
         questions += _order_questions(instrument, codes)
+    questions += _mapped_label_questions(export, context)
     return questions
 
 
@@ -262,6 +264,28 @@ def _order_question(
     )
 
 
+def _mapped_label_questions(
+    export: Export, context: ImportContext
+) -> Iterator[Question]:
+    """Labels that the mapping gives another meaning than the instrument does."""
+    for group in context.mapping.labels:
+        columns = [item_column(export, context, code, []) for code in group.items]
+        for column in columns:
+            wrong = [
+                label
+                for label in group.codes
+                if (meaning := column.standard_codes.get(bare_label_key(label)))
+                and column.answer(label) not in (meaning, NOT_A_CODE)
+            ]
+            if wrong:
+                yield Question(
+                    f"{group.items[0]}, labels of the mapping",
+                    f"'{wrong[0]}' is another answer in the instrument",
+                    "correct the code, or the coding, if it is the same label",
+                )
+                break
+
+
 def _observed(
     context: ImportContext, instrument: Instrument, rows: Sequence[SurveyRow]
 ) -> str:
@@ -286,14 +310,15 @@ def _by_range(
     context: ImportContext, instrument: Instrument, rows: Sequence[SurveyRow]
 ) -> dict[Ends, tuple[Item, list[int]]]:
     """The numbers given to an instrument's items, by the range of the item."""
-    items = {code: _item(context, instrument, code) for code in context.items}
+    every = {code: _item(context, instrument, code) for code in context.items}
+    items = {code: item for code, item in every.items() if item is not None}
     by_range: dict[Ends, tuple[Item, list[int]]] = {}
-    for row in rows:
-        for code, answer in row.answers.items():
-            item = items[code]
-            if item and answer not in ("", str(item.not_applicable), NOT_A_CODE):
-                _, numbers = by_range.setdefault(item.range, (item, []))
-                numbers.append(int(float(answer)))
+    for code, item in items.items():
+        skipped = ("", str(item.not_applicable), NOT_A_CODE)
+        answers = (row.answers.get(code, "") for row in rows)
+        numbers = [int(float(answer)) for answer in answers if answer not in skipped]
+        if numbers:
+            by_range.setdefault(item.range, (item, []))[1].extend(numbers)
     return by_range
 
 

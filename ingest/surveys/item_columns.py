@@ -84,8 +84,17 @@ class ItemColumn:
     def answer(self, cell: str) -> str:
         """The answer by the instrument's code; what is none becomes `NOT_A_CODE`.
 
-        An empty answer was asked and not given.
+        An empty answer was asked and not given. Cells repeat, so each text is read once.
         """
+        if cell not in self._answers:
+            self._answers[cell] = self._answer(cell)
+        return self._answers[cell]
+
+    @cached_property
+    def _answers(self) -> dict[str, str]:
+        return {}
+
+    def _answer(self, cell: str) -> str:
         key = label_key(cell)
         if not key or {key, self.file_code(cell)} & self.missing:
             return ""
@@ -300,7 +309,7 @@ def _file_labels(labels: Mapping[str, str], cells: Iterable[str]) -> dict[str, s
     they are not labels.
     """
     by_code = {number_text(code) or code: label for code, label in labels.items()}
-    numbers = {number_text(cell) for cell in cells} - {""}
+    numbers = {number_text(cell) for cell in {*cells}} - {""}
     if not numbers <= {*by_code}:
         return by_code
     return {

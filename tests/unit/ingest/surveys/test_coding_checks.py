@@ -7,7 +7,13 @@ import pytest
 
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.instrument import Instrument, Item
-from tests.lib.survey_files import answers, questions, read_columns, read_labelled
+from tests.lib.survey_files import (
+    answers,
+    questions,
+    read_columns,
+    read_labelled,
+    read_text,
+)
 
 Labels = Mapping[int, str]
 
@@ -266,3 +272,39 @@ def test_codings_below_zero_are_written_in_several_ways(
     )
     assert answers(survey)["five_1"] == ["1", "2", "3", "4", "5", "1", "?"]
     assert survey.summary.coding == {"five": "-2..2"}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "count"),
+    [
+        ("{Strongly disagree: 5, Strongly agree: 0}", 1),
+        ("{Strongly disagree: 0, Strongly agree: 5}", 0),
+        ("{Never mind: 0, So so: 5}", 0),
+    ],
+)
+def test_labels_of_the_mapping_against_the_instrument(
+    tmp_path: Path, mapping: str, count: int
+) -> None:
+    """The mapping wins, but where it turns the instrument's own labels, a person should look."""
+    text = f"labels: [{{items: [pdd_1], codes: {mapping}}}]"
+    survey = read_columns(tmp_path, {"pdd_1": ["Strongly agree", ""]}, text)
+    asked = [q for q in questions(survey) if "is another answer in the instr" in q]
+    assert len(asked) == count
+
+
+def test_dictionary_of_redcap_that_turns_labels_stops(tmp_path: Path) -> None:
+    """Raw codes and labels alike: the data dictionary says what the codes are."""
+    options = "0, Strongly agree | 1, b | 2, c | 3, d | 4, e | 5, Strongly disagree"
+    (tmp_path / "dictionary.csv").write_text(
+        "field_name,form_name,field_type,field_label,select_choices_or_calculations,identifier\n"
+        "record_id,pdd,text,Record ID,,\nplatform_id,pdd,text,Your ID,,\n"
+        f'pdd_1,pdd,radio,Close friend,"{options}",\n'
+    )
+    time = "2026-03-01 10:00:00"
+    raw = f"record_id,pdd_timestamp,platform_id,pdd_1,pdd_complete\n1,{time},x,0,2\n2,{time},y,4,2\n"
+    labels = f"Record ID,Survey Timestamp,Your ID,Close friend,Complete?\n1,{time},x,Strongly agree,Complete\n2,{time},y,e,Complete\n"
+    for content in (raw, labels):
+        with pytest.raises(FileError, match=r"coding: \{pdd: 5-0\}$"):
+            read_text(tmp_path, content)
+        survey = read_text(tmp_path, content, "coding: {pdd: 5-0}")
+        assert answers(survey)["pdd_1"] == ["5", "1"]
