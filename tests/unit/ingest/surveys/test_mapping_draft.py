@@ -24,6 +24,7 @@ ITEMS = read_export.items_by_column(INSTRUMENTS)
 HEADER_ROWS = {
     "qualtrics/numeric": 2,
     "qualtrics/choice_text": 2,
+    "qualtrics/checkbox_columns": 2,
     "qualtrics/previews_only": 2,
     "qualtrics/single_quotes": 2,
     "qualtrics/stated_zone": 2,
@@ -233,13 +234,21 @@ def test_a_draft_is_refused_until_it_is_filled_in(tmp_path: Path) -> None:
         mappings.read_mapping(path, INSTRUMENTS)
 
 
+def _checkboxes(case: str) -> dict[str, Any]:
+    """The columns and checkbox questions of a mapping."""
+    mapping = yaml.safe_load((GOLDEN / case / "mapping.yaml").read_text("utf-8"))
+    return {key: mapping[key] for key in ("columns", "checkboxes")}
+
+
 REMAINS: dict[str, dict[str, Any]] = {
+    "google_forms/own_words": _checkboxes("google_forms/own_words"),
+    "qualtrics/checkbox_columns": _checkboxes("qualtrics/checkbox_columns"),
     "plain/long": {"columns": {"stigma1": "pdd_1"}, "ignore": ["note"]},
     "limesurvey/undated_texts": {"submitted_at": "wave"},
     "redcap/untimed": {"submitted_at": {"phq9": "phq9_date", "stigma": "wave"}},
 }
 """What a person adds to a draft by hand: names in cells, which a draft may not show,
-and forms without times of their own."""
+options without an item, and forms without times of their own."""
 
 
 @pytest.mark.parametrize(
@@ -265,7 +274,7 @@ def test_a_draft_with_its_choices_made_reads_like_the_mapping_of_a_person(
     assert _rows(path, tmp_path / "draft") == _rows(path, tmp_path / "person")
 
 
-FACTS = {"timezone", "events", "waves", "coding", "labels"}
+FACTS = {"timezone", "events", "waves", "coding", "labels", "missing"}
 """What a person has to know and a file does not say."""
 
 
@@ -285,8 +294,10 @@ def _rows(path: Path, mapping: Path) -> object:
 def test_a_draft_holds_no_cell(path: Path) -> None:
     """Headers and titles of columns may be shown; what people wrote may not."""
     table = export_file.read_export_file(path)
-    rows = table.records[HEADER_ROWS.get(str(path.parent.relative_to(GOLDEN)), 0) :]
-    named = "\n".join([*ITEMS, *table.header, *read_export.FORMATS])
+    count = HEADER_ROWS.get(str(path.parent.relative_to(GOLDEN)), 0)
+    titles = [title for record in table.records[:count] for title in record]
+    rows = table.records[count:]
+    named = "\n".join([*ITEMS, *table.header, *titles, *read_export.FORMATS])
     cells = {
         cell for row in rows for cell in row if len(cell) > 3 and cell not in named
     }
