@@ -262,19 +262,25 @@ consent: {version: 2, scopes: [survey, telemetry]}
 def test_an_item_of_a_survey_gives_consent(
     study: Workspace, bring: Callable[..., WaveImport]
 ) -> None:
-    """The yes is a statement at the time of the answer; edited to no, it is none."""
+    """A yes or a no is a statement at the time of the answer; an edit replaces it."""
     header = f"{HEADER},I agree"
     bring(f"{AKI},同意します", f"{BEN},同意しません", header=header, mapping=CONSENTING)
-    [row] = study.store.query("consents", as_of=LATEST).to_pylist()
+    rows = study.store.query("consents", as_of=LATEST).to_pylist()
+    levels = {row["participant_id"]: row["level"] for row in rows}
+    aki, ben = (study.pseudonyms.participant_id(name).hex() for name in ("aki", "ben"))
+    assert levels == {aki: "", ben: "declined"}
+    [row] = [row for row in rows if row["participant_id"] == aki]
     assert row == {
-        "participant_id": study.pseudonyms.participant_id("aki").hex(),
+        "participant_id": aki,
         "stated_at": AT,
         "level": "",
         "version": 2,
         "scopes": ["survey", "telemetry"],
     }
     bring(f"{AKI},同意しません", header=header, mapping=CONSENTING)
-    assert study.store.query("consents", as_of=LATEST).num_rows == 0
+    again = study.store.query("consents", as_of=LATEST).to_pylist()
+    assert row | {"level": "declined"} in again
+    assert row not in again
 
 
 def test_rows_of_people_who_are_not_enrolled_are_named(
