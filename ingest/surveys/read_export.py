@@ -95,13 +95,8 @@ def read_survey_export(
     `linked`: a link file relates its people to platform ids; `waves`: the study's.
     Raises `FileError` with place and remedy, never with the value of a cell.
     """
-    table = read_export_file(path, mapping.file_form)
-    name = mapping.format or detect_format(table)
-    importer = FORMATS[name]
-    export, dropped = _without_personal_data(
-        importer.prepare(table, mapping), importer, mapping, linked
-    )
-    _require_person(export, mapping)
+    file = _open_file(path, mapping, linked)
+    export, importer = file.export, file.importer
     zone = zone_of_times(export, mapping, study_zone)
     study = StudyWaves(tuple(waves), study_zone)
     context = ImportContext(mapping, items, zone, wave, study)
@@ -109,35 +104,72 @@ def read_survey_export(
     refuse_wrong_people(export, context, _responses(every))
     rule = find_wave_rule(export, context, every)
     outcomes = assign_waves(export, context, rule, every)
-    rows = importer.complete_rows(export, _responses(outcomes), context)
-    questions = [
+    rows = tuple(importer.complete_rows(export, _responses(outcomes), context))
+    questions = (
         *(outcome for outcome in outcomes if isinstance(outcome, Question)),
         *wave_questions(export, context, rule, rows),
         *check_codings(export, context, rows),
         *odd_people(context, rows),
         *unusable_answers(context, rows),
-    ]
-    summary = ImportSummary(
-        origin=path.name,
-        sha256=table.sha256,
-        header=hash_header(table.header),
-        format=name,
-        variant=importer.variant(export),
-        encoding=table.encoding,
-        timezone=str(zone),
+    )
+    problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
+    excluded = _count_excluded(outcomes)
+    summary = _summarize(file, context, rows, excluded, questions)
+    return SurveyExport(summary, rows, problems)
+
+
+@dataclass(frozen=True)
+class _OpenFile:
+    """An export as its importer reads it, without personal data."""
+
+    export: Export
+    format: SurveyFormat
+    dropped: tuple[str, ...]
+    """Headers of the columns that were removed."""
+    header: str
+    """Hash of the headers as the file has them."""
+
+    @property
+    def importer(self) -> Importer:
+        return FORMATS[self.format]
+
+
+def _open_file(path: Path, mapping: SurveyMapping, linked: bool) -> _OpenFile:
+    table = read_export_file(path, mapping.file_form)
+    name = mapping.format or detect_format(table)
+    prepared = FORMATS[name].prepare(table, mapping)
+    export, dropped = _without_personal_data(prepared, FORMATS[name], mapping, linked)
+    _require_person(export, mapping)
+    return _OpenFile(export, name, dropped, hash_header(table.header))
+
+
+def _summarize(
+    file: _OpenFile,
+    context: ImportContext,
+    rows: Sequence[SurveyRow],
+    excluded: Mapping[str, int],
+    questions: tuple[Question, ...],
+) -> ImportSummary:
+    export, mapping = file.export, context.mapping
+    return ImportSummary(
+        origin=export.path.name,
+        sha256=export.sha256,
+        header=file.header,
+        format=file.format,
+        variant=file.importer.variant(export),
+        encoding=export.encoding,
+        timezone=str(context.zone),
         coding=mapping.coding,
         mapping=mapping.hash,
         rows=len(list(export.rows())),
         items=_count_items(context, rows),
-        excluded=_count_excluded(outcomes),
-        dropped=dropped,
+        excluded=excluded,
+        dropped=file.dropped,
         ignored=tuple(header for header in export.header if header in mapping.ignore),
         waves=dict(sorted(Counter(row.wave or 0 for row in rows).items())),
         facts=tuple(file_facts(export, context, rows)),
-        questions=tuple(questions),
+        questions=questions,
     )
-    problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
-    return SurveyExport(summary, tuple(rows), problems)
 
 
 def _responses(outcomes: Iterable[RowOutcome]) -> tuple[SurveyRow, ...]:
