@@ -121,6 +121,10 @@ def find_wave_rule(
     waves = context.mapping.wave_rule
     if waves is None:
         return _undeclared_rule(export, context, outcomes)
+    for wave in {*waves.values.values(), *(waves.instance or {}).values()}:
+        if wave is not None and not context.study.has(wave):
+            problem = f"waves: the study has no wave {wave}; add it to the study file, or leave these rows out"
+            raise FileError(export.path, "mapping", problem)
     if waves.day:
         return _day_rule(export, context)
     if waves.instance is not None:

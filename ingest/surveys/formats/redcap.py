@@ -10,6 +10,7 @@ which fields identify people and what options are called.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from panelstream.ingest.surveys.file_types.export_file import Export, require_column
 from panelstream.ingest.surveys.formats.importer import (
@@ -191,6 +192,11 @@ class _Records:
     people: Mapping[str, str]
     times: Mapping[int, Timestamps]
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each header."""
+        return {header: place for place, header in enumerate(self.export.header)}
+
     def response(
         self, number: int, record: Sequence[str], form: FormBlock, block: AnswerColumns
     ) -> Iterator[RowOutcome]:
@@ -215,24 +221,21 @@ class _Records:
             person=self.people[record[0].strip()],
             responded_at=at,
             answers=block.answers(record),
-            response_id=_response_id(self.export, record, form),
+            response_id=self._response_id(record, form),
             finished=form.is_done(record) or stamp not in ("", _NOT_COMPLETED),
         )
 
     def _time(self, form: FormBlock, number: int) -> datetime | None:
         """When the form was completed, else what the mapping says."""
         header = self.context.mapping.time_column(form.name)
-        for place in (form.timestamp, self.export.place(header or "")):
+        for place in (form.timestamp, self.places.get(header or "")):
             times = None if place is None else self.times.get(place)
             if times and number in times.by_row:
                 return times.by_row[number]
         return WAVE_OPENS if header == WAVE_DAY else None
 
-
-def _response_id(export: Export, record: Sequence[str], form: FormBlock) -> str:
-    """Record, event, repeated instrument and instance, and the form."""
-    parts = [record[0].strip()]
-    for header in (EVENT, INSTRUMENT, INSTANCE):
-        place = export.place(header)
-        parts.append(record[place].strip() if place is not None else "")
-    return "|".join([*parts, form.name])
+    def _response_id(self, record: Sequence[str], form: FormBlock) -> str:
+        """Record, event, repeated instrument and instance, and the form."""
+        places = [self.places.get(header) for header in (EVENT, INSTRUMENT, INSTANCE)]
+        parts = ["" if place is None else record[place].strip() for place in places]
+        return "|".join([record[0].strip(), *parts, form.name])

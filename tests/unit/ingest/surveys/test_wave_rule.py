@@ -181,6 +181,12 @@ STOPS = {
         (*WAVES, Wave(wave=3, opens_on=date(2026, 6, 14), closes_on=date(2026, 7, 1))),
         "waves 2 and 3 are open on the same days",
     ),
+    "a wave that the study lacks": (
+        FORM,
+        "waves: {column: survey, values: {First: 1, Second: 3, Pilot: }}",
+        WAVES,
+        "mapping: waves: the study has no wave 3",
+    ),
     "two kinds": (
         FORM,
         "waves: {column: survey, values: {First: 1}, day: true}",
