@@ -42,39 +42,18 @@ def import_lines(wave_import: "WaveImport", is_stored: bool = True) -> Iterator[
     yield (
         f"{imported.summary.origin} ({imported.summary.format}): {verb} "
         f"{imported.responses} responses, "
-        f"{imported.answers.num_rows} answers for wave {imported.wave}"
+        f"{imported.answers.num_rows} answers for {_waves(wave_import)}"
     )
-    yield from _news_lines(wave_import)
-    yield from question_lines(imported.summary.questions)
+    yield from change_lines(imported.people, wave_import.revision.changes)
+    yield from item_lines(imported.item_counts, imported.not_asked)
+    yield from question_lines(wave_import.questions)
     yield from apart_lines(imported.set_apart)
-    yield from strict_line(len(imported.summary.questions), len(imported.set_apart))
+    yield from strict_line(len(wave_import.questions), len(imported.set_apart))
 
 
-def _news_lines(wave_import: "WaveImport") -> Iterator[str]:
-    """What of an import is new, and what the coordinator should look at."""
-    wave, counts = wave_import.imported.wave, wave_import.revision.responses
-    if counts["changed"] or counts["unchanged"]:
-        yield (
-            f"  {counts['added']} new, {counts['changed']} changed, "
-            f"{counts['unchanged']} unchanged"
-        )
-    if counts["moved"]:
-        yield f"  {counts['moved']} moved here from another wave"
-    if wave_import.outside:
-        yield (
-            f"  {wave_import.outside} of them were sent while wave {wave} was not open "
-            f"({wave_import.early} early, {wave_import.late} late); is it the right wave?"
-        )
-    if wave_import.not_enrolled:
-        rows = ", ".join(map(str, wave_import.not_enrolled[:MOST_PLACES]))
-        more = ", …" if len(wave_import.not_enrolled) > MOST_PLACES else ""
-        number = len(wave_import.not_enrolled)
-        yield f"  {number} responses of people who are not enrolled: row {rows}{more}"
-    if wave_import.revision.refused:
-        yield (
-            f"  {wave_import.revision.refused} responses not stored: given after a "
-            f"withdrawal from collection"
-        )
+def _waves(wave_import: "WaveImport") -> str:
+    waves = wave_import.imported.waves or (wave_import.imported.wave,)
+    return f"wave{'s' if len(waves) > 1 else ''} {', '.join(map(str, waves))}"
 
 
 def file_lines(summary: ImportSummary) -> Iterator[str]:

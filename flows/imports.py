@@ -1,25 +1,26 @@
-"""What lies in a study folder, brought into its warehouse."""
+"""Files of events, rosters and survey exports, brought into the warehouse."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from panelstream.flows.import_lines import import_lines
+import pandas as pd
+
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.events import files
-from panelstream.ingest.events.files import Source
+from panelstream.ingest.events.files import Source as EventSource
+from panelstream.ingest.questions import Question
 from panelstream.ingest.roster.roster_file import RosterRules, read_roster
 from panelstream.ingest.roster.roster_revision import (
     RosterRevision,
     plan_roster_revision,
+    read_similar_ids,
     store_roster_revision,
 )
-from panelstream.ingest.surveys import mapping_draft
-from panelstream.ingest.surveys.formats.redcap_dictionary import DICTIONARY
-from panelstream.ingest.surveys.mapping import read_mapping
+from panelstream.ingest.surveys import import_questions, mapping_draft
+from panelstream.ingest.surveys.mapping import SurveyMapping, read_mapping
 from panelstream.ingest.surveys.read_export import items_by_column
 from panelstream.ingest.surveys.responses import (
     ImportedResponses,
@@ -30,9 +31,13 @@ from panelstream.ingest.surveys.responses import (
 from panelstream.ingest.surveys.revisions import (
     ResponseRevision,
     plan_response_revision,
+    read_sources,
+    read_withdrawn,
     store_response_revision,
 )
-from panelstream.models.errors import InputRejected, UsageError
+from panelstream.ingest.surveys.sheets import Sheet
+from panelstream.ingest.surveys.sources import Source
+from panelstream.models.errors import FileError, InputRejected, UsageError
 from panelstream.models.events.event import Counts
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import shipped_instruments
@@ -40,6 +45,7 @@ from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
 from panelstream.models.study.consent import consent_scopes, required_scopes
 from panelstream.models.study.load import load_study
+from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.ledger import retract_import
@@ -47,20 +53,8 @@ from panelstream.models.warehouse.settling import settle
 
 EVENTS, RESPONSES = "events", "responses"
 ROSTER, MAPPING, LINKS = "roster.csv", "mapping.yaml", "links.csv"
-ENDINGS = (".csv", ".tsv", ".xlsx", ".sav", ".zsav", ".dta", ".zip")
-"""Of survey exports; what they are, their first bytes say."""
 
-_WAVE = re.compile(r"wave[_ -]?(\d+)", re.IGNORECASE)
-
-Progress = Callable[[Source, int], None]
-
-
-@dataclass(frozen=True)
-class WaveFile:
-    """A survey export of the study folder and the wave that its name tells."""
-
-    path: Path
-    wave: int
+Progress = Callable[[EventSource, int], None]
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,9 @@ class WaveImport:
     late: int
     not_enrolled: tuple[int, ...]
     """Rows of people who are not enrolled: a mistyped id, or a roster that is to come."""
-    import_id: str
+    questions: tuple[Question, ...]
+    """What a person should look at."""
+    import_id: str = ""
     """Empty where nothing was stored."""
 
     @property
@@ -81,58 +77,17 @@ class WaveImport:
         """Responses that were sent while the wave was not open."""
         return self.early + self.late
 
-
-@dataclass(frozen=True)
-class FolderImport:
-    """What a study folder held: roster, events, exports, and files passed over."""
-
-    roster: RosterRevision | None
-    counts: Counts
-    exports: tuple[WaveImport, ...]
-    passed_over: tuple[str, ...]
-
-    def lines(self) -> Iterator[str]:
-        """A summary for people, a line each."""
-        counts = self.counts
-        if self.roster:
-            yield f"{ROSTER}: {roster_summary(self.roster)}"
-        yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
-        for export in self.exports:
-            yield from import_lines(export)
-        for name in self.passed_over:
-            yield f"{name}: passed over; its name is not *.ndjson or *wave<number>* with the ending of an export"
+    @property
+    def doubts(self) -> str:
+        """What was set apart or is odd, in a line; empty: nothing."""
+        number, questions = len(self.imported.set_apart), self.questions
+        parts = [f"{number} cells or rows would be set apart"] if number else []
+        parts += [f"{question.place}: {question.problem}" for question in questions[:1]]
+        more = [f"{len(questions) - 1} more questions"] if len(questions) > 1 else []
+        return "; ".join([*parts, *more])
 
 
-def import_folder(
-    workspace: Workspace, progress: Progress = lambda *_: None, events: bool = True
-) -> FolderImport:
-    """Import the roster, all `events` and all survey exports of the study folder.
-
-    Importing a folder again adds only what is new.
-    """
-    folder = workspace.folder.path
-    path = folder / ROSTER
-    people = import_roster(workspace, path) if path.exists() else None
-    sources = event_files(folder) if events else []
-    counts = import_events(workspace, sources, progress)
-    exports = tuple(
-        import_responses(workspace, file.path, file.wave) for file in wave_files(folder)
-    )
-    return FolderImport(people, counts, exports, tuple(passed_over(folder)))
-
-
-def passed_over(folder: Path) -> Iterator[str]:
-    """Files of events/ and responses/ whose names do not say what they are."""
-    expected = {file.path for file in wave_files(folder)}
-    expected |= {folder / RESPONSES / name for name in (MAPPING, LINKS, DICTIONARY)}
-    expected |= set((folder / EVENTS).glob("*.ndjson*"))
-    for name in (EVENTS, RESPONSES):
-        for path in sorted((folder / name).glob("*")):
-            if path not in expected:
-                yield f"{name}/{path.name}"
-
-
-def event_files(folder: Path) -> list[Source]:
+def event_files(folder: Path) -> list[EventSource]:
     """The event files of a study folder, in order of name; there may be none."""
     has_events = any((folder / EVENTS).glob("*.ndjson*"))
     return files.find_event_files([str(folder / EVENTS)]) if has_events else []
@@ -140,7 +95,7 @@ def event_files(folder: Path) -> list[Source]:
 
 def import_events(
     workspace: Workspace,
-    sources: Sequence[Source],
+    sources: Sequence[EventSource],
     progress: Progress = lambda *_: None,
 ) -> Counts:
     """Import event files; `progress` is told the bytes read of each."""
@@ -211,71 +166,178 @@ def roster_summary(people: RosterRevision) -> str:
 def import_responses(
     workspace: Workspace,
     path: Path,
-    wave: int,
+    wave: int | None,
     mapping: Path | None = None,
     links: Path | None = None,
     strict: bool = False,
     dry_run: bool = False,
 ) -> WaveImport:
-    """Import a survey export; mapping.yaml and links.csv beside it are found.
+    """Import a survey export; its mapping and links.csv beside it are found.
 
-    Raises `UsageError` for a wave the study does not have, `InputRejected` under
-    `strict` when anything would be set apart.
+    `wave`: None where the file tells the wave of each row. Raises `UsageError` for a
+    wave the study does not have, `FileError` for a file that cannot be understood,
+    `InputRejected` under `strict` when anything would be set apart or is odd.
     """
+    standing = read_sources(workspace.store)
+    planned = plan_import(workspace, path, wave, standing, mapping, links)
+    if strict and planned.doubts:
+        raise InputRejected(f"{path}: {planned.doubts}")
+    return planned if dry_run else store_import(workspace, planned)
+
+
+def plan_import(
+    workspace: Workspace,
+    path: Path,
+    wave: int | None,
+    standing: Sequence[Source],
+    mapping: Path | None = None,
+    links: Path | None = None,
+) -> WaveImport:
+    """Read an export and compare it with the sources that hold something; stores nothing."""
     study = workspace.folder.study
-    numbers = [planned.wave for planned in study.waves]
-    if wave not in numbers:
-        raise UsageError(
-            f"the study has no wave {wave}; it has {numbers[0]} to {numbers[-1]}"
-        )
-    instruments = workspace.folder.instruments
-    mapped = read_mapping(
-        mapping or _beside(path, MAPPING), [*instruments, CONSENT_QUESTION]
+    mapped = find_mapping(workspace, path, mapping)
+    imported = _read(workspace, path, wave, mapped, links)
+    _require_wave(study, path, wave, imported)
+    withdrawn = read_withdrawn(imported, workspace.store, study.zone)
+    selection = wave or 0 if imported.told_by_file else 0
+    revision = plan_response_revision(
+        path, imported, selection, mapped, standing, withdrawn
     )
-    questions = [*instruments, CONSENT_QUESTION] if mapped.consent else instruments
-    context = study_context(questions, workspace.pseudonyms, study.zone, study.waves)
-    link_file = links or _beside(path, LINKS)
-    linked = read_links(link_file) if link_file else None
-    imported = read_responses(path, wave, context, mapped, linked)
-    if strict and imported.set_apart:
-        raise InputRejected(
-            f"{path}: {len(imported.set_apart)} cells or rows would be set apart"
-        )
-    revision = plan_response_revision(imported, workspace.store, study.zone)
-    stored = (
-        "" if dry_run else store_response_revision(imported, revision, workspace.store)
+    return _compare_with_study(workspace, path, imported, revision)
+
+
+def store_import(workspace: Workspace, planned: WaveImport) -> WaveImport:
+    """Store what was planned."""
+    import_id = store_response_revision(
+        planned.imported, planned.revision, workspace.store
     )
-    return _compare_with_roster(workspace, imported, revision, stored)
+    return replace(planned, import_id=import_id)
+
+
+def find_mapping(
+    workspace: Workspace, path: Path, mapping: Path | None = None
+) -> SurveyMapping:
+    """The mapping of an export: as given, else `<name>.mapping.yaml` or mapping.yaml beside it."""
+    own = path.with_name(f"{path.stem}.{MAPPING}")
+    beside = own if own.exists() else _beside(path, MAPPING)
+    instruments = [*workspace.folder.instruments, CONSENT_QUESTION]
+    return read_mapping(mapping or beside, instruments)
 
 
 def retract_wave_import(workspace: Workspace, import_id: str) -> int:
-    """Retract an import; returns how many answers it had brought.
+    """Retract an import; returns how many responses it stated.
 
-    Raises `UsageError` for an import that the warehouse does not have.
+    What another import states stays; the reading before it holds again. Raises
+    `UsageError` for an import that the warehouse does not have.
     """
     [counts] = workspace.store.query("import_answers", import_id=import_id).to_pylist()
     if not counts["imports"]:
         raise UsageError(f"no import {import_id}; 'panelstream status' lists them")
     retract_import(workspace.store, import_id)
-    return int(counts["answers"])
+    return int(counts["responses"])
 
 
-def _compare_with_roster(
+def _read(
     workspace: Workspace,
+    path: Path,
+    wave: int | None,
+    mapping: SurveyMapping,
+    links: Path | None,
+) -> ImportedResponses:
+    instruments = workspace.folder.instruments
+    questions = [*instruments, CONSENT_QUESTION] if mapping.consent else instruments
+    study = workspace.folder.study
+    context = study_context(questions, workspace.pseudonyms, study.zone, study.waves)
+    link_file = links or _beside(path, LINKS)
+    linked = read_links(link_file) if link_file else None
+    return read_responses(path, wave, context, mapping, linked)
+
+
+def _require_wave(
+    study: Study, path: Path, wave: int | None, imported: ImportedResponses
+) -> None:
+    numbers = [planned.wave for planned in study.waves]
+    if wave is None and not imported.told_by_file:
+        raise UsageError(f"{path}: name the wave, with --wave {numbers[0]}")
+    for number in {*imported.waves, *([wave] if wave is not None else [])}:
+        if number not in numbers:
+            raise UsageError(
+                f"the study has no wave {number}; it has {numbers[0]} to {numbers[-1]}"
+            )
+
+
+def _compare_with_study(
+    workspace: Workspace,
+    path: Path,
     imported: ImportedResponses,
     revision: ResponseRevision,
-    stored: str,
 ) -> WaveImport:
-    """Set an import against the roster and the wave's days."""
+    """Set an import against the roster and the days of the waves."""
     study = workspace.folder.study
     people = reads.read_people(workspace.store, study, LATEST).enrolled
     sent = imported.response_times()
     timing = windows.timing(study, people, sent)
     is_enrolled = sent["participant_id"].isin(people["participant_id"])
     strangers = sent.loc[~is_enrolled & (study.enrolment != "activity"), "row"]
+    _refuse_contradicting_moves(path, revision, partial(windows.timing, study, people))
     early, late = (int((timing == when).sum()) for when in ("early", "late"))
     rows = tuple(sorted(int(row) for row in strangers))
-    return WaveImport(imported, revision, early, late, rows, stored)
+    nearly = _nearly_enrolled(workspace, imported, people, sent)
+    questions = (
+        *imported.summary.questions,
+        *import_questions.ask(imported, revision, early, late, rows, nearly),
+    )
+    return WaveImport(imported, revision, early, late, rows, questions)
+
+
+def _nearly_enrolled(
+    workspace: Workspace,
+    imported: ImportedResponses,
+    people: pd.DataFrame,
+    sent: pd.DataFrame,
+) -> list[int]:
+    """Rows of people who are not enrolled, but whose id is nearly that of one who is."""
+    enrolled = {bytes.fromhex(person) for person in people["participant_id"]}
+    stored = read_similar_ids(workspace.store)
+    similar = {stored[person] for person in enrolled & stored.keys()}
+    by_person = zip(sent["participant_id"], sent["row"], strict=True)
+    rows = {int(row): bytes.fromhex(person) for person, row in by_person}
+    return sorted(
+        row
+        for row, person in rows.items()
+        if person not in enrolled and imported.similar_ids[person] in similar
+    )
+
+
+def _refuse_contradicting_moves(
+    path: Path, revision: ResponseRevision, timing: Callable[[pd.DataFrame], Any]
+) -> None:
+    """Answers sent while their wave was open do not move to one that was not.
+
+    One form for all waves, imported wave by wave, would take the first wave along.
+    """
+    before = timing(_times(move.before for move in revision.moved)) == "in_time"
+    after = timing(_times(move.after for move in revision.moved)) == "in_time"
+    contradicting = int((before & ~after).sum())
+    if revision.replaces is None or not contradicting:
+        return
+    waves = sorted({move.before.wave for move in revision.moved})
+    problem = (
+        f"{contradicting} of its responses are in wave {', '.join(map(str, waves))} "
+        f"already ({revision.replaces.origin}), and were sent while that was open; if "
+        "this file holds several waves, write in its mapping which rows are which, for "
+        "example waves: day; if the earlier import was wrong, retract it first"
+    )
+    raise FileError(path, "wave", problem)
+
+
+def _times(sheets: Iterable[Sheet]) -> pd.DataFrame:
+    rows = [
+        (sheet.participant_id.hex(), sheet.wave, sheet.responded_at) for sheet in sheets
+    ]
+    names = pd.Index(["participant_id", "wave", "responded_at"])
+    times = pd.DataFrame(rows, columns=names)
+    return times.astype({"wave": int, "responded_at": "datetime64[us, UTC]"})
 
 
 def draft_mapping(path: Path, settings: Settings) -> str:
@@ -283,18 +345,6 @@ def draft_mapping(path: Path, settings: Settings) -> str:
     loaded = load_study(settings.study)
     items = items_by_column(loaded.instruments)
     return mapping_draft.draft_mapping_text(path, items, shipped_instruments())
-
-
-def wave_files(folder: Path) -> list[WaveFile]:
-    """The survey exports of a study folder: responses/*wave<N>*.csv and so on, by wave."""
-    if not (folder / RESPONSES).is_dir():
-        return []
-    exports = [
-        WaveFile(path, int(match[1]))
-        for path in sorted((folder / RESPONSES).iterdir())
-        if path.suffix.lower() in ENDINGS and (match := _WAVE.search(path.stem))
-    ]
-    return sorted(exports, key=lambda file: file.wave)
 
 
 def _beside(path: Path, name: str) -> Path | None:

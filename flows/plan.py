@@ -7,6 +7,7 @@ from panelstream.analysis.verdicts.preregistration import Lock, PlanStatus
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.study.load import STUDY_FILE
+from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.store import Store
 from panelstream.models.warehouse.study_records import (
     record_plan_lock,
@@ -43,7 +44,7 @@ def lock_plan(workspace: Workspace) -> PlanStatus:
         raise FileError(
             folder.path / STUDY_FILE, "", "the plan has nothing confirmatory to lock"
         )
-    [counts] = store.query("responses_held").to_pylist()
+    [counts] = store.query("responses_held", as_of=LATEST).to_pylist()
     record_study_version(store, folder.version, folder.text)
     record_plan_lock(
         store,

@@ -56,14 +56,6 @@ def similar_rows(ids: Mapping[int, bytes]) -> list[tuple[int, ...]]:
     return [tuple(group) for group in rows.values() if len(group) > 1]
 
 
-def similar_id_questions(
-    ids: Mapping[int, bytes], enrolled: Collection[bytes]
-) -> tuple[Question, ...]:
-    """A question for rows of unknown people whose similar id is one of the enrolled."""
-    rows = sorted(row for row, similar in ids.items() if similar in enrolled)
-    return (similar_to_enrolled(rows),) if rows else ()
-
-
 def similar_to_enrolled(rows: Sequence[int]) -> Question:
     """Ids that are nobody's, but nearly somebody's."""
     return Question(

@@ -66,17 +66,20 @@ def responses_retract(
     import_id: Annotated[str, typer.Argument(help="Import, as 'status' lists it.")],
     study: StudyOption = None,
 ) -> None:
-    """Retract an import: its answers are ignored from now on.
+    """Retract an import: what only it states is ignored from now on.
 
-    After a wrong --wave, just import the file again with the right one.
+    After a wrong --wave, mapping or link file, just import the file again.
     Example: [bold]panelstream responses retract 20270201T093000123456[/bold]
     """
     from panelstream.flows import imports
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(read_settings(study)) as workspace:
-        answers = imports.retract_wave_import(workspace, import_id)
-    show.say(f"{import_id}: retracted, with {answers:,} answers")
+        responses = imports.retract_wave_import(workspace, import_id)
+    show.say(
+        f"{import_id}: retracted, with {responses:,} responses; what other imports "
+        "state stays, and the import before it of the same form holds again"
+    )
 
 
 @response_commands.command("map")
@@ -109,15 +112,21 @@ def _import_as_dict(wave_import: "WaveImport", dry_run: bool) -> dict[str, Any]:
     return {
         **asdict(imported.summary),
         "file": imported.summary.origin,
-        "wave": imported.wave,
+        "waves": imported.waves,
         "responses": imported.responses,
         "answers": imported.answers.num_rows,
-        **{str(name): count for name, count in revision.responses.items()},
+        "people": imported.people,
+        **{str(name): count for name, count in revision.changes.items()},
         "refused": revision.refused,
         "early": wave_import.early,
         "late": wave_import.late,
         "outside_wave": wave_import.outside,
         "not_enrolled": wave_import.not_enrolled,
+        "items": {
+            code: asdict(counts) for code, counts in imported.item_counts.items()
+        },
+        "not_asked": imported.not_asked,
+        "questions": [asdict(question) for question in wave_import.questions],
         "set_apart": [vars(problem) for problem in imported.set_apart],
         "stored": not dry_run,
         "import_id": wave_import.import_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from panelstream.flows import imports, panels, plan, results_folder
+from panelstream.flows import folder_import, imports, panels, plan, results_folder
 from panelstream.flows.analyse_study import analyse_study
 from panelstream.flows.demo.recovery import Summary, compare
 from panelstream.flows.display import Display
@@ -44,7 +44,9 @@ def run_demo(
     with open_workspace(settings) as workspace:
         plan.lock_plan(workspace)
         with show.reading() as progress:
-            imports.import_folder(workspace, progress, events=kafka_environ is None)
+            folder_import.import_folder(
+                workspace, progress, events=kafka_environ is None
+            )
         with show.working("Counting use"):
             built = panels.build(workspace)
         with show.steps("Fitting") as progress:

@@ -17,14 +17,17 @@ from panelstream.models.settings.environment import Settings
 
 
 @flow(name="study", persist_result=False)
-def study_flow(study: str = ".", out: str = "results") -> tuple[Path, Results]:
+def study_flow(
+    study: str = ".", out: str = "results", strict: bool = True
+) -> tuple[Path, Results]:
     """Import what is in the study folder, analyse it, and link the report.
 
-    Reads the environment, as it may run in a process of its own. Returns the path of
+    An export in which something is odd is not stored, and fails the run; not so without
+    `strict`. Reads the environment, as it may run in a process of its own. Returns the path of
     the report, and the results that it shows.
     """
     with open_workspace(Settings.from_environ(os.environ, Path(study))) as workspace:
-        import_folder(workspace)
+        import_folder(workspace, strict)
         built = build_panels(workspace)
         analysis = analyse(workspace, built)
         return write_report(analysis, Path(out)), analysis.results

@@ -9,11 +9,11 @@ from prefect import Task, get_run_logger, task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 
-from panelstream.flows import imports, panels, results_folder
+from panelstream.flows import folder_import, panels, results_folder
 from panelstream.flows.analyse_study import StudyAnalysis, analyse_study
 from panelstream.flows.panels import Panels
 from panelstream.flows.workspace import Workspace
-from panelstream.models.errors import PanelstreamError, Unreachable
+from panelstream.models.errors import InputRejected, PanelstreamError, Unreachable
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -40,11 +40,21 @@ def step(
 
 
 @step("import")
-def import_folder(workspace: Workspace) -> None:
-    """Roster, events and survey exports of the folder."""
+def import_folder(workspace: Workspace, strict: bool) -> None:
+    """Roster, events and survey exports of the folder.
+
+    Raises `InputRejected` where `strict` withheld an export.
+    """
     logger = get_run_logger()
-    for line in imports.import_folder(workspace).lines():
+    result = folder_import.import_folder(workspace, strict=strict)
+    for line in result.lines():
         logger.info(line)
+    if result.withheld:
+        names = ", ".join(plan.imported.summary.origin for plan in result.withheld)
+        raise InputRejected(
+            f"not stored: {names}; look at the questions, then import it with "
+            "'panelstream responses', or run the flow with --no-strict"
+        )
 
 
 @step("panel")

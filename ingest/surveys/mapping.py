@@ -252,6 +252,11 @@ class SurveyMapping(Frozen):
         return FileForm(self.encoding, self.sheet, self.decimal)
 
     @property
+    def tells_waves(self) -> bool:
+        """Whether it has a rule for the wave of each row."""
+        return self.wave_rule is not None
+
+    @property
     def hash(self) -> str:
         """The same for mappings that say the same."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -68,6 +68,8 @@ class SurveyExport:
     summary: ImportSummary
     rows: tuple[SurveyRow, ...]
     set_apart: tuple[ImportProblem, ...]
+    tells_waves: bool
+    """Whether the file tells the wave of each row, not the import."""
 
 
 def items_by_column(instruments: Sequence[Instrument]) -> Items:
@@ -115,7 +117,7 @@ def read_survey_export(
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     excluded = _count_excluded(outcomes)
     summary = _summarize(file, context, rows, excluded, questions)
-    return SurveyExport(summary, rows, problems)
+    return SurveyExport(summary, rows, problems, rule is not None)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ A file is stored whole or not at all, but for rows of people who cannot be linke
 and cells that are out of range: those are set apart and listed by place.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -31,6 +33,12 @@ from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.ingest.surveys.read_export import (
     items_by_column,
     read_survey_export,
+)
+from panelstream.ingest.surveys.sheets import (
+    ResponseKey,
+    Sheet,
+    collect_sheets,
+    response_key,
 )
 from panelstream.models.errors import FileError
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
@@ -69,29 +77,72 @@ ANSWERS = pa.schema(
 
 
 @dataclass(frozen=True)
+class ItemCounts:
+    """The cells of an item: with an answer, without one, and set apart."""
+
+    answered: int = 0
+    missing: int = 0
+    apart: int = 0
+
+
+@dataclass(frozen=True)
 class ImportedResponses:
     """What an export says: answers as they are stored, and what is set apart."""
 
     summary: ImportSummary
-    wave: int
-    responses: int
+    wave: int | None
+    """Wave that was named; None: the file tells the wave of each row."""
     answers: pa.Table
     """Rows of `ANSWERS`."""
     set_apart: tuple[ImportProblem, ...]
-    file_rows: Mapping[tuple[bytes, datetime], int]
-    """By person and time the row of a response in the file."""
+    file_rows: Mapping[ResponseKey, int]
+    """The row in the file at which a response begins."""
+    item_counts: Mapping[str, ItemCounts]
+    """By column code."""
+    not_asked: tuple[str, ...]
+    """Column codes that the file lacks, of instruments of which it has others."""
+    similar_ids: Mapping[bytes, bytes] = field(default_factory=dict)
+    """By person the hash that ids have that are nearly the same."""
+    told_by_file: bool = False
+    """Whether the file tells the wave of each row."""
+    links: str = ""
+    """Hash of the links that were used; empty: none."""
+
+    @cached_property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The answers by response and questionnaire."""
+        return tuple(collect_sheets(self.answers.to_pylist()))
+
+    @cached_property
+    def responses(self) -> int:
+        """How many responses there are."""
+        return len({sheet.key for sheet in self.sheets})
+
+    @cached_property
+    def people(self) -> int:
+        """How many people answered."""
+        return len({sheet.participant_id for sheet in self.sheets})
+
+    @cached_property
+    def waves(self) -> tuple[int, ...]:
+        """The waves that were answered, in order."""
+        return tuple(sorted({sheet.wave for sheet in self.sheets}))
 
     def response_times(self) -> pd.DataFrame:
         """participant_id, wave and responded_at of each response, and its row."""
-        names = ["participant_id", "wave", "responded_at"]
-        rows: pd.DataFrame = self.answers.select([*names, "response"]).to_pandas()
-        rows = rows.drop_duplicates(["participant_id", "response", "responded_at"])
-        keys = zip(rows["participant_id"], rows["responded_at"], strict=True)
-        rows["row"] = [self.file_rows[key] for key in keys]
-        rows["participant_id"] = [
-            participant.hex() for participant in rows.participant_id
+        responses = {sheet.key: sheet for sheet in self.sheets}.values()
+        rows = [
+            (
+                sheet.participant_id.hex(),
+                sheet.wave,
+                sheet.responded_at,
+                self.file_rows[sheet.key],
+            )
+            for sheet in responses
         ]
-        return rows[[*names, "row"]].reset_index(drop=True)
+        names = pd.Index(["participant_id", "wave", "responded_at", "row"])
+        times = pd.DataFrame(rows, columns=names)
+        return times.astype({"responded_at": "datetime64[us, UTC]"})
 
 
 @dataclass(frozen=True)
@@ -116,7 +167,7 @@ def study_context(
 
 def read_responses(
     path: Path,
-    wave: int,
+    wave: int | None,
     study: StudyContext,
     mapping: SurveyMapping,
     links: Mapping[str, str] | None,
@@ -140,16 +191,20 @@ def read_responses(
     problems = sorted(
         [*export.set_apart, *invalid, *repeated], key=lambda problem: problem.row
     )
-    file_rows: dict[tuple[bytes, datetime], int] = {}
+    file_rows: dict[ResponseKey, int] = {}
     for number, answer in answers:
-        file_rows.setdefault((answer.participant_id, answer.responded_at), number)
+        file_rows.setdefault(response_key(answer._asdict()), number)
     return ImportedResponses(
         export.summary,
         wave,
-        len({(a.participant_id, a.response or a.responded_at) for _, a in answers}),
         _table([answer for _, answer in answers]),
         tuple(problems),
         file_rows,
+        _count_items(rows, invalid, study.items),
+        _items_not_asked(rows, study.items),
+        _similar_ids(rows, study.pseudonyms, links),
+        export.tells_waves,
+        "" if links is None else hash_links(links, study.pseudonyms),
     )
 
 
@@ -181,17 +236,25 @@ def _ids(export: Export, column: str) -> dict[int, str]:
     return {number: normalize_id(text) for number, text in ids.items()}
 
 
+def hash_links(links: Mapping[str, str], pseudonyms: Pseudonyms) -> str:
+    """A keyed hash, the same for the same links; without the key it tells nobody's id."""
+    pairs = (f"{survey}={platform}" for survey, platform in sorted(links.items()))
+    return pseudonyms.participant_id(
+        "links" + SEPARATOR.decode() + "\n".join(pairs)
+    ).hex()
+
+
 def _first_rows(
     rows: Sequence[SurveyRow], study: StudyContext
 ) -> tuple[list[SurveyRow], list[ImportProblem]]:
     """One row a response and instrument: of two the answers would be mixed."""
-    keys: set[tuple[str, str, str]] = set()
+    keys: set[tuple[str, int | None, str, str]] = set()
     first: list[SurveyRow] = []
     repeated: list[ImportProblem] = []
     for row in rows:
         response = row.response_id or _to_the_second(row.responded_at).isoformat()
         names = {study.items[code][0].instrument for code in row.answers}
-        row_keys = {(row.person, response, name) for name in names}
+        row_keys = {(row.person, row.wave, response, name) for name in names}
         if row_keys & keys:
             problem = "a second row of the same response"
             repeated.append(ImportProblem(row.number, "row", problem))
@@ -201,6 +264,51 @@ def _first_rows(
     return first, repeated
 
 
+def _count_items(
+    rows: Sequence[SurveyRow], invalid: Sequence[ImportProblem], items: Items
+) -> dict[str, ItemCounts]:
+    """What stands in the cells of each item, in the order of the instruments."""
+    apart = {(problem.row, problem.column) for problem in invalid}
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        for code, answer in row.answers.items():
+            if (row.rows.get(code, row.number), code) in apart:
+                counts[code, "apart"] += 1
+            else:
+                counts[code, "answered" if answer else "missing"] += 1
+    codes = {code for code, _ in counts}
+    return {
+        code: ItemCounts(
+            counts[code, "answered"], counts[code, "missing"], counts[code, "apart"]
+        )
+        for code in items
+        if code in codes
+    }
+
+
+def _items_not_asked(rows: Sequence[SurveyRow], items: Items) -> tuple[str, ...]:
+    """Items that the file lacks, of the instruments of which it has others."""
+    present = {code for row in rows for code in row.answers}
+    instruments = {items[code][0].instrument for code in present}
+    return tuple(
+        code
+        for code, (instrument, _) in items.items()
+        if instrument.instrument in instruments
+        and instrument is not CONSENT_QUESTION
+        and code not in present
+    )
+
+
+def _similar_ids(
+    rows: Sequence[SurveyRow], pseudonyms: Pseudonyms, links: Mapping[str, str] | None
+) -> dict[bytes, bytes]:
+    ids = {row.person if links is None else links.get(row.person, "") for row in rows}
+    return {
+        pseudonyms.participant_id(person): pseudonyms.similar_id(person)
+        for person in ids - {""}
+    }
+
+
 def _to_the_second(at: datetime) -> datetime:
     """Tools and events do not agree on less."""
     return at.replace(microsecond=0)
@@ -208,7 +316,7 @@ def _to_the_second(at: datetime) -> datetime:
 
 def _check_row(
     row: SurveyRow,
-    wave: int,
+    wave: int | None,
     origin: str,
     study: StudyContext,
     mapping: SurveyMapping,
@@ -225,20 +333,22 @@ def _check_row(
         _to_the_second(row.responded_at),
     )
     response = _response(row, study.pseudonyms)
+    row_wave = row.wave if row.wave is not None else wave
+    if row_wave is None:
+        raise ValueError("a row without a wave in an import without one")
     for code, answer in row.answers.items():
         instrument, item = study.items[code]
         if answer and not instrument.accepts(item, answer):
+            # It was asked, and there is no usable answer: as if left blank.
             yield ImportProblem(row.rows.get(code, row.number), code, "out of range")
-        else:
-            name, finished = instrument.instrument, row.finished
-            if instrument is CONSENT_QUESTION and mapping.consent:
-                consent = mapping.consent
-                name, item, answer = stored_answer(
-                    consent.version, consent.scopes, answer
-                )
-            yield AnswerRow(
-                participant, response, wave, at, name, item, answer, finished, origin
-            )
+            answer = ""
+        name, finished = instrument.instrument, row.finished
+        if instrument is CONSENT_QUESTION and mapping.consent:
+            consent = mapping.consent
+            name, item, answer = stored_answer(consent.version, consent.scopes, answer)
+        yield AnswerRow(
+            participant, response, row_wave, at, name, item, answer, finished, origin
+        )
 
 
 def _response(row: SurveyRow, pseudonyms: Pseudonyms) -> str:

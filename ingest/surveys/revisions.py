@@ -1,21 +1,24 @@
-"""What an import adds to the answers that are stored: only what is new or has changed.
+"""What an import changes: a reading of a source replaces the reading before as a whole.
 
-A response is identified by its tool's id, else by person and second. Its answers to one
-instrument are a sheet; a sheet that differs from the stored one in any way is stored
-again as a whole, and replaces it from then on. A response that comes again under
-another wave moves there.
+A reading states sheets. Those that are not stored yet are stored with it; which of all
+sheets hold, the warehouse derives from the newest reading of each source.
 """
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from panelstream.ingest.surveys import sources
+from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
+from panelstream.ingest.surveys.sheets import AnswerRecord, ResponseKey, Sheet
+from panelstream.ingest.surveys.sources import TOLD_BY_FILE, ExportState, Source
 from panelstream.ingest.withdrawals import read_withdrawal_periods
 from panelstream.models.study.consent import (
     CONSENT_INSTRUMENT,
@@ -25,83 +28,312 @@ from panelstream.models.study.consent import (
     is_withdrawn,
     parse_stored_answer,
 )
-from panelstream.models.warehouse.ledger import append_responses
+from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.ledger import append_reading
 from panelstream.models.warehouse.store import Store
 
-AnswerRecord = Mapping[str, Any]
-"""A row of `ANSWERS`."""
-ResponseKey = tuple[bytes, str]
-SheetKey = tuple[bytes, str, str]
-Change = Literal["added", "changed", "moved", "unchanged"]
-"""What an import does to a response."""
+Change = Literal["new", "revised", "moved", "unchanged", "gone"]
+"""What an import does to a response. `moved`: to another wave or person."""
+
+_SHEET_ROWS = pa.schema([*ANSWERS, pa.field("sheet", pa.binary(16))])
+_READING = pa.schema(
+    {
+        "reading": pa.binary(16),
+        "participant_id": pa.binary(16),
+        "sheet": pa.binary(16),
+        "content": pa.binary(16),
+        "response": pa.string(),
+        "wave": pa.uint16(),
+        "responded_at": pa.timestamp("us", "UTC"),
+        "instrument": pa.string(),
+    }
+)
 
 
 @dataclass(frozen=True)
-class StoredSheet:
-    """A sheet in the warehouse: its wave, and a hash of its content."""
+class Moved:
+    """A response that stood in another wave before, and where it stands now."""
 
-    wave: int
-    digest: str
+    before: Sheet
+    after: Sheet
 
 
 @dataclass(frozen=True)
 class ResponseRevision:
-    """What an import adds: `answers` of sheets that are new or have changed."""
+    """A reading, and what it changes in the source of which it is the state.
 
-    answers: pa.Table
-    responses: Mapping[Change, int]
+    `selection`: the wave of which it speaks; 0: all that the source holds.
+    """
+
+    source: Source
+    selection: int
+    sheets: tuple[Sheet, ...]
+    changes: Mapping[Change, int]
+    moved: tuple[Moved, ...]
     refused: int
     """Responses given after a withdrawal from collection: not stored."""
+    replaces: Source | None
+    """The source as it is before the import; None: there is none."""
+
+    @property
+    def reading(self) -> bytes:
+        """The hash (16 bytes) of all that is stated."""
+        digests = sorted(sheet.digest for sheet in self.sheets)
+        return hashlib.sha256(b"".join(digests)).digest()[:16]
+
+    @property
+    def is_news(self) -> bool:
+        """Whether anything is other than before."""
+        return any(
+            self.changes[change] for change in ("new", "revised", "moved", "gone")
+        )
+
+
+def read_sources(warehouse: Store) -> list[Source]:
+    """The sources that hold something, with their sheets."""
+    rows = warehouse.query("standing_sources").to_pylist()
+    keys = [row["source"] for row in rows]
+    by_source: dict[str, list[Sheet]] = defaultdict(list)
+    stated = warehouse.query("standing_sheets", sources=keys, as_of=LATEST)
+    for row in stated.to_pylist():
+        by_source[row.pop("source")].append(Sheet(**row))
+    return [sources.source_of_row(row, by_source[row["source"]]) for row in rows]
 
 
 def plan_response_revision(
-    imported: ImportedResponses, warehouse: Store, zone: ZoneInfo
+    path: Path,
+    imported: ImportedResponses,
+    selection: int,
+    mapping: SurveyMapping,
+    standing: Sequence[Source],
+    withdrawn: Mapping[bytes, WithdrawalPeriods],
 ) -> ResponseRevision:
-    """Compare an import with the warehouse; stores nothing."""
-    rows = imported.answers.to_pylist()
-    withdrawn = read_withdrawal_periods(warehouse, zone, _consents(rows))
-    refused = {_response_key(row) for row in rows if _is_refused(row, withdrawn)}
-    accepted = [row for row in rows if _response_key(row) not in refused]
-    sheets = _by_sheet(accepted)
-    stored = _stored_sheets(warehouse, accepted)
-    changes = {key: _change(sheet, stored.get(key)) for key, sheet in sheets.items()}
-    answers = [
-        row
-        for key, sheet in sheets.items()
-        if changes[key] != "unchanged"
-        for row in sheet
-    ]
-    return ResponseRevision(
-        pa.Table.from_pylist(answers, schema=ANSWERS),
-        _count_responses(changes),
-        len(refused),
+    """Compare an export with the source of which it is the state; stores nothing.
+
+    `standing`: the sources that hold something. Raises `FileError` where it is not
+    certain which of them the export is.
+    """
+    accepted, refused = _without_refused(imported.sheets, withdrawn)
+    state = _state(path, imported, selection, mapping, accepted)
+    export = ExportState(path, state, mapping.parts or mapping.source is not None)
+    source = sources.find_source(export, standing)
+    key = source.key if source else sources.new_key(state, standing)
+    sheets = tuple(sheet.of_source(key) for sheet in accepted)
+    changes, moved = _compare(sheets, _spoken_of(source, selection))
+    others = (
+        [s for s in source.sheets if s.wave != selection]
+        if source and selection
+        else []
     )
+    return ResponseRevision(
+        source=replace(state, key=key, sheets=(*others, *sheets)),
+        selection=selection,
+        sheets=sheets,
+        changes=changes,
+        moved=moved,
+        refused=refused,
+        replaces=source,
+    )
+
+
+def read_withdrawn(
+    imported: ImportedResponses, warehouse: Store, zone: ZoneInfo
+) -> Mapping[bytes, WithdrawalPeriods]:
+    """When nothing of people is taken; a consent in the export itself ends that."""
+    rows = [row for sheet in imported.sheets for row in sheet.rows]
+    return read_withdrawal_periods(warehouse, zone, _consents(rows))
 
 
 def store_response_revision(
     imported: ImportedResponses, revision: ResponseRevision, warehouse: Store
 ) -> str:
-    """Store what is new, with a line in the ledger; returns the import's id."""
+    """Store a reading, with a line in the ledger; returns the import's id.
+
+    Only sheets that are not stored yet are; a reading that is stored is only named.
+    """
+    return append_reading(
+        warehouse,
+        _rows_to_store(revision, warehouse),
+        _statements_to_store(revision, warehouse),
+        _ledger_row(imported, revision),
+    )
+
+
+def _state(
+    path: Path,
+    imported: ImportedResponses,
+    selection: int,
+    mapping: SurveyMapping,
+    sheets: Sequence[Sheet],
+) -> Source:
+    """The export as a source that is not recognised yet."""
     summary = imported.summary
-    ledger_row = {
+    return Source(
+        key="",
+        name=mapping.source or path.stem,
+        wave=TOLD_BY_FILE if imported.told_by_file else imported.wave or 0,
+        format=summary.format,
+        header=summary.header,
+        files=frozenset({summary.sha256}),
+        origin=summary.origin,
+        sheets=tuple(sheets),
+    )
+
+
+def _spoken_of(source: Source | None, selection: int) -> list[Sheet]:
+    """The sheets of the reading before that an import takes the place of."""
+    sheets = source.sheets if source else ()
+    return [sheet for sheet in sheets if selection in (0, sheet.wave)]
+
+
+def _without_refused(
+    sheets: Iterable[Sheet], withdrawn: Mapping[bytes, WithdrawalPeriods]
+) -> tuple[list[Sheet], int]:
+    """The sheets that are taken, and how many responses are not."""
+    accepted, refused = [], set()
+    for sheet in sheets:
+        if is_withdrawn(withdrawn.get(sheet.participant_id, ()), sheet.responded_at):
+            refused.add(sheet.key)
+        else:
+            accepted.append(sheet)
+    return [sheet for sheet in accepted if sheet.key not in refused], len(refused)
+
+
+Responses = dict[ResponseKey, list[Sheet]]
+
+
+def _compare(
+    after: Iterable[Sheet], before: Iterable[Sheet]
+) -> tuple[dict[Change, int], tuple[Moved, ...]]:
+    """Responses by what became of them.
+
+    Without an id, a response at another time, of another person or in another wave is
+    recognised by what else is the same: answers and person, answers and wave, or the
+    person's one other response in the wave.
+    """
+    new, old = _by_response(after), _by_response(before)
+    pairs = [(old.pop(key), new.pop(key)) for key in list(new) if key in old]
+    for feature in (_person_and_answers, _wave_and_answers, _person_and_wave):
+        pairs += _pair_off(old, new, feature)
+    counts: Counter[Change] = Counter(
+        map(_change, *zip(*pairs, strict=True)) if pairs else ()
+    )
+    counts.update({"new": len(new), "gone": len(old)})
+    moved = tuple(
+        Moved(first[0], second[0])
+        for first, second in pairs
+        if first[0].wave != second[0].wave
+    )
+    return {change: counts[change] for change in get_args(Change)}, moved
+
+
+def _by_response(sheets: Iterable[Sheet]) -> Responses:
+    by_response: Responses = defaultdict(list)
+    for sheet in sheets:
+        by_response[sheet.key].append(sheet)
+    return dict(by_response)
+
+
+def _pair_off(
+    old: Responses, new: Responses, feature: Callable[[Sequence[Sheet]], Hashable]
+) -> list[tuple[list[Sheet], list[Sheet]]]:
+    """Pairs of responses with the same feature, in the order of time; both are used up."""
+    waiting: dict[Hashable, list[ResponseKey]] = defaultdict(list)
+    for key, sheets in sorted(old.items(), key=lambda entry: entry[1][0].second):
+        waiting[feature(sheets)].append(key)
+    pairs = []
+    for key, sheets in sorted(new.items(), key=lambda entry: entry[1][0].second):
+        if matches := waiting[feature(sheets)]:
+            pairs.append((old.pop(matches.pop(0)), new.pop(key)))
+    return pairs
+
+
+def _person_and_answers(sheets: Sequence[Sheet]) -> Hashable:
+    return sheets[0].participant_id, frozenset(sheet.content for sheet in sheets)
+
+
+def _wave_and_answers(sheets: Sequence[Sheet]) -> Hashable:
+    return sheets[0].wave, frozenset(sheet.content for sheet in sheets)
+
+
+def _person_and_wave(sheets: Sequence[Sheet]) -> Hashable:
+    return sheets[0].participant_id, sheets[0].wave
+
+
+def _change(before: Sequence[Sheet], after: Sequence[Sheet]) -> Change:
+    first, second = before[0], after[0]
+    place_before = first.participant_id, first.wave
+    if place_before != (second.participant_id, second.wave):
+        return "moved"
+    digests = {sheet.digest for sheet in before}
+    return "unchanged" if digests == {s.digest for s in after} else "revised"
+
+
+def _rows_to_store(revision: ResponseRevision, warehouse: Store) -> pa.Table:
+    """The answers of sheets that no import of the source has stored."""
+    rows = warehouse.query("stored_sheets", source=revision.source.key).to_pylist()
+    stored = {bytes.fromhex(row["sheet"]) for row in rows}
+    records = [
+        {**row, "response": sheet.response, "sheet": sheet.digest}
+        for sheet in revision.sheets
+        if sheet.digest not in stored
+        for row in sheet.rows
+    ]
+    return pa.Table.from_pylist(records, schema=_SHEET_ROWS)
+
+
+def _statements_to_store(revision: ResponseRevision, warehouse: Store) -> pa.Table:
+    """Which sheets the reading states, unless an import has said so before."""
+    reading = revision.reading
+    [row] = warehouse.query("stored_readings", reading=reading.hex()).to_pylist()
+    records = [
+        {
+            "reading": reading,
+            "participant_id": sheet.participant_id,
+            "sheet": sheet.digest,
+            "content": sheet.content,
+            "response": sheet.response,
+            "wave": sheet.wave,
+            "responded_at": sheet.responded_at,
+            "instrument": sheet.instrument,
+        }
+        for sheet in revision.sheets
+        if not row["readings"]
+    ]
+    return pa.Table.from_pylist(records, schema=_READING)
+
+
+def _ledger_row(
+    imported: ImportedResponses, revision: ResponseRevision
+) -> dict[str, object]:
+    summary, changes = imported.summary, revision.changes
+    return {
+        "source": revision.source.key,
+        "name": revision.source.name,
+        "selection": revision.selection,
+        "reading": revision.reading,
         "origin": summary.origin,
         "sha256": summary.sha256,
+        "header": summary.header,
         "format": summary.format,
         "encoding": summary.encoding,
         "timezone": summary.timezone,
         "coding": list(summary.coding.items()),
         "mapping": summary.mapping,
-        "wave": imported.wave,
+        "links": imported.links,
+        "wave": revision.source.wave,
         "rows": summary.rows,
+        "people": imported.people,
         "responses": imported.responses,
         "answers": imported.answers.num_rows,
-        "added": revision.responses["added"],
-        "changed": revision.responses["changed"],
-        "moved": revision.responses["moved"],
+        "added": changes["new"],
+        "changed": changes["revised"],
+        "moved": changes["moved"],
+        "unchanged": changes["unchanged"],
+        "gone": changes["gone"],
         "refused": revision.refused,
         "set_apart": len(imported.set_apart),
     }
-    return append_responses(warehouse, revision.answers, ledger_row)
 
 
 def _consents(rows: Iterable[AnswerRecord]) -> ConsentStatements:
@@ -114,76 +346,3 @@ def _consents(rows: Iterable[AnswerRecord]) -> ConsentStatements:
             )
             statements[row["participant_id"].hex()].append(consent)
     return statements
-
-
-def _is_refused(
-    row: AnswerRecord, withdrawn: Mapping[bytes, WithdrawalPeriods]
-) -> bool:
-    return is_withdrawn(withdrawn.get(row["participant_id"], ()), row["responded_at"])
-
-
-def _by_sheet(rows: Iterable[AnswerRecord]) -> dict[SheetKey, list[AnswerRecord]]:
-    sheets: dict[SheetKey, list[AnswerRecord]] = defaultdict(list)
-    for row in rows:
-        sheets[*_response_key(row), row["instrument"]].append(row)
-    return sheets
-
-
-def _response_key(row: AnswerRecord) -> ResponseKey:
-    second = str(int(row["responded_at"].timestamp()))
-    return row["participant_id"], row["response"] or second
-
-
-def _stored_sheets(
-    warehouse: Store, rows: Iterable[AnswerRecord]
-) -> dict[SheetKey, StoredSheet]:
-    """The stored sheets, as far as they are about the items of the import."""
-    items = sorted({(row["instrument"], row["item"]) for row in rows})
-    digests = warehouse.query(
-        "response_digests",
-        instruments=[instrument for instrument, _ in items],
-        items=[item for _, item in items],
-    )
-    return {
-        (
-            bytes.fromhex(row["participant_id"]),
-            row["response"],
-            row["instrument"],
-        ): StoredSheet(row["wave"], row["digest"])
-        for row in digests.to_pylist()
-    }
-
-
-def _change(rows: Sequence[AnswerRecord], stored: StoredSheet | None) -> Change:
-    if stored is None:
-        return "added"
-    if stored.wave != rows[0]["wave"]:
-        return "moved"
-    return "unchanged" if stored.digest == _digest(rows) else "changed"
-
-
-def _digest(rows: Iterable[AnswerRecord]) -> str:
-    """The hash that `queries/response_digests.sql` makes of the same answers."""
-    finished = {True: "true", False: "false", None: ""}
-    lines = sorted(
-        f"{row['item']}={row['answer']};{int(row['responded_at'].timestamp())};"
-        f"{row['wave']};{finished[row['finished']]}"
-        for row in rows
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _count_responses(changes: Mapping[SheetKey, Change]) -> dict[Change, int]:
-    """By response: moved if any sheet moved; added only if all its sheets are new."""
-    by_response: dict[ResponseKey, set[Change]] = defaultdict(set)
-    for (participant, response, _), change in changes.items():
-        by_response[participant, response].add(change)
-    counts = Counter(map(_change_of_response, by_response.values()))
-    kinds: tuple[Change, ...] = ("added", "changed", "moved", "unchanged")
-    return {kind: counts[kind] for kind in kinds}
-
-
-def _change_of_response(sheets: set[Change]) -> Change:
-    if len(sheets) == 1:
-        return next(iter(sheets))
-    return "moved" if "moved" in sheets else "changed"

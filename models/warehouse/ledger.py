@@ -34,24 +34,33 @@ _LETTER = pa.schema(
 _LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
 _IMPORT_COUNTS = (
     "rows",
+    "people",
     "responses",
     "answers",
     "added",
     "changed",
     "moved",
+    "unchanged",
+    "gone",
     "refused",
     "set_apart",
 )
 _IMPORT = pa.schema(
     {
         "import_id": pa.string(),
+        "source": pa.string(),
+        "name": pa.string(),
+        "selection": pa.uint16(),
+        "reading": pa.binary(16),
         "origin": pa.string(),
         "sha256": pa.string(),
+        "header": pa.string(),
         "format": pa.string(),
         "encoding": pa.string(),
         "timezone": pa.string(),
         "coding": pa.map_(pa.string(), pa.string()),
         "mapping": pa.string(),
+        "links": pa.string(),
         "wave": pa.uint16(),
         **dict.fromkeys(_IMPORT_COUNTS, pa.uint64()),
         "recorded_at": _INSTANT,
@@ -92,20 +101,26 @@ def resolve_dead_letters(store: Store, letters: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def append_responses(store: Store, answers: pa.Table, about: Mapping[str, Any]) -> str:
+def append_reading(
+    store: Store, answers: pa.Table, sheets: pa.Table, about: Mapping[str, Any]
+) -> str:
     """Record an import; returns its id.
 
-    `answers`: the columns of `responses` but for `import_id` and `recorded_at`;
-    there may be none. `about`: its line of the ledger `imports`, but for these.
+    `answers`: the columns of `responses` but for `import_id` and `recorded_at`.
+    `sheets`: rows of `readings`. There may be none of either, where they are stored
+    already. `about`: its line of the ledger `imports`, but for these two; it comes
+    last, as nothing holds that no import states.
     """
     with _arriving(store, about["origin"], Counts()) as at:
         import_id = f"{at:%Y%m%dT%H%M%S%f}"
-        line = {**about, "import_id": import_id, "recorded_at": at}
-        store.insert("imports", pa.Table.from_pylist([line], schema=_IMPORT))
         if answers.num_rows:
             ids = pa.repeat(pa.scalar(import_id), answers.num_rows)
             rows = answers.append_column("import_id", ids)
             store.insert("responses", _stamped(rows, at))
+        if sheets.num_rows:
+            store.insert("readings", sheets)
+        line = {**about, "import_id": import_id, "recorded_at": at}
+        store.insert("imports", pa.Table.from_pylist([line], schema=_IMPORT))
     return import_id
 
 

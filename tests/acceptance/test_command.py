@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from panelstream.flows import imports
+from panelstream.flows import folder_import
 from tests.lib import warm
 from tests.lib.command import panelstream, succeed
 from tests.lib.shared import copy_simulated_study
@@ -56,10 +56,10 @@ def study(received: Path, tmp_path: Path) -> Path:
 def import_all(study: Path, fresh: bool = False) -> None:
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
-        "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
+        "import sys; from pathlib import Path; from panelstream.flows import folder_import, workspace\n"
         "from panelstream.flows.commands.app import read_settings\n"
         "with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:\n"
-        "    imports.import_folder(opened)"
+        "    folder_import.import_folder(opened)"
     )
     process = warm.run(["-c", code, study], os.environ, ROOT, fresh=fresh)
     assert process.returncode == 0, process.stderr
@@ -189,9 +189,10 @@ def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path: Path) -> Non
     names = ("wave2.csv", "form_Wave 1.XLSX", "wave3.sav", "wave3.txt", "mapping.yaml")
     for name in names:
         (tmp_path / "responses" / name).touch()
-    result = [(file.path.name, file.wave) for file in imports.wave_files(tmp_path)]
+    files = folder_import.wave_files(tmp_path)
+    result = [(file.path.name, file.wave) for file in files]
     assert result == [("form_Wave 1.XLSX", 1), ("wave2.csv", 2), ("wave3.sav", 3)]
-    assert list(imports.passed_over(tmp_path)) == ["responses/wave3.txt"]
+    assert list(folder_import.passed_over(tmp_path, files)) == ["responses/wave3.txt"]
 
 
 @pytest.mark.parametrize(

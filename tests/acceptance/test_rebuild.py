@@ -29,11 +29,11 @@ with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:
 IMPORTED = """
 import sys
 from pathlib import Path
-from panelstream.flows import imports, workspace
+from panelstream.flows import folder_import, workspace
 from panelstream.flows.commands.app import read_settings
 
 with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:
-    imports.import_folder(opened)
+    folder_import.import_folder(opened)
 """
 
 

@@ -5,6 +5,7 @@ A study is a mapping as YAML would give it; what a test does not say is as in
 named by short words, which are also their ids on the platform.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,16 +20,19 @@ import yaml
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest import pseudonymise
 from panelstream.ingest.events.pipeline import RawEvents
-from panelstream.ingest.surveys.responses import ANSWERS
+from panelstream.ingest.surveys.formats.importer import ImportSummary
+from panelstream.ingest.surveys.mapping import SurveyMapping
+from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
+from panelstream.ingest.surveys.revisions import (
+    plan_response_revision,
+    read_sources,
+    store_response_revision,
+)
 from panelstream.models.events.event import Counts
 from panelstream.models.study.consent import stored_answer
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock
-from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
-
-ABOUT = {"origin": "test.csv", "format": "plain", "wave": 1}
-"""What the ledger of imports says of answers that a test stores."""
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """When the first batch arrives; after everything that tests let happen."""
@@ -177,9 +181,37 @@ def send(workspace: Workspace, events: Iterable[Mapping[str, Any]]) -> Counts:
 
 
 def answer(workspace: Workspace, answers: Iterable[Answer]) -> None:
-    """Store responses as an import does."""
+    """Store responses as an import does, as a source of their own."""
     rows = [row for entry in answers for row in _answer_rows(workspace, entry)]
-    append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
+    store_answers(workspace.store, rows)
+
+
+def store_answers(store: Store, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Store rows of `ANSWERS` as one more source; returns the import's id."""
+    table = pa.Table.from_pylist(list(rows), schema=ANSWERS)
+    digest = hashlib.sha256(repr(table.to_pylist()).encode()).hexdigest()
+    summary = ImportSummary(
+        origin=f"{digest[:8]}.csv",
+        sha256=digest,
+        header=digest,
+        format="plain",
+        variant="wide",
+        encoding="UTF-8",
+        timezone="UTC",
+        coding={},
+        mapping="",
+        rows=0,
+        items={},
+        excluded={},
+        dropped=(),
+        ignored=(),
+    )
+    imported = ImportedResponses(summary, 1, table, (), {}, {}, ())
+    mapping = SurveyMapping(parts=True)
+    revision = plan_response_revision(
+        Path(summary.origin), imported, 0, mapping, read_sources(store), {}
+    )
+    return store_response_revision(imported, revision, store)
 
 
 def decline(
@@ -197,9 +229,7 @@ def decline(
         "answer": stored,
         "origin": "test.csv",
     }
-    append_responses(
-        workspace.store, pa.Table.from_pylist([row], schema=ANSWERS), ABOUT
-    )
+    store_answers(workspace.store, [row])
 
 
 def arrive(

@@ -44,10 +44,10 @@ def study(received: Path, tmp_path: Path) -> Path:
 def import_all(study: Path) -> None:
     """All that lies in the study's folder, by one process that does nothing else."""
     code = (
-        "import sys; from pathlib import Path; from panelstream.flows import imports, workspace\n"
+        "import sys; from pathlib import Path; from panelstream.flows import folder_import, workspace\n"
         "from panelstream.flows.commands.app import read_settings\n"
         "with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:\n"
-        "    imports.import_folder(opened)"
+        "    folder_import.import_folder(opened)"
     )
     subprocess.run([sys.executable, "-c", code, study], cwd=serving.ROOT, check=True)
 

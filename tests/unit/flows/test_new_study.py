@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from panelstream.flows import imports
+from panelstream.flows import folder_import
 from panelstream.flows.new_study import (
     ROSTER_TEMPLATE,
     WAVE_TEMPLATE,
@@ -24,7 +24,7 @@ def test_templates_are_files_that_an_import_accepts(tmp_path: Path) -> None:
     shutil.copy(tmp_path / ROSTER_TEMPLATE, tmp_path / "roster.csv")
     shutil.copy(tmp_path / WAVE_TEMPLATE, tmp_path / "responses/wave1.csv")
     with open_workspace(Settings.from_environ({}, tmp_path)) as workspace:
-        folder = imports.import_folder(workspace)
+        folder = folder_import.import_folder(workspace)
     assert folder.roster is not None
     assert folder.roster.added == 2
     [wave] = folder.exports
@@ -37,7 +37,7 @@ def test_templates_are_no_data_where_they_lie(tmp_path: Path) -> None:
     """An import of a new folder finds nothing."""
     create_study(tmp_path)
     with open_workspace(Settings.from_environ({}, tmp_path)) as workspace:
-        folder = imports.import_folder(workspace)
+        folder = folder_import.import_folder(workspace)
     assert (folder.roster, folder.exports, folder.passed_over) == (None, (), ())
 
 

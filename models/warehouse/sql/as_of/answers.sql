@@ -1,36 +1,100 @@
--- The answers that held at an instant, by whatever road they came: of several
--- statements about one answer the newest. A response is known by the survey tool's
--- id, else by person and second; two of one person and second are the same one.
--- Whether it was sent in, the newest statement says that says so: argMax skips nulls.
+-- The answers that held at an instant, by whatever road they came. A response is known
+-- by the survey tool's id within its source, else by person, wave and second; one that
+-- is known by its second only is the response with an id of that second, if there is
+-- one. Of several statements about one answer the newest holds; that it was sent in,
+-- the newest statement that says so: argMax skips nulls.
 create or replace view answers_as_of as
 select
-    participant_id,
-    held.1 as wave,
-    argMax(response, (stated_at, held.3)) as response,
-    held.2 as responded_at,
+    lower(hex(stated.participant_id)) as participant_id,
+    wave,
+    response,
+    responded_at,
     instrument,
     item,
-    argMax(held.3, (stated_at, held.3)) as answer,
-    argMax(sent_in, (stated_at, held.3)) as finished
+    argMax(stated.answer, (stated_at, stated.answer)) as answer,
+    argMax(stated.finished, (stated_at, stated.answer)) as finished
 from
     (
         select
-            participant_id,
-            response,
-            instrument,
-            item,
-            argMax((wave, responded_at, answer), (recorded_at, answer)) as held,
-            argMax(finished, (recorded_at, answer)) as sent_in,
-            max(recorded_at) as stated_at
-        from answer_statements
-        where
-            recorded_at <= {as_of:DateTime64(6)}
-            and import_id not in (
-                select import_id
-                from import_retractions
-                where recorded_at <= {as_of:DateTime64(6)}
-            )
-        group by participant_id, response, instrument, item
-    )
-group by participant_id, wave, responded_at, instrument, item
+            responses.participant_id as participant_id,
+            responses.wave as wave,
+            responses.response as response,
+            responses.responded_at as responded_at,
+            responses.instrument as instrument,
+            responses.item as item,
+            responses.answer as answer,
+            responses.finished as finished,
+            sheets.stated_at as stated_at
+        from responses
+        inner join
+            (
+                select participant_id, sheet, stated_at
+                from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
+                where response != ''
+            ) as sheets
+            on
+                sheets.participant_id = responses.participant_id
+                and sheets.sheet = responses.sheet
+        union all
+        select
+            unnamed.participant_id as participant_id,
+            unnamed.wave as wave,
+            if(
+                named.response = '',
+                toString(toUnixTimestamp(unnamed.responded_at)),
+                named.response
+            ) as response,
+            unnamed.responded_at as responded_at,
+            unnamed.instrument as instrument,
+            unnamed.item as item,
+            unnamed.answer as answer,
+            unnamed.finished as finished,
+            unnamed.stated_at as stated_at
+        from
+            (
+                select
+                    responses.participant_id as participant_id,
+                    responses.wave as wave,
+                    responses.responded_at as responded_at,
+                    responses.instrument as instrument,
+                    responses.item as item,
+                    responses.answer as answer,
+                    responses.finished as finished,
+                    sheets.stated_at as stated_at
+                from responses
+                inner join
+                    (
+                        select participant_id, sheet, stated_at
+                        from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
+                        where response = ''
+                    ) as sheets
+                    on
+                        sheets.participant_id = responses.participant_id
+                        and sheets.sheet = responses.sheet
+                union all
+                select
+                    participant_id,
+                    wave,
+                    responded_at,
+                    instrument,
+                    item,
+                    answer,
+                    null as finished,
+                    stated_at
+                from event_answers_as_of(as_of = {as_of:DateTime64(6)})
+            ) as unnamed
+        left join
+            (
+                select participant_id, wave, responded_at, any(sheets.response) as response
+                from standing_sheets_as_of(as_of = {as_of:DateTime64(6)}) as sheets
+                where sheets.response != ''
+                group by participant_id, wave, responded_at
+                having uniqExact(sheets.response) = 1
+            ) as named
+            on
+                named.participant_id = unnamed.participant_id
+                and named.wave = unnamed.wave
+                and named.responded_at = unnamed.responded_at
+    ) as stated
+group by stated.participant_id, wave, response, responded_at, instrument, item
 comment 'Answers that held at an instant; one row a participant, wave, response and item'

@@ -3,7 +3,6 @@
 select
     greatest(
         (select max(recorded_at) from arrivals),
-        (select max(recorded_at) from responses),
         (select max(recorded_at) from roster),
         (select max(recorded_at) from imports),
         (select max(recorded_at) from import_retractions)

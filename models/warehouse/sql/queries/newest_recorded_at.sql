@@ -9,8 +9,10 @@ select
         ),
         (
             select max(recorded_at)
-            from responses final
-            where recorded_at <= {until:DateTime64(6)}
+            from imports
+            where
+                recorded_at <= {until:DateTime64(6)}
+                and added + changed + moved + gone > 0
         ),
         (
             select max(recorded_at)

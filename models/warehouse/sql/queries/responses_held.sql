@@ -1,4 +1,10 @@
 -- How many people have answered waves, whatever of it counts.
 select uniqExact(participant_id, wave) as responses
-from answer_statements
-where import_id not in (select import_id from import_retractions)
+from
+    (
+        select participant_id, wave
+        from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
+        union all
+        select participant_id, wave
+        from event_answers_as_of(as_of = {as_of:DateTime64(6)})
+    )

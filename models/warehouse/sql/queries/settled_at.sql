@@ -50,6 +50,6 @@ select
             now - interval 1 microsecond,
             newest,
             (select max(recorded_at) from arrivals),
-            (select max(recorded_at) from responses)
+            (select max(recorded_at) from imports)
         )
     ) as settled

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pyreadstat
 import pytest
@@ -17,12 +16,10 @@ from panelstream.analysis.panel import codebook, export_formats
 from panelstream.analysis.panel.export_formats import DescribedPanel
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
-from panelstream.ingest.surveys.responses import ANSWERS
-from panelstream.models.warehouse.ledger import append_responses
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.parts import require
-from tests.lib.studies import ABOUT, Answer, HandClock
+from tests.lib.studies import Answer, HandClock
 
 CATALOGUE = """
 catalogue: clinic
@@ -104,7 +101,7 @@ def answer_in_words(workspace: Workspace) -> None:
         }
         for item, answer in (("with", "7"), ("mother_tongue", "de"), ("age", "41"))
     ]
-    append_responses(workspace.store, pa.Table.from_pylist(rows, schema=ANSWERS), ABOUT)
+    studies.store_answers(workspace.store, rows)
 
 
 def written(described: DescribedPanel, path: Path) -> Path:

@@ -1,6 +1,6 @@
 """What commands show."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -8,7 +8,8 @@ from panelstream.flows.commands.responses import show_import
 from panelstream.flows.imports import WaveImport
 from panelstream.ingest.surveys.formats.importer import ImportSummary
 from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
-from panelstream.ingest.surveys.revisions import ResponseRevision
+from panelstream.ingest.surveys.revisions import Change, ResponseRevision
+from panelstream.ingest.surveys.sources import Source
 
 
 def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,11 +31,11 @@ def test_headers_are_shown_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
         ignored=("Anything\n\nelse?", "I agree. " * 50),
     )
     none = ANSWERS.empty_table()
-    imported = ImportedResponses(summary, 1, 0, none, (), {})
-    counts: dict[Any, int] = dict.fromkeys(
-        ("added", "changed", "moved", "unchanged"), 0
-    )
-    held = WaveImport(imported, ResponseRevision(none, counts, 0), 0, 0, (), "")
+    imported = ImportedResponses(summary, 1, none, (), {}, {}, ())
+    source = Source("wave1@1", "wave1", 1, "plain", "", frozenset(), "wave1.csv")
+    counts: dict[Any, int] = dict.fromkeys(get_args(Change), 0)
+    revision = ResponseRevision(source, 0, (), counts, (), 0, None)
+    held = WaveImport(imported, revision, 0, 0, (), ())
     show_import(held, dry_run=True, as_json=False)
     [line] = [o for o in capsys.readouterr().out.splitlines() if "ignored" in o]
     assert line.startswith("  ignored: Anything else?, I agree. I agree.")
