@@ -230,11 +230,11 @@ def retract_wave_import(workspace: Workspace, import_id: str) -> int:
     What another import states stays; the reading before it holds again. Raises
     `UsageError` for an import that the warehouse does not have.
     """
-    [counts] = workspace.store.query("import_answers", import_id=import_id).to_pylist()
-    if not counts["imports"]:
+    counts = workspace.store.query("import_responses", import_id=import_id)
+    if not counts.num_rows:
         raise UsageError(f"no import {import_id}; 'panelstream status' lists them")
     retract_import(workspace.store, import_id)
-    return int(counts["responses"])
+    return int(counts["responses"][0].as_py())
 
 
 def _read(

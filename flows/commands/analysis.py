@@ -150,6 +150,12 @@ def flows_run(
     name: Annotated[str, typer.Argument(help="Name of the flow: study.")],
     study: StudyOption = None,
     out: OutOption = Path("results"),
+    strict: Annotated[
+        bool,
+        typer.Option(
+            help="Fail where an export holds something odd, and do not store it."
+        ),
+    ] = True,
 ) -> None:
     """Run a flow here, with Prefect's records of every task.
 
@@ -163,7 +169,7 @@ def flows_run(
         raise UsageError(f"no flow '{name}'; known: {', '.join(FLOWS)}")
     folder = read_settings(study).study
     prefect_server.check_server()
-    report, results = FLOWS[name](study=str(folder), out=str(out))
+    report, results = FLOWS[name](study=str(folder), out=str(out), strict=strict)
     show_results(results, f"report: {report}")
     _require_numbers(results)
 

@@ -70,6 +70,7 @@ def deployment(folder: StudyFolder, results: Path) -> RunnerDeployment:
         parameters={
             "study": str(folder.path.resolve()),
             "out": str(results.resolve()),
+            "strict": folder.study.schedule.strict,
         },
         tags=["panelstream", name],
         version=panelstream.__version__,

@@ -257,6 +257,8 @@ class Schedule(Frozen):
     """When flows run by themselves, in the study's time zone."""
 
     study: Annotated[str, BeforeValidator(_cron)] = "0 3 * * *"
+    strict: bool = True
+    """Whether a run fails where an export holds something odd, and does not store it."""
 
 
 class Planned(Frozen):

@@ -19,7 +19,7 @@ def test_a_flow_has_the_name_that_runs_it(name: str) -> None:
     assert isinstance(flow, Flow)
     assert flow.name == name
     parameters = inspect.signature(flow.fn).parameters
-    assert list(parameters) == ["study", "out"]
+    assert list(parameters) == ["study", "out", "strict"]
 
 
 def test_the_help_names_every_flow() -> None:

@@ -301,10 +301,11 @@ def test_an_item_of_a_survey_gives_consent(
 
 
 def test_rows_of_people_who_are_not_enrolled_are_named(
-    study: Workspace, bring: Callable[..., WaveImport]
+    study: Workspace, bring: Callable[..., WaveImport], tmp_path: Path
 ) -> None:
     """So that a mistyped id can be found; the answers wait for the roster."""
-    studies.send(study, [studies.event("enrolled", "aki", AT)])
+    (tmp_path / "roster.csv").write_text("platform_id,enrolled_on\naki,2027-01-01\n")
+    imports.import_roster(study, tmp_path / "roster.csv")
     result = bring(AKI, BEN, AKI.replace("aki", "A-KI"))
     assert result.not_enrolled == (3, 4)
     asked = {entry.place: entry.problem for entry in result.questions}
