@@ -13,6 +13,7 @@ from panelstream.ingest.surveys.formats.importer import ImportProblem, ImportSum
 
 if TYPE_CHECKING:
     from panelstream.flows.imports import WaveImport
+    from panelstream.ingest.surveys.revisions import Change
 
 LONGEST_HEADER = 60
 """Characters of a header that are shown."""
@@ -77,7 +78,7 @@ def file_lines(summary: ImportSummary) -> Iterator[str]:
             yield f"  {what}: {', '.join(map(_shorten, names))}"
 
 
-def change_lines(people: int, changes: Mapping[str, int]) -> Iterator[str]:
+def change_lines(people: int, changes: "Mapping[Change, int]") -> Iterator[str]:
     """People, and what became of the responses since the last reading of this form."""
     counts = ", ".join(f"{number:,} {change}" for change, number in changes.items())
     yield f"  {people:,} people; responses: {counts}"

@@ -29,7 +29,14 @@ def responses(
     file: Annotated[
         Path, typer.Argument(help="Export of one wave, as the survey tool saved it.")
     ],
-    wave: Annotated[int, typer.Option("--wave", help="Wave the answers belong to.")],
+    wave: Annotated[
+        int | None,
+        typer.Option(
+            "--wave",
+            help="Wave the answers belong to; not needed where the mapping says which "
+            "rows are which wave.",
+        ),
+    ] = None,
     study: StudyOption = None,
     mapping: Annotated[
         Path | None,

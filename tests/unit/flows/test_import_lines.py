@@ -7,6 +7,7 @@ import pytest
 from panelstream.flows import import_lines
 from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.formats.importer import ImportProblem
+from panelstream.ingest.surveys.revisions import Change
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,13 @@ class Counts:
 
 def test_changes_are_one_line_with_the_people() -> None:
     """Every kind of change is named, also where there is none of it."""
-    kinds = ("new", "revised", "unchanged", "gone", "moved")
-    changes = dict(zip(kinds, (1, 2, 1500, 0, 1), strict=True))
+    changes: dict[Change, int] = {
+        "new": 1,
+        "revised": 2,
+        "unchanged": 1500,
+        "gone": 0,
+        "moved": 1,
+    }
     assert list(import_lines.change_lines(3, changes)) == [
         "  3 people; responses: 1 new, 2 revised, 1,500 unchanged, 0 gone, 1 moved"
     ]

@@ -7,8 +7,8 @@ import pytest
 from panelstream.ingest.person_ids import (
     is_damaged_id,
     require_sound_ids,
-    similar_id_questions,
     similar_rows,
+    similar_to_enrolled,
 )
 from panelstream.models.errors import FileError
 
@@ -64,9 +64,7 @@ def test_rows_with_the_same_similar_id() -> None:
 
 
 def test_unknown_people_nearly_like_enrolled_ones() -> None:
-    """One question with the rows; none where no id is similar."""
-    ids = {5: b"a", 3: b"a", 4: b"b"}
-    [question] = similar_id_questions(ids, {b"a"})
+    """One question with the rows, and no id."""
+    question = similar_to_enrolled([3, 5])
     assert question.place == "rows 3, 5"
     assert "differs only by case, blanks, hyphens or leading zeros" in question.problem
-    assert similar_id_questions(ids, {b"c"}) == ()
