@@ -7,6 +7,7 @@ from panelstream.flows.commands import (  # noqa: F401  # an import registers co
     instruments,
     responses,
     services,
+    status,
     study,
     warehouse,
 )

@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from panelstream.analysis.panel.participation import Participation
-from panelstream.flows.commands.study import COUNTS
+from panelstream.flows.commands.status import COUNTS, DATES, SHARES
 from panelstream.ingest.roster.roster_file import ROSTER_COLUMNS
 from tests.docs import documents, shells
 from tests.docs.test_tutorial import printed, shown
@@ -20,12 +20,12 @@ def test_every_column_of_a_roster_is_documented() -> None:
 
 def test_every_count_is_explained() -> None:
     """The rows that `panelstream status` shows, and all that it counts of a wave."""
-    shares = ("response_rate", "attrition")
-    shown_ = [*COUNTS, "not enrolled", "set apart", *shares]
+    dates = [name.removesuffix("_on") for name in DATES]
+    rows = [*dates, *COUNTS, "not enrolled", "set apart", "not asked", *SHARES]
     explained = documents.documented(TEXT, "Following a wave")
-    assert explained == [name.replace("_", " ") for name in shown_]
+    assert explained == [name.replace("_", " ") for name in rows]
     counted = [field.name for field in fields(Participation)]
-    assert counted == ["wave", *COUNTS, *shares]
+    assert counted == ["wave", *COUNTS, *SHARES]
 
 
 def test_commands_print_what_the_page_shows(tmp_path: Path) -> None:

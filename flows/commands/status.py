@@ -1,0 +1,169 @@
+"""`status`: a study as it stands, in 80 columns."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from panelstream.flows.commands.app import (
+    JsonOption,
+    StudyOption,
+    app,
+    read_settings,
+    show,
+)
+
+if TYPE_CHECKING:
+    from panelstream.flows.status import Status
+
+WAVES_PER_TABLE = 5
+"""Waves beside each other in 80 columns, with their dates."""
+DATES = ("opens_on", "closes_on", "days_left")
+COUNTS = (
+    "eligible",
+    "invited",
+    "consented",
+    "started",
+    "complete",
+    "partial",
+    "unusable",
+    "early",
+    "late",
+    "duplicates",
+    "not_counted",
+)
+"""The counts of a wave that `status` shows, in order."""
+SHARES = ("response_rate", "attrition")
+
+
+@app.command()
+def status(study: StudyOption = None, as_json: JsonOption = False) -> None:
+    """Count who answered, who is missing, and who agreed to what, wave by wave.
+
+    Also until when events have come in, what was set apart or not asked, and the imports.
+    Example: [bold]panelstream status[/bold]
+    """
+    from panelstream.flows.status import read_status
+    from panelstream.flows.workspace import open_workspace
+
+    with (
+        open_workspace(read_settings(study)) as workspace,
+        show.working("Counting people"),
+    ):
+        counts = read_status(workspace)
+    show_status(counts, as_json)
+
+
+def show_status(status: "Status", as_json: bool) -> None:
+    """Show a study's counts: a column a wave, a few waves at a time, then lines."""
+    if as_json:
+        show.json(status.as_dict())
+        return
+    for begin in range(0, len(status.waves), WAVES_PER_TABLE):
+        show.out.print(_wave_table(status, slice(begin, begin + WAVES_PER_TABLE)))
+    for lines in (_people_lines, _event_lines, _not_asked_lines, _import_lines):
+        for line in lines(status):
+            show.say(line)
+
+
+def _wave_table(status: "Status", part: slice) -> Table:
+    """One row a date, count or share; one column a wave."""
+    waves, dates = status.waves[part], status.dates[part]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for wave in waves:
+        table.add_column(f"wave {wave.wave}", justify="right")
+    for name in DATES:
+        days = (getattr(of_wave, name) for of_wave in dates)
+        table.add_row(_words(name), *map(_or_dash, days))
+    for name in COUNTS:
+        table.add_row(_words(name), *(f"{getattr(wave, name):,}" for wave in waves))
+    for name, counts in (
+        ("not enrolled", status.not_enrolled),
+        ("set apart", status.set_apart),
+        ("not asked", {wave: len(items) for wave, items in status.not_asked.items()}),
+    ):
+        table.add_row(name, *(f"{counts.get(wave.wave, 0):,}" for wave in waves))
+    for name in SHARES:
+        shares = (getattr(wave, name) for wave in waves)
+        cells = ("-" if share is None else f"{share:.0%}" for share in shares)
+        table.add_row(_words(name), *cells)
+    return table
+
+
+def _people_lines(status: "Status") -> Iterator[str]:
+    """Who is enrolled and who agreed to what, a line each."""
+    declined = f", {status.declined:,} declined a scope" if status.declined else ""
+    yield f"enrolled {status.enrolled:,}, of whom {status.agreed:,} agree today{declined}"
+    for name, counts in (
+        ("agreed to", status.scopes),
+        ("version", status.versions),
+        ("withdrawn from", status.withdrawn),
+        ("left out as", status.accounts),
+    ):
+        if any(counts.values()):
+            texts = (f"{key} {count:,}" for key, count in counts.items() if count)
+            yield f"{name}: {', '.join(texts)}"
+
+
+def _event_lines(status: "Status") -> Iterator[str]:
+    """How fresh the events are, and until when the log is known to be complete."""
+    newest = _minute(status.newest_event) if status.newest_event else "none yet"
+    yield f"newest event: {newest}"
+    functions: dict[str, list[str]] = defaultdict(list)
+    for function, until in status.covered_until.items():
+        functions[_minute(until)].append(function)
+    for minute, names in sorted(functions.items()):
+        yield f"log complete until {minute}: {', '.join(names)}"
+
+
+def _not_asked_lines(status: "Status") -> Iterator[str]:
+    """Items that no response of a wave holds: their scores are empty."""
+    from panelstream.flows.import_lines import name_runs
+
+    for wave, items in status.not_asked.items():
+        if items:
+            yield f"not asked in wave {wave}: {name_runs(items)}"
+
+
+def _import_lines(status: "Status") -> Iterator[str]:
+    """Every import, the newest first; a line begins with the id that `retract` takes."""
+    if status.imports:
+        yield "imports:"
+    for record in status.imports:
+        yield f"  {_import_line(record)}"
+
+
+def _import_line(record: Mapping[str, Any]) -> str:
+    retracted = "  retracted" if record["retracted"] else ""
+    counts = ", ".join(_import_counts(record))
+    return (
+        f"{record['import_id']}  {record['origin']}  wave {record['wave']}  "
+        f"{record['responses']:,} responses{counts and f': {counts}'}{retracted}"
+    )
+
+
+def _import_counts(record: Mapping[str, Any]) -> Iterator[str]:
+    for name, word in (
+        ("added", "new"),
+        ("changed", "changed"),
+        ("moved", "moved"),
+        ("refused", "refused"),
+        ("set_apart", "set apart"),
+    ):
+        if record[name]:
+            yield f"{record[name]:,} {word}"
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M %Z}".strip()
+
+
+def _words(name: str) -> str:
+    return name.replace("_on", "").replace("_", " ")
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,91 @@
+"""What `status` shows: 80 columns, dates, freshness, and the imports at the end."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from panelstream.analysis.panel.participation import Participation
+from panelstream.flows.commands.status import show_status
+from panelstream.flows.status import Status, WaveDates
+
+
+def status_of(number: int) -> Status:
+    """A study with so many waves and two imports."""
+    counts = dict.fromkeys(
+        ("eligible", "invited", "consented", "started", "complete", "partial"), 1234
+    )
+    counts |= dict.fromkeys(
+        ("unusable", "early", "late", "duplicates", "not_counted"), 0
+    )
+    record = {"origin": "wave1.csv", "wave": 1, "responses": 2, "retracted": 0}
+    record |= {"added": 2, "changed": 0, "moved": 0, "refused": 0, "set_apart": 1}
+    return Status(
+        study="s",
+        waves=[
+            Participation(wave, **counts, response_rate=0.5, attrition=None)
+            for wave in range(1, number + 1)
+        ],
+        dates=[
+            WaveDates(
+                wave,
+                date(2027, 1, wave),
+                date(2027, 2, wave),
+                20 if wave == 1 else None,
+            )
+            for wave in range(1, number + 1)
+        ],
+        not_asked={1: ("phq9_7", "phq9_8", "phq9_9")},
+        set_apart={1: 1},
+        enrolled=1234,
+        agreed=1200,
+        declined=3,
+        scopes={"survey": 1200},
+        versions={1: 1200},
+        withdrawn={"contact": 0},
+        accounts={},
+        not_enrolled={},
+        imports=[
+            {"import_id": "20270202", **record},
+            {"import_id": "20270101", **record},
+        ],
+        newest_event=datetime(2027, 2, 1, 12, 30, tzinfo=UTC),
+        covered_until={
+            "column": datetime(2027, 2, 1, 12, tzinfo=UTC),
+            "story": datetime(2027, 1, 1, 12, tzinfo=UTC),
+        },
+    )
+
+
+def lines_of(status: Status, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is shown, line by line."""
+    show_status(status, as_json=False)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_waves_fit_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """Seven waves are two tables, with the dates and the days left of each wave."""
+    lines = lines_of(status_of(7), capsys)
+    assert max(map(len, lines)) <= 80
+    assert sum(line.startswith("opens") for line in lines) == 2
+    [first, *_] = [line.split() for line in lines if line.startswith("days left")]
+    assert first == ["days", "left", "20", "-", "-", "-", "-"]
+
+
+def test_what_a_study_lacks_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Items not asked, cells set apart, and where the log of events ends."""
+    lines = lines_of(status_of(1), capsys)
+    assert "not asked in wave 1: phq9_7 to phq9_9" in lines
+    assert "enrolled 1,234, of whom 1,200 agree today, 3 declined a scope" in lines
+    assert "newest event: 2027-02-01 12:30 UTC" in lines
+    assert [line for line in lines if line.startswith("log complete")] == [
+        "log complete until 2027-01-01 12:00 UTC: story",
+        "log complete until 2027-02-01 12:00 UTC: column",
+    ]
+
+
+def test_imports_end_the_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts read the id of the oldest import from the last line."""
+    lines = lines_of(status_of(1), capsys)
+    at = lines.index("imports:")
+    assert [line.split()[0] for line in lines[at + 1 :]] == ["20270202", "20270101"]
+    assert lines[-1].endswith("wave 1  2 responses: 2 new, 1 set apart")
