@@ -170,14 +170,14 @@ def _other_ends(
 def _by_item(codes: Sequence[LabelledCode]) -> Iterator[tuple[Item, dict[int, str]]]:
     """The labels that the file itself lists, by number, for each numeric item."""
     for name in dict.fromkeys(code.code for code in codes):
-        own = [code for code in codes if code.code == name and code.shown]
+        group = [code for code in codes if code.code == name and code.shown]
         item = next(code.item for code in codes if code.code == name)
-        if item.is_numeric and own:
+        if item.is_numeric and group:
             yield (
                 item,
                 {
                     code.number: code.label
-                    for code in own
+                    for code in group
                     if code.number != item.not_applicable
                 },
             )
@@ -229,10 +229,10 @@ def _order_questions(
 ) -> Iterator[Question]:
     """Labels in other words that seem to rise where those of the instrument fall."""
     for name in dict.fromkeys(code.code for code in codes):
-        own = [code for code in codes if code.code == name and code.mapped is None]
+        group = [code for code in codes if code.code == name and code.mapped is None]
         labels = {
             int(code.reading): code
-            for code in own
+            for code in group
             if code.item.is_numeric
             and code.item.accepts(code.reading)
             and code.reading != str(code.item.not_applicable)
@@ -310,8 +310,8 @@ def _by_range(
     context: ImportContext, instrument: Instrument, rows: Sequence[SurveyRow]
 ) -> dict[Ends, tuple[Item, list[int]]]:
     """The numbers given to an instrument's items, by the range of the item."""
-    every = {code: _item(context, instrument, code) for code in context.items}
-    items = {code: item for code, item in every.items() if item is not None}
+    candidates = {code: _item(context, instrument, code) for code in context.items}
+    items = {code: item for code, item in candidates.items() if item is not None}
     by_range: dict[Ends, tuple[Item, list[int]]] = {}
     for code, item in items.items():
         skipped = ("", str(item.not_applicable), NOT_A_CODE)
