@@ -142,7 +142,9 @@ class ImportedResponses:
         ]
         names = pd.Index(["participant_id", "wave", "responded_at", "row"])
         times = pd.DataFrame(rows, columns=names)
-        return times.astype({"responded_at": "datetime64[us, UTC]"})
+        # Without a row there is nothing that tells pandas the types.
+        types = {"participant_id": "str", "responded_at": "datetime64[us, UTC]"}
+        return times.astype({**types, "wave": "int64", "row": "int64"})
 
 
 @dataclass(frozen=True)
