@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from panelstream.flows import imports
-from panelstream.flows.import_lines import import_lines
+from panelstream.flows.import_lines import import_lines, question_lines
 from panelstream.flows.imports import (
     EVENTS,
     LINKS,
@@ -60,6 +60,7 @@ class FolderImport:
         counts = self.counts
         if self.roster:
             yield f"{ROSTER}: {imports.roster_summary(self.roster)}"
+            yield from question_lines(self.roster.questions)
         yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
         for export in (*self.exports, *self.withheld):
             yield from import_lines(export)

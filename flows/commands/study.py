@@ -61,11 +61,14 @@ def roster(
     Example: [bold]panelstream roster roster.csv[/bold]
     """
     from panelstream.flows import imports
+    from panelstream.flows.import_lines import question_lines
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(read_settings(study)) as workspace:
         people = imports.import_roster(workspace, file)
     show.say(f"{file.name}: {imports.roster_summary(people)}")
+    for line in question_lines(people.questions):
+        show.say(line)
 
 
 @app.command()
