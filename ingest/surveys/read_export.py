@@ -113,7 +113,6 @@ def read_survey_export(
         *check_codings(export, context, rows),
         *odd_people(context, rows),
         *unusable_answers(context, rows),
-        *_no_responses(rows),
     )
     problems = tuple(row for row in outcomes if isinstance(row, ImportProblem))
     excluded = _count_excluded(outcomes)
@@ -173,13 +172,6 @@ def _summarize(
         facts=tuple(file_facts(export, context, rows)),
         questions=questions,
     )
-
-
-def _no_responses(rows: Sequence[SurveyRow]) -> Iterator[Question]:
-    """A form that nobody has answered yet, or the wrong file."""
-    if not rows:
-        remedy = "check that the export is complete, and of this form and wave"
-        yield Question("file", "no response in this file", remedy)
 
 
 def _responses(outcomes: Iterable[RowOutcome]) -> tuple[SurveyRow, ...]:
