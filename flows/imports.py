@@ -20,6 +20,7 @@ from panelstream.ingest.roster.roster_revision import (
     store_roster_revision,
 )
 from panelstream.ingest.surveys import import_questions, mapping_draft
+from panelstream.ingest.surveys.import_questions import StudyComparison
 from panelstream.ingest.surveys.mapping import SurveyMapping, read_mapping
 from panelstream.ingest.surveys.read_export import items_by_column
 from panelstream.ingest.surveys.responses import (
@@ -30,6 +31,7 @@ from panelstream.ingest.surveys.responses import (
 )
 from panelstream.ingest.surveys.revisions import (
     ResponseRevision,
+    consent_statements,
     plan_response_revision,
     read_sources,
     read_withdrawn,
@@ -43,7 +45,11 @@ from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import shipped_instruments
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
-from panelstream.models.study.consent import consent_scopes, required_scopes
+from panelstream.models.study.consent import (
+    consent_scopes,
+    required_scopes,
+    revoked_scopes,
+)
 from panelstream.models.study.load import load_study
 from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST
@@ -63,19 +69,11 @@ class WaveImport:
 
     imported: ImportedResponses
     revision: ResponseRevision
-    early: int
-    late: int
-    not_enrolled: tuple[int, ...]
-    """Rows of people who are not enrolled: a mistyped id, or a roster that is to come."""
+    comparison: StudyComparison
     questions: tuple[Question, ...]
     """What a person should look at."""
     import_id: str = ""
     """Empty where nothing was stored."""
-
-    @property
-    def outside(self) -> int:
-        """Responses that were sent while the wave was not open."""
-        return self.early + self.late
 
     @property
     def doubts(self) -> str:
@@ -221,7 +219,8 @@ def find_mapping(
     own = path.with_name(f"{path.stem}.{MAPPING}")
     beside = own if own.exists() else _beside(path, MAPPING)
     instruments = [*workspace.folder.instruments, CONSENT_QUESTION]
-    return read_mapping(mapping or beside, instruments)
+    scopes = consent_scopes(workspace.folder.study)
+    return read_mapping(mapping or beside, instruments, scopes)
 
 
 def retract_wave_import(workspace: Workspace, import_id: str) -> int:
@@ -280,14 +279,30 @@ def _compare_with_study(
     is_enrolled = sent["participant_id"].isin(people["participant_id"])
     strangers = sent.loc[~is_enrolled & (study.enrolment != "activity"), "row"]
     _refuse_contradicting_moves(path, revision, partial(windows.timing, study, people))
-    early, late = (int((timing == when).sum()) for when in ("early", "late"))
-    rows = tuple(sorted(int(row) for row in strangers))
-    nearly = _nearly_enrolled(workspace, imported, people, sent)
+    comparison = StudyComparison(
+        early=int((timing == "early").sum()),
+        late=int((timing == "late").sum()),
+        not_enrolled=tuple(sorted(map(int, strangers))),
+        nearly_enrolled=tuple(_nearly_enrolled(workspace, imported, people, sent)),
+        revoked=tuple(_revoked(workspace, imported)),
+    )
     questions = (
         *imported.summary.questions,
-        *import_questions.ask(imported, revision, early, late, rows, nearly),
+        *import_questions.ask(imported, revision, comparison),
     )
-    return WaveImport(imported, revision, early, late, rows, questions)
+    return WaveImport(imported, revision, comparison, questions)
+
+
+def _revoked(workspace: Workspace, imported: ImportedResponses) -> list[int]:
+    """Rows of a no to what the person had agreed to."""
+    study = workspace.folder.study
+    stored = reads.read_consent_statements(workspace.store, LATEST)
+    return sorted(
+        imported.file_rows[sheet.key]
+        for sheet in imported.sheets
+        for refusal in consent_statements(sheet.rows)
+        if revoked_scopes(study, refusal, stored.get(sheet.participant_id.hex(), ()))
+    )
 
 
 def _nearly_enrolled(

@@ -125,10 +125,8 @@ def _import_as_dict(wave_import: "WaveImport", dry_run: bool) -> dict[str, Any]:
         "people": imported.people,
         **{str(name): count for name, count in revision.changes.items()},
         "refused": revision.refused,
-        "early": wave_import.early,
-        "late": wave_import.late,
-        "outside_wave": wave_import.outside,
-        "not_enrolled": wave_import.not_enrolled,
+        **asdict(wave_import.comparison),
+        "outside_wave": wave_import.comparison.early + wave_import.comparison.late,
         "items": {
             code: asdict(counts) for code, counts in imported.item_counts.items()
         },

@@ -283,17 +283,30 @@ class SurveyMapping(Frozen):
         return [text for entry in entries for text in entry.codes]
 
 
-def read_mapping(path: Path | None, instruments: Sequence[Instrument]) -> SurveyMapping:
+def read_mapping(
+    path: Path | None, instruments: Sequence[Instrument], scopes: Sequence[str] = ()
+) -> SurveyMapping:
     """Read a mapping file; without one, headers are the codes themselves.
 
-    Raises `FileError` with line and remedy, also for a coding or label of something
-    that none of the instruments has.
+    `scopes`: what the study's consents may be about; none: anything. Raises `FileError`
+    with line and remedy, also for a coding or label of something that none of the
+    instruments has.
     """
     if path is None:
         return SurveyMapping()
     document = config_file.read_config(path, SurveyMapping)
     _check_names(document, instruments)
+    _check_scopes(document, scopes)
     return document.value
+
+
+def _check_scopes(document: Document[SurveyMapping], scopes: Sequence[str]) -> None:
+    consent = document.value.consent
+    for at, scope in enumerate(consent.scopes if consent else ()):
+        if scopes and scope not in scopes:
+            remedy = config_file.nearest(scope, scopes)
+            problem = f"no scope '{scope}' in the study file; {remedy}"
+            raise document.error(["consent", "scopes", at], problem)
 
 
 def _check_names(

@@ -23,7 +23,6 @@ from panelstream.ingest.withdrawals import read_withdrawal_periods
 from panelstream.models.study.consent import (
     CONSENT_INSTRUMENT,
     ConsentStatement,
-    ConsentStatements,
     WithdrawalPeriods,
     is_withdrawn,
     parse_stored_answer,
@@ -140,8 +139,19 @@ def read_withdrawn(
     imported: ImportedResponses, warehouse: Store, zone: ZoneInfo
 ) -> Mapping[bytes, WithdrawalPeriods]:
     """When nothing of people is taken; a consent in the export itself ends that."""
-    rows = [row for sheet in imported.sheets for row in sheet.rows]
-    return read_withdrawal_periods(warehouse, zone, _consents(rows))
+    arriving: dict[str, list[ConsentStatement]] = defaultdict(list)
+    for sheet in imported.sheets:
+        arriving[sheet.participant_id.hex()] += consent_statements(sheet.rows)
+    return read_withdrawal_periods(warehouse, zone, arriving)
+
+
+def consent_statements(rows: Iterable[AnswerRecord]) -> list[ConsentStatement]:
+    """What a response says about consent, if it was asked."""
+    return [
+        parse_stored_answer(row["responded_at"], row["item"], row["answer"])
+        for row in rows
+        if row["instrument"] == CONSENT_INSTRUMENT and row["answer"]
+    ]
 
 
 def store_response_revision(
@@ -334,15 +344,3 @@ def _ledger_row(
         "refused": revision.refused,
         "set_apart": len(imported.set_apart),
     }
-
-
-def _consents(rows: Iterable[AnswerRecord]) -> ConsentStatements:
-    """The consents among the answers: with one, a person comes back."""
-    statements: dict[str, list[ConsentStatement]] = defaultdict(list)
-    for row in rows:
-        if row["instrument"] == CONSENT_INSTRUMENT and row["answer"]:
-            consent = parse_stored_answer(
-                row["responded_at"], row["item"], row["answer"]
-            )
-            statements[row["participant_id"].hex()].append(consent)
-    return statements

@@ -20,6 +20,10 @@ _EXACT = 1e15
 """From here on a number in a spreadsheet is rounded to 15 digits."""
 
 
+_OFF = timedelta(milliseconds=2)
+"""By how much a time of a workbook may be off."""
+
+
 def read_workbook(
     path: Path, content: bytes, sheet: str | None = None
 ) -> list[list[str]]:
@@ -82,12 +86,9 @@ def _text(cell: Any) -> str:
         case float():
             return str(int(cell)) if cell.is_integer() else repr(cell)
         case datetime():
-            # Excel counts in fractions of a day, so seconds come back a little off.
-            return (
-                (cell + timedelta(milliseconds=500))
-                .replace(microsecond=0)
-                .isoformat(" ")
-            )
+            # Excel counts in fractions of a day: what comes back is a little off.
+            # Then the second is cut off, as where the same time is read from text.
+            return (cell + _OFF).replace(microsecond=0).isoformat(" ")
         case date() | time():
             return cell.isoformat()
         case _:

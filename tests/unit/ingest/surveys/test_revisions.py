@@ -307,7 +307,7 @@ def test_rows_of_people_who_are_not_enrolled_are_named(
     (tmp_path / "roster.csv").write_text("platform_id,enrolled_on\naki,2027-01-01\n")
     imports.import_roster(study, tmp_path / "roster.csv")
     result = bring(AKI, BEN, AKI.replace("aki", "A-KI"))
-    assert result.not_enrolled == (3, 4)
+    assert result.comparison.not_enrolled == (3, 4)
     asked = {entry.place: entry.problem for entry in result.questions}
     assert "differs only by case" in asked["row 4"]
     assert "1 responses of people who are not enrolled" in asked["row 3"]
