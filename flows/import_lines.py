@@ -76,6 +76,8 @@ def file_lines(summary: ImportSummary) -> Iterator[str]:
     ):
         if names:
             yield f"  {what}: {', '.join(map(_shorten, names))}"
+    for fact in summary.facts:
+        yield f"  the file: {fact}"
 
 
 def change_lines(people: int, changes: "Mapping[Change, int]") -> Iterator[str]:

@@ -35,6 +35,16 @@ COUNTS = (
     "not_counted",
 )
 """The counts of a wave that `status` shows, in order."""
+_CHANGES: Mapping[str, str] = {
+    "added": "new",
+    "changed": "revised",
+    "moved": "moved",
+    "unchanged": "unchanged",
+    "gone": "gone",
+    "refused": "refused",
+    "set_apart": "set apart",
+}
+"""What an import did, by column of the ledger."""
 SHARES = ("response_rate", "attrition")
 
 
@@ -137,24 +147,14 @@ def _import_lines(status: "Status") -> Iterator[str]:
 
 
 def _import_line(record: Mapping[str, Any]) -> str:
+    """Id, file, source and wave of an import, what it brought, and whether it holds."""
+    wave = f"wave {record['wave']}" if record["wave"] else "all waves"
+    counts = [f"{record[k]:,} {word}" for k, word in _CHANGES.items() if record[k]]
     retracted = "  retracted" if record["retracted"] else ""
-    counts = ", ".join(_import_counts(record))
     return (
-        f"{record['import_id']}  {record['origin']}  wave {record['wave']}  "
-        f"{record['responses']:,} responses{counts and f': {counts}'}{retracted}"
+        f"{record['import_id']}  {record['origin']}  source {record['name']}  {wave}  "
+        f"{record['responses']:,} responses: {', '.join(counts) or 'none'}{retracted}"
     )
-
-
-def _import_counts(record: Mapping[str, Any]) -> Iterator[str]:
-    for name, word in (
-        ("added", "new"),
-        ("changed", "changed"),
-        ("moved", "moved"),
-        ("refused", "refused"),
-        ("set_apart", "set apart"),
-    ):
-        if record[name]:
-            yield f"{record[name]:,} {word}"
 
 
 def _minute(at: datetime) -> str:

@@ -1,14 +1,18 @@
 -- Imports of answers, the newest first, and whether they were taken back.
 select
     import_id,
+    name,
     origin,
     format,
     coding,
     wave,
+    people,
     responses,
     added,
     changed,
     moved,
+    unchanged,
+    gone,
     refused,
     set_apart,
     recorded_at,

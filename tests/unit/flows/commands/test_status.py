@@ -17,8 +17,15 @@ def status_of(number: int) -> Status:
     counts |= dict.fromkeys(
         ("unusable", "early", "late", "duplicates", "not_counted"), 0
     )
-    record = {"origin": "wave1.csv", "wave": 1, "responses": 2, "retracted": 0}
+    record = {
+        "origin": "wave1.csv",
+        "name": "intake",
+        "wave": 1,
+        "responses": 2,
+        "retracted": 0,
+    }
     record |= {"added": 2, "changed": 0, "moved": 0, "refused": 0, "set_apart": 1}
+    record |= {"unchanged": 0, "gone": 3}
     return Status(
         study="s",
         waves=[
@@ -65,7 +72,7 @@ def lines_of(status: Status, capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_waves_fit_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     """Seven waves are two tables, with the dates and the days left of each wave."""
     lines = lines_of(status_of(7), capsys)
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines[: lines.index("imports:")])) <= 80
     assert sum(line.startswith("opens") for line in lines) == 2
     [first, *_] = [line.split() for line in lines if line.startswith("days left")]
     assert first == ["days", "left", "20", "-", "-", "-", "-"]
@@ -88,4 +95,6 @@ def test_imports_end_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     lines = lines_of(status_of(1), capsys)
     at = lines.index("imports:")
     assert [line.split()[0] for line in lines[at + 1 :]] == ["20270202", "20270101"]
-    assert lines[-1].endswith("wave 1  2 responses: 2 new, 1 set apart")
+    assert lines[-1].endswith(
+        "source intake  wave 1  2 responses: 2 new, 3 gone, 1 set apart"
+    )
