@@ -73,8 +73,8 @@ def _ask_about_cells(imported: ImportedResponses) -> Iterator[Question]:
     if not imported.responses:
         problem = "the file has no response that can be stored"
         yield Question("file", problem, "check the file and the wave")
-    if imported.not_asked:
-        problem = f"the file has no column of {', '.join(imported.not_asked)}"
+    if imported.unscored:
+        problem = f"the file has no column of {', '.join(imported.unscored)}"
         remedy = (
             "add the columns to the mapping; if they were not asked, scores that need "
             "them stay empty"

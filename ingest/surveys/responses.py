@@ -101,6 +101,8 @@ class ImportedResponses:
     """By column code."""
     not_asked: tuple[str, ...]
     """Column codes that the file lacks, of instruments of which it has others."""
+    unscored: tuple[str, ...] = ()
+    """Those of them that a score needs."""
     similar_ids: Mapping[bytes, bytes] = field(default_factory=dict)
     """By person the hash that ids have that are nearly the same."""
     told_by_file: bool = False
@@ -196,17 +198,19 @@ def read_responses(
     file_rows: dict[ResponseKey, int] = {}
     for number, answer in answers:
         file_rows.setdefault(response_key(answer._asdict()), number)
+    not_asked = _items_not_asked(rows, study.items)
     return ImportedResponses(
-        export.summary,
-        wave,
-        _table([answer for _, answer in answers]),
-        tuple(problems),
-        file_rows,
-        _count_items(rows, invalid, study.items),
-        _items_not_asked(rows, study.items),
-        _similar_ids(rows, study.pseudonyms, links),
-        export.tells_waves,
-        "" if links is None else hash_links(links, study.pseudonyms),
+        summary=export.summary,
+        wave=wave,
+        answers=_table([answer for _, answer in answers]),
+        set_apart=tuple(problems),
+        file_rows=file_rows,
+        item_counts=_count_items(rows, invalid, study.items),
+        not_asked=not_asked,
+        unscored=tuple(code for code in not_asked if _is_scored(code, study.items)),
+        similar_ids=_similar_ids(rows, study.pseudonyms, links),
+        told_by_file=export.tells_waves,
+        links="" if links is None else hash_links(links, study.pseudonyms),
     )
 
 
@@ -299,6 +303,11 @@ def _items_not_asked(rows: Sequence[SurveyRow], items: Items) -> tuple[str, ...]
         and instrument is not CONSENT_QUESTION
         and code not in present
     )
+
+
+def _is_scored(code: str, items: Items) -> bool:
+    instrument, item = items[code]
+    return any(item in scale.items for scale in instrument.scales)
 
 
 def _similar_ids(
