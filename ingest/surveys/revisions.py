@@ -118,12 +118,10 @@ def plan_response_revision(
     source = sources.find_source(export, standing)
     key = source.key if source else sources.new_key(state, standing)
     sheets = tuple(sheet.of_source(key) for sheet in accepted)
-    changes, moved = _compare(sheets, _spoken_of(source, selection))
-    others = (
-        [s for s in source.sheets if s.wave != selection]
-        if source and selection
-        else []
-    )
+    standing_sheets = source.sheets if source else ()
+    replaced = _replaced(standing_sheets, sheets, selection)
+    changes, moved = _compare(sheets, replaced)
+    others = [sheet for sheet in standing_sheets if sheet not in replaced]
     return ResponseRevision(
         source=replace(state, key=key, sheets=(*others, *sheets)),
         selection=selection,
@@ -190,10 +188,17 @@ def _state(
     )
 
 
-def _spoken_of(source: Source | None, selection: int) -> list[Sheet]:
-    """The sheets of the reading before that an import takes the place of."""
-    sheets = source.sheets if source else ()
-    return [sheet for sheet in sheets if selection in (0, sheet.wave)]
+def _replaced(
+    standing: Sequence[Sheet], sheets: Sequence[Sheet], selection: int
+) -> list[Sheet]:
+    """The standing sheets of a source that an import takes the place of: those of its
+    wave, and those of its responses wherever they stand."""
+    responses = {sheet.response for sheet in sheets if sheet.response}
+    return [
+        sheet
+        for sheet in standing
+        if selection in (0, sheet.wave) or sheet.response in responses
+    ]
 
 
 def _without_refused(
@@ -219,7 +224,7 @@ def _compare(
 
     Without an id, a response at another time, of another person or in another wave is
     recognised by what else is the same: answers and person, answers and wave, or the
-    person's one other response in the wave.
+    person's one other response in the wave. Two ids are two responses.
     """
     new, old = _by_response(after), _by_response(before)
     pairs = [(old.pop(key), new.pop(key)) for key in list(new) if key in old]
@@ -253,8 +258,11 @@ def _pair_off(
         waiting[feature(sheets)].append(key)
     pairs = []
     for key, sheets in sorted(new.items(), key=lambda entry: entry[1][0].second):
-        if matches := waiting[feature(sheets)]:
-            pairs.append((old.pop(matches.pop(0)), new.pop(key)))
+        keys = waiting[feature(sheets)]
+        matches = [match for match in keys if not (match[0] and key[0])]
+        if matches:
+            keys.remove(matches[0])
+            pairs.append((old.pop(matches[0]), new.pop(key)))
     return pairs
 
 

@@ -1,5 +1,6 @@
 -- The sheets that hold at an instant, with the source that states them: of each source
--- the newest reading that was not retracted, and that speaks of the sheet's wave.
+-- the newest reading that was not retracted, and that speaks of the sheet's wave. A
+-- response with an id that two of these readings have is where the newer one has it.
 create or replace view standing_sheets_as_of as
 select
     source,
@@ -51,4 +52,5 @@ inner join
 where toUnixTimestamp64Micro(standing.recorded_at) >= standing.newest[readings.wave]
 group by
     source, participant_id, sheet, content, response, wave, responded_at, instrument
+qualify response = '' or stated_at = max(stated_at) over (partition by source, response)
 comment 'Sheets of exports that hold at an instant; one row a source and sheet'
