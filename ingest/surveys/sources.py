@@ -119,7 +119,8 @@ def _may_share_waves(export: ExportState, source: Source) -> bool:
 
 
 def _is_same_file(export: ExportState, source: Source) -> bool:
-    return export.file in source.files
+    """The same bytes; those of forms without a response yet tell nothing."""
+    return bool(export.state.sheets) and export.file in source.files
 
 
 def _has_given_name(export: ExportState, source: Source) -> bool:
@@ -129,42 +130,40 @@ def _has_given_name(export: ExportState, source: Source) -> bool:
 def _has_same_name(export: ExportState, source: Source) -> bool:
     """A file of the same name, unless it is of another questionnaire altogether."""
     return _has_given_name(export, source) and bool(
-        _is_same_file(export, source)
-        or export.state.header == source.header
+        export.state.header == source.header
         or export.state.instruments & source.instruments
     )
 
 
 def _has_same_responses(export: ExportState, source: Source) -> bool:
-    """The same person answered the same questionnaire at the same time, to a second."""
-    if not _may_share_waves(export, source):
+    """A person answered the same questionnaire at the same time, to a second; or most
+    responses have the ids, times and answers of the source's, as if of other people.
+    """
+    if _has_placeholder_time(export.state) or not _may_share_waves(export, source):
         return False
     times = {(s.participant_id, s.instrument, s.second) for s in source.sheets}
     ids = {(s.response, s.instrument, s.content) for s in source.sheets if s.response}
-    return any(
+    scoped = [sheet.of_source(source.key) for sheet in export.state.sheets]
+    same = sum((s.response, s.instrument, s.content) in ids for s in scoped)
+    return 2 * same > len(ids) or any(
         (sheet.participant_id, sheet.instrument, sheet.second + off) in times
         for sheet in export.state.sheets
         for off in (-1, 0, 1)
-    ) or any(
-        (scoped.response, scoped.instrument, scoped.content) in ids
-        for scoped in (sheet.of_source(source.key) for sheet in export.state.sheets)
     )
 
 
 def _has_same_content(export: ExportState, source: Source) -> bool:
-    """Most of what the source states stands here too, under another wave.
-
-    Where all times are the same they are a placeholder, and tell nothing.
-    """
-    state = export.state
-    is_placeholder = (
-        len(state.people) > 1 and len({s.second for s in state.sheets}) == 1
-    )
-    if is_placeholder or not source.sheets or _may_share_waves(export, source):
+    """Most of what the source states stands here too, under another wave."""
+    if _has_placeholder_time(export.state) or _may_share_waves(export, source):
         return False
-    contents = {(sheet.participant_id, sheet.content) for sheet in state.sheets}
+    contents = {(sheet.participant_id, sheet.content) for sheet in export.state.sheets}
     same = sum((s.participant_id, s.content) in contents for s in source.sheets)
     return 2 * same > len(source.sheets)
+
+
+def _has_placeholder_time(state: Source) -> bool:
+    """Whether people answered in the same second, so that the times tell nothing."""
+    return len(state.people) > 1 and len({s.second for s in state.sheets}) == 1
 
 
 def _has_same_people(export: ExportState, source: Source) -> bool:
@@ -180,8 +179,8 @@ def _has_same_people(export: ExportState, source: Source) -> bool:
 
 _NAMED: Sequence[Evidence] = (_has_given_name, _is_same_file)
 _UNNAMED: Sequence[Evidence] = (
-    _has_same_name,
     _is_same_file,
+    _has_same_name,
     _has_same_responses,
     _has_same_content,
 )
