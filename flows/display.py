@@ -34,10 +34,10 @@ class Display:
 
     def __init__(self) -> None:
         self.quiet = False
-        self.out = Console(highlight=False, soft_wrap=True)
+        self.out = Console(highlight=False, soft_wrap=True, emoji=False)
         if not self.out.is_terminal:
             self.out.width = PIPED_WIDTH
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, line: str) -> None:
         """One line of result."""

@@ -35,7 +35,9 @@ def ask(
     yield from _ask_about_people(study)
     yield from _ask_about_days(imported, study)
     if revision.refused:
-        problem = f"{revision.refused} responses were given after a withdrawal from collection"
+        problem = (
+            f"{_responses(revision.refused)} given after a withdrawal from collection"
+        )
         remedy = "nothing: they are not stored"
         yield Question("people", problem, remedy)
 
@@ -45,7 +47,7 @@ def _ask_about_people(study: StudyComparison) -> Iterator[Question]:
         yield similar_to_enrolled(study.nearly_enrolled)
     strangers = sorted({*study.not_enrolled} - {*study.nearly_enrolled})
     if strangers:
-        problem = f"{len(strangers)} responses of people who are not enrolled"
+        problem = f"{_responses(len(strangers))} of people who are not enrolled"
         remedy = "correct the ids, or import the roster that has these people"
         yield Question(row_numbers(strangers), problem, remedy)
     if study.revoked:
@@ -62,7 +64,7 @@ def _ask_about_days(
     if study.early or study.late:
         waves = ", ".join(map(str, imported.waves))
         problem = (
-            f"{study.early + study.late} responses were sent while the wave was not "
+            f"{_responses(study.early + study.late)} sent while the wave was not "
             f"open ({study.early} early, {study.late} late)"
         )
         remedy = "check that it is the right wave, and the dates in the study file"
@@ -86,13 +88,17 @@ def _ask_about_changes(revision: ResponseRevision) -> Iterator[Question]:
     changes, before = revision.changes, revision.replaces
     if before and changes["gone"]:
         problem = (
-            f"{changes['gone']} responses of the import before are not in the file"
+            f"{_responses(changes['gone'])} of the import before missing from the file"
         )
         remedy = (
             "if they were not deleted in the survey tool, export all responses again"
         )
         yield Question(before.origin, problem, remedy)
     if before and changes["moved"]:
-        problem = f"{changes['moved']} responses move to another wave or person"
+        problem = f"{_responses(changes['moved'])} moved to another wave or person"
         remedy = "if that is not a correction, retract this import"
         yield Question(before.origin, problem, remedy)
+
+
+def _responses(number: int) -> str:
+    return "1 response" if number == 1 else f"{number} responses"

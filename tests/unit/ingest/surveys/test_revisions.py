@@ -114,7 +114,7 @@ def test_under_another_wave_it_moves(
     before = clock.now + timedelta(minutes=1)
     result = bring(aki, ben, wave=2)
     assert news(result) == (1, 0, 1, 0, 0)
-    assert any("1 responses move" in entry.problem for entry in result.questions)
+    assert any("1 response moved" in entry.problem for entry in result.questions)
     assert {wave for _, wave, _ in held(study)} == {2}
     assert {wave for _, wave, _ in held(study, before)} == {1}
 
@@ -310,7 +310,7 @@ def test_rows_of_people_who_are_not_enrolled_are_named(
     assert result.comparison.not_enrolled == (3, 4)
     asked = {entry.place: entry.problem for entry in result.questions}
     assert "differs only by case" in asked["row 4"]
-    assert "1 responses of people who are not enrolled" in asked["row 3"]
+    assert "1 response of people who are not enrolled" in asked["row 3"]
     assert result.imported.responses == 3
 
 
