@@ -18,7 +18,7 @@ from
         select
             responses.participant_id as participant_id,
             responses.wave as wave,
-            responses.response as response,
+            sheets.response as response,
             responses.responded_at as responded_at,
             responses.instrument as instrument,
             responses.item as item,
@@ -28,7 +28,7 @@ from
         from responses
         inner join
             (
-                select participant_id, sheet, stated_at
+                select participant_id, sheet, response, stated_at
                 from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
                 where response != ''
             ) as sheets
