@@ -1,4 +1,8 @@
-"""Rosters and exports: order, splitting and repetition change nothing, by any road."""
+"""Rosters and exports: order, splitting and repetition change nothing, by any road.
+
+An export is the state of a form, so that its pieces are exports of their own: files of
+other names, of which the mapping says that they are parts.
+"""
 
 import csv
 import os
@@ -117,6 +121,8 @@ def test_order_splitting_and_repetition(
     """One roster and one export a wave; or any pieces of them, any number of times,
     in any order, some answers as events."""
     study = workspace(waves=WAVES)
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("parts: true\n")
     people = data.draw(rosters())
     said = data.draw(
         st.lists(responses(), max_size=6, unique_by=lambda value: (value.who, value.at))
@@ -126,10 +132,10 @@ def test_order_splitting_and_repetition(
         rows = [row for one in some for row in one]
         imports.import_roster(study, write(tmp_path / "roster.csv", ROSTER, rows))
 
-    def export(wave: int, some: list[Response]) -> None:
+    def export(wave: int, some: list[Response], name: str = "export") -> None:
         rows = [one.row for one in some if one.wave == wave]
-        path = write(tmp_path / "export.csv", ANSWERS, rows)
-        imports.import_responses(study, path, wave)
+        path = write(tmp_path / f"{name}.csv", ANSWERS, rows)
+        imports.import_responses(study, path, wave, mapping)
 
     def events(some: list[Response]) -> None:
         studies.send(study, [one.event for one in some])
@@ -144,13 +150,14 @@ def test_order_splitting_and_repetition(
     pieces: list[Callable[[], None]] = []
     for who in (*people, *data.draw(st.lists(st.sampled_from(people), max_size=2))):
         pieces.append(partial(roster, [who]))
-    for one in said:
+    for number, one in enumerate(said):
         some = [one, *data.draw(st.lists(st.sampled_from(said), max_size=3))]
         some = list(dict.fromkeys(some))
-        by_event = data.draw(st.booleans())
-        pieces.append(
-            partial(events, some) if by_event else partial(export, one.wave, some)
-        )
+        if data.draw(st.booleans()):
+            pieces.append(partial(events, some))
+        else:
+            part = partial(export, one.wave, some, f"part{number}")
+            pieces += [part] * data.draw(st.integers(1, 2))
     for piece in data.draw(st.permutations(pieces)):
         clock.now += timedelta(minutes=1)
         piece()
