@@ -190,7 +190,7 @@ def _problem(error: ErrorDetails, context: dict[str, Any]) -> str:
         choices = re.findall(r"'([^']*)'", context["expected"])
         return f"'{error['input']}' is not a {name}; {nearest(str(error['input']), choices)}"
     if error["input"] is None:
-        return f"'{name}' has no value; a text with a comma needs quotes"
+        return f"'{name}' has no value; write it after the colon, a text with a comma in quotes"
     return f"{name}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -123,13 +123,31 @@ class Redcap(Importer):
         records = _Records(export, context, _people(export, context.mapping), times)
         blocks = [(form, columns.select(form.fields)) for form in forms]
         answered = [(form, block) for form, block in blocks if block.items]
-        for number, record in export.rows():
-            responses = [
-                outcome
-                for form, block in answered
-                for outcome in records.response(number, record, form, block)
-            ]
-            yield from responses or [ExcludedRow(number, "no form of the study")]
+        outcomes = [*_outcomes(records, answered)]
+        _refuse_untimed(export, outcomes)
+        yield from outcomes
+
+
+def _outcomes(
+    records: "_Records", forms: Sequence[tuple[FormBlock, AnswerColumns]]
+) -> Iterator[RowOutcome]:
+    """A response a form and row."""
+    for number, record in records.export.rows():
+        responses = [
+            outcome
+            for form, block in forms
+            for outcome in records.response(number, record, form, block)
+        ]
+        yield from responses or [ExcludedRow(number, "no form of the study")]
+
+
+def _refuse_untimed(export: Export, outcomes: Sequence[RowOutcome]) -> None:
+    """Raise `FileError` where there are answers, and none has a time."""
+    untimed = [row for row in outcomes if isinstance(row, ImportProblem)]
+    if untimed and not any(isinstance(row, SurveyRow) for row in outcomes):
+        raise FileError(
+            export.path, f"row {untimed[0].row}, {untimed[0].column}", untimed[0].problem
+        )
 
 
 def _require_forms(export: Export, mapping: SurveyMapping) -> list[FormBlock]:

@@ -147,6 +147,18 @@ def test_quiet_drops_notes(capsys: pytest.CaptureFixture[str]) -> None:
     assert output.err == "panelstream: trouble\n"
 
 
+def test_names_between_colons_are_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    """A place such as file:wave: is printed as it is."""
+    from panelstream.flows.display import Display
+
+    show = Display()
+    show.say("a.csv:wave: 2 responses")
+    show.error("a.csv:wave: 2 responses")
+    output = capsys.readouterr()
+    assert output.out == "a.csv:wave: 2 responses\n"
+    assert output.err == "panelstream: a.csv:wave: 2 responses\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -107,3 +107,22 @@ def test_an_id_with_one_blank_person_is_no_second_person(tmp_path: Path) -> None
     """The row without a person is set apart on its own."""
     content = "id,platform_id,submitted_at,phq9_1\n7,a,2026-03-01,1\n7,,2026-03-02,1\n"
     assert len(read(tmp_path, content, "response_id: id").rows) == 2
+
+
+UNTIMED = f"""record_id,platform_id,phq9_1,mood_complete
+1,{CANARY},1,2
+2,{CANARY}b,2,2
+"""
+
+
+def test_a_file_without_any_time_is_refused(tmp_path: Path) -> None:
+    """Not one answer could be stored: the message says what to write."""
+    with pytest.raises(FileError, match=r"row 2, mood: .*submitted_at: wave") as e:
+        read(tmp_path, UNTIMED, "format: redcap")
+    assert CANARY not in str(e.value)
+
+
+def test_a_form_that_nobody_started_needs_no_time(tmp_path: Path) -> None:
+    """Without an answer there is nothing whose time could be missing."""
+    content = "record_id,platform_id,phq9_1,mood_complete\n1,u-1,,0\n"
+    assert not read(tmp_path, content, "format: redcap").rows
