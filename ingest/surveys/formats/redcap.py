@@ -145,9 +145,9 @@ def _refuse_untimed(export: Export, outcomes: Sequence[RowOutcome]) -> None:
     """Raise `FileError` where there are answers, and none has a time."""
     untimed = [row for row in outcomes if isinstance(row, ImportProblem)]
     if untimed and not any(isinstance(row, SurveyRow) for row in outcomes):
-        raise FileError(
-            export.path, f"row {untimed[0].row}, {untimed[0].column}", untimed[0].problem
-        )
+        first = untimed[0]
+        place = f"row {first.row}, {first.column}"
+        raise FileError(export.path, place, first.problem)
 
 
 def _require_forms(export: Export, mapping: SurveyMapping) -> list[FormBlock]:
