@@ -84,7 +84,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     shutil.copytree(GOLDEN, received)
     for number, case in enumerate(CASES):
         # All are called export, and some have the same people and times.
-        with (received / case.relative_to(GOLDEN) / "mapping.yaml").open("a") as mapping:
+        with (received / case.relative_to(GOLDEN) / "mapping.yaml").open(
+            "a"
+        ) as mapping:
             mapping.write(f"\nsource: case{number}\n")
     exports = [received / export_of(case).relative_to(GOLDEN) for case in CASES]
     process = subprocess.run(
