@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from panelstream.flows import imports
+from panelstream.flows import imports, survey_imports
 from panelstream.flows.import_lines import import_lines, question_lines
-from panelstream.flows.imports import (
-    EVENTS,
-    LINKS,
-    MAPPING,
-    RESPONSES,
-    ROSTER,
-    Progress,
-    WaveImport,
-)
+from panelstream.flows.imports import EVENTS, RESPONSES, ROSTER, Progress
+from panelstream.flows.survey_imports import LINKS, MAPPING, WaveImport
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.roster.roster_revision import RosterRevision
 from panelstream.ingest.surveys.formats.redcap_dictionary import DICTIONARY
@@ -91,7 +84,7 @@ def import_folder(
     planned = _plan_exports(workspace, files)
     withheld = [plan for plan in planned if strict and _is_withheld(plan)]
     exports = [
-        imports.store_import(workspace, plan)
+        survey_imports.store_import(workspace, plan)
         for plan in planned
         if plan not in withheld
     ]
@@ -139,14 +132,14 @@ def passed_over(folder: Path, files: Sequence[WaveFile]) -> Iterator[str]:
 
 
 def _tells_waves(workspace: Workspace, path: Path) -> bool:
-    return imports.find_mapping(workspace, path).tells_waves
+    return survey_imports.find_mapping(workspace, path).tells_waves
 
 
 def _plan_exports(workspace: Workspace, files: Sequence[WaveFile]) -> list[WaveImport]:
     """All exports of the folder, each compared with what the others will have stored."""
     standing, planned = read_sources(workspace.store), list[WaveImport]()
     for file in files:
-        plan = imports.plan_import(workspace, file.path, file.wave, standing)
+        plan = survey_imports.plan_import(workspace, file.path, file.wave, standing)
         _refuse_second(file.path, plan, planned)
         planned.append(plan)
         standing = with_source(standing, plan.revision.source)

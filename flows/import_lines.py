@@ -12,7 +12,7 @@ from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.formats.importer import ImportProblem, ImportSummary
 
 if TYPE_CHECKING:
-    from panelstream.flows.imports import WaveImport
+    from panelstream.flows.survey_imports import WaveImport
     from panelstream.ingest.surveys.revisions import Change
 
 LONGEST_HEADER = 60

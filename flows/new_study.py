@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from panelstream.flows import imports
+from panelstream.flows import imports, survey_imports
 from panelstream.ingest.pseudonymise import read_keys, write_key
 from panelstream.ingest.roster.roster_file import ROSTER_COLUMNS
 from panelstream.ingest.surveys.mapping import read_mapping
@@ -61,7 +61,7 @@ def check_study(settings: Settings) -> Iterator[str]:
     yield f"catalogue {loaded.catalogue.catalogue}: {len(loaded.catalogue.types)} types of event"
     for instrument in loaded.instruments:
         yield f"instrument {instrument.instrument}: {', '.join(instrument.score_columns) or 'no scores'}"
-    mapping = settings.study / imports.RESPONSES / imports.MAPPING
+    mapping = settings.study / imports.RESPONSES / survey_imports.MAPPING
     if mapping.exists():
         yield f"mapping: {len(read_mapping(mapping, [*loaded.instruments, CONSENT_QUESTION]).columns)} headers"
     schedule, timezone = loaded.study.schedule, loaded.study.timezone

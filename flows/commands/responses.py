@@ -17,7 +17,7 @@ from panelstream.flows.commands.app import (
 )
 
 if TYPE_CHECKING:
-    from panelstream.flows.imports import WaveImport
+    from panelstream.flows.survey_imports import WaveImport
 
 response_commands = add_import_group(
     "responses", "Answers of the waves: responses FILE, responses map FILE."
@@ -58,11 +58,11 @@ def responses(
     `panelstream responses map FILE` drafts the mapping that an export needs.
     Example: [bold]panelstream responses wave1.csv --wave 1 --dry-run[/bold]
     """
-    from panelstream.flows import imports
+    from panelstream.flows import survey_imports
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(read_settings(study)) as workspace:
-        wave_import = imports.import_responses(
+        wave_import = survey_imports.import_responses(
             workspace, file, wave, mapping, links, strict, dry_run
         )
     show_import(wave_import, dry_run, as_json)
@@ -78,11 +78,11 @@ def responses_retract(
     After a wrong --wave, mapping or link file, just import the file again.
     Example: [bold]panelstream responses retract 20270201T093000123456[/bold]
     """
-    from panelstream.flows import imports
+    from panelstream.flows import survey_imports
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(read_settings(study)) as workspace:
-        responses = imports.retract_wave_import(workspace, import_id)
+        responses = survey_imports.retract_wave_import(workspace, import_id)
     show.say(
         f"{import_id}: retracted, with {responses:,} responses; what other imports "
         "state stays, and the import before it of the same form holds again"
@@ -98,9 +98,9 @@ def responses_map(
 
     Example: [bold]panelstream responses map wave1.csv > mapping.yaml[/bold]
     """
-    from panelstream.flows import imports
+    from panelstream.flows import survey_imports
 
-    show.text(imports.draft_mapping(file, read_settings(study)))
+    show.text(survey_imports.draft_mapping(file, read_settings(study)))
 
 
 def show_import(wave_import: "WaveImport", dry_run: bool, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from panelstream.flows import imports
+from panelstream.flows import imports, survey_imports
 from panelstream.flows.workspace import Workspace
 from panelstream.models.timestamps import LATEST
 from tests.lib import studies
@@ -135,7 +135,7 @@ def test_order_splitting_and_repetition(
     def export(wave: int, some: list[Response], name: str = "export") -> None:
         rows = [one.row for one in some if one.wave == wave]
         path = write(tmp_path / f"{name}.csv", ANSWERS, rows)
-        imports.import_responses(study, path, wave, mapping)
+        survey_imports.import_responses(study, path, wave, mapping)
 
     def events(some: list[Response]) -> None:
         studies.send(study, [one.event for one in some])

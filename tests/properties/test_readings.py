@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from panelstream.flows import folder_import, imports
+from panelstream.flows import folder_import, survey_imports
 from panelstream.flows.workspace import Workspace
 from panelstream.models.timestamps import LATEST
 from tests.lib import readings_oracle, studies
@@ -233,7 +233,7 @@ def import_export(world: World, export: Export, study: Workspace, folder: Path) 
     reading = Reading(name, world.now, understood, export.selection)
     before = readings_oracle.replaced(world.standing(export.form), reading)
     expected = readings_oracle.changes(before, understood)
-    result = imports.import_responses(study, write(folder, export), export.wave)
+    result = survey_imports.import_responses(study, write(folder, export), export.wave)
     assert +Counter(dict(result.revision.changes)) == expected
     world.readings.append(reading)
     world.exports[world.now] = export
@@ -242,7 +242,7 @@ def import_export(world: World, export: Export, study: Workspace, folder: Path) 
 
 def retract(world: World, number: int, study: Workspace, import_id: str) -> None:
     """Take an import back, in both; a form has the wave then of its newest import."""
-    imports.retract_wave_import(study, import_id)
+    survey_imports.retract_wave_import(study, import_id)
     reading = world.readings[number]
     if reading.retracted_at is None:
         world.readings[number] = replace(reading, retracted_at=world.now)

@@ -22,8 +22,8 @@ import openpyxl
 import pytest
 import yaml
 
-from panelstream.flows import folder_import, imports
-from panelstream.flows.imports import WaveImport
+from panelstream.flows import folder_import, survey_imports
+from panelstream.flows.survey_imports import WaveImport
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.timestamps import LATEST
@@ -236,7 +236,7 @@ def _act(
     elif what == "send":
         studies.send(study, [_event(entry) for entry in _understood(example, row)])
     elif what == "retract":
-        imports.retract_wave_import(study, ids[row["export"]])
+        survey_imports.retract_wave_import(study, ids[row["export"]])
     else:
         stored = _import(study, example, step, folder)
         ids[str(step.number)] = stored[-1].import_id
@@ -255,7 +255,7 @@ def _import(
     if "folder" not in row["what"]:
         path = _write(folder / row["file"], example, row)
         wave = int(row["wave"]) if row["wave"] else None
-        return [imports.import_responses(study, path, wave)]
+        return [survey_imports.import_responses(study, path, wave)]
     for line in step.rows:
         _write(study.folder.path / "responses" / line["file"], example, line)
     result = folder_import.import_folder(study, strict="strict" in row["what"])

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from panelstream.flows.commands.responses import show_import
-from panelstream.flows.imports import WaveImport
+from panelstream.flows.survey_imports import WaveImport
 from panelstream.ingest.surveys.formats.importer import ImportSummary
 from panelstream.ingest.surveys.import_questions import StudyComparison
 from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from panelstream.flows import imports
-from panelstream.flows.imports import WaveImport
+from panelstream.flows import imports, survey_imports
+from panelstream.flows.survey_imports import WaveImport
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.timestamps import LATEST
@@ -52,7 +52,7 @@ def bring(
         (tmp_path / "export.csv").write_text("\n".join([header, *rows]) + "\n")
         (tmp_path / "map.yaml").write_text(mapping or "person: platform_id\n")
         path = tmp_path / "export.csv"
-        return imports.import_responses(study, path, wave, tmp_path / "map.yaml")
+        return survey_imports.import_responses(study, path, wave, tmp_path / "map.yaml")
 
     return brought
 
@@ -141,12 +141,12 @@ def test_an_import_is_taken_back(
     wrong = bring(AKI.replace(",3,", ",9,"), BEN)
     before = clock.now + timedelta(minutes=1)
     clock.now += timedelta(hours=1)
-    assert imports.retract_wave_import(study, wrong.import_id) == 2
+    assert survey_imports.retract_wave_import(study, wrong.import_id) == 2
     assert held(study) == {("aki", 1, "calm"): "3", ("aki", 1, "awake"): "4"}
     assert held(study, before)["aki", 1, "calm"] == "9"
     assert news(bring(AKI, BEN)) == (1, 0, 0, 1, 0)
     with pytest.raises(UsageError, match="no import nothing"):
-        imports.retract_wave_import(study, "nothing")
+        survey_imports.retract_wave_import(study, "nothing")
 
 
 def test_a_response_is_known_by_its_own_id(

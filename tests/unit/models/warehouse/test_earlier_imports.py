@@ -13,7 +13,7 @@ import clickhouse_connect
 import pyarrow as pa
 import pytest
 
-from panelstream.flows import imports
+from panelstream.flows import survey_imports
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.pseudonymise import SEPARATOR
 from panelstream.models.timestamps import LATEST
@@ -144,7 +144,7 @@ def _bring(
     path.write_text("\n".join(lines) + "\n")
     mapping = path.with_suffix(".mapping.yaml")
     mapping.write_text(f"response_id: {response_id}\n" if response_id else "{}\n")
-    changes = imports.import_responses(study, path, wave).revision.changes
+    changes = survey_imports.import_responses(study, path, wave).revision.changes
     return {change: number for change, number in changes.items() if number}
 
 
