@@ -163,12 +163,12 @@ MISTAKES: dict[str, tuple[str | bytes, str, str]] = {
         "column 3: times without an offset; write timezone",
     ),
     "several events": (
-        f"record_id,redcap_event_name,platform_id,phq9_1,phq9_complete\n1,{CANARY},x,1,2\n2,b_arm_1,y,1,2\n",
+        f"record_id,redcap_event_name,platform_id,phq9_timestamp,phq9_1,phq9_complete\n1,{CANARY},x,{AT},1,2\n2,b_arm_1,y,{AT},1,2\n",
         "",
         "column 2: several events",
     ),
     "an event that is not mapped": (
-        f"record_id,redcap_event_name,platform_id,phq9_1,phq9_complete\n1,{CANARY},x,1,2\n",
+        f"record_id,redcap_event_name,platform_id,phq9_timestamp,phq9_1,phq9_complete\n1,{CANARY},x,{AT},1,2\n",
         "events: {a_arm_1: 1}",
         "row 2: its 'redcap_event_name' is not among the values of the mapping",
     ),
