@@ -5,7 +5,7 @@ sheets hold, the warehouse derives from the newest reading of each source.
 """
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,15 +113,15 @@ def plan_response_revision(
     certain which of them the export is.
     """
     accepted, refused = _without_refused(imported.sheets, withdrawn)
-    state = _state(path, imported, selection, mapping, accepted)
+    state = _state(path, imported, mapping, accepted)
     export = ExportState(path, state, mapping.parts or mapping.source is not None)
     source = sources.find_source(export, standing)
     key = source.key if source else sources.new_key(state, standing)
     sheets = tuple(sheet.of_source(key) for sheet in accepted)
-    standing_sheets = source.sheets if source else ()
-    replaced = _replaced(standing_sheets, sheets, selection)
+    replaced, others = _split_replaced(
+        source.sheets if source else (), sheets, selection
+    )
     changes, moved = _compare(sheets, replaced)
-    others = [sheet for sheet in standing_sheets if sheet not in replaced]
     return ResponseRevision(
         source=replace(state, key=key, sheets=(*others, *sheets)),
         selection=selection,
@@ -170,7 +170,6 @@ def store_response_revision(
 def _state(
     path: Path,
     imported: ImportedResponses,
-    selection: int,
     mapping: SurveyMapping,
     sheets: Sequence[Sheet],
 ) -> Source:
@@ -188,17 +187,20 @@ def _state(
     )
 
 
-def _replaced(
+def _split_replaced(
     standing: Sequence[Sheet], sheets: Sequence[Sheet], selection: int
-) -> list[Sheet]:
-    """The standing sheets of a source that an import takes the place of: those of its
-    wave, and those of its responses wherever they stand."""
+) -> tuple[list[Sheet], list[Sheet]]:
+    """The standing sheets of a source that an import takes the place of, and the others.
+
+    It takes the place of those of its wave, and of those of its responses wherever
+    they stand.
+    """
     responses = {sheet.response for sheet in sheets if sheet.response}
-    return [
-        sheet
-        for sheet in standing
-        if selection in (0, sheet.wave) or sheet.response in responses
-    ]
+    replaced, others = list[Sheet](), list[Sheet]()
+    for sheet in standing:
+        is_replaced = selection in (0, sheet.wave) or sheet.response in responses
+        (replaced if is_replaced else others).append(sheet)
+    return replaced, others
 
 
 def _without_refused(
@@ -253,17 +255,22 @@ def _pair_off(
     old: Responses, new: Responses, feature: Callable[[Sequence[Sheet]], Hashable]
 ) -> list[tuple[list[Sheet], list[Sheet]]]:
     """Pairs of responses with the same feature, in the order of time; both are used up."""
-    waiting: dict[Hashable, list[ResponseKey]] = defaultdict(list)
-    for key, sheets in sorted(old.items(), key=lambda entry: entry[1][0].second):
-        waiting[feature(sheets)].append(key)
+    waiting: dict[tuple[Hashable, bool], deque[ResponseKey]] = defaultdict(deque)
+    for key, sheets in sorted(old.items(), key=_second_of_entry):
+        waiting[feature(sheets), bool(key[0])].append(key)
     pairs = []
-    for key, sheets in sorted(new.items(), key=lambda entry: entry[1][0].second):
-        keys = waiting[feature(sheets)]
-        matches = [match for match in keys if not (match[0] and key[0])]
-        if matches:
-            keys.remove(matches[0])
-            pairs.append((old.pop(matches[0]), new.pop(key)))
+    for key, sheets in sorted(new.items(), key=_second_of_entry):
+        same = feature(sheets)
+        queues = [waiting[same, False], *([] if key[0] else [waiting[same, True]])]
+        filled = [queue for queue in queues if queue]
+        if filled:
+            earliest = min(filled, key=lambda queue: old[queue[0]][0].second)
+            pairs.append((old.pop(earliest.popleft()), new.pop(key)))
     return pairs
+
+
+def _second_of_entry(entry: tuple[ResponseKey, Sequence[Sheet]]) -> int:
+    return entry[1][0].second
 
 
 def _person_and_answers(sheets: Sequence[Sheet]) -> Hashable:
