@@ -12,6 +12,9 @@ from panelstream.models.errors import FileError
 
 DELIMITERS = (",", "\t", ";")
 
+# A comment may be longer than what Python takes for a mistake (131,072 characters).
+csv.field_size_limit(2**31 - 1)
+
 _SEPARATOR_LINE = re.compile(
     r"\ufeff?\"?sep=(?P<delimiter>[^\r\n\"])\"?[,;\t ]*(?:\r\n|\r|\n|\Z)", re.IGNORECASE
 )
@@ -112,7 +115,11 @@ def _stray_quote(path: Path, row: int) -> FileError:
 
 
 def _delimiter(text: str) -> str:
+    """The delimiter that gives most columns to the first row that holds anything."""
+    start = text.lstrip("\r\n")
+
     def columns(delimiter: str) -> int:
-        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
+        reader = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
+        return len(next(reader))
 
     return max(DELIMITERS, key=columns)

@@ -2,10 +2,12 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
@@ -38,11 +40,18 @@ def read_workbook(
         )
         visible = {s.title: s for s in book.worksheets if s.sheet_state == "visible"}
         sheets = {
-            title: _texts(visible[title].iter_rows(values_only=True))
+            title: _texts(_rows(visible[title]))
             for title in ([sheet] if sheet in visible else visible)
         }
         book.close()
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError):
+    except (
+        InvalidFileException,
+        zipfile.BadZipFile,
+        zlib.error,
+        ParseError,
+        KeyError,
+        ValueError,
+    ):
         raise FileError(path, "", "a damaged workbook; save it again") from None
     if sheet is not None:
         if sheet not in sheets:
@@ -59,7 +68,13 @@ def read_workbook(
     return filled[0] if filled else []
 
 
-def _texts(cells: Any) -> list[list[str]]:
+def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
+    """All rows: the size that a workbook states of a sheet may be too small."""
+    sheet.reset_dimensions()
+    return iter(sheet.iter_rows(values_only=True))
+
+
+def _texts(cells: Iterable[Sequence[Any]]) -> list[list[str]]:
     """Rows of one length; empty ones at the end are left out."""
     texts = [[_text(cell) for cell in row] for row in cells]
     while texts and not any(texts[-1]):

@@ -162,3 +162,18 @@ def test_blank_lines_above_the_header_are_nothing(tmp_path: Path) -> None:
     """The first line that holds anything has the headers."""
     export = read(tmp_path, "\n,\nid,a\nx,1\n")
     assert list(export.rows()) == [(4, ["x", "1"])]
+
+
+def test_long_cell_is_read(tmp_path: Path) -> None:
+    """A cell may be longer than 131,072 characters; a quote never closed has its row."""
+    note = "x" * 140_000
+    export = read(tmp_path, f'id,note\nx,"{note}"\n')
+    assert list(export.rows()) == [(2, ["x", note])]
+    with pytest.raises(FileError, match="row 1: a quote"):
+        read(tmp_path, 'id,"note\n' + "x,1\n" * 40_000)
+
+
+def test_blank_line_before_the_headers(tmp_path: Path) -> None:
+    """The first row that holds anything says what the delimiter is."""
+    export = read(tmp_path, "\n\nid;note\nx;1\n")
+    assert list(export.rows()) == [(4, ["x", "1"])]

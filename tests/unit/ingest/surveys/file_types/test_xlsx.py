@@ -1,5 +1,8 @@
 """Workbooks: which sheet, and what its cells are as text."""
 
+import io
+import zipfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,3 +101,29 @@ def test_long_numbers_are_marked_as_rounded(tmp_path: Path) -> None:
         "1.23456789012346E+15",
         "1.23456789012346E+17",
     ]
+
+
+def patched(path: Path, patch: Callable[[bytes], bytes]) -> Path:
+    """The workbook with the XML of its first sheet changed."""
+    content = io.BytesIO(path.read_bytes())
+    with zipfile.ZipFile(content) as book, zipfile.ZipFile(path, "w") as changed:
+        for name in book.namelist():
+            data = book.read(name)
+            changed.writestr(name, patch(data) if name.endswith("1.xml") else data)
+    return path
+
+
+def test_stated_size_of_a_sheet_may_be_too_small(tmp_path: Path) -> None:
+    """Some programs write a wrong size; no row and no column is lost by it."""
+    cells: list[list[Any]] = [["x", 1], ["y", 2]]
+    path = workbook(tmp_path, {"Answers": [HEADER, *cells]})
+    patched(path, lambda xml: xml.replace(b'ref="A1:B3"', b'ref="A1:A2"'))
+    assert rows(read_export_file(path)) == [["x", "1"], ["y", "2"]]
+
+
+def test_damaged_sheet_is_refused(tmp_path: Path) -> None:
+    """XML that ends in the middle is a mistake of the file, with a remedy."""
+    path = workbook(tmp_path, {"Answers": [HEADER, ["x", 1]]})
+    patched(path, lambda xml: xml[: len(xml) // 2])
+    with pytest.raises(FileError, match="a damaged workbook; save it again"):
+        read_export_file(path)
