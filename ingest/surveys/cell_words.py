@@ -4,6 +4,7 @@ Cells and labels are compared by `label_key`, without case, width and repeated b
 as survey tools, spreadsheets and people change these.
 """
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -45,7 +46,8 @@ def label_key(text: str) -> str:
 
 
 def number_text(text: str, decimal: str = ".") -> str:
-    """A number as codes are written, `3` for `3.0` and `３`; empty if it is none."""
+    """A number as codes are written, `3` for `3.0` and `３`; empty if it is none, or
+    too large to be one."""
     plain = _MINUS.sub("-", normalize_text(text))
     if decimal == ",":
         # A point would separate thousands.
@@ -53,6 +55,8 @@ def number_text(text: str, decimal: str = ".") -> str:
     if not _NUMBER.fullmatch(plain):
         return ""
     number = float(plain)
+    if not math.isfinite(number):
+        return ""
     return str(int(number)) if number.is_integer() else str(number)
 
 
@@ -60,10 +64,13 @@ def split_numbered(text: str) -> tuple[str, str] | None:
     """Code and label of `1 - Not at all`, `2: Never` or `Often (3)`; None if no code."""
     plain = _MINUS.sub("-", normalize_text(text))
     if match := _CODE_FIRST.fullmatch(plain):
-        return number_text(match[1]), match[2]
-    if match := _CODE_LAST.fullmatch(plain):
-        return number_text(match[2]), match[1]
-    return None
+        code, label = match[1], match[2]
+    elif match := _CODE_LAST.fullmatch(plain):
+        label, code = match[1], match[2]
+    else:
+        return None
+    number = number_text(code)
+    return (number, label) if number else None
 
 
 def bare_label_key(label: str) -> str:

@@ -180,9 +180,13 @@ class ItemColumn:
     def _decoded(self, code: str) -> str:
         """The instrument's code, by the coding that the mapping declares."""
         item = self.item
-        if item is None or item.choices or self.coding is None:
+        if item is None or item.choices:
             return code
-        if not code.lstrip("+-").isdigit():
+        if not number_text(code):
+            return NOT_A_CODE
+        if self.coding is None:
+            return code
+        if not code.removeprefix("-").isdigit():
             return NOT_A_CODE
         if int(code) == item.not_applicable:
             return code

@@ -57,6 +57,15 @@ def test_cells_of_an_item(tmp_path: Path) -> None:
     assert not questions(survey)
 
 
+def test_numbers_beyond_all_measure_are_no_answers(tmp_path: Path) -> None:
+    """A number too large for a computer, or a code that is none, is set apart."""
+    cells = ["1e999", "9" * 400, "9" * 400 + " - Never", "Often (" + "9" * 400 + ")"]
+    assert answers(read_columns(tmp_path, {"phq9_1": cells}))["phq9_1"] == ["?"] * 4
+    mapping = "labels: [{items: [phq9_1], codes: {often: frequent, never: 0}}]\n"
+    survey = read_columns(tmp_path, {"phq9_1": ["often", "never"]}, mapping)
+    assert answers(survey)["phq9_1"] == ["?", "0"]
+
+
 def test_not_applicable_may_be_an_answer(tmp_path: Path) -> None:
     """Of an item that may not apply, `n/a` is no sure sign of a missing answer."""
     cells = ["8", "Not applicable", "NA", "n/a", "9 - Not applicable", "3"]
