@@ -215,6 +215,14 @@ class SurveyMapping(Frozen):
             raise ValueError("give waves or events, not both")
         return self
 
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> "SurveyMapping":
+        if self.source and self.parts:
+            raise ValueError(
+                "give source or parts, not both: parts are known by their file names"
+            )
+        return self
+
     def time_column(self, form: str = "") -> str | None:
         """Header of the time of a form, or `WAVE_DAY`; None: the tool's own."""
         if isinstance(self.submitted_at, dict):

@@ -224,6 +224,10 @@ MAPPINGS = {
         "columns:\n  Q1: phq9_1\n  Q2:",
         "3: .*Q2.* has no value",
     ),
+    "a source and its parts": (
+        "source: intake\nparts: true",
+        "give source or parts, not both",
+    ),
     "an unknown key": ("column: {}", "1: unknown key 'column'; did you mean 'columns'"),
 }
 
