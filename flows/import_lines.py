@@ -35,11 +35,11 @@ class AnswerCounts(Protocol):
     def apart(self) -> int: ...
 
 
-def import_lines(wave_import: "WaveImport", is_stored: bool = True) -> Iterator[str]:
+def import_lines(wave_import: "WaveImport") -> Iterator[str]:
     """How a file was read, what of it is new, and what a person should look at."""
     imported = wave_import.imported
     yield from file_lines(imported.summary)
-    verb = "stored" if is_stored else "would store"
+    verb = "stored" if wave_import.import_id else "would store"
     yield (
         f"{imported.summary.origin} ({imported.summary.format}): {verb} "
         f"{imported.responses} responses, "
@@ -54,6 +54,8 @@ def import_lines(wave_import: "WaveImport", is_stored: bool = True) -> Iterator[
 
 def _waves(wave_import: "WaveImport") -> str:
     waves = wave_import.imported.waves or (wave_import.imported.wave,)
+    if waves == (None,):
+        return "no wave"
     return f"wave{'s' if len(waves) > 1 else ''} {', '.join(map(str, waves))}"
 
 

@@ -110,7 +110,7 @@ def show_import(wave_import: "WaveImport", dry_run: bool, as_json: bool) -> None
     if as_json:
         show.json(_import_as_dict(wave_import, dry_run))
         return
-    for line in import_lines.import_lines(wave_import, is_stored=not dry_run):
+    for line in import_lines.import_lines(wave_import):
         show.say(line)
 
 

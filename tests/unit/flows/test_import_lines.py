@@ -1,10 +1,12 @@
 """The lines of an import: compact, with places and remedies, without any cell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from panelstream.flows import import_lines
+from panelstream.flows import folder_import, import_lines
+from panelstream.flows.workspace import Workspace
 from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.formats.importer import ImportProblem
 from panelstream.ingest.surveys.revisions import Change
@@ -74,6 +76,22 @@ def test_places_set_apart_are_listed_and_counted() -> None:
     lines = list(import_lines.apart_lines(problems))
     assert lines[0] == "  set apart: row 2, phq9_1: out of range"
     assert lines[-1] == "  … 2 more"
+
+
+def test_withheld_exports_are_not_called_stored(
+    workspace: Callable[..., Workspace],
+) -> None:
+    """What a strict folder withholds is not stored, and no line says that it was."""
+    study = workspace()
+    folder = study.folder.path / "responses"
+    folder.mkdir()
+    (folder / "wave1.csv").write_text(
+        "platform_id,submitted_at,calm\naki,2027-01-12T12:00:00+09:00,no answer\n"
+    )
+    for strict, start in ((True, "would store 1"), (False, "stored 1")):
+        result = folder_import.import_folder(study, strict=strict)
+        [line] = [line for line in result.lines() if " responses, " in line]
+        assert line.startswith(f"wave1.csv (plain): {start} responses, ")
 
 
 def test_what_strict_would_do_is_said_only_where_it_would_stop() -> None:
