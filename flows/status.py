@@ -61,7 +61,7 @@ class Status:
     not_asked: Mapping[int, Sequence[str]]
     """By wave the items that no response holds, though it holds others of the instrument."""
     set_apart: Mapping[int, int]
-    """Rows and cells of the newest import of each file, by wave."""
+    """Rows and cells of the newest import of each form, by wave; 0: of all its waves."""
     enrolled: int
     agreed: int
     """Enrolled people whose consent to all that is required holds today."""
@@ -265,13 +265,18 @@ def _responses(raw: pd.DataFrame) -> dict[int, int]:
 
 
 def _set_apart(imports: Iterable[Import]) -> dict[int, int]:
-    """By wave, of the newest import of each file; the list begins with the newest."""
-    newest: dict[tuple[str, int], int] = {}
+    """By wave, of the readings that hold; the list begins with the newest.
+
+    Under 0 those of files that tell the wave of each row.
+    """
+    whole: set[str] = set()
+    newest: dict[tuple[str, int], Import] = {}
     for record in imports:
-        if not record["retracted"]:
-            key = (record["origin"], record["wave"])
-            newest.setdefault(key, record["set_apart"])
+        source, selection = record["source"], record["selection"]
+        if not record["retracted"] and source not in whole:
+            newest.setdefault((source, selection), record)
+            whole |= {source} if selection == 0 else set()
     counts: Counter[int] = Counter()
-    for (_, wave), number in newest.items():
-        counts[wave] += number
+    for record in newest.values():
+        counts[record["selection"] or record["wave"]] += record["set_apart"]
     return dict(sorted(counts.items()))

@@ -73,7 +73,13 @@ def show_status(status: "Status", as_json: bool) -> None:
         return
     for begin in range(0, len(status.waves), WAVES_PER_TABLE):
         show.out.print(_wave_table(status, slice(begin, begin + WAVES_PER_TABLE)))
-    for lines in (_people_lines, _event_lines, _not_asked_lines, _import_lines):
+    for lines in (
+        _people_lines,
+        _event_lines,
+        _not_asked_lines,
+        _set_apart_lines,
+        _import_lines,
+    ):
         for line in lines(status):
             show.say(line)
 
@@ -136,6 +142,12 @@ def _not_asked_lines(status: "Status") -> Iterator[str]:
     for wave, items in status.not_asked.items():
         if items:
             yield f"not asked in wave {wave}: {name_runs(items)}"
+
+
+def _set_apart_lines(status: "Status") -> Iterator[str]:
+    """What was set apart in files whose rows tell their waves."""
+    if number := status.set_apart.get(0):
+        yield f"set apart in files of all waves: {number:,}"
 
 
 def _import_lines(status: "Status") -> Iterator[str]:

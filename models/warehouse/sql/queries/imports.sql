@@ -1,7 +1,9 @@
 -- Imports of answers, the newest first, and whether they were taken back.
 select
     import_id,
+    source,
     name,
+    selection,
     origin,
     format,
     coding,

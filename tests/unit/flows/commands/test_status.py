@@ -1,12 +1,18 @@
 """What `status` shows: 80 columns, dates, freshness, and the imports at the end."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from panelstream.analysis.panel.participation import Participation
+from panelstream.flows import survey_imports
 from panelstream.flows.commands.status import show_status
-from panelstream.flows.status import Status, WaveDates
+from panelstream.flows.status import Status, WaveDates, read_status
+from panelstream.flows.workspace import Workspace
+from tests.lib.studies import HandClock
 
 
 def status_of(number: int) -> Status:
@@ -98,3 +104,28 @@ def test_imports_end_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1].endswith(
         "source intake  wave 1  2 responses: 2 new, 3 gone, 1 set apart"
     )
+
+
+def test_cells_of_a_replaced_reading_are_not_set_apart_any_more(
+    workspace: Callable[..., Workspace], clock: HandClock, tmp_path: Path
+) -> None:
+    """A corrected export of another name replaces what was set apart in the first."""
+    study = workspace()
+    counts = []
+    for name, cell in (("wave1", "no answer"), ("wave1_corrected", "3")):
+        clock.now += timedelta(hours=1)
+        path = tmp_path / f"{name}.csv"
+        path.write_text(
+            f"platform_id,submitted_at,calm,awake\naki,2027-01-12 12:00,{cell},4\n"
+        )
+        survey_imports.import_responses(study, path, 1)
+        counts.append(read_status(study).set_apart)
+    assert counts == [{1: 1}, {1: 0}]
+
+
+def test_what_files_of_all_waves_set_apart_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is of no single wave, and has a line of its own."""
+    lines = lines_of(replace(status_of(1), set_apart={0: 4}), capsys)
+    assert "set apart in files of all waves: 4" in lines
