@@ -8,7 +8,11 @@ from functools import cache, partial
 from panelstream.ingest.questions import Question, row_numbers
 from panelstream.ingest.surveys.cell_words import label_key
 from panelstream.ingest.surveys.file_types.export_file import Export
-from panelstream.ingest.surveys.formats.importer import ImportContext, SurveyRow
+from panelstream.ingest.surveys.formats.importer import (
+    ImportContext,
+    SurveyRow,
+    item_of_column,
+)
 from panelstream.models.errors import FileError
 
 _TIME = re.compile(
@@ -47,8 +51,8 @@ def _problems_of_person_column(
     if header == mapping.submitted_at or (people and all(map(_TIME.fullmatch, people))):
         yield f"'{header}' holds the times of the answers; {remedy}"
     keys = {label_key(person) for person in people}
-    for code, (instrument, name) in context.items.items():
-        item = next((i for i in instrument.items if i.code == name), None)
+    for code in context.items:
+        item = item_of_column(context.items, code)
         labels = item.choices.values() if item else ()
         if keys and keys <= {label_key(t) for texts in labels for t in texts.values()}:
             yield f"'{header}' holds answers to {code}; {remedy}"

@@ -222,7 +222,10 @@ def _unknown_options(export: Export, box: JoinedCheckboxes) -> frozenset[str]:
 
 
 def _resemble(text: str, option: str) -> bool:
-    return SequenceMatcher(None, text, option).ratio() >= _RESEMBLING
+    matcher = SequenceMatcher(None, text, option)
+    # The first two are cheap upper bounds: own words may be thousands of long texts.
+    ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    return all(ratio() >= _RESEMBLING for ratio in ratios)
 
 
 def _option_columns(
@@ -250,7 +253,7 @@ def _names(
         yield from map(
             label_key, [text, *((choice[1] or choice[2],) if choice else ())]
         )
-    item = item_of_column(context, code) if code else None
+    item = item_of_column(context.items, code) if code else None
     yield from map(label_key, item.label.values() if item else ())
 
 

@@ -326,7 +326,7 @@ def _item(context: ImportContext, instrument: Instrument, code: str) -> Item | N
     """The item of a column, if it is one of the instrument whose numbers are options."""
     if context.items[code][0] is not instrument:
         return None
-    item = item_of_column(context, code)
+    item = item_of_column(context.items, code)
     if item is None or not item.is_numeric:
         return None
     low, high = item.range

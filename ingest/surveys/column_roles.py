@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from panelstream.ingest.surveys.formats.importer import looks_personal
-from panelstream.ingest.surveys.header_matching import label_key
+from panelstream.ingest.surveys.header_matching import header_key
 
 _PERSON = (
     re.compile(r"platformid|プラットフォームid"),
@@ -62,7 +62,7 @@ def propose_person(columns: Sequence[CellColumn]) -> str:
     for pattern in _PERSON:
         is_last = pattern is _PERSON[-1]
         find: Callable[[str], object] = pattern.fullmatch if is_last else pattern.search
-        named = [c.header for c in candidates if find(label_key(c.header))]
+        named = [c.header for c in candidates if find(header_key(c.header))]
         if named:
             return named[0] if len(named) == 1 else ""
     return _only([c.header for c in candidates if _holds_ids(c)])
@@ -71,14 +71,14 @@ def propose_person(columns: Sequence[CellColumn]) -> str:
 def propose_submitted_at(columns: Sequence[CellColumn]) -> str:
     """The header of the only column of times, or of the only one whose header says so."""
     times = [column.header for column in columns if holds_times(column)]
-    named = [header for header in times if _TIME_HEADER.search(label_key(header))]
+    named = [header for header in times if _TIME_HEADER.search(header_key(header))]
     return _only(times) or _only(named)
 
 
 def propose_response_id(columns: Sequence[CellColumn]) -> str:
     """The header of the tool's own id of a response."""
     return _only(
-        [c.header for c in columns if _RESPONSE.fullmatch(label_key(c.header))]
+        [c.header for c in columns if _RESPONSE.fullmatch(header_key(c.header))]
     )
 
 
@@ -88,7 +88,7 @@ def propose_wave(columns: Sequence[CellColumn]) -> str:
         [
             column.header
             for column in columns
-            if _WAVE_HEADER.search(label_key(column.header))
+            if _WAVE_HEADER.search(header_key(column.header))
             and 1 < len(set(column.texts)) <= _MOST_WAVES
             and not holds_times(column)
         ]

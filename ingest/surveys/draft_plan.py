@@ -19,6 +19,7 @@ from panelstream.ingest.surveys.file_types.export_file import Export, read_expor
 from panelstream.ingest.surveys.formats.importer import (
     Importer,
     Items,
+    item_of_column,
     looks_personal,
     normalize_text,
 )
@@ -26,7 +27,6 @@ from panelstream.ingest.surveys.header_matching import (
     HeaderColumn,
     HeaderMatch,
     is_box,
-    item_of,
     match_headers,
     may_ask,
     option_key,
@@ -232,7 +232,7 @@ def _box_labels(items: Items) -> Mapping[str, Mapping[str, str]]:
     """By instrument the codes of items that are ticked or not, by their labels."""
     labels: dict[str, dict[str, str]] = {}
     for code, (instrument, _) in items.items():
-        item = item_of(items, code)
+        item = item_of_column(items, code)
         if item and is_box(item):
             texts = {option_key(text): code for text in item.label.values()}
             labels.setdefault(instrument.instrument, {}).update(texts)

@@ -14,7 +14,11 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from panelstream.ingest.surveys.formats.importer import Items, normalize_text
+from panelstream.ingest.surveys.formats.importer import (
+    Items,
+    item_of_column,
+    normalize_text,
+)
 from panelstream.models.instruments.instrument import Instrument, Item
 
 _ROWS = (
@@ -98,7 +102,7 @@ def match_headers(
     return matches | by_similarity | _match_by_position(open_columns, free)
 
 
-def label_key(text: str) -> str:
+def header_key(text: str) -> str:
     """A text as labels are compared: without case, width, punctuation and markup."""
     plain = normalize_text(_TAG.sub(" ", text))
     return re.sub(r"[\W_]+", "", plain.casefold())
@@ -134,18 +138,12 @@ def option_texts(instrument: Instrument, item: Item) -> Iterator[str]:
         yield from texts.values()
 
 
-def item_of(items: Items, code: str) -> Item | None:
-    """The item of a column code; None for a delivered scale."""
-    instrument, name = items[code]
-    return next((item for item in instrument.items if item.code == name), None)
-
-
 def _label_index(items: Items) -> Mapping[str, tuple[str, ...]]:
     """Codes by every key that says them: codes written in other ways, and labels."""
     index: dict[str, list[str]] = defaultdict(list)
     for code, (instrument, _) in items.items():
-        item = item_of(items, code)
-        keys = {*_code_keys(code, instrument), *map(label_key, _labels(item))}
+        item = item_of_column(items, code)
+        keys = {*_code_keys(code, instrument), *map(header_key, _labels(item))}
         for key in keys - {""}:
             index[key].append(code)
     return {key: tuple(codes) for key, codes in index.items()}
@@ -157,9 +155,9 @@ def _labels(item: Item | None) -> list[str]:
 
 def _code_keys(code: str, instrument: Instrument) -> Iterator[str]:
     """`phq9_1` may be written PHQ9-1, phq9.1, PHQ-9 Q1, phq9_01, q1_phq9."""
-    yield label_key(code)
-    name, number = label_key(instrument.instrument), code.rpartition("_")[2]
-    if number.isdigit() and label_key(code) == name + number:
+    yield header_key(code)
+    name, number = header_key(instrument.instrument), code.rpartition("_")[2]
+    if number.isdigit() and header_key(code) == name + number:
         for word in ("", "q", "item", "問", "質問"):
             for digits in (number, number.zfill(2)):
                 yield f"{name}{word}{digits}"
@@ -174,7 +172,7 @@ def _match_by_name(
         if name in items:
             return HeaderMatch((name,))
         for part in _parts(name):
-            codes = index.get(label_key(part), ())
+            codes = index.get(header_key(part), ())
             if codes:
                 return _narrow(codes, column, name, items)
     return None
@@ -204,12 +202,12 @@ def _narrow(
 def _is_titled(instrument: Instrument, name: str) -> bool:
     """Whether a header begins with the name or a title of an instrument."""
     names = (instrument.instrument, *instrument.title.values())
-    return any(label_key(title) in label_key(name) for title in names)
+    return any(header_key(title) in header_key(name) for title in names)
 
 
 def may_ask(column: HeaderColumn, items: Items, code: str) -> bool:
     """Whether a column may ask an item, by the form of its cells."""
-    item = item_of(items, code)
+    item = item_of_column(items, code)
     if item is None or column.is_option:
         return item is not None and is_box(item)
     return fits(items[code][0], item, column.answers)
@@ -246,7 +244,7 @@ def _stem(name: str) -> str:
     """What the rows of a grid have in common; empty for a header by itself."""
     for pattern in (*_ROWS, _NUMBERED):
         if match := pattern.search(name):
-            return label_key(match[1]) or "#"
+            return header_key(match[1]) or "#"
     return ""
 
 
@@ -258,7 +256,7 @@ def _match_by_similarity(
     """Headers that hold a label, are a part of one, or are much like one."""
     matches = {}
     for column in columns:
-        keys = {label_key(part) for name in column.names for part in _parts(name)}
+        keys = {header_key(part) for name in column.names for part in _parts(name)}
         scores = {
             code: score
             for label, codes in index.items()

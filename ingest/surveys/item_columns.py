@@ -295,7 +295,7 @@ def item_column(
     column = ItemColumn(
         code=code,
         instrument=instrument,
-        item=item_of_column(context, code),
+        item=item_of_column(context.items, code),
         name=name,
         mapped_labels=mapped and {label_key(k): c for k, c in mapped.items()},
         file_labels=_file_labels(export.value_labels.get(header, {}), cells),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from panelstream.ingest.surveys.cell_words import number_text
 from panelstream.ingest.surveys.column_roles import days_spanned
 from panelstream.ingest.surveys.draft_plan import (
     Draft,
@@ -22,11 +23,11 @@ from panelstream.ingest.surveys.draft_plan import (
 from panelstream.ingest.surveys.formats.importer import (
     Items,
     RequiredKey,
+    item_of_column,
     normalize_text,
 )
 from panelstream.ingest.surveys.header_matching import (
     MISSING_CODES,
-    item_of,
     match_headers,
     option_key,
     option_texts,
@@ -38,6 +39,8 @@ from panelstream.models.instruments.instrument import Instrument, Item
 
 _LONG_KEY = 1000
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_WAVE_NUMBER = re.compile(r"[0-9]{1,2}")
+"""Longer numbers may be years or days of a person."""
 _LONGEST_WAVE = 60
 """Days between the first and the last answer from which a file may hold two waves."""
 _MOST_CODES = 10
@@ -114,7 +117,8 @@ def _wave_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
     """Rules of waves, where the file may hold several; a person decides."""
     if draft.roles.wave:
         values = set(source.column(draft.roles.wave).texts)
-        numbers = sorted(values, key=int) if all(map(str.isdigit, values)) else []
+        is_numbered = all(map(_WAVE_NUMBER.fullmatch, values))
+        numbers = sorted(values, key=int) if is_numbered else []
         pairs = ", ".join(f"{number}: {number}" for number in numbers)
         header = _flow(draft.roles.wave)
         yield "# Write which value of this column is which wave (nothing: leave it out):"
@@ -157,9 +161,9 @@ def _coding(source: DraftSource, draft: Draft, headers: Sequence[str]) -> str:
     special = {str(item.not_applicable) for item in items}
     texts = {text for header in headers for text in source.column(header).texts}
     numbers = {
-        int(float(text))
+        int(float(number))
         for text in texts - special
-        if _NUMBER.fullmatch(text) and option_key(text) not in MISSING_CODES
+        if (number := number_text(text)) and option_key(text) not in MISSING_CODES
     }
     if len(spans) != 1 or not numbers:
         return ""
@@ -292,7 +296,7 @@ def _instrument(source: DraftSource, draft: Draft, header: str) -> Instrument:
 
 
 def _item(source: DraftSource, draft: Draft, header: str) -> Item | None:
-    return item_of(source.items, draft.mapped[header])
+    return item_of_column(source.items, draft.mapped[header])
 
 
 def _key_of(header: str) -> str:

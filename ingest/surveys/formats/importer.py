@@ -199,9 +199,9 @@ def normalize_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
-def item_of_column(context: ImportContext, code: str) -> Item | None:
+def item_of_column(items: Items, code: str) -> Item | None:
     """The item of a column code; None for a delivered scale."""
-    instrument, name = context.items[code]
+    instrument, name = items[code]
     return next((item for item in instrument.items if item.code == name), None)
 
 

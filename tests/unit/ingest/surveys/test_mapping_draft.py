@@ -331,3 +331,12 @@ def test_ignore_in_place_of_an_item_is_the_list_of_ignored_headers(
     assert read["place"] == read["list"]
     assert read["place"].hash == read["list"].hash
     assert read["place"].columns == {"Q1": "phq9_1"}
+
+
+def test_odd_numbers_stop_no_draft_and_are_not_shown(tmp_path: Path) -> None:
+    """A number beyond all measure has no coding; years in a column of visits stay there."""
+    head = "platform_id,submitted_at,phq9_1,Visit"
+    cells = [f"u{n},2027-01-12 09:30,{'9' * 400},{1990 + n}" for n in range(2)]
+    draft = mapping_draft.draft_mapping_text(write(tmp_path, head, *cells), ITEMS)
+    assert "waves: {column: Visit, values: {}}" in draft
+    assert "1990" not in draft
