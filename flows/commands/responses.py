@@ -27,7 +27,7 @@ response_commands = add_import_group(
 @response_commands.command(IMPORT)
 def responses(
     file: Annotated[
-        Path, typer.Argument(help="Export of one wave, as the survey tool saved it.")
+        Path, typer.Argument(help="Export, as the survey tool saved it.")
     ],
     wave: Annotated[
         int | None,
@@ -53,7 +53,7 @@ def responses(
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import the answers of one wave: Google Forms, REDCap, Qualtrics, or a table.
+    """Import an export of Google or Microsoft Forms, LimeSurvey, Qualtrics, REDCap, or a table.
 
     `panelstream responses map FILE` drafts the mapping that an export needs.
     Example: [bold]panelstream responses wave1.csv --wave 1 --dry-run[/bold]

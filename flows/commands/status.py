@@ -160,7 +160,8 @@ def _import_lines(status: "Status") -> Iterator[str]:
 
 def _import_line(record: Mapping[str, Any]) -> str:
     """Id, file, source and wave of an import, what it brought, and whether it holds."""
-    wave = f"wave {record['wave']}" if record["wave"] else "all waves"
+    number = record["selection"] or record["wave"]
+    wave = f"wave {number}" if number else "all waves"
     counts = [f"{record[k]:,} {word}" for k, word in _CHANGES.items() if record[k]]
     retracted = "  retracted" if record["retracted"] else ""
     return (

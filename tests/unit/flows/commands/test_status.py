@@ -26,7 +26,8 @@ def status_of(number: int) -> Status:
     record = {
         "origin": "wave1.csv",
         "name": "intake",
-        "wave": 1,
+        "wave": 0,
+        "selection": 1,
         "responses": 2,
         "retracted": 0,
     }
@@ -97,7 +98,10 @@ def test_what_a_study_lacks_is_named(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_imports_end_the_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts read the id of the oldest import from the last line."""
+    """Scripts read the id of the oldest import from the last line.
+
+    The wave is the one that was selected, where the file tells the wave of each row.
+    """
     lines = lines_of(status_of(1), capsys)
     at = lines.index("imports:")
     assert [line.split()[0] for line in lines[at + 1 :]] == ["20270202", "20270101"]
