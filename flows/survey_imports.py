@@ -15,11 +15,11 @@ from panelstream.ingest.roster.roster_revision import (
 )
 from panelstream.ingest.surveys import import_questions, mapping_draft
 from panelstream.ingest.surveys.import_questions import StudyComparison
+from panelstream.ingest.surveys.links import read_links
 from panelstream.ingest.surveys.mapping import SurveyMapping, read_mapping
 from panelstream.ingest.surveys.read_export import items_by_column
 from panelstream.ingest.surveys.responses import (
     ImportedResponses,
-    read_links,
     read_responses,
     study_context,
 )

@@ -26,9 +26,7 @@ response_commands = add_import_group(
 
 @response_commands.command(IMPORT)
 def responses(
-    file: Annotated[
-        Path, typer.Argument(help="Export, as the survey tool saved it.")
-    ],
+    file: Annotated[Path, typer.Argument(help="Export, as the survey tool saved it.")],
     wave: Annotated[
         int | None,
         typer.Option(

@@ -16,19 +16,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pyarrow as pa
 
-from panelstream.ingest.person_ids import require_sound_ids
-from panelstream.ingest.pseudonymise import SEPARATOR, Pseudonyms, normalize_id
-from panelstream.ingest.surveys.file_types.export_file import (
-    Export,
-    read_export_file,
-    require_column,
-)
+from panelstream.ingest.pseudonymise import SEPARATOR, Pseudonyms
 from panelstream.ingest.surveys.formats.importer import (
     ImportProblem,
     ImportSummary,
     Items,
     SurveyRow,
 )
+from panelstream.ingest.surveys.links import hash_links
 from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.ingest.surveys.read_export import (
     items_by_column,
@@ -40,7 +35,6 @@ from panelstream.ingest.surveys.sheets import (
     collect_sheets,
     response_key,
 )
-from panelstream.models.errors import FileError
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.consent import stored_answer
@@ -192,19 +186,14 @@ def read_responses(
     ]
     answers = [(number, a) for number, a in checked if isinstance(a, AnswerRow)]
     invalid = [problem for _, problem in checked if isinstance(problem, ImportProblem)]
-    problems = sorted(
-        [*export.set_apart, *invalid, *repeated], key=lambda problem: problem.row
-    )
-    file_rows: dict[ResponseKey, int] = {}
-    for number, answer in answers:
-        file_rows.setdefault(response_key(answer._asdict()), number)
+    problems = (*export.set_apart, *invalid, *repeated)
     not_asked = _items_not_asked(rows, study.items)
     return ImportedResponses(
         summary=export.summary,
         wave=wave,
         answers=_table([answer for _, answer in answers]),
-        set_apart=tuple(problems),
-        file_rows=file_rows,
+        set_apart=tuple(sorted(problems, key=lambda problem: problem.row)),
+        file_rows=_file_rows(answers),
         item_counts=_count_items(rows, invalid, study.items),
         not_asked=not_asked,
         unscored=tuple(code for code in not_asked if _is_scored(code, study.items)),
@@ -214,40 +203,12 @@ def read_responses(
     )
 
 
-def read_links(path: Path) -> dict[str, str]:
-    """Read a link file (`survey_id,platform_id`); it is never stored.
-
-    Raises `FileError` for ids that are rounded or empty, or linked to two people.
-    """
-    export = read_export_file(path)
-    survey_ids, platform_ids = (
-        _ids(export, name) for name in ("survey_id", "platform_id")
-    )
-    links: dict[str, str] = {}
-    for number, survey_id in survey_ids.items():
-        platform_id = platform_ids[number]
-        if not survey_id:
-            raise FileError(path, f"row {number}, survey_id", "is empty")
-        if links.setdefault(survey_id, platform_id) != platform_id:
-            problem = "this survey id is linked to two people"
-            raise FileError(path, f"row {number}", problem)
-    return links
-
-
-def _ids(export: Export, column: str) -> dict[int, str]:
-    """The normalized ids of a column of a link file, by row."""
-    place = require_column(export, column, "the link")
-    ids = {number: record[place] for number, record in export.rows()}
-    require_sound_ids(export.path, column, ids.items())
-    return {number: normalize_id(text) for number, text in ids.items()}
-
-
-def hash_links(links: Mapping[str, str], pseudonyms: Pseudonyms) -> str:
-    """A keyed hash, the same for the same links; without the key it tells nobody's id."""
-    pairs = (f"{survey}={platform}" for survey, platform in sorted(links.items()))
-    return pseudonyms.participant_id(
-        "links" + SEPARATOR.decode() + "\n".join(pairs)
-    ).hex()
+def _file_rows(answers: Sequence[tuple[int, AnswerRow]]) -> dict[ResponseKey, int]:
+    """By response the row at which it begins."""
+    rows: dict[ResponseKey, int] = {}
+    for number, answer in answers:
+        rows.setdefault(response_key(answer._asdict()), number)
+    return rows
 
 
 def _first_rows(

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from panelstream.ingest.pseudonymise import Pseudonyms
+from panelstream.ingest.surveys.links import read_links
 from panelstream.ingest.surveys.mapping import SurveyFormat, read_mapping
 from panelstream.ingest.surveys.read_export import (
     FORMATS,
@@ -27,7 +28,6 @@ from panelstream.ingest.surveys.read_export import (
 )
 from panelstream.ingest.surveys.responses import (
     ImportedResponses,
-    read_links,
     read_responses,
     study_context,
 )
