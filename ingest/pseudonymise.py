@@ -1,8 +1,9 @@
 """Platform ids to participant ids; nothing downstream ever sees the former.
 
 `participant_id` is the first 128 bits of HMAC-SHA-256(key, namespace ‖ 0x1F ‖
-subject), the subject normalized. The key file holds a chain, oldest first: each later key is applied to
-the pseudonym that the earlier one gave, so keys rotate without raw ids.
+subject), the subject normalized. The key file holds a chain, oldest first: each later
+key is applied to the pseudonym that the earlier one gave, so keys rotate without raw
+ids.
 """
 
 import hmac

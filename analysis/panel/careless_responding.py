@@ -26,9 +26,9 @@ def careless_flags(
     """1 flagged, 0 not, null not known; on the index of `answers`, a column an item.
 
     Of each scale with reversed and plain items, if as many are answered as a score
-    needs, and all were asked (`not_asked`: as for `score_instrument`): `<score>_straightlined`, the same answer to every item; and
-    `<score>_inconsistent`, their means, as they count, more than `MAX_DIFFERENCE` of the
-    range apart. Where an item asks how long the form took: `too_fast`, fewer than
+    needs, and all were asked (`not_asked`: as for `score_instrument`):
+    `<score>_straightlined`, the same answer to every item; and `<score>_inconsistent`,
+    their means, as they count, more than `MAX_DIFFERENCE` of the range apart. Where an item asks how long the form took: `too_fast`, fewer than
     `MIN_SECONDS` for each item answered.
     """
     columns: dict[str, pd.Series] = {}

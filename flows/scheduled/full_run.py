@@ -23,8 +23,8 @@ def study_flow(
     """Import what is in the study folder, analyse it, and link the report.
 
     An export in which something is odd is not stored, and fails the run; not so without
-    `strict`. Reads the environment, as it may run in a process of its own. Returns the path of
-    the report, and the results that it shows.
+    `strict`. Reads the environment, as it may run in a process of its own. Returns the
+    path of the report, and the results that it shows.
     """
     with open_workspace(Settings.from_environ(os.environ, Path(study))) as workspace:
         import_folder(workspace, strict)
