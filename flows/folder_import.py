@@ -84,7 +84,7 @@ def import_folder(
     planned = _plan_exports(workspace, files)
     withheld = [plan for plan in planned if strict and _is_withheld(plan)]
     exports = [
-        survey_imports.store_import(workspace, plan)
+        survey_imports.store_import(workspace, plan) if _is_new(plan) else plan
         for plan in planned
         if plan not in withheld
     ]
@@ -157,6 +157,11 @@ def _refuse_second(path: Path, plan: WaveImport, earlier: Sequence[WaveImport]) 
                 "mapping if each file is a part"
             )
             raise FileError(path, "source", problem)
+
+
+def _is_new(plan: WaveImport) -> bool:
+    """Whether it says anything: an export that lies there unchanged is no new import."""
+    return plan.revision.is_news or plan.revision.replaces is None
 
 
 def _is_withheld(plan: WaveImport) -> bool:

@@ -183,6 +183,7 @@ def _state(
         header=summary.header,
         files=frozenset({summary.sha256}),
         origin=summary.origin,
+        items=frozenset(imported.item_counts),
         sheets=tuple(sheets),
     )
 
@@ -346,6 +347,7 @@ def _ledger_row(
         "coding": list(summary.coding.items()),
         "mapping": summary.mapping,
         "links": imported.links,
+        "items": sorted(imported.item_counts),
         "wave": revision.source.wave,
         "rows": summary.rows,
         "people": imported.people,

@@ -33,6 +33,8 @@ class Source:
     header: str
     files: frozenset[str]
     origin: str
+    items: frozenset[str] = frozenset()
+    """Columns of items; empty for imports of before, of which it is not known."""
     sheets: Sequence[Sheet] = ()
 
     @cached_property
@@ -109,6 +111,7 @@ def source_of_row(row: Mapping[str, Any], sheets: Sequence[Sheet]) -> Source:
         header=row["header"],
         files=frozenset(row["files"]),
         origin=row["origin"],
+        items=frozenset(row["items"]),
         sheets=sheets,
     )
 
@@ -131,7 +134,10 @@ def _has_same_name(export: ExportState, source: Source) -> bool:
     """A file of the same name, unless it is of another questionnaire altogether."""
     return _has_given_name(export, source) and bool(
         export.state.header == source.header
-        or export.state.instruments & source.instruments
+        or (
+            export.state.instruments & source.instruments
+            and _share_items(export.state, source)
+        )
     )
 
 
@@ -140,6 +146,8 @@ def _has_same_responses(export: ExportState, source: Source) -> bool:
     responses have the ids, times and answers of the source's, as if of other people.
     """
     if _has_placeholder_time(export.state) or not _may_share_waves(export, source):
+        return False
+    if export.state.format != source.format or not _share_items(export.state, source):
         return False
     times = {(s.participant_id, s.instrument, s.second) for s in source.sheets}
     ids = {(s.response, s.instrument, s.content) for s in source.sheets if s.response}
@@ -150,6 +158,11 @@ def _has_same_responses(export: ExportState, source: Source) -> bool:
         for sheet in export.state.sheets
         for off in (-1, 0, 1)
     )
+
+
+def _share_items(state: Source, source: Source) -> bool:
+    """Two halves of a questionnaire are two forms, though people answer them at once."""
+    return not state.items or not source.items or bool(state.items & source.items)
 
 
 def _has_same_content(export: ExportState, source: Source) -> bool:

@@ -6,7 +6,7 @@ import names.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -171,6 +171,13 @@ def wave_questions(
             "waves: {instance: {1: 1, 2: 3}} or waves: day"
         )
         yield Question(INSTANCE, problem, remedy)
+    if isinstance(rule, DayRule) and waves is None:
+        problem = "people answered in several waves; each row is read as of its day"
+        remedy = (
+            "confirm with waves: day in the mapping, or name the column that says the "
+            "wave, waves: {column: …}"
+        )
+        yield Question("waves", problem, remedy)
     if waves and waves.column and export.place(waves.column) is None:
         problem = "the column that the mapping's waves names is not in this file"
         yield Question("mapping", problem, "check the header under waves")
@@ -202,7 +209,26 @@ def _undeclared_rule(
         cells = {_cell(export, number, instance).strip() for number in numbers}
         if cells - {"", "1"}:
             return InstanceRule(export, instance, {}, context.study)
-    return None
+    return _undeclared_days(context.study, outcomes)
+
+
+def _undeclared_days(
+    study: StudyWaves, outcomes: Sequence[RowOutcome]
+) -> DayRule | None:
+    """Most people answered while one wave was open, and again while another was.
+
+    One form served several waves then: to read all of it as one wave would take the
+    answers of another for its own.
+    """
+    waves = [wave for wave in study.waves if wave.opens_on is not None]
+    open_to: dict[str, set[int]] = defaultdict(set)
+    for row in outcomes:
+        if isinstance(row, SurveyRow):
+            day = row.responded_at.astimezone(study.zone).date()
+            open_to[row.person] |= {*_open_on(waves, day)[:1]}
+    several = sum(len(opened) > 1 for opened in open_to.values())
+    is_one_form = len(waves) == len(study.waves) and 2 * several >= len(open_to) > 0
+    return DayRule(study) if is_one_form else None
 
 
 def _column_rule(export: Export, waves: Waves) -> ColumnRule | None:

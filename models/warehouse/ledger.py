@@ -61,6 +61,7 @@ _IMPORT = pa.schema(
         "coding": pa.map_(pa.string(), pa.string()),
         "mapping": pa.string(),
         "links": pa.string(),
+        "items": pa.list_(pa.string()),
         "wave": pa.uint16(),
         **dict.fromkeys(_IMPORT_COUNTS, pa.uint64()),
         "recorded_at": _INSTANT,

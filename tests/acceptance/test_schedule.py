@@ -202,4 +202,5 @@ def test_a_study_is_told_apart_on_a_shared_server(study: Path, tmp_path: Path) -
     assert deployment.name == "u2plus-panel"
     assert deployment.tags == ["panelstream", "u2plus-panel"]
     assert deployment.entrypoint == "panelstream.flows.scheduled.full_run.study_flow"
-    assert deployment.parameters == {"study": str(study), "out": str(tmp_path / "out")}
+    out = str(tmp_path / "out")
+    assert deployment.parameters == {"study": str(study), "out": out, "strict": True}

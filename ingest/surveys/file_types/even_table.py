@@ -7,6 +7,8 @@ from pathlib import Path
 
 from panelstream.models.errors import FileError
 
+_NAMELESS = ("", "Unnamed: 0")
+"""Headers of row numbers: none, or what pandas calls it."""
 _WHOLE_NUMBER = re.compile(r"\d+(?:\.0)?")
 
 
@@ -58,6 +60,14 @@ def _check_even(
 ) -> None:
     """Only blank cells may be missing or too many at the end of a record."""
     width = _width(header)
+    if records and all(
+        _width(record) == len(header) + 1 for record in records if record
+    ):
+        problem = (
+            "every row has one cell more than there are headers; if R's write.table "
+            "wrote the file, write it with row.names = FALSE, else export it again"
+        )
+        raise FileError(path, f"row {first_row - 1}", problem)
     for number, record in enumerate(records, start=first_row):
         if (record and not width <= len(record)) or _width(record) > len(header):
             problem = f"{len(record)} cells under {len(header)} headers; export the file again"
@@ -85,7 +95,7 @@ def _is_index(
     """Whether a column without a header holds another whole number in each row."""
     cells = [_cell(record, place) for record in records if record]
     are_numbers = all(_WHOLE_NUMBER.fullmatch(cell) for cell in cells)
-    is_nameless = not _cell(header, place)
+    is_nameless = _cell(header, place) in _NAMELESS
     return is_nameless and are_numbers and len(cells) == len({*cells}) > 0
 
 

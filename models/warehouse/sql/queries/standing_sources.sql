@@ -8,6 +8,7 @@ select
     argMax(imports.header, imports.recorded_at) as header,
     argMax(imports.origin, imports.recorded_at) as origin,
     argMax(imports.import_id, imports.recorded_at) as import_id,
+    argMax(imports.items, imports.recorded_at) as items,
     groupUniqArray(sha256) as files,
     max(imports.recorded_at) as recorded_at
 from imports

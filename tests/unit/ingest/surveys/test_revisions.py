@@ -388,3 +388,14 @@ def test_an_event_does_not_unsay_that_a_form_was_sent_in(
     rows = study.store.query("answers", as_of=LATEST).to_pylist()
     sent_in = {row["item"]: row["finished"] for row in rows}
     assert sent_in == {"calm": True, "awake": True}
+
+
+def test_two_halves_of_a_questionnaire_are_two_forms(
+    study: Workspace, tmp_path: Path
+) -> None:
+    """People answer both at once; the second does not take the place of the first."""
+    for name, item in (("a", "calm"), ("b", "awake")):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"platform_id,submitted_at,{item}\naki,2027-01-12 12:00,3\n")
+        survey_imports.import_responses(study, path, 1)
+    assert held(study) == {("aki", 1, "calm"): "3", ("aki", 1, "awake"): "3"}

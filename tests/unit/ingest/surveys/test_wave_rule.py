@@ -217,3 +217,31 @@ def test_what_the_rule_lacks_stops(tmp_path: Path, what: str) -> None:
     with pytest.raises(FileError, match=message) as caught:
         read(tmp_path, content, mapping, None, waves)
     assert CANARY not in str(caught.value)
+
+
+BOTH = """platform_id,submitted_at,phq9_1
+a,2026-03-02 10:00,0
+b,2026-03-03 10:00,1
+a,2026-06-02 10:00,2
+b,2026-06-03 10:00,3
+"""
+
+
+@pytest.mark.parametrize(("wave", "answers"), [(1, ["0", "1"]), (2, ["2", "3"])])
+def test_people_who_answer_in_several_waves_are_read_by_the_day(
+    tmp_path: Path, wave: int, answers: list[str]
+) -> None:
+    """Without a rule too: one form served two waves, and the other one is left out."""
+    survey = read(tmp_path, BOTH, wave=wave)
+    assert [row.answers["phq9_1"] for row in survey.rows] == answers
+    assert survey.tells_waves
+    assert survey.summary.excluded == {"of another wave": 2}
+    assert any("waves: day" in entry.remedy for entry in survey.summary.questions)
+
+
+def test_one_person_who_answers_late_again_is_no_rule(tmp_path: Path) -> None:
+    """Of three people one sends the form of the first wave again while the second is open."""
+    text = BOTH.replace("b,2026-06-03 10:00,3\n", "c,2026-03-04 10:00,3\n")
+    survey = read(tmp_path, text, wave=1)
+    assert len(survey.rows) == 4
+    assert not survey.tells_waves
