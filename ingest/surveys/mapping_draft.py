@@ -150,7 +150,7 @@ def _coding_lines(source: DraftSource, draft: Draft) -> Iterator[str]:
             codings[name] = coding
     if codings:
         pairs = ", ".join(f"{name}: {codings[name]}" for name in sorted(codings))
-        yield "# Look up how the answers are coded, then declare it:"
+        yield "# Look up what the first and last code mean, then declare it, the low end first (1-6 or 6-1):"
         yield f"# coding: {{{pairs}}}"
 
 

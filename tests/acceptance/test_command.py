@@ -168,7 +168,7 @@ def test_answers_for_programs_are_json(study: Path) -> None:
 
 
 def test_strict_import_of_answers_stores_nothing(study: Path, tmp_path: Path) -> None:
-    """One cell out of range: set apart, or with --strict exit code 4 and no row."""
+    """One cell out of range: set apart as a blank, or with --strict exit code 4 and no row."""
     path = tmp_path / "form.csv"
     path.write_text(
         "platform_id,submitted_at,phq9_1,phq9_2\nu1,2024-01-09,0,3\nu1,2024-01-10,1,9\n"
@@ -180,7 +180,7 @@ def test_strict_import_of_answers_stores_nothing(study: Path, tmp_path: Path) ->
     count = ("query", "SELECT count() AS n FROM responses", "--study", study, "--json")
     assert json.loads(succeed(*count).out) == [{"n": 0}]
     assert "set apart: row 3, phq9_2: out of range" in succeed(*words).out
-    assert json.loads(succeed(*count).out) == [{"n": 3}]
+    assert json.loads(succeed(*count).out) == [{"n": 4}]
 
 
 def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path: Path) -> None:

@@ -241,9 +241,8 @@ def test_forms_say_the_same_as_the_plain_files(
     plain = read_export.read_survey_export(folder / "responses" / "wave1.csv", *known)
     form = folder / "forms" / "wave1.csv"
     text = mapping_draft.draft_mapping_text(form, items)
-    assert "pdd: 0-5" in text
-    text = text.replace("person:  #", "person: U2plusのユーザーID  #")
-    text = text.replace("  U2plusのユーザーID:\n", "")
+    assert "pdd: 1-6" in text
+    assert "person: U2plusのユーザーID" in text
     (tmp_path / "mapping.yaml").write_text(f"{text}coding: {{pdd: 1-6}}\n", "utf-8")
     mapping = mappings.read_mapping(tmp_path / "mapping.yaml", loaded.instruments)
     read = read_export.read_survey_export(form, 1, items, mapping, loaded.study.zone)

@@ -6,5 +6,5 @@ create table if not exists similar_ids (
     recorded_at DateTime64(6, 'UTC') comment 'When it became part of the warehouse'
 )
 engine = ReplacingMergeTree
-order by (participant_id)
+order by participant_id
 comment 'What the ids of enrolled people look like, one row a person'
