@@ -83,10 +83,10 @@ def import_folder(
     files = wave_files(folder, partial(_tells_waves, workspace))
     planned = _plan_exports(workspace, files)
     withheld = [plan for plan in planned if strict and _is_withheld(plan)]
+    accepted = [plan for plan in planned if not (strict and _is_withheld(plan))]
     exports = [
         survey_imports.store_import(workspace, plan) if _is_new(plan) else plan
-        for plan in planned
-        if plan not in withheld
+        for plan in accepted
     ]
     return FolderImport(
         people,
