@@ -12,7 +12,6 @@ import atexit
 import functools
 import json
 import os
-import select
 import signal
 import socket
 import struct
@@ -23,6 +22,7 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import connection
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -70,7 +70,8 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, as soon as it has ended."""
         if self.returncode is None:
-            if not select.select([self.connection], [], [], timeout)[0]:
+            # Not select(): a worker of the tests may have over 1,024 files open.
+            if not connection.wait([self.connection], timeout):
                 raise subprocess.TimeoutExpired(list(self.words), timeout or 0)
             with self._lock:  # threads may ask at once
                 if self.returncode is None:
