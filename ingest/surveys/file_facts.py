@@ -77,7 +77,7 @@ def _zone(name: str) -> ZoneInfo | None:
 
 def _same_clock(first: ZoneInfo, second: ZoneInfo) -> bool:
     """Whether two zones have the same offset all year round."""
-    days = [datetime(y, m, 15) for y in _YEARS for m in range(1, 13)]  # noqa: DTZ001
+    days = [datetime(y, m, 15) for y in _YEARS for m in range(1, 13)]  # noqa: DTZ001 - local times
     return all(
         day.replace(tzinfo=first).utcoffset() == day.replace(tzinfo=second).utcoffset()
         for day in days
