@@ -66,13 +66,17 @@ class Response:
 
 @st.composite
 def responses(draw: DrawFn) -> Response:
-    """A response of somebody to a wave, with or without a blank."""
+    """A response of somebody to a wave, with or without a blank.
+
+    It may be early or late, but not given while the other wave was open.
+    """
     answer = st.sampled_from(("0", "5", "10", ""))
-    hours = draw(st.integers(0, 24 * 20))
+    wave = draw(st.sampled_from((1, 2)))
+    days = draw(st.integers(0, 12) if wave == 1 else st.integers(7, 19))
     return Response(
         draw(st.sampled_from(PEOPLE)),
-        draw(st.sampled_from((1, 2))),
-        FIRST + timedelta(hours=hours),
+        wave,
+        FIRST + timedelta(days=days, hours=draw(st.integers(0, 24))),
         draw(answer),
         draw(answer),
     )

@@ -140,8 +140,10 @@ def test_repetitions_of_forms_without_items_do_not_count(tmp_path: Path) -> None
 
 
 def test_rows_of_another_waves_days_are_asked_about(tmp_path: Path) -> None:
-    """One form for all waves under one --wave: the days contradict it."""
-    content = f"{HEAD}\na,2026-03-02 10:00,x,0\na,2026-06-02 10:00,x,1\n"
+    """Answers of another wave's people under one --wave: the days contradict it."""
+    people = ("a,2026-03-02", "b,2026-03-03", "c,2026-06-02")
+    rows = "".join(f"{person} 10:00,x,1\n" for person in people)
+    content = f"{HEAD}\n{rows}"
     survey = read(tmp_path, content, "ignore: [survey]", 1)
     [question] = survey.summary.questions
     assert question.problem == "1 responses of wave 1 were sent while wave 2 was open"
