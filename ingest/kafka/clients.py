@@ -78,9 +78,11 @@ def create_topics(settings: KafkaSettings) -> list[str]:
     names = (settings.topic, settings.dead_topic)
     with admin(settings) as client:
         missing = [name for name in names if name not in client.list_topics()]
-        client.create_topics(
-            [_new(settings, name) for name in missing], wait_for_metadata=True
-        )
+        # The client takes no empty list.
+        if missing:
+            client.create_topics(
+                [_new(settings, name) for name in missing], wait_for_metadata=True
+            )
     return missing
 
 

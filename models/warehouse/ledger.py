@@ -6,7 +6,7 @@ A reader knows by it up to where nothing can be added any more
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from panelstream.models.errors import Unreachable
 from panelstream.models.events.event import Counts, Rejection
+from panelstream.models.events.log_gap import LogGap
 from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.settling import SETTLING
 from panelstream.models.warehouse.store import Store
@@ -32,6 +33,17 @@ _LETTER = pa.schema(
     }
 )
 _LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
+_LOG_GAP = pa.schema(
+    {
+        "topic": pa.string(),
+        "partition": pa.uint32(),
+        "from_offset": pa.uint64(),
+        "until_offset": pa.uint64(),
+        "unknown_from": _INSTANT,
+        "unknown_until": _INSTANT,
+        "reason": pa.string(),
+    }
+)
 _IMPORT_COUNTS = (
     "rows",
     "people",
@@ -100,6 +112,13 @@ def resolve_dead_letters(store: Store, letters: Sequence[Mapping[str, Any]]) -> 
     store.insert(
         "dead_letter_resolutions", rows.append_column("resolved_at", _repeat(at, rows))
     )
+
+
+def append_log_gaps(store: Store, gaps: Sequence[LogGap]) -> None:
+    """Record gaps of the log; a repetition changes nothing that a reader sees."""
+    with _arriving(store, gaps[0].topic, Counts()) as at:
+        rows = pa.Table.from_pylist([asdict(gap) for gap in gaps], schema=_LOG_GAP)
+        store.insert("log_gaps", _stamped(rows, at))
 
 
 def append_reading(

@@ -1,0 +1,28 @@
+"""A gap of the log: records of Kafka that were gone before a worker read them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+GapReason = Literal["retention", "topic_recreated", "log_lost"]
+"""Deleted unread; another topic of the same name; the broker lost what it had."""
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where no record before the gap is known."""
+
+
+@dataclass(frozen=True)
+class LogGap:
+    """Offsets that no worker can read, and the time whose events they may have held.
+
+    `until_offset` is `from_offset` where the number of lost records cannot be known;
+    the time is half-open.
+    """
+
+    topic: str
+    partition: int
+    from_offset: int
+    until_offset: int
+    unknown_from: datetime
+    unknown_until: datetime
+    reason: GapReason
