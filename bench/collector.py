@@ -26,6 +26,8 @@ from panelstream.ingest.kafka import clients
 SIZES = (1, 10, 100, 1_000)
 CONNECTIONS, SECONDS = 16, 5.0
 
+_COLLECTOR = ["panelstream.flows.cli", "collector", "--own-warehouse"]
+
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -40,9 +42,9 @@ def measure(folder: Path) -> None:
         clients.create_topics(kafka.settings(address, "collected"))
         mine = {**settings, "STUDY": str(study), "COLLECTOR_RATE": "1000000000"}
         own = {"COLLECTOR_ADDRESS": f"127.0.0.1:{port}", **mine}
-        through_kafka = _rates(["panelstream.flows.cli", "collector"], own, port, token)
+        through_kafka = _rates(_COLLECTOR, own, port, token)
     del own["KAFKA"], own["KAFKA_TOPIC"]
-    into_warehouse = _rates(["panelstream.flows.cli", "collector"], own, port, token)
+    into_warehouse = _rates(_COLLECTOR, own, port, token)
     nothing = _rates(["bench.answer_empty", str(port)], {}, port, token)
     for size in SIZES:
         rate, other, bare = (

@@ -49,15 +49,33 @@ def open_workspace(settings: Settings, clock: Clock = utc_now) -> Iterator[Works
     """
     folder = load_study(settings.study)
     address = endpoint.served_dsn(settings.study, settings.warehouse)
-    warehouse = store.open_store(
-        address, clock, setting=settings.warehouse_setting, cluster=settings.cluster
-    )
+    warehouse, migrated = open_warehouse(settings, folder, address, clock)
     try:
-        migrated = apply_migrations(warehouse)
-        create_views(
-            warehouse, views.view_statements(folder.catalogue, folder.study.timezone)
-        )
         key_file = settings.pseudonym_key_file
         yield Workspace(folder, warehouse, key_file, clock, migrated)
     finally:
         warehouse.close()
+
+
+def open_warehouse(
+    settings: Settings,
+    folder: StudyFolder,
+    address: str,
+    clock: Clock = utc_now,
+    writing: bool = False,
+) -> tuple[Store, Sequence[str]]:
+    """Open the study's warehouse at `address`; returns the migrations applied now, too.
+
+    `writing`: a server must answer soon. Raises `Unreachable` where it cannot be opened.
+    """
+    warehouse = store.open_store(
+        address, clock, writing, settings.warehouse_setting, settings.cluster
+    )
+    try:
+        statements = views.view_statements(folder.catalogue, folder.study.timezone)
+        migrated = apply_migrations(warehouse)
+        create_views(warehouse, statements)
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse, migrated

@@ -23,6 +23,15 @@ topic_commands = add_group("topics", "The topics in Kafka.")
 token_commands = add_group("tokens", "Tokens of the collector.")
 
 
+OwnWarehouseOption = Annotated[
+    bool,
+    typer.Option(
+        "--own-warehouse",
+        help="Open an embedded warehouse itself where no process serves it, instead of waiting.",
+    ),
+]
+
+
 @app.command()
 def warehouse(
     study: StudyOption = None,
@@ -68,6 +77,7 @@ def worker(
             "--limit/--no-limit", help="Stop when nearly everything is rejected."
         ),
     ] = True,
+    own_warehouse: OwnWarehouseOption = False,
 ) -> None:
     """Move events from Kafka to the warehouse until stopped.
 
@@ -75,18 +85,20 @@ def worker(
     """
     from panelstream.flows.services import worker_service
 
-    worker_service.run_worker(read_settings(study), limit)
+    worker_service.run_worker(read_settings(study), limit, own_warehouse)
 
 
 @app.command()
-def collector(study: StudyOption = None) -> None:
+def collector(
+    study: StudyOption = None, own_warehouse: OwnWarehouseOption = False
+) -> None:
     """Receive events over HTTP, for Kafka or the warehouse, until stopped.
 
     Example: [bold]panelstream collector --study study1[/bold]
     """
     from panelstream.flows.services import collector_service
 
-    collector_service.run_collector(read_settings(study), show.say)
+    collector_service.run_collector(read_settings(study), own_warehouse, show.say)
 
 
 @token_commands.command("add")

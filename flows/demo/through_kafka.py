@@ -75,6 +75,7 @@ def _worker(
             "-m",
             "panelstream.flows.cli",
             "worker",
+            "--own-warehouse",
             "--study",
             str(study.resolve()),
         ],

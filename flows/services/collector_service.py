@@ -10,8 +10,8 @@ from functools import partial
 
 import uvicorn
 
-from panelstream.flows.services import serving, worker_service
-from panelstream.flows.workspace import open_workspace
+from panelstream.flows.services import serving
+from panelstream.flows.services.pipelines import PipelineOpener
 from panelstream.ingest.collector import connections, sinks, tokens
 from panelstream.ingest.collector.application import Collector
 from panelstream.ingest.collector.sinks import EventSink
@@ -29,15 +29,18 @@ _GRACE_SECONDS = 15
 _ANOTHER_ADDRESS = "name another in PANELSTREAM_COLLECTOR_ADDRESS"
 
 
-def run_collector(settings: Settings, say: Callable[[str], None]) -> None:
+def run_collector(
+    settings: Settings, own_warehouse: bool, say: Callable[[str], None]
+) -> None:
     """Receive events over HTTP until SIGTERM or SIGINT.
 
-    Raises `FileError` without tokens, `Unreachable` where Kafka or the warehouse
-    cannot be reached or the address is in use.
+    `own_warehouse`: it opens an embedded warehouse itself where no process serves it,
+    else it waits, and answers 503. Raises `FileError` without tokens, `Unreachable`
+    where Kafka cannot be reached or the address is in use.
     """
     folder, own = load_study(settings.study), settings.collector
     accepted_tokens = Tokens(own.tokens_file)
-    sink = _open_sink(settings, folder)
+    sink = _sink(settings, folder, own_warehouse)
     listening = serving.listen(own.host, own.port, _ANOTHER_ADDRESS)
     collector = Collector(folder.catalogue, accepted_tokens, sink, own.limits, utc_now)
     _log_to_stderr()
@@ -45,14 +48,12 @@ def run_collector(settings: Settings, say: Callable[[str], None]) -> None:
     asyncio.run(_serve(collector, listening, own.limits, partial(say, line)))
 
 
-def _open_sink(settings: Settings, folder: StudyFolder) -> EventSink:
-    """Where events go; connected to once, so that a problem is reported in one line."""
+def _sink(settings: Settings, folder: StudyFolder, own_warehouse: bool) -> EventSink:
+    """Where events go. Raises `Unreachable` where Kafka cannot be reached."""
     if settings.collector.through_kafka:
         clients.describe_topics(settings.kafka)
         return sinks.KafkaEventSink(settings.kafka)
-    with open_workspace(settings):
-        pass  # migrated once; from here on the collector opens it as often as it must
-    return sinks.WarehouseEventSink(worker_service.pipeline_opener(settings, folder))
+    return sinks.WarehouseEventSink(PipelineOpener(settings, folder, own_warehouse))
 
 
 async def _serve(

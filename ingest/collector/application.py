@@ -169,8 +169,8 @@ class Collector:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Connected to the sink. Raises `Unreachable` where that cannot be."""
-        await self.guard.sink.start()
+        """Connected to the sink, or waiting for it. Raises `Unreachable` of Kafka."""
+        await self.guard.start()
         try:
             yield
         finally:

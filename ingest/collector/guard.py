@@ -53,6 +53,16 @@ class Guard:
             self._is_away(away)
             raise self._problem() from None
 
+    async def start(self) -> None:
+        """Connect to the sink, or begin to wait for it.
+
+        Raises `Unreachable` where it is not to be waited for.
+        """
+        try:
+            await self.sink.start()
+        except Away as away:
+            self._is_away(away)
+
     async def stop(self) -> None:
         """Look no more."""
         if self._watcher:

@@ -48,7 +48,7 @@ class EventSink(Protocol):
     name: str
 
     async def start(self) -> None:
-        """Connect. Raises `Unreachable` where that cannot be."""
+        """Connect. Raises `Unreachable` where that cannot be, `Away` to wait for it."""
 
     async def write(self, checked: Checked) -> Written:
         """Return once the events are durable; raises `Away` where they may not be."""
@@ -134,10 +134,10 @@ class WarehouseEventSink:
     """Writes down the one path; what arrives during a write goes together in the next."""
 
     name = "warehouse"
+    _opened: Pipeline | None = None
 
     def __init__(self, open_pipeline: Callable[[], Pipeline]) -> None:
         self._open = open_pipeline
-        self._pipeline: Pipeline
         self._refreshed_at = 0.0
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -146,10 +146,12 @@ class WarehouseEventSink:
         self._thread = ThreadPoolExecutor(1)
 
     async def start(self) -> None:
-        """Open the warehouse. Raises `Unreachable`."""
-        self._pipeline = await self._in_thread(self._open)
-        self._refreshed_at = time.monotonic()
+        """Open the warehouse. Raises `Away` while it cannot be reached."""
         self._writer = asyncio.create_task(self._write_on())
+        try:
+            await self._in_thread(self._reopen)
+        except Unreachable as error:
+            raise Away from error
 
     async def write(self, checked: Checked) -> Written:
         """Return once the events are in the log and the rejected among dead letters."""
@@ -168,7 +170,8 @@ class WarehouseEventSink:
     async def stop(self) -> None:
         """Finish the write under way, and give the warehouse free."""
         self._writer.cancel()
-        await self._in_thread(self._pipeline.close)
+        if self._opened:
+            await self._in_thread(self._opened.close)
         self._thread.shutdown(wait=False)
 
     async def _write_on(self) -> None:
@@ -215,10 +218,16 @@ class WarehouseEventSink:
         self._pipeline.refresh()
         self._refreshed_at = time.monotonic()
 
+    @property
+    def _pipeline(self) -> Pipeline:
+        assert self._opened, "nothing is written before the warehouse is open"
+        return self._opened
+
     def _reopen(self) -> None:
-        opened, closed = self._open(), self._pipeline
-        self._pipeline = opened
-        closed.close()
+        opened, previous = self._open(), self._opened
+        self._opened, self._refreshed_at = opened, time.monotonic()
+        if previous:
+            previous.close()
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         loop = asyncio.get_running_loop()

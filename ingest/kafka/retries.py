@@ -54,13 +54,18 @@ class Retries:
             except errors as error:
                 self._report(service, error)
             else:
-                self._health.waiting_for = ""
+                self._report_back(service)
                 return result
             if self._lifetime.should_stop:
                 return None
             await self._lifetime.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY)
             await recover()
+
+    def _report_back(self, service: str) -> None:
+        if self._health.waiting_for == service:
+            log.warning("the %s is back", service)
+        self._health.waiting_for = ""
 
     def _report(self, service: str, error: Exception) -> None:
         """Log once that a service is waited for, never what the error quotes."""

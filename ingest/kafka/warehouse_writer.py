@@ -23,12 +23,24 @@ OpenPipeline = Callable[[], Pipeline]
 class WarehouseWriter:
     """Writes through a pipeline, in a thread, so that the group's heartbeats go on."""
 
+    _pipeline: Pipeline | None = None
+
     def __init__(self, open_pipeline: OpenPipeline) -> None:
         self._open_pipeline = open_pipeline
-        self._pipeline = open_pipeline()
-        self._refreshed_at = time.monotonic()
+        self._refreshed_at = float("-inf")
         # Each of several threads would keep memory for its own largest batch.
         self._thread = ThreadPoolExecutor(1)
+
+    async def open(self) -> None:
+        """Open the warehouse; raises what `open_pipeline` raises."""
+        self._pipeline = await self._in_thread(self._open_pipeline)
+        self._refreshed_at = time.monotonic()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline into the open warehouse."""
+        assert self._pipeline, "the warehouse is opened first"
+        return self._pipeline
 
     @property
     def is_stale(self) -> bool:
@@ -38,7 +50,7 @@ class WarehouseWriter:
     async def refresh(self) -> None:
         """Read again what the pipeline knows of consent."""
         began = time.monotonic()
-        await self._in_thread(lambda: self._pipeline.refresh())
+        await self._in_thread(lambda: self.pipeline.refresh())
         self._refreshed_at = began
 
     async def prepare(self, topic: str, batch: RecordBatch) -> Prepared:
@@ -46,13 +58,13 @@ class WarehouseWriter:
 
         def decode() -> Prepared:
             raw = records.raw_events(topic, batch.records, batch.unreadable)
-            return self._pipeline.prepare(raw)
+            return self.pipeline.prepare(raw)
 
         return await self._in_thread(decode)
 
     async def append(self, prepared: Prepared) -> Batch:
         """Store events; a change of consent among them makes the pipeline stale."""
-        stored = await self._in_thread(lambda: self._pipeline.append(prepared))
+        stored = await self._in_thread(lambda: self.pipeline.append(prepared))
         if pipeline.changes_consent(stored):
             self._refreshed_at = float("-inf")
         return stored
@@ -63,17 +75,18 @@ class WarehouseWriter:
 
     def _replace_pipeline(self) -> None:
         with contextlib.suppress(Exception):
-            replacement, previous = self._open_pipeline(), self._pipeline
+            replacement, previous = self._open_pipeline(), self.pipeline
             self._pipeline = replacement
             previous.close()
 
     async def count_events(self) -> Mapping[str, int]:
         """The settled counts of the whole warehouse."""
-        return await self._in_thread(lambda: self._pipeline.stored_counts())
+        return await self._in_thread(lambda: self.pipeline.stored_counts())
 
     async def close(self) -> None:
-        """Close the warehouse."""
-        await self._in_thread(lambda: self._pipeline.close())
+        """Close the warehouse, if it was opened."""
+        if self._pipeline:
+            await self._in_thread(self._pipeline.close)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -88,6 +88,10 @@ class EventWorker(faust.Service):
         self.dead_letters = DeadLetterSender(producer, self.kafka.dead_topic)
         reader = BatchReader(consumer, self.settings, self)
         try:
+            # Not a member of the group before there is a warehouse to write to.
+            await self.retries.until_done(self.warehouse.open, "warehouse", Unreachable)
+            if self.should_stop:
+                return
             await consumer.start()
             await producer.start()
             self.health.ready = True

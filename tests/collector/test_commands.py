@@ -87,7 +87,6 @@ def test_schema(made: Path, tmp_path: Path) -> None:
         ({"COLLECTOR_RATE": "0"}, 3, "PANELSTREAM_COLLECTOR_RATE"),
         ({"COLLECTOR_ADDRESS": "192.0.2.1:80"}, 5, "COLLECTOR_ADDRESS"),
         ({"KAFKA": "127.0.0.1:1"}, 5, "cannot use Kafka at 127.0.0.1:1"),
-        ({"WAREHOUSE": "http://u:secret@127.0.0.1:1"}, 5, "PANELSTREAM_WAREHOUSE"),
     ],
 )
 def test_a_collector_that_cannot_start(

@@ -171,7 +171,9 @@ def test_the_ledger_into_a_warehouse(tmp_path: Path) -> None:
     made = Stream(None, study, "", env)  # type: ignore[arg-type]
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(made.warehouse())
-        running = stack.enter_context(collecting.collector(study, env, token))
+        running = stack.enter_context(
+            collecting.collector(study, env, token, own=False)
+        )
         senders = [Sender(f"w{n}", lambda: running) for n in range(2)]
         for one in senders:
             one.start()

@@ -22,8 +22,7 @@ WRONG: Sequence[tuple[dict[str, str], Sequence[str], str]] = [
     (NO_TOPIC, ["topics", "show"], "panelstream topics create"),
     ({"KAFKA_REPLICATION": "3", "KAFKA_TOPIC": "r"}, ["topics", "create"], "InvalidReplicationFactorError"),
     ({"WORKER_ADDRESS": "192.0.2.1:80"}, ["worker"], "PANELSTREAM_WORKER_ADDRESS"),
-    (NO_SERVER, ["worker"], f"at 127.0.0.1:1; start it, or correct its address in PANELSTREAM_WAREHOUSE {SET}"),
-    (NO_SERVER, ["dead-letters", "list"], f"PANELSTREAM_WAREHOUSE {SET}"),
+    (NO_SERVER, ["dead-letters", "list"], f"at 127.0.0.1:1; start it, or correct its address in PANELSTREAM_WAREHOUSE {SET}"),
     (NO_SERVER, ["dead-letters", "replay"], f"PANELSTREAM_WAREHOUSE {SET}"),
     (NO_SERVER, ["demo"], f"PANELSTREAM_WAREHOUSE {SET}"),
 ]  # fmt: skip
@@ -60,12 +59,12 @@ def test_dead_letters_that_lie_in_kafka(stream: Streams, tmp_path: Path) -> None
 def test_a_warehouse_that_another_process_holds(
     stream: Streams, tmp_path: Path
 ) -> None:
-    """Worker, dead letters and demo say so, and that it may end; a worker holds it."""
+    """Dead letters and demo say so, and that it may end; a worker holds it."""
     made = stream()
     said = "may hold it: wait for it to end, or name another in PANELSTREAM_WAREHOUSE"
     with made.worker() as worker:
         until(lambda: worker.health()["ready"], worker)
-        for words in (["worker"], ["dead-letters", "list"], ["demo"]):
+        for words in (["dead-letters", "list"], ["demo"]):
             check(run(made, tmp_path / words[0], {}, words), f"{said} {SET}")
 
 

@@ -55,7 +55,11 @@ def test_killed_and_started_again_it_loses_nothing(stream: Streams) -> None:
 def test_warehouse_away_and_back(stream: Streams) -> None:
     """Killed and started anew in another place: the workers wait, find it, go on."""
     made = stream(env={"KAFKA_PARTITIONS": "4"})
-    with made.warehouse() as first, made.worker() as one, made.worker() as two:
+    with (
+        made.warehouse() as first,
+        made.worker(own=False) as one,
+        made.worker(own=False) as two,
+    ):
         until(lambda: partitions(one) == partitions(two) == 2, one)
         made.send(array(events(3, "before")))
         until(made.caught_up, one)
@@ -73,6 +77,26 @@ def test_warehouse_away_and_back(stream: Streams) -> None:
     assert sorted(made.ids()) == [
         f"{when}{n}" for when in ("before", "while") for n in range(3)
     ]
+
+
+def test_workers_that_start_before_the_warehouse(stream: Streams) -> None:
+    """They wait outside the group, take no path, and go on once it is served.
+
+    One that is told to stop meanwhile ends with 0.
+    """
+    made = stream()
+    made.send(array(events(3)))
+    with made.worker(own=False) as one, made.worker(own=False) as two:
+        until(lambda: waiting(one) == waiting(two) == "warehouse", one)
+        assert made.run("query", "select 1").returncode == 0
+        assert two.stop() == 0
+        with made.warehouse():
+            until(made.caught_up, one)
+            assert one.stop() == 0
+    assert sorted(made.ids()) == ["e0", "e1", "e2"]
+    log = one.log.read_text()
+    assert log.count("waiting for the warehouse: start 'panelstream warehouse'") == 1
+    assert log.count("the warehouse is back") == 1
 
 
 def waiting(worker: Worker) -> str:

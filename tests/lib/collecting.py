@@ -117,14 +117,22 @@ def command(
 
 @contextmanager
 def collector(
-    study: Path, env: Mapping[str, str], token: str, port: int | None = None
+    study: Path,
+    env: Mapping[str, str],
+    token: str,
+    port: int | None = None,
+    own: bool = True,
 ) -> Iterator[Running]:
-    """A collector process that is ready; killed at the end if it still runs."""
+    """A collector process that is ready; killed at the end if it still runs.
+
+    `own`: it opens the embedded warehouse where no process serves it.
+    """
     port = port or free_port()
     log = study.parent / f"collector{port}.log"
     address = {"PANELSTREAM_COLLECTOR_ADDRESS": f"127.0.0.1:{port}"}
     with log.open("wb") as out:
         line = ["-m", "panelstream.flows.cli", "collector", "--study", str(study)]
+        line += ["--own-warehouse"] if own else []
         process = warm.start(line, {**env, **address}, ROOT, out, out)
     running = Running(process, port, token, log)
     try:

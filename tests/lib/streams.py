@@ -115,15 +115,19 @@ class Stream:
         return asyncio.run(_receive(self.settings, topic))
 
     @contextmanager
-    def worker(self, *words: str, **env: str) -> "Iterator[Worker]":
-        """A worker process; killed at the end if the test did not stop it."""
+    def worker(self, *words: str, own: bool = True, **env: str) -> "Iterator[Worker]":
+        """A worker process; killed at the end if the test did not stop it.
+
+        `own`: it opens the embedded warehouse where no process serves it.
+        """
         address = f"127.0.0.1:{free_port()}"
         log = self.study.parent / f"worker{len(self.logs)}.log"
         self.logs.append(log)
-        own = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
+        env = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
+        options = ["--own-warehouse"] if own else []
         with log.open("wb") as out:
-            line = [*_command("worker"), "--study", str(self.study), *words]
-            process = warm.start(line, {**self.env, **own}, ROOT, out, out)
+            line = [*_command("worker"), "--study", str(self.study), *options, *words]
+            process = warm.start(line, {**self.env, **env}, ROOT, out, out)
         try:
             yield Worker(process, address, log)
         finally:
