@@ -24,13 +24,13 @@ from panelstream.ingest.kafka.records import Headers
 from panelstream.models.errors import FileError
 from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings.kafka import KafkaSettings
+from panelstream.models.timestamps import EARLIEST, LATEST
 from panelstream.models.warehouse.ledger import resolve_dead_letters
 from panelstream.models.warehouse.store import Store
 
 _AT_ONCE = 10_000
 _FETCH_MS = 500
 _PATIENCE_MS = 10_000
-_KEY = ("reason", "field", "origin", "line", "batch_index")
 
 Letter = Mapping[str, Any]
 """A row of the query `open_dead_letters`."""
@@ -87,7 +87,12 @@ class ReplayCounts:
 def open_dead_letters(store: Store, reason: str = "") -> list[dict[str, Any]]:
     """Dead letters that are not resolved, by place; an empty reason means all."""
     rows: list[dict[str, Any]] = store.query(
-        "open_dead_letters", reason=reason
+        "open_dead_letters",
+        as_of=LATEST,
+        reason=reason,
+        event_type="",
+        origin="",
+        since=EARLIEST,
     ).to_pylist()
     return rows
 
@@ -130,9 +135,7 @@ def _send(
         repeated |= original.intersection(pipeline.append(changed).rejections)
     resolved = [letter for letter in letters if _rejection(letter) not in repeated]
     if resolved:
-        resolve_dead_letters(
-            store, [{name: letter[name] for name in _KEY} for letter in resolved]
-        )
+        resolve_dead_letters(store, resolved)
     return ReplayCounts(len(resolved), len(letters) - len(resolved))
 
 

@@ -243,7 +243,7 @@ def _not_storable(
 
 def _within(position: Position, line: bytes, index: int) -> Position:
     batch = position.index is None and line.lstrip()[:1] == b"["
-    return Position(position.origin, position.line, index) if batch else position
+    return position.element(index) if batch else position
 
 
 def _ahead(

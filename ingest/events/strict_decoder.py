@@ -70,7 +70,7 @@ class Decoder:
             yield Rejection("not_json", "", position)
             return
         for index, part in enumerate(parts):
-            place = Position(position.origin, position.line, index)
+            place = position.element(index)
             yield self._decode_event(bytes(part), place)
 
     def _decode_event(self, payload: bytes, position: Position) -> Event | Rejection:

@@ -60,7 +60,7 @@ class _Lines:
         number = bisect_right(self.starts, row) - 1
         position, batch = self.places[number]
         index = row - self.starts[number] if batch else position.index
-        return Position(position.origin, position.line, index)
+        return position.element(index)
 
 
 class _Unusable(Exception):

@@ -4,6 +4,8 @@ The wire format is CloudEvents 1.0 JSON. `(source, id)` is the identity of an
 event; an attribute or field that is null counts as absent.
 """
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -31,6 +33,9 @@ COUNTED_REJECTIONS = 1000
 
 NOBODY = bytes(16)
 """The participant of an event that names nobody, as a heartbeat."""
+
+NO_KEY = bytes(16)
+"""The key of an event whose source or id cannot be read."""
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -80,20 +85,61 @@ class Position:
 
     In a file: its name and the 1-based line. In Kafka: `topic[partition]` and the
     offset of the record. Over HTTP: `collector/<request>` and the line of its body.
+    `origin_id`: the content that `origin` names; empty where the name is enough.
     """
 
     origin: str
     line: int
     index: int | None = None
+    origin_id: str = ""
+
+    def element(self, index: int | None) -> "Position":
+        """The place of an event of a batch, or with None that of the whole."""
+        return Position(self.origin, self.line, index, self.origin_id)
+
+
+@dataclass(frozen=True)
+class RejectedEvent:
+    """What can be read of a rejected event, as the defaults where it cannot.
+
+    `every_function`: any function may be concerned, as the catalogue does not have its
+    type. `occurred_at`: its own time where that is plausible. `event_key`: what its
+    source and id are known by (`event_key`).
+    """
+
+    event_type: str = ""
+    function: str = ""
+    every_function: bool = True
+    participant_id: bytes = NOBODY
+    occurred_at: datetime | None = None
+    event_key: bytes = NO_KEY
+
+
+NOTHING_READ = RejectedEvent()
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why an event was not taken: the reason and the field, never a value."""
+    """Why an event was not taken: the reason and the field, never a value.
+
+    `event`: what it makes unknown; two rejections are the same whatever it says.
+    """
 
     reason: Reason
     field: str
     position: Position
+    event: RejectedEvent = dataclasses.field(
+        default=NOTHING_READ, compare=False, repr=False
+    )
+
+
+def event_key(source: str, identity: str) -> bytes:
+    """16 bytes by which a rejected event is recognised when it is stored after all.
+
+    The same as `MD5(concat(source, char(31), id))` in SQL.
+    """
+    text = f"{source}\x1f{identity}".encode("utf-8", "surrogatepass")
+    return hashlib.md5(text, usedforsecurity=False).digest()
 
 
 @dataclass(frozen=True)

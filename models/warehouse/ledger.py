@@ -6,33 +6,68 @@ A reader knows by it up to where nothing can be added any more
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from panelstream.models.errors import Unreachable
-from panelstream.models.events.event import Counts, Rejection
+from panelstream.models.events.event import Counts, Position, Rejection
 from panelstream.models.events.log_gap import LogGap
+from panelstream.models.events.unknown_period import (
+    Period,
+    Periods,
+    period_before,
+    unknown_period,
+)
 from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.settling import SETTLING
-from panelstream.models.warehouse.store import Store
+from panelstream.models.warehouse.store import TICK, Store
 
 _INSTANT = pa.timestamp("us", "UTC")
 _ENTERING = SETTLING / 2
 """How long after its instant a batch may be entered."""
 _ATTEMPTS = 10
-_LETTER = pa.schema(
+_LETTER_KEY = pa.schema(
     {
         "reason": pa.string(),
         "field": pa.string(),
+        "origin_id": pa.string(),
         "origin": pa.string(),
         "line": pa.uint64(),
         "batch_index": pa.uint32(),
     }
 )
-_LETTER_AND_PATH = _LETTER.append(pa.field("path", pa.string()))
+_LETTER = pa.schema(
+    [
+        *_LETTER_KEY,
+        pa.field("path", pa.string()),
+        pa.field("arrival", _INSTANT),
+        pa.field("event_key", pa.binary(16)),
+        pa.field("event_type", pa.string()),
+        pa.field("function", pa.string()),
+        pa.field("every_function", pa.uint8()),
+        pa.field("participant_id", pa.binary(16)),
+        pa.field("unknown_from", _INSTANT),
+        pa.field("unknown_until", _INSTANT),
+        pa.field("recorded_at", _INSTANT),
+    ]
+)
+_RESOLUTION = pa.schema(
+    [*_LETTER_KEY, pa.field("recorded_at", _INSTANT), pa.field("resolved_at", _INSTANT)]
+)
+_DISMISSAL = pa.schema(
+    {
+        **dict.fromkeys(
+            ("dismissal_id", "reason", "event_type", "origin", "because"), pa.string()
+        ),
+        "letters": pa.uint64(),
+        "recorded_at": _INSTANT,
+    }
+)
 _LOG_GAP = pa.schema(
     {
         "topic": pa.string(),
@@ -83,13 +118,31 @@ _IMPORT = pa.schema(
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch of input adds: pseudonymous events and rejections."""
+    """What one batch of input adds: pseudonymous events and rejections.
+
+    `path`: where a file lies; empty for streams. `periods`: when what arrived at a
+    place (of a record, or of an event in it) must have taken place; None: at any time.
+    """
 
     origin: str
     events: pa.Table
     rejections: Sequence[Rejection]
     counts: Counts
     path: str = ""
+    periods: Periods = field(default_factory=dict)
+
+    def period(self, position: Position, recorded_at: datetime) -> Period | None:
+        """When the event at a place took place at all events; None: at any time."""
+        for place in (position, position.element(None)):
+            if place in self.periods:
+                return self.periods[place]
+        return self._accepted if self.path else period_before(recorded_at)
+
+    @cached_property
+    def _accepted(self) -> Period | None:
+        """From the first accepted event to the last; None if there is none."""
+        first, last = pc.min_max(self.events["occurred_at"]).as_py().values()
+        return (first, last + TICK) if first else None
 
 
 def append_batch(store: Store, batch: Batch) -> None:
@@ -107,11 +160,34 @@ def append_batch(store: Store, batch: Batch) -> None:
 
 def resolve_dead_letters(store: Store, letters: Sequence[Mapping[str, Any]]) -> None:
     """Mark dead letters (rows of `open_dead_letters`) as resolved."""
-    rows = pa.Table.from_pylist(list(letters), schema=_LETTER)
-    at = store.next_instant()
-    store.insert(
-        "dead_letter_resolutions", rows.append_column("resolved_at", _repeat(at, rows))
-    )
+    with _arriving(store, "dead letters", Counts()) as at:
+        rows = [
+            {**letter, "recorded_at": letter["last_recorded_at"], "resolved_at": at}
+            for letter in letters
+        ]
+        store.insert(
+            "dead_letter_resolutions", pa.Table.from_pylist(rows, schema=_RESOLUTION)
+        )
+
+
+def dismiss_dead_letters(store: Store, about: Mapping[str, Any]) -> str:
+    """Record a dismissal; returns its id.
+
+    `about`: its line of `dead_letter_dismissals`, but for id and time.
+    """
+    with _arriving(store, "dead letters", Counts()) as at:
+        dismissal_id = f"{at:%Y%m%dT%H%M%S%f}"
+        line = {**about, "dismissal_id": dismissal_id, "recorded_at": at}
+        rows = pa.Table.from_pylist([line], schema=_DISMISSAL)
+        store.insert("dead_letter_dismissals", rows)
+    return dismissal_id
+
+
+def retract_dismissal(store: Store, dismissal_id: str) -> None:
+    """Take a dismissal back: its letters are open again from now on."""
+    with _arriving(store, "dead letters", Counts()) as at:
+        row = {"dismissal_id": [dismissal_id], "recorded_at": [at]}
+        store.insert("dismissal_retractions", pa.table(row))
 
 
 def append_log_gaps(store: Store, gaps: Sequence[LogGap]) -> None:
@@ -197,19 +273,31 @@ def _arrival(origin: str, counts: Counts, at: datetime) -> pa.Table:
 
 
 def _dead_letters(batch: Batch, at: datetime) -> pa.Table:
-    letters = [_dead_letter(rejection, batch.path) for rejection in batch.rejections]
-    return _stamped(pa.Table.from_pylist(letters, schema=_LETTER_AND_PATH), at)
+    letters = [_dead_letter(rejection, batch, at) for rejection in batch.rejections]
+    return pa.Table.from_pylist(letters, schema=_LETTER)
 
 
-def _dead_letter(rejection: Rejection, path: str) -> dict[str, Any]:
-    position = rejection.position
+def _dead_letter(rejection: Rejection, batch: Batch, at: datetime) -> dict[str, Any]:
+    position, event = rejection.position, rejection.event
+    period = batch.period(position, at)
+    start, end = unknown_period(event.occurred_at, period, at)
     return {
         "reason": rejection.reason,
         "field": rejection.field,
+        "origin_id": position.origin_id,
         "origin": position.origin,
         "line": position.line,
         "batch_index": position.index,
-        "path": path,
+        "path": batch.path,
+        "arrival": at,
+        "event_key": event.event_key,
+        "event_type": event.event_type,
+        "function": event.function,
+        "every_function": int(event.every_function),
+        "participant_id": event.participant_id,
+        "unknown_from": start,
+        "unknown_until": end,
+        "recorded_at": at,
     }
 
 

@@ -1,5 +1,5 @@
 -- The newest instant, up to a limit, at which anything present was recorded. An import
--- that had nothing new leaves it where it is.
+-- that had nothing new leaves it where it is, and so does a letter that is read again.
 select
     greatest(
         (
@@ -22,6 +22,30 @@ select
         (
             select max(recorded_at)
             from import_retractions
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from open_dead_letters_as_of(as_of = {until:DateTime64(6)})
+        ),
+        (
+            select max(resolved_at)
+            from dead_letter_resolutions
+            where resolved_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from dead_letter_dismissals
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from dismissal_retractions
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
+            from log_gaps
             where recorded_at <= {until:DateTime64(6)}
         )
     ) as newest

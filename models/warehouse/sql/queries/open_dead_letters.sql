@@ -1,10 +1,9 @@
--- Rejected events that were not taken in since, by place; an empty reason means all.
-select reason, field, origin, line, batch_index, path, recorded_at
-from dead_letters final
+-- Rejected events that were open at an instant, by place; what is empty selects all.
+select *
+from open_dead_letters_as_of(as_of = {as_of:DateTime64(6)})
 where
-    (empty({reason:String}) or reason = {reason:String})
-    and (origin, line, ifNull(batch_index, 4294967295), reason, field) not in (
-        select origin, line, ifNull(batch_index, 4294967295), reason, field
-        from dead_letter_resolutions
-    )
-order by origin, line, batch_index, reason, field
+    {reason:String} in ('', reason)
+    and {event_type:String} in ('', event_type)
+    and {origin:String} in ('', origin, origin_id)
+    and recorded_at >= {since:DateTime64(6)}
+order by origin, origin_id, line, batch_index, reason, field
