@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaTimeoutError
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import STDIN, Source
 from panelstream.ingest.events.pipeline import Pipeline, RawEvents
+from panelstream.ingest.events.splitting import events_at
 from panelstream.ingest.kafka import clients, records
 from panelstream.ingest.kafka.records import Headers
 from panelstream.models.errors import FileError
@@ -154,15 +155,12 @@ def _find(path: str, places: set[Position], kafka: KafkaSettings) -> Payloads:
 def _in_file(path: str, places: set[Position]) -> Iterator[tuple[Position, Payload]]:
     if path == STDIN or not Path(path).is_file():
         return
-    by_line: dict[int, list[Position]] = {}
-    for place in places:
-        by_line.setdefault(place.line, []).append(place)
+    by_line = {line: at_index for (_, line), at_index in _by_line(places).items()}
     try:
         for number, line in files.read_lines(Source(path, path, 0), by_line.keys()):
-            for place in by_line[number]:
-                element = records.element(line, place.index)
-                if element is not None:
-                    yield place, (element, ())
+            at_index = by_line[number]
+            for index, event in events_at(line, at_index).items():
+                yield at_index[index], (event, ())
     except FileError:
         return  # what it still held was found
 
@@ -215,21 +213,31 @@ async def _look_again(
         ): topic_partition
         for topic_partition in ends
     }
-    for place in places:
-        partition = partitions.get(place.origin)
-        if partition is None or place.line >= ends[partition]:
+    for (origin, offset), at_index in _by_line(places).items():
+        partition = partitions.get(origin)
+        if partition is None or offset >= ends[partition]:
             continue
         try:
-            record = await _record_at(consumer, partition, place.line)
+            record = await _record_at(consumer, partition, offset)
         except Exception as error:
             if not clients.is_undecodable(error):
                 raise
-            payloads.unreadable.add(place)
+            payloads.unreadable.update(at_index.values())
             continue
-        if record.offset == place.line:
-            value = records.element(record.value or b"", place.index)
-            if value is not None:
-                payloads.payloads[place] = value, records.foreign(record.headers)
+        if record.offset == offset:
+            headers = records.foreign(record.headers)
+            for index, value in events_at(record.value or b"", at_index).items():
+                payloads.payloads[at_index[index]] = value, headers
+
+
+def _by_line(
+    places: Iterable[Position],
+) -> dict[tuple[str, int], dict[int | None, Position]]:
+    """Positions by origin and line, then by index: a payload is split once."""
+    result: dict[tuple[str, int], dict[int | None, Position]] = {}
+    for place in places:
+        result.setdefault((place.origin, place.line), {})[place.index] = place
+    return result
 
 
 async def _record_at(

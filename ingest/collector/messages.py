@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-import msgspec
 from starlette.requests import Request
 
 from panelstream.ingest.collector.problems import Problem
 from panelstream.ingest.events.pipeline import RawEvents
-from panelstream.ingest.events.strict_decoder import UNREADABLE
+from panelstream.ingest.events.splitting import is_json, is_utf8
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.records import Headers
 from panelstream.models.events.event import Position
@@ -34,7 +33,6 @@ _ATTRIBUTE = re.compile(r"[a-z0-9]{1,64}")
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json")
 _CHARSET = re.compile(r'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 _RESERVED = ("data", "datacontenttype")
 """Attributes that the body and its Content-Type say in binary mode."""
 
@@ -66,7 +64,7 @@ def read(request: Request, kind: Mode, content: bytes, name: str) -> RawEvents:
         value = _single(content)
     place = Position(name, 1)
     raw = records.placed(name, [(place, value, _HEADERS.get(kind, ()))])
-    if raw.rejections:
+    if any(rejection.position.index is None for rejection in raw.rejections):
         wanted = "a JSON array of events" if kind == "batch" else "one JSON object"
         raise Problem(400, f"The body is not {wanted}.")
     return raw
@@ -107,11 +105,8 @@ def _take_number(attributes: dict[str, str | int]) -> None:
 
 
 def _single(content: bytes) -> bytes:
-    try:
-        _ANYTHING.decode(content)
-        content.decode()
-    except UNREADABLE:
-        raise Problem(400, "The body is not JSON.") from None
+    if not (is_json(content) and is_utf8(content)):
+        raise Problem(400, "The body is not JSON.")
     return content
 
 

@@ -16,11 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from panelstream.ingest.events.strict_decoder import (
-    MAX_EVENT_BYTES,
-    MAX_ID_LENGTH,
-    UNREADABLE,
-)
+from panelstream.ingest.events.splitting import UNREADABLE, is_utf8
+from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES, MAX_ID_LENGTH
 from panelstream.models.events.catalogue import Catalogue, EventType
 from panelstream.models.events.event import DECODED
 from panelstream.models.events.field_kinds import KINDS, ColumnarKind, FieldRule
@@ -111,7 +108,7 @@ class ColumnDecoder:
             )
         except pa.ArrowInvalid:
             return None
-        return table if table.num_rows == lines and _is_utf8(text) else None
+        return table if table.num_rows == lines and is_utf8(text) else None
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -144,7 +141,7 @@ class ColumnDecoder:
             self._decode_envelope.decode(line)
         except UNREADABLE:
             return False
-        return _is_utf8(line)
+        return is_utf8(line)
 
     def _accept(self, table: pa.Table, rows: np.ndarray) -> DecodedColumns:
         table = table.combine_chunks()
@@ -266,13 +263,6 @@ def split_lines(chunk: bytes) -> Lines:
     """The lines of a chunk; an empty one has one, which is empty."""
     ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
     return Lines(chunk, np.append(0, ends + 1), np.append(ends, len(chunk)))
-
-
-def _is_utf8(chunk: bytes) -> bool:
-    try:
-        return chunk.isascii() or bool(chunk.decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def _struct_fields(table: pa.Table) -> Mapping[str, pa.Array]:

@@ -32,8 +32,6 @@ _BLOCK_BYTES = 4 << 20
 _ZSTD_BYTES = 1 << 10
 """Compressed bytes taken at once: a few of them may stand for 128 KB of content."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_BOM = b"\xef\xbb\xbf"
-"""No JSON starts with it, but some editors put it first."""
 _OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
 """Stands in for a line beyond all bounds, so that it is rejected as too large."""
 
@@ -102,12 +100,12 @@ def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents
     for gathered in _gathered(blocks, size):
         lines, newline, partial = _cut([partial, *gathered])
         if newline:
-            yield RawEvents(name, number, _without_bom(lines, number))
+            yield RawEvents(name, number, lines)
             number += lines.count(b"\n") + 1
         elif len(partial) > size + MAX_EVENT_BYTES:
             partial = _OVERLONG
     if partial:
-        yield RawEvents(name, number, _without_bom(partial, number))
+        yield RawEvents(name, number, partial)
 
 
 def read_lines(
@@ -142,10 +140,6 @@ def _cut(pieces: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
     if newline:
         return b"".join([*earlier, complete]), newline, partial
     return b"".join(pieces).rpartition(b"\n")
-
-
-def _without_bom(text: bytes, line: int) -> bytes:
-    return text.removeprefix(_BOM) if line == 1 else text
 
 
 def _blocks(name: str, file: BinaryIO) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
+from panelstream.ingest.events.splitting import Unsplittable, placed_events
 from panelstream.ingest.events.strict_decoder import Decoder
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.ingest.withdrawals import read_withdrawal_periods
@@ -48,7 +50,7 @@ _WORD = 63
 
 @dataclass(frozen=True)
 class RawEvents:
-    """Payloads as they arrived: one event, or one JSON array of events, a line.
+    """Payloads as they arrived, a line each: an event, or several of one payload.
 
     `first_line` is the 1-based line number of the first payload in `origin`; lines
     that come from several places have a `place` that tells where each was, by its
@@ -228,10 +230,8 @@ def _not_storable(
     [row] = events.to_pylist()
     columns = ("source", "id", "occurred_at", "data")
     decoder = Decoder(catalogue, row["received_at"])
-    for number, line in enumerate(raw.payload.split(b"\n")):
-        position = raw.position(number)
-        for index, outcome in enumerate(decoder.decode(line, position)):
-            place = _within(position, line, index)
+    for place, event in _placed_events(raw):
+        for outcome in decoder.decode(event, place):
             if (
                 isinstance(outcome, Event)
                 and place not in refused_at
@@ -241,9 +241,10 @@ def _not_storable(
     return Rejection("not_storable", "", raw.position(0))
 
 
-def _within(position: Position, line: bytes, index: int) -> Position:
-    batch = position.index is None and line.lstrip()[:1] == b"["
-    return position.element(index) if batch else position
+def _placed_events(raw: RawEvents) -> Iterator[tuple[Position, bytes]]:
+    for row, line in enumerate(raw.payload.split(b"\n")):
+        with suppress(Unsplittable):
+            yield from placed_events(line, raw.position(row))
 
 
 def _ahead(

@@ -12,6 +12,11 @@ from typing import Any
 
 import msgspec
 
+from panelstream.ingest.events.splitting import (
+    UNREADABLE,
+    Unsplittable,
+    placed_events,
+)
 from panelstream.ingest.pseudonymise import normalize_id
 from panelstream.models.events.catalogue import RESPONSE_SUBMITTED, Catalogue, EventType
 from panelstream.models.events.event import Event, Position, Reason, Rejection
@@ -33,9 +38,6 @@ ATTRIBUTES = (
     "data",
 )
 """What of an event is read; other attributes are allowed and not stored."""
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding bytes that are not JSON can raise."""
-
 _JSON_CONTENT = re.compile(r"application/([a-z0-9.+-]+\+)?json(;.*)?", re.IGNORECASE)
 
 
@@ -52,26 +54,15 @@ class Decoder:
         self.latest = received_at + FUTURE_TOLERANCE
 
     def decode(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
-        """Yield one outcome for an event, or one for each event of a JSON array.
+        """Yield one outcome for each event of a payload.
 
         What already has an index in a batch is one event.
         """
-        if position.index is None and payload.lstrip()[:1] == b"[":
-            yield from self._decode_batch(payload, position)
-        else:
-            yield self._decode_event(payload, position)
-
-    def _decode_batch(
-        self, payload: bytes, position: Position
-    ) -> Iterator[Event | Rejection]:
         try:
-            parts = msgspec.json.decode(payload, type=list[msgspec.Raw])
-        except UNREADABLE:
-            yield Rejection("not_json", "", position)
-            return
-        for index, part in enumerate(parts):
-            place = position.element(index)
-            yield self._decode_event(bytes(part), place)
+            for place, event in placed_events(payload, position):
+                yield self._decode_event(event, place)
+        except Unsplittable as broken:
+            yield Rejection(broken.reason, "", position)
 
     def _decode_event(self, payload: bytes, position: Position) -> Event | Rejection:
         try:

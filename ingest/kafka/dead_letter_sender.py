@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
+from panelstream.ingest.events.splitting import events_at
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.batch import KafkaRecord, RecordBatch, record_key
 from panelstream.models.events.event import Rejection
@@ -23,21 +25,15 @@ class DeadLetterSender:
         self, rejections: Sequence[Rejection], batch: RecordBatch
     ) -> None:
         """Return once all are acknowledged. Raises `KafkaError` if one is not."""
-        by_position = batch.by_position()
-        for start in range(0, len(rejections), _AT_ONCE):
-            await asyncio.gather(
-                *[
-                    self._send(
-                        rejection, by_position.get(record_key(rejection.position))
-                    )
-                    for rejection in rejections[start : start + _AT_ONCE]
-                ]
-            )
+        loop = asyncio.get_running_loop()
+        letters = await loop.run_in_executor(None, _letters, rejections, batch)
+        for start in range(0, len(letters), _AT_ONCE):
+            sending = [self._send(*letter) for letter in letters[start:][:_AT_ONCE]]
+            await asyncio.gather(*sending)
 
-    async def _send(self, rejection: Rejection, record: KafkaRecord | None) -> None:
-        value = (
-            records.element(record.value, rejection.position.index) if record else None
-        )
+    async def _send(
+        self, rejection: Rejection, record: KafkaRecord | None, value: bytes | None
+    ) -> None:
         headers = records.foreign(record.headers) if record else []
         # The client sends no record that has neither key nor value.
         why, key = records.why(rejection), (record.key if record else None) or b""
@@ -47,3 +43,18 @@ class DeadLetterSender:
         except MessageSizeTooLargeError:
             # It stays where it is; the position tells where.
             await send(self._topic, None, key=key, headers=why)
+
+
+def _letters(
+    rejections: Sequence[Rejection], batch: RecordBatch
+) -> list[tuple[Rejection, KafkaRecord | None, bytes | None]]:
+    """Rejections with their record and the bytes of their event; splits a record once."""
+    by_position, letters = batch.by_position(), []
+    for key, group in groupby(rejections, lambda entry: record_key(entry.position)):
+        record, of_record = by_position.get(key), list(group)
+        indexes = [rejection.position.index for rejection in of_record]
+        value = record.value if record else None
+        events = {} if value is None else events_at(value, indexes)
+        for rejection, index in zip(of_record, indexes, strict=True):
+            letters.append((rejection, record, events.get(index)))
+    return letters

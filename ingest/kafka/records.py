@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import msgspec
-
 from panelstream.ingest.events.pipeline import RawEvents
-from panelstream.ingest.events.strict_decoder import UNREADABLE
-from panelstream.models.events.event import Position, Reason, Rejection
+from panelstream.ingest.events.splitting import (
+    Slice,
+    Split,
+    Unsplittable,
+    split_payload,
+)
+from panelstream.models.events.event import Position, Rejection
 
-Buffer = bytes | msgspec.Raw
 Headers = Sequence[tuple[str, bytes | None]]
 
 OURS = "panelstream-"
@@ -23,8 +25,6 @@ REASON, FIELD, ORIGIN, OFFSET, INDEX = (
 )
 """Headers of dead letters."""
 
-_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
-_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 _SINGLE, _BATCH = b"application/cloudevents+json", b"application/cloudevents-batch+json"
 
 
@@ -47,25 +47,20 @@ class Record(Protocol):
 class _Lines:
     """Lines so far; `starts` and `places` tell of each record its first line."""
 
-    lines: list[Buffer] = field(default_factory=list)
+    lines: list[Slice] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     places: list[tuple[Position, bool]] = field(default_factory=list)
 
-    def add(self, position: Position, lines: Sequence[Buffer], batch: bool) -> None:
+    def add(self, position: Position, split: Split) -> None:
         self.starts.append(len(self.lines))
-        self.places.append((position, batch))
-        self.lines.extend(lines)
+        self.places.append((position, split.form != "event"))
+        self.lines.extend(split.lines)
 
     def place(self, row: int) -> Position:
         number = bisect_right(self.starts, row) - 1
         position, batch = self.places[number]
         index = row - self.starts[number] if batch else position.index
         return position.element(index)
-
-
-class _Unusable(Exception):
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
 
 
 def origin(topic: str, partition: int) -> str:
@@ -89,9 +84,9 @@ def raw_events(
     rejections = [Rejection("unreadable_record", "", entry) for entry in unreadable]
     for record in records:
         try:
-            lines.add(position(record), *_split(record.value, record.headers))
-        except _Unusable as unusable:
-            rejections.append(Rejection(unusable.reason, "", position(record)))
+            lines.add(position(record), _split(record.value, record.headers))
+        except Unsplittable as broken:
+            rejections.append(Rejection(broken.reason, "", position(record)))
     return RawEvents(name, 1, b"\n".join(lines.lines), lines.place, rejections)
 
 
@@ -105,54 +100,23 @@ def placed(name: str, payloads: Iterable[tuple[Position, bytes, Headers]]) -> Ra
     for place, value, headers in payloads:
         try:
             if place.index is None:
-                lines.add(place, *_split(value, headers))
+                lines.add(place, _split(value, headers))
             else:
-                lines.add(place, [_one_line(value)], False)
-        except _Unusable as unusable:
-            rejections.append(Rejection(unusable.reason, "", place))
+                lines.add(place, Split(value, "event", [value]))
+        except Unsplittable as broken:
+            rejections.append(Rejection(broken.reason, "", place))
     return RawEvents(name, 1, b"\n".join(lines.lines), lines.place, rejections)
 
 
-def element(value: bytes | None, index: int | None) -> bytes | None:
-    """The original bytes of the event at an index, or the whole; None if not there."""
-    if index is None or value is None:
-        return value
-    try:
-        return bytes(_ELEMENTS.decode(value)[index])
-    except (*UNREADABLE, IndexError):
-        return None
-
-
-def _split(value: bytes | None, headers: Headers) -> tuple[Sequence[Buffer], bool]:
-    """The lines of a record's value, and whether it is a batch."""
+def _split(value: bytes | None, headers: Headers) -> Split:
+    """The events of a record's value. Raises `Unsplittable`."""
     if value is None or not value.strip():
-        raise _Unusable("not_json")
-    array, kind = value.lstrip()[:1] == b"[", _content_type(headers)
-    if (kind == _BATCH and not array) or (kind == _SINGLE and array):
-        raise _Unusable("not_cloudevent")
-    return (_elements(value), True) if array else ([_one_line(value)], False)
-
-
-def _elements(value: bytes) -> Sequence[Buffer]:
-    """The elements of an array, as views of it."""
-    try:
-        elements = _ELEMENTS.decode(value)
-    except UNREADABLE:
-        raise _Unusable("not_json") from None
-    if b"\n" not in value:
-        return elements
-    # In valid JSON a line's end stands between tokens only.
-    return [bytes(element).replace(b"\n", b" ") for element in elements]
-
-
-def _one_line(value: bytes) -> bytes:
-    if b"\n" not in value:
-        return value
-    try:
-        _ANYTHING.decode(value)
-    except UNREADABLE:
-        raise _Unusable("not_json") from None
-    return value.replace(b"\n", b" ")
+        raise Unsplittable("not_json")
+    split, kind = split_payload(value), _content_type(headers)
+    is_array, is_single = split.form == "array", split.form == "event"
+    if (kind == _BATCH and not is_array) or (kind == _SINGLE and not is_single):
+        raise Unsplittable("not_cloudevent")
+    return split
 
 
 def _content_type(headers: Headers) -> bytes:

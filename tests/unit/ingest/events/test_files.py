@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,10 @@ from panelstream.ingest.events import files
 from panelstream.ingest.events.pipeline import Pipeline, RawEvents
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
 from panelstream.models.errors import FileError
+from panelstream.models.events.catalogue import find_catalogue
+from tests.lib import studies
 
+U2PLUS = find_catalogue("u2plus", Path())
 LINES = b"\n".join(b'{"n":%d}' % number for number in range(100)) + b"\n"
 
 
@@ -131,9 +135,12 @@ def recorder(seen: list[bytes]) -> Pipeline:
     return cast(Pipeline, Recorder(seen))
 
 
-def test_only_the_start_of_a_file_may_have_a_mark() -> None:
-    """A byte order mark before a later line belongs to that line, batch or no batch."""
-    mark = b"\xef\xbb\xbf"
-    blocks = [mark + b"a\n", mark + b"b\n", b"c"]
-    result = [raw.payload for raw in files.batches("x", blocks, size=1)]
-    assert result == [b"a", mark + b"b", b"c"]
+def test_a_mark_before_a_line_is_passed_over(tmp_path: Path) -> None:
+    """A byte order mark (RFC 8259, 8.1: a reader may ignore it) spoils no event."""
+    line = json.dumps(studies.event("signed_in", "ann", studies.START)).encode()
+    path = tmp_path / "e.ndjson"
+    path.write_bytes(b"\xef\xbb\xbf" + line + b"\n" + b"\xef\xbb\xbf[" + line + b"]\n")
+    [source] = files.find_event_files([str(path)])
+    now = studies.START
+    [decoded] = files.check_file(source, U2PLUS, now)
+    assert (decoded.events.num_rows, decoded.rejections) == (2, [])

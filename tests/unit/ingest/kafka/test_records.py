@@ -29,10 +29,13 @@ class Record:
         (b'{"a":\n1}', SINGLE + b"; charset=utf-8", [b'{"a": 1}']),
         (b' [{"a":1},\n2]', None, [b'{"a":1}', b"2"]),
         (b"[[1]]", BATCH, [b"[1]"]),
+        (b"[NaN,\n2]", BATCH, [b"NaN", b"2"]),
+        (b'{"a":1}\n{"b":\n2}', None, [b'{"a":1}', b'{"b": 2}']),
+        (b'{"a":"x\ny"}', None, [b'{"a":"x\0y"}']),
     ],
 )
 def test_lines(value: bytes, kind: bytes | None, lines: list[bytes]) -> None:
-    """Header or first byte tell a batch; a line's end inside is a space."""
+    """Header or first byte tell a batch; a line's end inside is a space, or spoils it."""
     headers = (("Content-Type", kind),) if kind else ()
     raw = records.raw_events("t", [Record(value, headers)])
     assert raw.payload.split(b"\n") == lines
@@ -45,7 +48,8 @@ def test_lines(value: bytes, kind: bytes | None, lines: list[bytes]) -> None:
         (None, None, "not_json"),
         (b" \n", None, "not_json"),
         (b"[1,", None, "not_json"),
-        (b'{"a":"x\ny"}', None, "not_json"),
+        (b'{"a":1}{"b":2}', SINGLE, "not_cloudevent"),
+        (b'{"a":1}{"b":2}', BATCH, "not_cloudevent"),
         (b"[1]", SINGLE, "not_cloudevent"),
         (b"{}", BATCH, "not_cloudevent"),
     ],
