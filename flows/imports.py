@@ -57,11 +57,11 @@ class ArrivalReport:
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         arrived = asdict(self.arrived)
-        rejections = arrived.pop("rejections")
+        del arrived["rejections"]
         return {
             "arrived": {"received": self.arrived.received, **arrived},
             "warehouse": dict(self.warehouse),
-            "rejections": [row | row.pop("position") for row in rejections],
+            "rejections": [entry.as_dict() for entry in self.arrived.rejections],
         }
 
 

@@ -168,7 +168,7 @@ def _show_rejections(arrived: "Counts") -> None:
     for rejection in arrived.rejections[:SHOWN]:
         show.say(_rejection_line(rejection))
     if arrived.rejected > SHOWN:
-        show.say('  … more: panelstream query "SELECT * FROM dead_letters FINAL"')
+        show.say("  … all of them: panelstream dead-letters list --all")
 
 
 def _rejection_line(rejection: "Rejection") -> str:
@@ -200,8 +200,8 @@ def show_check(parts: Iterable["Counts"], as_json: bool) -> "Counts":
 
 def _check_as_dict(counts: "Counts") -> dict[str, Any]:
     values = asdict(counts)
-    rejections = [row | row.pop("position") for row in values.pop("rejections")]
-    del values["refused"]
+    del values["refused"], values["rejections"]
+    rejections = [rejection.as_dict() for rejection in counts.rejections]
     return {"received": counts.received, **values, "rejections": rejections}
 
 

@@ -1,7 +1,9 @@
 """NDJSON files and standard input, plain, gzip or zstd, in bounded memory."""
 
 import gzip
+import hashlib
 import sys
+import uuid
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -68,14 +70,25 @@ def ingest_file(
     Raises `FileError` where the file cannot be read or ends early; what was stored
     until then stays, and reading the file again is harmless.
     """
-    counts = Counts()
+    counts, identity = Counts(), identify_content(source)
     with closing(_open(source)) as file:
         cut = batches(source.name, _blocks(source.name, file), BATCH_BYTES)
-        raws = (replace(raw, path=source.place) for raw in cut)
+        raws = (replace(raw, path=source.place, origin_id=identity) for raw in cut)
         for arrived in pipeline.process_all(raws):
             counts += arrived
             progress(file.tell() if source.size else 0)
     return counts
+
+
+def identify_content(source: Source) -> str:
+    """SHA-256 of a file's bytes in hex, whatever it is called and wherever it lies.
+
+    Standard input is read once: a UUID. Raises `FileError` if it cannot be read.
+    """
+    if source.path == STDIN:
+        return str(uuid.uuid4())
+    with closing(_open(source)) as file:
+        return hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
 
 
 def check_file(

@@ -8,10 +8,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
+from panelstream.ingest.events.rejected_event import Identify, nobody
 from panelstream.ingest.events.splitting import Unsplittable, placed_events
 from panelstream.ingest.events.strict_decoder import Decoder
 from panelstream.ingest.pseudonymise import Pseudonyms
@@ -32,8 +33,11 @@ from panelstream.models.events.event import (
     Counts,
     Event,
     Position,
+    RejectedEvent,
     Rejection,
+    event_key,
 )
+from panelstream.models.events.unknown_period import Periods
 from panelstream.models.study.consent import WithdrawalPeriods, is_withdrawn
 from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.ledger import Batch, append_batch
@@ -55,7 +59,8 @@ class RawEvents:
     `first_line` is the 1-based line number of the first payload in `origin`; lines
     that come from several places have a `place` that tells where each was, by its
     number from 0. `rejections`: what was found wrong before there were lines.
-    `path`: where a file lies, so that its dead letters can be read again.
+    `path`: where a file lies, so that its dead letters can be read again; `origin_id`:
+    what its content, or a run, is known by. `periods`: as of a `Batch`.
     """
 
     origin: str
@@ -64,12 +69,14 @@ class RawEvents:
     place: Callable[[int], Position] | None = None
     rejections: Sequence[Rejection] = ()
     path: str = ""
+    origin_id: str = ""
+    periods: Periods = field(default_factory=dict)
 
     def position(self, row: int) -> Position:
         """Where a line was; rows count from 0."""
         if self.place is not None:
             return self.place(row)
-        return Position(self.origin, self.first_line + row)
+        return Position(self.origin, self.first_line + row, None, self.origin_id)
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,9 @@ class Pipeline:
     def prepare(self, raw: RawEvents) -> Prepared:
         """Everything short of writing: decode, pseudonymise, refuse, sort."""
         received_at = self._clock()
-        decoded = decode_batch(raw, self._catalogue, received_at)
+        decoded = decode_batch(
+            raw, self._catalogue, received_at, self._pseudonyms.participant_id
+        )
         pseudonymous = pseudonymise(decoded.events, self._pseudonyms, received_at)
         accepted = _without_refused(pseudonymous, self._withdrawn)
         refused = pseudonymous.num_rows - accepted.num_rows
@@ -217,7 +226,7 @@ def _batch(
         reasons=dict(Counter(rejection.reason for rejection in rejections)),
         rejections=tuple(rejections[:COUNTED_REJECTIONS]),
     )
-    return Batch(raw.origin, events, rejections, counts, raw.path)
+    return Batch(raw.origin, events, rejections, counts, raw.path, raw.periods)
 
 
 def _not_storable(
@@ -237,8 +246,20 @@ def _not_storable(
                 and place not in refused_at
                 and all(getattr(outcome, name) == row[name] for name in columns)
             ):
-                return Rejection("not_storable", "", place)
-    return Rejection("not_storable", "", raw.position(0))
+                return Rejection("not_storable", "", place, _described(row))
+    return Rejection("not_storable", "", raw.position(0), _described(row))
+
+
+def _described(row: Mapping[str, Any]) -> RejectedEvent:
+    """What a row tells that was decoded and cannot be stored."""
+    return RejectedEvent(
+        event_type=row["event_type"],
+        function=row["function"],
+        every_function=False,
+        participant_id=row["participant_id"],
+        occurred_at=row["occurred_at"],
+        event_key=event_key(row["source"], row["id"]),
+    )
 
 
 def _placed_events(raw: RawEvents) -> Iterator[tuple[Position, bytes]]:
@@ -264,11 +285,14 @@ def _ahead(
 
 
 def decode_batch(
-    raw: RawEvents, catalogue: Catalogue, received_at: datetime
+    raw: RawEvents,
+    catalogue: Catalogue,
+    received_at: datetime,
+    identify: Identify = nobody,
 ) -> Decoded:
     """Decode a batch: by columns where rows are unremarkable, else one by one."""
     columnar = ColumnDecoder(catalogue, received_at).decode(raw.payload)
-    decoder = Decoder(catalogue, received_at)
+    decoder = Decoder(catalogue, received_at, identify)
     outcomes = list(
         _decode_strictly(raw, columnar.strict_rows, decoder)
         if columnar.strict_rows.size

@@ -12,6 +12,11 @@ from typing import Any
 
 import msgspec
 
+from panelstream.ingest.events.rejected_event import (
+    Identify,
+    describe_rejected,
+    nobody,
+)
 from panelstream.ingest.events.splitting import (
     UNREADABLE,
     Unsplittable,
@@ -19,11 +24,20 @@ from panelstream.ingest.events.splitting import (
 )
 from panelstream.ingest.pseudonymise import normalize_id
 from panelstream.models.events.catalogue import RESPONSE_SUBMITTED, Catalogue, EventType
-from panelstream.models.events.event import Event, Position, Reason, Rejection
+from panelstream.models.events.event import (
+    NOTHING_READ,
+    Event,
+    Position,
+    Reason,
+    RejectedEvent,
+    Rejection,
+)
 from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE, parse_instant
 
 MAX_EVENT_BYTES = 65_536
 """The size up to which CloudEvents consumers should take an event (section 'Size Limits')."""
+_MAX_DESCRIBED_BYTES = 1 << 20
+"""Of an event that is too large, but not too large to say what it was."""
 MAX_ID_LENGTH = 256
 ATTRIBUTES = (
     "specversion",
@@ -47,10 +61,15 @@ class _Invalid(Exception):
 
 
 class Decoder:
-    """Decodes payloads against a catalogue, as seen at `received_at` (UTC)."""
+    """Decodes payloads against a catalogue, as seen at `received_at` (UTC).
 
-    def __init__(self, catalogue: Catalogue, received_at: datetime) -> None:
-        self.catalogue = catalogue
+    `identify` gives the participant of a rejected event; no subject leaves here.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, received_at: datetime, identify: Identify = nobody
+    ) -> None:
+        self.catalogue, self._identify = catalogue, identify
         self.latest = received_at + FUTURE_TOLERANCE
 
     def decode(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
@@ -70,7 +89,19 @@ class Decoder:
                 raise _Invalid("too_large")
             return self._event(_attributes(payload))
         except _Invalid as invalid:
-            return Rejection(invalid.reason, invalid.field, position)
+            event = self._rejected_event(payload)
+            return Rejection(invalid.reason, invalid.field, position, event)
+
+    def _rejected_event(self, payload: bytes) -> RejectedEvent:
+        if len(payload) > _MAX_DESCRIBED_BYTES:
+            return NOTHING_READ
+        try:
+            attributes = _attributes(payload)
+        except _Invalid:
+            return NOTHING_READ
+        return describe_rejected(
+            attributes, self.catalogue, self.latest, self._identify
+        )
 
     def _event(self, attributes: Mapping[str, Any]) -> Event:
         if attributes.get("specversion") != "1.0":

@@ -6,6 +6,7 @@ Knows no Kafka client: a record is whatever has these attributes.
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from panelstream.ingest.events.pipeline import RawEvents
@@ -16,12 +17,15 @@ from panelstream.ingest.events.splitting import (
     split_payload,
 )
 from panelstream.models.events.event import Position, Rejection
+from panelstream.models.events.unknown_period import Period, period_before
+from panelstream.models.timestamps import EARLIEST
 
 Headers = Sequence[tuple[str, bytes | None]]
 
 OURS = "panelstream-"
-REASON, FIELD, ORIGIN, OFFSET, INDEX = (
-    f"{OURS}{name}" for name in ("reason", "field", "origin", "offset", "index")
+REASON, FIELD, ORIGIN, ORIGIN_ID, OFFSET, INDEX = (
+    f"{OURS}{name}"
+    for name in ("reason", "field", "origin", "origin-id", "offset", "index")
 )
 """Headers of dead letters."""
 
@@ -41,6 +45,8 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Headers: ...
+    @property
+    def timestamp(self) -> int: ...
 
 
 @dataclass
@@ -82,12 +88,24 @@ def raw_events(
     """
     lines = _Lines()
     rejections = [Rejection("unreadable_record", "", entry) for entry in unreadable]
+    periods: dict[Position, Period | None] = {
+        entry.position: None for entry in rejections
+    }
     for record in records:
+        periods[position(record)] = _period(record.timestamp)
         try:
             lines.add(position(record), _split(record.value, record.headers))
         except Unsplittable as broken:
             rejections.append(Rejection(broken.reason, "", position(record)))
-    return RawEvents(name, 1, b"\n".join(lines.lines), lines.place, rejections)
+    text = b"\n".join(lines.lines)
+    return RawEvents(name, 1, text, lines.place, rejections, periods=periods)
+
+
+def _period(timestamp: int) -> Period | None:
+    """When the events of a record took place, by its time in milliseconds."""
+    if timestamp < 0:
+        return None
+    return period_before(EARLIEST + timedelta(milliseconds=timestamp))
 
 
 def placed(name: str, payloads: Iterable[tuple[Position, bytes, Headers]]) -> RawEvents:
@@ -134,6 +152,7 @@ def why(rejection: Rejection) -> list[tuple[str, bytes]]:
         (REASON, rejection.reason.encode()),
         (FIELD, rejection.field.encode()),
         (ORIGIN, place.origin.encode()),
+        (ORIGIN_ID, place.origin_id.encode()),
         (OFFSET, str(place.line).encode()),
         *index,
     ]
@@ -148,9 +167,12 @@ def buried_at(headers: Headers) -> Position | None:
     """Where the event of a dead letter was first; None if it is no dead letter of ours."""
     result = {name: value or b"" for name, value in headers}
     try:
-        offset, index = int(result[OFFSET]), result.get(INDEX)
+        index = result.get(INDEX)
         position = Position(
-            result[ORIGIN].decode(), offset, int(index) if index else None
+            result[ORIGIN].decode(),
+            int(result[OFFSET]),
+            int(index) if index else None,
+            result.get(ORIGIN_ID, b"").decode(),
         )
     except (KeyError, ValueError):
         return None

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -131,6 +131,17 @@ class Rejection:
     event: RejectedEvent = dataclasses.field(
         default=NOTHING_READ, compare=False, repr=False
     )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Reason, field and place, flat."""
+        place = self.position
+        return {
+            "reason": self.reason,
+            "field": self.field,
+            "origin": place.origin,
+            "line": place.line,
+            "index": place.index,
+        }
 
 
 def event_key(source: str, identity: str) -> bytes:

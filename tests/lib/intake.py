@@ -29,6 +29,7 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...] = ()
     topic: str = "t"
     partition: int = 0
+    timestamp: int = 1_768_000_000_000
 
 
 def check_chunk(

@@ -26,7 +26,7 @@ from
             letters.reason as reason,
             letters.field as field,
             letters.origin_id as origin_id,
-            letters.origin as origin,
+            argMax(letters.origin, letters.recorded_at) as origin,
             letters.line as line,
             letters.place as place,
             argMax(letters.path, letters.recorded_at) as path,
@@ -78,7 +78,6 @@ from
                         origin,
                         dead_letter_resolutions.origin_id
                     ) as origin_id,
-                    origin,
                     line,
                     ifNull(batch_index, 4294967295) as place,
                     max(
@@ -86,13 +85,12 @@ from
                     ) as settled_until
                 from dead_letter_resolutions
                 where resolved_at <= {as_of:DateTime64(6)}
-                group by reason, field, origin_id, origin, line, place
+                group by reason, field, origin_id, line, place
             ) as resolved
             on
                 resolved.reason = letters.reason
                 and resolved.field = letters.field
                 and resolved.origin_id = letters.origin_id
-                and resolved.origin = letters.origin
                 and resolved.line = letters.line
                 and resolved.place = letters.place
         where letters.recorded_at > resolved.settled_until
@@ -100,7 +98,6 @@ from
             letters.reason,
             letters.field,
             letters.origin_id,
-            letters.origin,
             letters.line,
             letters.place
     ) as unresolved

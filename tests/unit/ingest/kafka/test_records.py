@@ -19,6 +19,7 @@ class Record:
     topic: str = "t"
     partition: int = 3
     offset: int = 9
+    timestamp: int = 1_768_000_000_000
 
 
 @pytest.mark.parametrize(
