@@ -22,6 +22,7 @@ from bench import kafka
 from panelstream.flows import new_study
 from panelstream.ingest.collector import tokens
 from panelstream.ingest.kafka import clients
+from panelstream.models.settings.environment import Settings
 
 SIZES = (1, 10, 100, 1_000)
 CONNECTIONS, SECONDS = 16, 5.0
@@ -34,7 +35,7 @@ _console = Console(highlight=False, soft_wrap=True)
 def measure(folder: Path) -> None:
     """Print a line for each size."""
     study = folder / "study"
-    new_study.create_study(study)
+    new_study.create_study(Settings.from_environ({}, study))
     token = tokens.add(study / "collector.tokens", "u2plus", "2027-01-01")[1]
     port = kafka.free_port()
     with kafka.running(folder / "kafka") as address:

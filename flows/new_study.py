@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from panelstream.flows import imports, survey_imports
+from panelstream.flows.workspace import warehouse_has_people
 from panelstream.ingest.pseudonymise import read_keys, write_key
 from panelstream.ingest.roster.roster_file import ROSTER_COLUMNS
 from panelstream.ingest.surveys.mapping import read_mapping
+from panelstream.models.errors import FileError
 from panelstream.models.instruments.consent_question import CONSENT_QUESTION
 from panelstream.models.instruments.instrument import find_instrument
 from panelstream.models.settings.environment import Settings
@@ -19,7 +20,6 @@ from panelstream.models.study.template import (
     wave_text,
 )
 
-KEY = "pseudonym.key"
 TEMPLATES = "templates"
 ROSTER_TEMPLATE, WAVE_TEMPLATE = f"{TEMPLATES}/roster.csv", f"{TEMPLATES}/wave1.csv"
 """Files to copy and fill in; an import of the folder does not read them there."""
@@ -30,8 +30,21 @@ _WAVES = 4
 _WEEK = timedelta(days=7)
 
 
-def create_study(folder: Path) -> list[str]:
-    """Create a study folder, or add what is missing; returns the names that are new."""
+def create_study(settings: Settings) -> list[str]:
+    """Create a study folder, or add what is missing; returns the names that are new.
+
+    Raises `FileError` where the key is missing and the warehouse has people: with a
+    new key all of them would be counted twice.
+    """
+    folder, key_file = settings.study, settings.pseudonym_key_file
+    needs_key = not key_file.exists()
+    if needs_key and warehouse_has_people(settings):
+        raise FileError(
+            key_file,
+            "",
+            "no pseudonym key, and the warehouse has people; restore the key from its "
+            "backup (with a new one everybody would be counted twice)",
+        )
     for name in (imports.EVENTS, imports.RESPONSES, TEMPLATES):
         (folder / name).mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
@@ -44,12 +57,13 @@ def create_study(folder: Path) -> list[str]:
             [find_instrument(name, folder).value for name in INSTRUMENTS], first_day
         ),
     }
-    missing = [name for name in (*texts, KEY) if not (folder / name).exists()]
+    missing = [name for name in texts if not (folder / name).exists()]
     for name in missing:
-        if name == KEY:
-            write_key(folder / KEY)
-        else:
-            (folder / name).write_text(texts[name], encoding="utf-8")
+        (folder / name).write_text(texts[name], encoding="utf-8")
+    if needs_key:
+        write_key(key_file)
+        is_inside = key_file.parent == folder
+        missing.append(key_file.name if is_inside else str(key_file))
     return missing
 
 

@@ -5,14 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import panelstream
 from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
+from panelstream.models.errors import FileError
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.load import load_study
+from panelstream.models.study.load import STUDY_FILE, load_study
 from panelstream.models.timestamps import Clock, utc_now
-from panelstream.models.warehouse import endpoint, store, views
+from panelstream.models.warehouse import endpoint, identity, store, views
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
+from panelstream.models.warehouse.dsn import embedded_path, is_on_disk
+from panelstream.models.warehouse.identity import Identity, Places
 from panelstream.models.warehouse.store import Store
 
 
@@ -41,15 +45,18 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(settings: Settings, clock: Clock = utc_now) -> Iterator[Workspace]:
+def open_workspace(
+    settings: Settings, clock: Clock = utc_now, adopt: bool = False
+) -> Iterator[Workspace]:
     """Open the study and its warehouse; the tables and views are brought up to date.
 
-    Raises `FileError` where a file is wrong, `Unreachable` where the warehouse
-    cannot be opened.
+    `adopt`: the warehouse takes over the name and the zone of the study. Raises
+    `FileError` where a file is wrong or the warehouse is another study's,
+    `Unreachable` where it cannot be opened.
     """
     folder = load_study(settings.study)
     address = endpoint.served_dsn(settings.study, settings.warehouse)
-    warehouse, migrated = open_warehouse(settings, folder, address, clock)
+    warehouse, migrated = open_warehouse(settings, folder, address, clock, adopt=adopt)
     try:
         key_file = settings.pseudonym_key_file
         yield Workspace(folder, warehouse, key_file, clock, migrated)
@@ -63,10 +70,12 @@ def open_warehouse(
     address: str,
     clock: Clock = utc_now,
     writing: bool = False,
+    adopt: bool = False,
 ) -> tuple[Store, Sequence[str]]:
     """Open the study's warehouse at `address`; returns the migrations applied now, too.
 
-    `writing`: a server must answer soon. Raises `Unreachable` where it cannot be opened.
+    `writing`: a server must answer soon. Raises `FileError` where the warehouse is
+    another study's, `Unreachable` where it cannot be opened.
     """
     warehouse = store.open_store(
         address, clock, writing, settings.warehouse_setting, settings.cluster
@@ -74,8 +83,56 @@ def open_warehouse(
     try:
         statements = views.view_statements(folder.catalogue, folder.study.timezone)
         migrated = apply_migrations(warehouse)
+        compare = identity.adopt_warehouse if adopt else identity.claim_warehouse
+        compare(
+            warehouse,
+            identity_of(settings, folder),
+            _places(settings),
+            panelstream.__version__,
+        )
         create_views(warehouse, statements)
     except BaseException:
         warehouse.close()
         raise
     return warehouse, migrated
+
+
+def warehouse_has_people(settings: Settings) -> bool:
+    """Whether anything about anybody is stored; nothing is created or changed.
+
+    Raises `Unreachable` where that cannot be looked up.
+    """
+    address = endpoint.served_dsn(settings.study, settings.warehouse)
+    if is_on_disk(address) and not embedded_path(address).exists():
+        return False
+    warehouse = store.open_store(
+        address, setting=settings.warehouse_setting, cluster=settings.cluster
+    )
+    try:
+        return identity.has_people(warehouse)
+    finally:
+        warehouse.close()
+
+
+def identity_of(settings: Settings, folder: StudyFolder) -> Identity:
+    """The study that opens a warehouse; without keys where the file cannot be read.
+
+    A command that needs the keys says so itself.
+    """
+    try:
+        keys = read_keys(settings.pseudonym_key_file)
+    except (FileError, OSError):
+        keys = ()
+    study = folder.study
+    fingerprints = tuple(map(identity.fingerprint, keys))
+    return Identity(
+        study.study, folder.catalogue.namespace, study.timezone, fingerprints
+    )
+
+
+def _places(settings: Settings) -> Places:
+    return Places(
+        settings.study / STUDY_FILE,
+        settings.pseudonym_key_file,
+        settings.warehouse_setting,
+    )

@@ -84,7 +84,10 @@ def read_keys(path: Path) -> tuple[bytes, ...]:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise FileError(
-            path, "", "no pseudonym key; 'panelstream init' makes one"
+            path,
+            "",
+            "no pseudonym key; restore it from its backup ('panelstream init' makes one "
+            "only where the warehouse has nobody yet)",
         ) from None
     except UnicodeDecodeError:
         raise FileError(path, "", "not a key file: write hex digits only") from None

@@ -29,7 +29,7 @@ PANELS = {
     "Answers": ("roster", "instruments", "responses", "due"),
     "Analysis": ("panel", "analyse", "report", "query"),
     "Services": ("flows", "warehouse", "worker", "collector", "topics", "tokens"),
-    "Upkeep": ("migrate", "rebuild"),
+    "Upkeep": ("migrate", "identity", "rebuild"),
 }
 """The commands in the order of use, by the panel of the help that shows them."""
 

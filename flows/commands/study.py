@@ -22,7 +22,7 @@ def init(folder: Annotated[Path, typer.Argument(help="New study folder.")]) -> N
     """
     from panelstream.flows import new_study
 
-    created = new_study.create_study(folder)
+    created = new_study.create_study(read_settings(folder))
     show.say(f"{folder}: created {', '.join(created) or 'nothing, all files exist'}")
     show.say(
         f"next: edit {folder / 'study.yaml'}, then 'panelstream check --study {folder}'"

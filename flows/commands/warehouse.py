@@ -1,5 +1,6 @@
-"""The warehouse: `query migrate rebuild`."""
+"""The warehouse: `query migrate identity rebuild`."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,8 @@ from panelstream.flows.commands.app import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from panelstream.models.warehouse.identity import Identity
 
 
 @app.command()
@@ -48,6 +51,28 @@ def migrate(study: StudyOption = None) -> None:
 
 
 @app.command()
+def identity(
+    study: StudyOption = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="Take over the study file's name and time zone as new ones."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show whose warehouse it is: study, namespace, time zone, fingerprints of the keys.
+
+    Example: [bold]panelstream identity --study study1[/bold]
+    """
+    from panelstream.flows.workspace import open_workspace
+    from panelstream.models.warehouse.identity import read_identity
+
+    with open_workspace(read_settings(study), adopt=adopt) as workspace:
+        show_identity(read_identity(workspace.store), as_json)
+
+
+@app.command()
 def rebuild(
     study: StudyOption = None,
     projection: Annotated[
@@ -70,6 +95,21 @@ def rebuild(
         builds = rebuild_projections(workspace, projection, progress, show.note)
     for build in builds:
         show.say(f"{build.projection}: as of {build.basis.as_of.isoformat()}")
+
+
+def show_identity(identity: "Identity | None", as_json: bool) -> None:
+    """Show whose warehouse it is."""
+    if as_json:
+        show.json(asdict(identity) if identity else {})
+        return
+    if identity is None:
+        show.say("the warehouse is nobody's yet: nothing is stored")
+        return
+    show.say(f"study: {identity.study}")
+    show.say(f"namespace: {identity.namespace or 'not recorded yet'}")
+    show.say(f"time zone: {identity.timezone}")
+    doubt = " (not verified: people were stored before)" if identity.unverified else ""
+    show.say(f"keys: {' '.join(identity.keys) or 'not recorded yet'}{doubt}")
 
 
 def show_rows(rows: "pa.Table", as_json: bool) -> None:

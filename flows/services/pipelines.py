@@ -9,7 +9,8 @@ from panelstream.models.errors import Unreachable
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.timestamps import utc_now
-from panelstream.models.warehouse import client, endpoint
+from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse.dsn import is_embedded
 
 REMEDY = "start 'panelstream warehouse', or give --own-warehouse"
 
@@ -51,6 +52,6 @@ class PipelineOpener:
     def _address(self) -> str:
         settings = self._settings
         address = endpoint.served_dsn(settings.study, settings.warehouse)
-        if client.is_embedded(address) and not self._own_warehouse:
+        if is_embedded(address) and not self._own_warehouse:
             raise Unreachable(REMEDY)
         return address

@@ -18,6 +18,7 @@ from panelstream.flows.services import serving
 from panelstream.models.errors import SettingError, Unreachable
 from panelstream.models.settings.environment import Settings
 from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse.dsn import embedded_path, is_embedded
 from panelstream.models.warehouse.endpoint import Endpoint, State
 
 HOST = "127.0.0.1"
@@ -26,7 +27,6 @@ GRACE_SECONDS = 5
 """Seconds that running queries get when the process is told to stop."""
 LONGEST_URL = 1 << 20
 _ANOTHER_PORT = "name another with --port or PANELSTREAM_WAREHOUSE_PORT"
-_SCHEME = "chdb://"
 
 
 def serve_warehouse(
@@ -38,14 +38,14 @@ def serve_warehouse(
     another process holds it or the port.
     """
     folder, dsn = settings.study, settings.warehouse
-    if not dsn.startswith(_SCHEME):
+    if not is_embedded(dsn):
         raise SettingError(
             f"{settings.warehouse_setting} names a server already; there is no embedded "
             "warehouse to serve"
         )
     _refuse_second(folder, dsn)
     listening = serving.listen(HOST, port, _ANOTHER_PORT)
-    with _open_engine(Path(dsn.removeprefix(_SCHEME)), settings) as engine:
+    with _open_engine(embedded_path(dsn), settings) as engine:
         users = tuple(
             User(name, secrets.token_urlsafe(24), name == READER)
             for name in (OWNER, READER)
@@ -65,7 +65,7 @@ async def _answer(
     server = serving.stoppable(_config(application))
     endpoint.write_endpoint(folder, address)
     try:
-        say(f"{address.warehouse.removeprefix(_SCHEME)}: served at {address.url}")
+        say(f"{embedded_path(address.warehouse)}: served at {address.url}")
         await server.serve(sockets=[listening])
     finally:
         endpoint.remove_endpoint(folder, address)
@@ -93,7 +93,7 @@ def _refuse_second(folder: Path, warehouse: str) -> None:
         and endpoint.probe(server) != State.GONE
     ):
         raise Unreachable(
-            f"{warehouse.removeprefix(_SCHEME)} is already served at {server.url} by "
+            f"{embedded_path(warehouse)} is already served at {server.url} by "
             f"process {server.pid}"
         )
 

@@ -13,9 +13,11 @@ from panelstream.models.settings.setting import (
     PATH,
     PORT,
     Environment,
+    Format,
     Setting,
     matching,
 )
+from panelstream.models.warehouse.dsn import absolute_dsn, parse_dsn
 
 STUDY = Setting(
     name="STUDY",
@@ -27,12 +29,14 @@ STUDY = Setting(
 )
 WAREHOUSE = Setting(
     name="WAREHOUSE",
-    format=matching(
-        r"chdb://.+|(https?|clickhouses?)://\S+",
-        "chdb:///absolute/path or http(s)://host",
+    format=Format(
+        "chdb:///absolute/path (without '?'), http://host or https://host (for "
+        "clickhouse:// write http://, for clickhouses:// https://; in a password write "
+        "%23 for #, %2F for /)",
+        parse_dsn,
     ),
     default="chdb://{absolute_study}/warehouse",
-    meaning="where the warehouse is: a clickhouse-connect DSN, `chdb:///absolute/path` or `http(s)://…`",
+    meaning="where the warehouse is: `chdb:///absolute/path` (or a path from the study folder), `http://…` for a server, `https://…` for one with TLS, whatever its port",
     example="http://user:password@localhost:8123/panelstream",
     read_by=EVERY_COMMAND,
 )
@@ -110,7 +114,7 @@ class Settings:
         environment = Environment.read(environ, folder, ENV_FILE_VARIABLES)
         return cls(
             study=folder,
-            warehouse=environment.get(WAREHOUSE),
+            warehouse=absolute_dsn(environment.get(WAREHOUSE), folder),
             warehouse_setting=environment.where(WAREHOUSE),
             warehouse_port=environment.get(WAREHOUSE_PORT),
             cluster=environment.get(CLUSTER),

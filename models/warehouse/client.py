@@ -25,6 +25,12 @@ from panelstream.models.errors import (
 from panelstream.models.warehouse import cluster as clusters
 from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse.cluster import Cluster
+from panelstream.models.warehouse.dsn import (
+    embedded_path,
+    is_embedded,
+    is_on_disk,
+    server_of,
+)
 from panelstream.models.warehouse.statements import read_statement, statement_names
 
 CONNECTION_SETTINGS: Mapping[str, Any] = {"async_insert": 0, "session_timezone": "UTC"}
@@ -45,11 +51,6 @@ class NotStorable(PanelstreamError):
     """The engine refuses rows for what they hold: sending them again cannot help."""
 
 
-def is_embedded(dsn: str) -> bool:
-    """Whether the DSN names an engine within this process."""
-    return dsn.startswith("chdb:")
-
-
 def open_client(
     dsn: str, writing: bool, setting: str, cluster: str
 ) -> tuple[Client, Cluster | None]:
@@ -62,21 +63,43 @@ def open_client(
     # with them, to the log of the calling program.
     for name in ("clickhouse_connect", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    if is_embedded(dsn) and endpoint.lock_holder(Path(dsn.removeprefix("chdb://"))):
-        raise Unreachable(_explain(dsn, setting, RuntimeError()))
-    timeouts: dict[str, Any] = {
-        "send_receive_timeout": _WRITING_SECONDS,
-        "connect_timeout": _CONNECTING_SECONDS,
-    }
-    options = timeouts if writing and not is_embedded(dsn) else {}
+    if is_on_disk(dsn):
+        _refuse_path(embedded_path(dsn), setting)
     settings = {**CONNECTION_SETTINGS, **(clusters.CLUSTER_SETTINGS if cluster else {})}
     try:
         client = clickhouse_connect.get_client(
-            dsn=dsn, tz_mode="aware", settings=settings, **options
+            tz_mode="aware", settings=settings, **_place(dsn, writing)
         )
         return client, _find_cluster(client, cluster) if cluster else None
     except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
         raise Unreachable(_explain(dsn, setting, error)) from None
+
+
+def _place(dsn: str, writing: bool) -> dict[str, Any]:
+    """Where to connect to, in the words of the driver.
+
+    The driver would read a path as a URL, and the scheme of a server not at all: it
+    would speak plain HTTP with the password to any port but 443 and 8443.
+    """
+    if is_on_disk(dsn):
+        return {"interface": "chdb", "path": str(embedded_path(dsn))}
+    if is_embedded(dsn):
+        return {"dsn": dsn}
+    timeouts = {
+        "send_receive_timeout": _WRITING_SECONDS,
+        "connect_timeout": _CONNECTING_SECONDS,
+    }
+    scheme = dsn.partition("://")[0]
+    options = timeouts if writing else {}
+    return {"dsn": dsn, "interface": scheme, "secure": scheme == "https", **options}
+
+
+def _refuse_path(path: Path, setting: str) -> None:
+    if endpoint.lock_holder(path):
+        raise Unreachable(
+            f"the warehouse {path} cannot be opened; another panelstream process may "
+            f"hold it: wait for it to end, or name another in {setting}"
+        )
 
 
 def server_time(client: Client) -> datetime:
@@ -85,7 +108,7 @@ def server_time(client: Client) -> datetime:
         [row] = client.query_arrow(read_statement("queries/now")).to_pylist()
     except (ClickHouseError, OSError) as error:
         raise Unreachable(
-            f"the warehouse does not answer ({_kind(error)}); is it running?"
+            f"the warehouse does not answer ({describe_failure(error)}); is it running?"
         ) from None
     now: datetime = row["now"]
     return now.astimezone(UTC)
@@ -117,10 +140,10 @@ def insert_rows(client: Client, table: str, rows: pa.Table) -> None:
     except (ClickHouseError, OSError) as error:
         if getattr(error, "code", None) in _REFUSES_DATA:
             raise NotStorable(
-                f"{table}: the engine refuses rows ({_kind(error)})"
+                f"{table}: the engine refuses rows ({describe_failure(error)})"
             ) from None
         raise Unreachable(
-            f"the warehouse does not take rows of {table} ({_kind(error)}); is it "
+            f"the warehouse does not take rows of {table} ({describe_failure(error)}); is it "
             f"running, and is there room?"
         ) from None
 
@@ -137,7 +160,8 @@ def _text(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _kind(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
+    """The engine's name for an error, which quotes nothing."""
     return str(getattr(error, "name", None) or type(error).__name__)
 
 
@@ -159,12 +183,13 @@ def _find_cluster(client: Client, name: str) -> Cluster:
 
 
 def _explain(dsn: str, setting: str, error: Exception) -> str:
-    where = dsn.split("@")[-1] or "an address without a host"
     if is_embedded(dsn):
         return (
-            f"the warehouse {where} cannot be opened; another panelstream process may "
-            f"hold it: wait for it to end, or name another in {setting}"
+            f"the warehouse {embedded_path(dsn)} cannot be opened "
+            f"({describe_failure(error)}); make room, or restore it from a backup, or "
+            f"name another in {setting}"
         )
+    where = server_of(dsn)
     if "AUTHENTICATION_FAILED" in str(error):
         return f"the warehouse {where} refuses user or password; check {setting}"
     return f"no warehouse answers at {where}; start it, or correct its address in {setting}"

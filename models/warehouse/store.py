@@ -5,7 +5,7 @@ parameters. What is written in which order is the business of `ledger`, `settlin
 `definitions`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,10 +16,13 @@ from clickhouse_connect.driver.client import Client
 from panelstream.models.timestamps import EARLIEST, Clock, utc_now
 from panelstream.models.warehouse import client as clients
 from panelstream.models.warehouse.cluster import Cluster
+from panelstream.models.warehouse.dsn import is_embedded
 from panelstream.models.warehouse.statements import read_statement, with_relations
 
 TICK = timedelta(microseconds=1)
 """The least difference of two instants."""
+_ABOUT_ITSELF = frozenset({"migrations", "view_definitions", "identity"})
+"""Tables in which the warehouse describes itself, and nothing of a study is stored."""
 _NO_PARAMETERS: Mapping[str, Any] = {}
 
 
@@ -42,6 +45,7 @@ class Store:
         self.shared = shared
         self._cluster = cluster
         self._last: datetime | None = None
+        self._before_first_insert: Callable[[], None] | None = None
 
     def close(self) -> None:
         """Give the warehouse free for another process."""
@@ -87,12 +91,20 @@ class Store:
         for text in self._statements(sql):
             self._client.command(text, parameters=clients.as_parameters(parameters))
 
+    def run_before_first_insert(self, action: Callable[[], None]) -> None:
+        """Run `action` once, before the first rows of a study that are written."""
+        self._before_first_insert = action
+
     def insert(self, table: str, rows: pa.Table) -> None:
         """Write rows.
 
         Raises `NotStorable` for rows that the engine refuses for what they hold,
         `Unreachable` where it cannot write.
         """
+        action = self._before_first_insert
+        if action and table not in _ABOUT_ITSELF:
+            action()
+            self._before_first_insert = None
         clients.insert_rows(self._client, table, rows)
 
     def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
@@ -119,7 +131,7 @@ def open_store(
     `setting` that names it; `SettingError` where there is no such cluster.
     """
     client, configured = clients.open_client(dsn, writing, setting, cluster)
-    if clients.is_embedded(dsn):
+    if is_embedded(dsn):
         return Store(client, clock, cluster=configured)
     server_clock = partial(clients.server_time, client)
     return Store(client, server_clock, shared=True, cluster=configured)

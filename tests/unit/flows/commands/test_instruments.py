@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from panelstream.flows.cli import app
 from panelstream.flows.new_study import create_study
 from panelstream.models.errors import FileError
+from panelstream.models.settings.environment import Settings
 
 RUNNER = CliRunner()
 
@@ -41,7 +42,7 @@ def test_every_line_fits_in_80_columns() -> None:
 
 def test_those_of_the_study_are_listed_in_its_order(tmp_path: Path) -> None:
     """A study lists its own, in the order of the study file."""
-    create_study(tmp_path / "study1")
+    create_study(Settings.from_environ({}, tmp_path / "study1"))
     listed = json.loads(shown("--study", str(tmp_path / "study1"), "--json"))
     assert [instrument["instrument"] for instrument in listed] == [
         *("phq9", "pdd", "ghsq", "function_use", "demographics")
