@@ -9,13 +9,13 @@ import panelstream
 from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
 from panelstream.models.errors import FileError
+from panelstream.models.settings.dsn import embedded_path, is_on_disk
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import STUDY_FILE, load_study
 from panelstream.models.timestamps import Clock, utc_now
 from panelstream.models.warehouse import endpoint, identity, store, views
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
-from panelstream.models.warehouse.dsn import embedded_path, is_on_disk
 from panelstream.models.warehouse.identity import Identity, Places
 from panelstream.models.warehouse.store import Store
 

@@ -6,11 +6,11 @@ from panelstream.flows.workspace import open_warehouse
 from panelstream.ingest.events.pipeline import Pipeline
 from panelstream.ingest.pseudonymise import Pseudonyms, read_keys
 from panelstream.models.errors import Unreachable
+from panelstream.models.settings.dsn import is_embedded
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse import endpoint
-from panelstream.models.warehouse.dsn import is_embedded
 
 REMEDY = "start 'panelstream warehouse', or give --own-warehouse"
 

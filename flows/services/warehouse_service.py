@@ -16,9 +16,9 @@ from panelstream.chdb_server.application import Application, Service
 from panelstream.chdb_server.engine import Engine, EngineError
 from panelstream.flows.services import serving
 from panelstream.models.errors import SettingError, Unreachable
+from panelstream.models.settings.dsn import embedded_path, is_embedded
 from panelstream.models.settings.environment import Settings
 from panelstream.models.warehouse import endpoint
-from panelstream.models.warehouse.dsn import embedded_path, is_embedded
 from panelstream.models.warehouse.endpoint import Endpoint, State
 
 HOST = "127.0.0.1"

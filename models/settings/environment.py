@@ -7,6 +7,7 @@ from typing import Any
 
 from panelstream.models.settings import collector, kafka
 from panelstream.models.settings.collector import CollectorSettings
+from panelstream.models.settings.dsn import absolute_dsn, parse_dsn
 from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
 from panelstream.models.settings.setting import (
     EVERY_COMMAND,
@@ -17,7 +18,6 @@ from panelstream.models.settings.setting import (
     Setting,
     matching,
 )
-from panelstream.models.warehouse.dsn import absolute_dsn, parse_dsn
 
 STUDY = Setting(
     name="STUDY",

@@ -22,15 +22,15 @@ from panelstream.models.errors import (
     Unreachable,
     UsageError,
 )
-from panelstream.models.warehouse import cluster as clusters
-from panelstream.models.warehouse import endpoint
-from panelstream.models.warehouse.cluster import Cluster
-from panelstream.models.warehouse.dsn import (
+from panelstream.models.settings.dsn import (
     embedded_path,
     is_embedded,
     is_on_disk,
     server_of,
 )
+from panelstream.models.warehouse import cluster as clusters
+from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse.cluster import Cluster
 from panelstream.models.warehouse.statements import read_statement, statement_names
 
 CONNECTION_SETTINGS: Mapping[str, Any] = {"async_insert": 0, "session_timezone": "UTC"}

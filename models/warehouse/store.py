@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from panelstream.models.settings.dsn import is_embedded
 from panelstream.models.timestamps import EARLIEST, Clock, utc_now
 from panelstream.models.warehouse import client as clients
 from panelstream.models.warehouse.cluster import Cluster
-from panelstream.models.warehouse.dsn import is_embedded
 from panelstream.models.warehouse.statements import read_statement, with_relations
 
 TICK = timedelta(microseconds=1)
