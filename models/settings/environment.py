@@ -17,6 +17,7 @@ from panelstream.models.settings.setting import (
     Format,
     Setting,
     matching,
+    refuse_unknown,
 )
 
 STUDY = Setting(
@@ -83,6 +84,14 @@ ENV_FILE_VARIABLES = tuple(
 """What `.env` may set: it lies in the study folder, so it cannot say where that is."""
 
 
+OTHER_VARIABLES = (
+    "PANELSTREAM_TRACEBACK",
+    "PANELSTREAM_EXAMPLES",
+    "PANELSTREAM_REQUIRE_PARTS",
+)
+"""No settings of a study: the traceback of a defect, and what the tests are told."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where a study, its warehouse and its key are, and the settings of its services.
@@ -107,9 +116,11 @@ class Settings:
         """Read every setting.
 
         `study` (a command's option) wins over the environment, the environment over
-        `.env` in the study folder. Raises `SettingError` for a wrong value and
-        `FileError` for a line of `.env` that is not NAME=value, or sets no setting.
+        `.env` in the study folder. Raises `SettingError` for a wrong value or a variable
+        of ours that is no setting, and `FileError` for a line of `.env` that is not
+        NAME=value, or sets no setting.
         """
+        refuse_unknown(environ, [STUDY.variable, *ENV_FILE_VARIABLES, *OTHER_VARIABLES])
         folder = study or Path(environ.get(STUDY.variable) or STUDY.default)
         environment = Environment.read(environ, folder, ENV_FILE_VARIABLES)
         return cls(

@@ -1,5 +1,6 @@
 """A setting is declared once: its name, what it may be, its default and its description."""
 
+import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ KAFKA_COMMANDS = (
 
 T = TypeVar("T")
 
+_OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT\w*)$|_PORT_\d+_(TCP|UDP)\w*$")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 
 
@@ -142,10 +144,36 @@ def _parse_line(
 ) -> tuple[str, Entry]:
     name, equals, value = line.partition("=")
     if not equals or name.strip() not in variables:
+        nearest = _nearest(name.strip(), variables) if equals else ""
         raise FileError(
-            path, str(number), f"not a setting; known: {', '.join(variables)}"
+            path, str(number), f"not a setting{nearest}; known: {', '.join(variables)}"
         )
     return name.strip(), Entry(value.strip().strip("'\""), f"{path} line {number}")
+
+
+def refuse_unknown(environ: Mapping[str, str], variables: Collection[str]) -> None:
+    """Raise `SettingError` for a variable of ours that is none of `variables`.
+
+    It can only be a mistake, and would be without effect. What Kubernetes sets for a
+    service whose name begins with ours is not meant.
+    """
+    for name, value in environ.items():
+        if (
+            name.upper().startswith(PREFIX)
+            and name not in variables
+            and not _OF_KUBERNETES.search(name)
+            and not value.startswith(("tcp://", "udp://"))
+        ):
+            raise SettingError(
+                f"{name}: not a setting{_nearest(name, variables)}; correct it in the "
+                f"environment, or unset it"
+            )
+
+
+def _nearest(name: str, variables: Collection[str]) -> str:
+    """The name that is probably meant, for a message; empty if none is near."""
+    near = difflib.get_close_matches(name.upper(), variables, n=1, cutoff=0.8)
+    return f" (is {near[0]} meant?)" if near else ""
 
 
 def matching(pattern: str, expected: str) -> Format[str]:

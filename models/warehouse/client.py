@@ -192,4 +192,11 @@ def _explain(dsn: str, setting: str, error: Exception) -> str:
     where = server_of(dsn)
     if "AUTHENTICATION_FAILED" in str(error):
         return f"the warehouse {where} refuses user or password; check {setting}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            f"the certificate of the warehouse {where} is not trusted; name its authority "
+            f"in {setting}: https://…?ca_cert=/path/of/ca.pem"
+        )
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return f"the warehouse {where} does not speak TLS; correct {setting}"
     return f"no warehouse answers at {where}; start it, or correct its address in {setting}"

@@ -118,6 +118,96 @@ def test_wrong_line(tmp_path: Path, line: str) -> None:
     assert (caught.value.place, caught.value.path) == ("2", path)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PANELSTREAM_WAREHUOSE", "PANELSTREAM_WAREHOUSE"),
+        ("PANELSTREAM_COLLECTOR_ADRESS", "PANELSTREAM_COLLECTOR_ADDRESS"),
+        ("panelstream_study", "PANELSTREAM_STUDY"),
+        ("PANELSTREAM_ANYTHING", None),
+    ],
+)
+def test_a_misspelt_variable(tmp_path: Path, name: str, meant: str | None) -> None:
+    """Named with the nearest right name, in the environment and in .env; no value."""
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environ({name: "secret"}, tmp_path)
+    message = str(caught.value)
+    assert caught.value.exit_code == 3
+    assert message.startswith(f"{name}: not a setting")
+    assert "secret" not in message
+    assert (f"(is {meant} meant?)" in message) == (meant is not None)
+    env_file(tmp_path, f"{name}=secret")
+    with pytest.raises(FileError, match="1: not a setting") as in_file:
+        Settings.from_environ({}, tmp_path)
+    assert "secret" not in str(in_file.value)
+
+
+def test_variables_that_are_no_settings(tmp_path: Path) -> None:
+    """What Kubernetes sets for a service, and what tests are told, is no mistake."""
+    environ = {
+        "PANELSTREAM_SERVICE_HOST": "10.0.0.1",
+        "PANELSTREAM_COLLECTOR_SERVICE_PORT_HTTP": "6067",
+        "PANELSTREAM_PORT": "tcp://10.0.0.1:6067",
+        "PANELSTREAM_PORT_6067_TCP_ADDR": "10.0.0.1",
+        "PANELSTREAM_EXAMPLES": "500",
+        "PANELSTREAM_TRACEBACK": "1",
+    }
+    assert Settings.from_environ(environ, tmp_path) == Settings.from_environ(
+        {}, tmp_path
+    )
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "clickhouse://user:secret@host",
+        "clickhouses://user:secret@host",
+        "ftp://user:secret@host",
+        "chdb://",
+        "chdb:///a?b",
+        "chdb:/a",
+        "http://",
+        "https:///database",
+        "http://user:sec#ret@host",
+        "http://user:secret@host:port",
+        "https://user:secret@host?interface=http",
+        "https://user:secret@host?secure=false",
+    ],
+)
+def test_a_dsn_that_names_no_warehouse(tmp_path: Path, dsn: str) -> None:
+    """Refused in one line with the three schemes and the right spelling; no password."""
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environ({"PANELSTREAM_WAREHOUSE": dsn}, tmp_path)
+    message = str(caught.value)
+    for scheme in (
+        "chdb:///",
+        "http://",
+        "https://",
+        "for clickhouse:// write http://",
+    ):
+        assert scheme in message
+    assert "sec" not in message
+
+
+@pytest.mark.parametrize(
+    ("dsn", "path"),
+    [
+        ("chdb:///data/a#b", "/data/a#b"),
+        ("chdb:///data/a%20b", "/data/a%20b"),
+        ("chdb:///data/日本 x/../w", "/data/w"),
+        ("chdb://elsewhere/w", "{study}/elsewhere/w"),
+        ("chdb://../w", "{parent}/w"),
+    ],
+)
+def test_an_embedded_path(tmp_path: Path, dsn: str, path: str) -> None:
+    """Taken as written; a relative one is relative to the study folder."""
+    study = tmp_path.resolve() / "s"
+    settings = Settings.from_environ({"PANELSTREAM_WAREHOUSE": dsn}, study)
+    assert settings.warehouse == "chdb://" + path.format(
+        study=study, parent=study.parent
+    )
+
+
 def test_no_file(tmp_path: Path) -> None:
     """A study without .env is as good as one with an empty one."""
     missing = read_env_file(tmp_path / ".env", ENV_FILE_VARIABLES)
