@@ -12,7 +12,7 @@ from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import coverage, windows
-from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.coverage import Coverage, UnknownTime
 from panelstream.models.study.study import Window
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.warehouse import projection_rows, projections
@@ -24,6 +24,7 @@ from panelstream.models.warehouse.reads import (
     read_heartbeats,
     read_people,
     read_raw_answers,
+    read_unknown_times,
 )
 from panelstream.models.warehouse.settling import await_settled
 
@@ -66,9 +67,16 @@ class Snapshot:
 
     @cached_property
     def coverage(self) -> Mapping[str, Coverage]:
-        """For which times the log of each function is whole."""
-        beats = read_heartbeats(self._workspace.store, self.as_of)
-        return coverage.cover(self._workspace.folder.study, beats)
+        """For which times the log of each function is complete."""
+        store, study = self._workspace.store, self._workspace.folder.study
+        beats = read_heartbeats(store, self.as_of)
+        return coverage.cover(study, beats, [gap.time for gap in self.unknown_times])
+
+    @cached_property
+    def unknown_times(self) -> Sequence[UnknownTime]:
+        """The days that open dead letters and gaps of the log make unknown."""
+        study = self._workspace.folder.study
+        return read_unknown_times(self._workspace.store, study, self.as_of)
 
     @cached_property
     def planned(self) -> Mapping[Window, pd.DataFrame]:
@@ -93,6 +101,9 @@ class Snapshot:
         derive: Mapping[str, Callable[[], Iterator[Chunk]]] = {
             projections.WINDOWS: lambda: projection_rows.window_chunks(self.planned),
             projections.COVERAGE: lambda: projection_rows.coverage_chunks(
+                self.coverage
+            ),
+            projections.PERSON_COVERAGE: lambda: projection_rows.person_coverage_chunks(
                 self.coverage
             ),
             projections.FACTS: lambda: projection_rows.fact_chunks(
@@ -143,7 +154,8 @@ def build(
     by_window = {
         window: snapshot.panel(window) for window in workspace.folder.study.windows
     }
-    for name in (projections.COVERAGE, projections.FACTS):
+    kept = (projections.COVERAGE, projections.PERSON_COVERAGE, projections.FACTS)
+    for name in kept:
         projections.keep_build(store, name, snapshot.basis, snapshot.chunks(name))
     projections.drop_superseded(store)
     not_asked = snapshot.answers.not_asked

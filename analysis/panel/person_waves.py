@@ -12,7 +12,11 @@ from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.analysis.plan.specifications import previous_wave_column
 from panelstream.models.arrays import Array, Mask, Vector
 from panelstream.models.instruments.instrument import Instrument, self_reports
-from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.coverage import (
+    Coverage,
+    PersonWindows,
+    observed_by_any,
+)
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.measures import MeasureColumn
 from panelstream.models.study.study import Study
@@ -64,9 +68,12 @@ def _use_columns(
 ) -> dict[str, Vector]:
     """Each column (rows,) of measured use, in the panel's order."""
     study = folder.study
-    visible = _instants(rows, study, "observable_from", "observable_until")
+    visible = _windows(rows, study, "observable_from", "observable_until")
     fully_visible = _fully_visible(rows)
-    columns = {"observed_days": _observed_days(study, coverage, visible)}
+    logs_of_functions = [coverage[name] for name in study.exposure.functions]
+    columns = {
+        "observed_days": observed_by_any(logs_of_functions).observed_days(visible)
+    }
     for index, name in enumerate(study.exposure.functions):
         measures = measure_use(
             use.counts[:, index],
@@ -98,12 +105,12 @@ def measure_use(
     counts: Array,
     days: Array,
     coverage: Coverage,
-    visible: tuple[np.ndarray, np.ndarray],
+    visible: PersonWindows,
     fully_visible: Mask,
 ) -> dict[str, Array]:
     """The measures of one function's use, NaN where the log does not cover the window.
 
-    `visible`: instants (rows,) at which the observable windows start and end.
+    `visible`: the observable windows (rows,).
     `fully_visible`: whether that is all of the window; where consent hides a part of it, how often
     something was done in the window is not known, only how often a week. Counts
     over a window with excused gaps are prorated to the whole of it. The frequency
@@ -138,22 +145,19 @@ def additional_measure(
     fully_visible = (rows[first] == rows[start]) & (
         rows["end_on"] == rows["observable_until"]
     )
-    visible = _instants(rows, study, start, "observable_until")
+    visible = _windows(rows, study, start, "observable_until")
     scales = np.array([_observed(log, visible)[1] for log in coverage]).max(axis=0)
     valid = fully_visible.to_numpy() & (column.definition.prorated | (scales == 1))
     return np.where(valid, counted * scales, np.nan)
 
 
-def _observed(
-    coverage: Coverage, visible: tuple[np.ndarray, np.ndarray]
-) -> tuple[Array, Array]:
+def _observed(coverage: Coverage, visible: PersonWindows) -> tuple[Array, Array]:
     """Observed days of each window, and what scales a count over them to the window.
 
     NaN where the log neither covers the window nor is excused.
     """
-    length = (visible[1] - visible[0]) / np.timedelta64(1, "D")
-    observed = coverage.observed.days_within(*visible)
-    excused = coverage.excused.days_within(*visible)
+    length, observed = visible.lengths, coverage.observed_days(visible)
+    excused = coverage.excused_days(visible)
     covered = (observed > 0) & (length - observed - excused < _NOTHING)
     observed = np.where(covered, observed, np.nan)
     return observed, np.where(length - observed < _NOTHING, 1.0, length / observed)
@@ -189,6 +193,11 @@ def _instants(
 ) -> tuple[np.ndarray, np.ndarray]:
     zone = study.zone
     return days_to_instants(rows[start], zone), days_to_instants(rows[end], zone)
+
+
+def _windows(rows: pd.DataFrame, study: Study, start: str, end: str) -> PersonWindows:
+    participants = rows["participant_id"].to_numpy(object)
+    return PersonWindows(participants, *_instants(rows, study, start, end))
 
 
 def _fully_visible(rows: pd.DataFrame) -> Mask:
@@ -235,19 +244,6 @@ def _over(ends: pd.Series, study: Study, as_of: datetime) -> Mask:
     at = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None))
     over: Mask = days_to_instants(ends, study.zone) <= at
     return over
-
-
-def _observed_days(
-    study: Study,
-    coverage: Mapping[str, Coverage],
-    visible: tuple[np.ndarray, np.ndarray],
-) -> Array:
-    """Days of the window for which at least one function's log is whole."""
-    first, *further = (coverage[name].observed for name in study.exposure.functions)
-    union = first
-    for intervals in further:
-        union = union.plus(intervals)
-    return union.days_within(*visible)
 
 
 def _not_asked(

@@ -23,7 +23,12 @@ from panelstream.ingest.events.splitting import (
     placed_events,
 )
 from panelstream.ingest.pseudonymise import normalize_id
-from panelstream.models.events.catalogue import RESPONSE_SUBMITTED, Catalogue, EventType
+from panelstream.models.events.catalogue import (
+    HEARTBEAT,
+    RESPONSE_SUBMITTED,
+    Catalogue,
+    EventType,
+)
 from panelstream.models.events.event import (
     NOTHING_READ,
     Event,
@@ -127,11 +132,13 @@ class Decoder:
 
     def _data(self, attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
         data = _data(attributes, rule)
-        if attributes["type"] == RESPONSE_SUBMITTED:
-            try:
+        try:
+            if attributes["type"] == RESPONSE_SUBMITTED:
                 data["answers"] = self.catalogue.questionnaires.coded_answers(data)
-            except ValueError as field:
-                raise _Invalid("invalid_data", f"data.{field}") from None
+            elif attributes["type"] == HEARTBEAT:
+                self.catalogue.check_heartbeat(data)
+        except ValueError as field:
+            raise _Invalid("invalid_data", f"data.{field}") from None
         return data
 
     def _occurred_at(self, attributes: Mapping[str, Any]) -> datetime:
@@ -180,7 +187,7 @@ def _identity(attributes: Mapping[str, Any]) -> str:
 
 def _subject(attributes: Mapping[str, Any], rule: EventType) -> str:
     subject = attributes.get("subject", "")
-    if not rule.subject:
+    if not rule.subject or (rule.subject == "optional" and subject == ""):
         return ""
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_ID_LENGTH:
         raise _Invalid("missing_subject", "subject")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field as defaulting
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -18,6 +18,7 @@ from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen, Location
 from panelstream.models.events.field_kinds import KINDS, FieldKind, FieldRule
 from panelstream.models.instruments.instrument import Instrument
+from panelstream.models.timestamps import parse_instant
 
 SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
@@ -45,6 +46,7 @@ TAKING_PART = (
 """Study events that say who takes part: never refused, even after a withdrawal."""
 
 RESPONSE_SUBMITTED = "study.response_submitted"
+HEARTBEAT = "study.heartbeat"
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _VIEW = re.compile(r"[a-z][a-z0-9_]*_events")
@@ -54,8 +56,9 @@ class EventType(Frozen):
     """One kind of act: what it counts towards and which fields it carries."""
 
     function: str | None = None
-    subject: bool = True
-    """False for what is about the log itself and names nobody, as a heartbeat."""
+    subject: bool | Literal["optional"] = True
+    """False for what names nobody; optional for what may speak of one person, as a
+    heartbeat of that person's device does."""
     versions: tuple[int, ...] = (1,)
     data: dict[str, FieldRule] = {}
     withdraws: str | None = None
@@ -149,6 +152,15 @@ class Catalogue(Frozen):
             for event_type in self.types.values()
             for field, rule in event_type.data.items()
         }
+
+    def check_heartbeat(self, data: Mapping[str, Any]) -> None:
+        """Raise `ValueError` with the name of the field that covers nothing."""
+        functions = data["functions"]
+        if not functions or not set(functions) <= set(self.functions):
+            raise ValueError("functions")
+        start, end = parse_instant(data["from"]), parse_instant(data["to"])
+        if start is None or end is None or start >= end:
+            raise ValueError("to")
 
     @property
     def withdrawals(self) -> Mapping[str, str]:

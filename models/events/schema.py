@@ -41,9 +41,10 @@ def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
         "data": _data(rule),
     }
     if rule.subject:
-        needed.append("subject")
         described = "The platform's user id; becomes a pseudonym at once"
         properties["subject"] = {**_text(), "description": described}
+    if rule.subject is True:
+        needed.append("subject")
     if any(field.required for field in rule.data.values()):
         needed.append("data")
     return {

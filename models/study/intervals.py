@@ -27,15 +27,23 @@ class Intervals:
     @classmethod
     def merge(cls, pairs: Iterable[tuple[datetime, datetime]]) -> "Intervals":
         """Merge intervals that touch or overlap."""
-        merged: list[list[np.datetime64]] = []
-        for start, end in sorted((_utc(a), _utc(b)) for a, b in pairs):
-            if merged and start <= merged[-1][1]:
-                merged[-1][1] = max(merged[-1][1], end)
-            elif start < end:
-                merged.append([start, end])
-        return cls(
-            _array(pair[0] for pair in merged), _array(pair[1] for pair in merged)
+        bounds = list(pairs)
+        return cls.union(
+            utc_instants(start for start, _ in bounds),
+            utc_instants(end for _, end in bounds),
         )
+
+    @classmethod
+    def union(cls, starts: Instants, ends: Instants) -> "Intervals":
+        """Merge intervals [start, end), in any order; those without length are left out."""
+        has_length = starts < ends
+        order = np.argsort(starts[has_length], kind="stable")
+        starts, ends = starts[has_length][order], ends[has_length][order]
+        reach = np.maximum.accumulate(ends.astype(np.int64)).astype(ends.dtype)
+        apart = starts[1:] > reach[:-1]
+        first = np.concatenate([[True], apart])[: len(starts)]
+        last = np.concatenate([apart, [True]])[: len(starts)]
+        return cls(starts[first], reach[last])
 
     @classmethod
     def always(cls) -> "Intervals":
@@ -56,11 +64,14 @@ class Intervals:
 
     def plus(self, intervals: "Intervals") -> "Intervals":
         """The times that are in either."""
-        pairs = [
-            *zip(self.starts, self.ends, strict=True),
-            *zip(intervals.starts, intervals.ends, strict=True),
-        ]
-        return Intervals.merge((a.item(), b.item()) for a, b in pairs)
+        return Intervals.union(
+            np.concatenate([self.starts, intervals.starts]),
+            np.concatenate([self.ends, intervals.ends]),
+        )
+
+    def common(self, intervals: "Intervals") -> "Intervals":
+        """The times that are in both."""
+        return self.minus(intervals.complement())
 
     def days_within(self, starts: Instants, ends: Instants) -> Vector:
         """Days of each window [start, end) that the intervals cover; NaT gives NaN."""
@@ -80,6 +91,11 @@ class Intervals:
         at = instants[is_instant].astype("datetime64[us]").astype(np.int64)
         covered[is_instant] = _interpolate(at, knots, heights)
         return covered
+
+
+def utc_instants(instants: Iterable[datetime]) -> Instants:
+    """Aware datetimes as an array (n,)."""
+    return _array(map(_utc, instants))
 
 
 def _interpolate(

@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.coverage import Coverage, PersonWindows
+from panelstream.models.study.intervals import Intervals
 from panelstream.models.study.study import Study, Window
 from panelstream.models.study.windows import DAY, days_to_instants
+from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse.projections import Build, Chunk
 
 _INSTANT = pa.timestamp("us", "UTC")
+_NO_INTERVALS = Intervals.merge([])
+_NOTHING = Intervals(*[np.array([EARLIEST.date()], "datetime64[us]")] * 2)
+"""The row of a participant of whom no time is covered: an interval without length."""
 _MEASURES = {
     "event_count": "count",
     "active_days": "days",
@@ -33,6 +38,12 @@ def coverage_chunks(coverage: Mapping[str, Coverage]) -> Iterator[Chunk]:
     """The times for which the log of each function is whole; one chunk each."""
     for function, covered in coverage.items():
         yield Chunk(function, partial(_intervals, function, covered))
+
+
+def person_coverage_chunks(coverage: Mapping[str, Coverage]) -> Iterator[Chunk]:
+    """The same for participants of whom less is known; one chunk each function."""
+    for function, covered in coverage.items():
+        yield Chunk(function, partial(_person_intervals, function, covered))
 
 
 def fact_chunks(
@@ -92,6 +103,27 @@ def _intervals(function: str, coverage: Coverage, build: Build) -> pa.Table:
     )
 
 
+def _person_intervals(function: str, coverage: Coverage, build: Build) -> pa.Table:
+    observed = {
+        person: intervals if len(intervals.starts) else _NOTHING
+        for person, intervals in sorted(coverage.observed_of.items())
+    }
+    people = pa.array([bytes.fromhex(person) for person in observed], pa.binary(16))
+    numbers = [len(intervals.starts) for intervals in observed.values()]
+    of_all = [_NO_INTERVALS, *observed.values()]
+    return _with_build(
+        {
+            "participant_id": people.take(
+                pa.array(np.repeat(np.arange(len(people)), numbers))
+            ),
+            "function": pa.repeat(function, sum(numbers)),
+            "covered_from": _instants(np.concatenate([i.starts for i in of_all])),
+            "covered_until": _instants(np.concatenate([i.ends for i in of_all])),
+        },
+        build,
+    )
+
+
 @dataclass(frozen=True)
 class _Facts:
     """Rows of a panel, and what was measured: arrays (rows, functions) by column."""
@@ -108,11 +140,12 @@ def _facts(
     panel: Callable[[], pd.DataFrame],
 ) -> _Facts:
     panel_rows, functions = panel(), sorted(study.exposure.functions)
-    observable = [
-        days_to_instants(rows[name], study.zone)
-        for name in ("observable_from", "observable_until")
-    ]
-    observed = [coverage[name].observed.days_within(*observable) for name in functions]
+    observable = PersonWindows(
+        rows["participant_id"].to_numpy(object),
+        days_to_instants(rows["observable_from"], study.zone),
+        days_to_instants(rows["observable_until"], study.zone),
+    )
+    observed = [coverage[name].observed_days(observable) for name in functions]
     measured = {
         column: panel_rows[[f"{name}_{suffix}" for name in functions]].to_numpy(float)
         for column, suffix in _MEASURES.items()

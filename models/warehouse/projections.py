@@ -16,10 +16,12 @@ import pyarrow as pa
 from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse.store import Store
 
-WINDOWS, COVERAGE, FACTS = "exposure_windows", "coverage", "fact_exposure"
+WINDOWS, FACTS = "exposure_windows", "fact_exposure"
+COVERAGE, PERSON_COVERAGE = "coverage", "coverage_of_people"
 TABLES: Mapping[str, str] = {
     WINDOWS: "exposure_windows",
     COVERAGE: "coverage_intervals",
+    PERSON_COVERAGE: "person_coverage_intervals",
     FACTS: "exposure_facts",
 }
 """Every projection, in the order in which they are derived, and the table of its rows."""

@@ -7,8 +7,9 @@ import pandas as pd
 
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import Consents, ConsentStatements
+from panelstream.models.study.coverage import LogTime, UnknownTime
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.study import Study
+from panelstream.models.study.study import Study, midnight
 from panelstream.models.timestamps import LATEST, microseconds
 from panelstream.models.warehouse.store import Store
 
@@ -69,9 +70,30 @@ def read_raw_answers(
     return windows.permitted(folder.study, people.consents, raw)
 
 
-def read_heartbeats(
-    store: Store, as_of: datetime
-) -> list[tuple[str, datetime, datetime]]:
-    """Function, from and to of every heartbeat."""
+def read_heartbeats(store: Store, as_of: datetime) -> list[LogTime]:
+    """What every heartbeat states, by function."""
     rows = store.query("heartbeats", as_of=as_of).to_pylist()
-    return [(row["covered"], row["start"], row["end"]) for row in rows]
+    return [
+        LogTime(row["covered"], row["start"], row["end"], row["participant_id"])
+        for row in rows
+    ]
+
+
+def read_unknown_times(
+    store: Store, study: Study, as_of: datetime
+) -> list[UnknownTime]:
+    """The days that open dead letters and gaps of the log make unknown."""
+    rows = store.query("unknown_times", as_of=as_of, zone=study.timezone).to_pylist()
+    return [
+        UnknownTime(
+            LogTime(
+                row["function"],
+                midnight(row["from_on"], study.zone),
+                midnight(row["until_on"], study.zone),
+                row["participant_id"],
+            ),
+            row["cause"],
+            row["number"],
+        )
+        for row in rows
+    ]

@@ -18,6 +18,7 @@ RELATIONS = (
     "answers",
     "answer_statements",
     "coverage",
+    "coverage_of_people",
     "fact_exposure",
     "withdrawals",
     "withdrawn_periods",

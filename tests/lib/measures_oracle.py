@@ -129,7 +129,8 @@ class Windows:
             return False
         length = self.oracle.length(self.seen)
         recorded = [
-            self.oracle.covered(function, self.seen)[0] for function in functions
+            self.oracle.covered(function, self.seen, self.who)[0]
+            for function in functions
         ]
         return bool(length) and set(recorded) == {length}
 
@@ -149,7 +150,7 @@ class Windows:
     def scaled(self, function: str, days: "Days", count: int) -> float | None:
         """A count over days, if the log covers them or is excused."""
         length = self.oracle.length(days)
-        recorded, excused = self.oracle.covered(function, days)
+        recorded, excused = self.oracle.covered(function, days, self.who)
         if not length or recorded == 0 or recorded + excused < length:
             return None
         return float(count * length / recorded)

@@ -37,6 +37,7 @@ LEAVING = ("collection", "erase")
 """Levels of withdrawal that end somebody's part."""
 
 DAY = timedelta(days=1)
+ALWAYS = (datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC))
 Row = dict[str, Any]
 Days = tuple[date, date]
 Stretch = tuple[datetime, datetime]
@@ -61,8 +62,16 @@ class Oracle:
         known = arrivals[: as_of + 1]
         self.log: list[Mapping[str, Any]] = []
         for batch in known:
-            taken = [event for event in batch.events if not self.is_refused(event)]
+            valid = [event for event in batch.events if not is_rejected(event)]
+            taken = [event for event in valid if not self.is_refused(event)]
             self.log = first_recorded([*self.log, *taken])
+        stored = {(event["source"], event["id"]) for event in self.log}
+        self.letters = [
+            event
+            for batch in known
+            for event in batch.events
+            if is_rejected(event) and (event["source"], event["id"]) not in stored
+        ]
         self.answers = [answer for batch in known for answer in batch.answers]
 
     def panel(self, window: Any) -> list[Row]:
@@ -132,7 +141,7 @@ class Oracle:
             "window_start": self.midnight(planned[0]) if planned else None,
             "window_end": self.midnight(planned[1]) if planned else None,
             "window_days": number(self.length(planned)),
-            "observed_days": number(self.observed_by_any(seen)),
+            "observed_days": number(self.observed_by_any(person.who, seen)),
             "mood_total": answer.calm + 5.0 if answer and answer.complete else None,
         }
         for function in self.study["exposure"]["functions"]:
@@ -358,6 +367,7 @@ class Oracle:
                 datetime.fromisoformat(event["time"])
                 for event in self.log
                 if event.get("subject") == person.who
+                and event["type"] != "study.heartbeat"
             ]
             at += [answer.at for answer in self.answers if answer.who == person.who]
             days = [
@@ -478,7 +488,7 @@ class Oracle:
         length = self.length(seen)
         if not seen or not length:
             return nothing
-        recorded, excused = self.covered(function, seen)
+        recorded, excused = self.covered(function, seen, who)
         if recorded == 0 or recorded + excused < length:
             return nothing
         gone = measures_oracle.taken_back(self, who)
@@ -501,9 +511,9 @@ class Oracle:
             "frequency": frequency(active / recorded * Fraction("365.25")),
         }
 
-    def covered(self, function: str, seen: Days) -> tuple[Fraction, Fraction]:
+    def covered(self, function: str, seen: Days, who: str) -> tuple[Fraction, Fraction]:
         """Days recorded, and days lost that may be made up for."""
-        recorded, lost, excused = self.coverage(function)
+        recorded, lost, excused = self.coverage(function, who)
         result = [Fraction(0), Fraction(0)]
         for middle, days in self.pieces(seen, [*recorded, *lost]):
             if holds(excused, middle):
@@ -512,11 +522,12 @@ class Oracle:
                 result[0] += days
         return result[0], result[1]
 
-    def observed_by_any(self, seen: Days | None) -> Fraction | None:
+    def observed_by_any(self, who: str, seen: Days | None) -> Fraction | None:
         """Days of the window in which some function's log is whole."""
         if seen is None:
             return None
-        each = [self.coverage(name) for name in self.study["exposure"]["functions"]]
+        functions = self.study["exposure"]["functions"]
+        each = [self.coverage(name, who) for name in functions]
         bounds = [entry for recorded, lost, _ in each for entry in (*recorded, *lost)]
         total = Fraction(0)
         for middle, days in self.pieces(seen, bounds):
@@ -525,26 +536,46 @@ class Oracle:
         return total
 
     def coverage(
-        self, function: str
+        self, function: str, who: str = ""
     ) -> tuple[list[Stretch], list[Stretch], list[Stretch]]:
         """When a function was recorded; when lost; and which of that is excused."""
-        recorded = [
-            stretch(event["data"])
-            for event in self.log
-            if event["type"] == "study.heartbeat"
-            and function in event["data"]["functions"]
-        ]
+        recorded = self.beats(function, None)
         if self.study["coverage"] == "assumed":
-            recorded = [
-                (datetime(1970, 1, 2, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC))
-            ]
+            recorded = [ALWAYS]
         out = [
             row for row in self.study.get("outages", ()) if function in row["functions"]
         ]
         excused = [
             entry for entry in out if entry.get("handling", "missing") == "prorate"
         ]
-        return recorded, [*map(stretch, out)], [*map(stretch, excused)]
+        device = self.beats(function, who) if who else []
+        lost = [
+            *map(stretch, out),
+            *self.rejected_days(function, who),
+            *(between(device) if device else []),
+        ]
+        return recorded, lost, [*map(stretch, excused)]
+
+    def beats(self, function: str, who: str | None) -> list[Stretch]:
+        """What heartbeats of everybody, or of somebody's device, say of a function."""
+        said = [
+            stretch(event["data"])
+            for event in self.log
+            if event["type"] == "study.heartbeat"
+            and event.get("subject") == who
+            and function in event["data"]["functions"]
+        ]
+        return [(start, bridged(start, end, said)) for start, end in said]
+
+    def rejected_days(self, function: str, who: str) -> list[Stretch]:
+        """The days on which something of theirs, or of nobody known, was rejected."""
+        days = {
+            self.day(event["time"])
+            for event in self.letters
+            if event.get("subject", who) == who
+            and FUNCTIONS.get(event["type"], function) == function
+        }
+        return [(self.midnight(day), self.midnight(day + DAY)) for day in days]
 
     def pieces(
         self, seen: Days, bounds: Iterable[Stretch]
@@ -585,6 +616,37 @@ class Oracle:
     def length(self, days: Days | None) -> Fraction | None:
         """Days of 24 hours in a window."""
         return days_between(*map(self.midnight, days)) if days else None
+
+
+def is_rejected(event: Mapping[str, Any]) -> bool:
+    """Whether it has a field that no type has, or what it is or whose is not said."""
+    known = event["type"] in FUNCTIONS
+    return (
+        "note" in event.get("data", {})
+        or event["type"].endswith(".unheard_of")
+        or (known and "subject" not in event)
+    )
+
+
+def bridged(start: datetime, end: datetime, said: Iterable[Stretch]) -> datetime:
+    """Where a heartbeat ends if the next one begins within the unit it is written in."""
+    unit = timedelta(microseconds=1)
+    for longer in (timedelta(milliseconds=1), timedelta(seconds=1)):
+        if not any(
+            (at - datetime.min.replace(tzinfo=UTC)) % longer for at in (start, end)
+        ):
+            unit = longer
+    nexts = [other for other, _ in said if end <= other <= end + unit]
+    return max([end, *nexts])
+
+
+def between(said: Iterable[Stretch]) -> list[Stretch]:
+    """The times in none of some stretches."""
+    silent, at = [], ALWAYS[0]
+    for start, end in sorted(said):
+        silent += [(at, start)] if at < start else []
+        at = max(at, end)
+    return [*silent, (at, ALWAYS[1])]
 
 
 def first_recorded(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

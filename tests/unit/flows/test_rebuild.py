@@ -200,8 +200,8 @@ def test_readers_keep_the_old_while_it_is_rebuilt(made: Workspace) -> None:
         assert views == seen
 
     rebuild_projections(made, progress=look)
-    # Windows, functions, windows × waves.
-    assert looks == [(number, 8) for number in range(1, 9)]
+    # Windows, functions for everybody and for single people, windows × waves.
+    assert looks == [(number, 10) for number in range(1, 11)]
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 6, 8])
@@ -230,7 +230,7 @@ def test_a_rebuild_that_is_broken_off(made: Workspace, chunks: int) -> None:
 
 def test_an_unknown_projection(made: Workspace) -> None:
     """The known ones are named."""
-    with pytest.raises(UsageError, match="known: exposure_windows, coverage, fact_exp"):
+    with pytest.raises(UsageError, match="known: exposure_windows, coverage, cov"):
         rebuild_projections(made, "exposure")
 
 

@@ -16,7 +16,10 @@ from
         where
             recorded_at <= {as_of:DateTime64(6)}
             and events.participant_id != toFixedString('', 16)
-            and (event_type = 'study.enrolled' or {any_activity:Bool})
+            and (
+                event_type = 'study.enrolled'
+                or ({any_activity:Bool} and event_type != 'study.heartbeat')
+            )
         union all
         select participant_id, responded_at as at, false as enrolled
         from answers_as_of(as_of = {as_of:DateTime64(6)})

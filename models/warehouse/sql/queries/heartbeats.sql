@@ -1,7 +1,13 @@
--- The times for which the platform says its log is whole, by function.
+-- The times for which the platform says its log is complete, by function; those with a
+-- participant speak of that person's own device.
 -- A time that cannot be read covers nothing, rather than failing the whole panel.
 select
     arrayJoin(JSONExtract(data, 'functions', 'Array(String)')) as covered,
+    if(
+        events.participant_id = toFixedString('', 16),
+        '',
+        lower(hex(events.participant_id))
+    ) as participant_id,
     parseDateTime64BestEffortOrNull(JSONExtractString(data, 'from'), 6, 'UTC') as start,
     parseDateTime64BestEffortOrNull(JSONExtractString(data, 'to'), 6, 'UTC') as end
 from events final

@@ -11,7 +11,7 @@ import pytest
 
 from panelstream.analysis.panel import person_waves
 from panelstream.analysis.panel.selected_responses import SelectedAnswers
-from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.coverage import Coverage, PersonWindows
 from panelstream.models.study.intervals import Intervals
 from panelstream.models.study.load import load_study
 from panelstream.models.study.use import MeasuredUse
@@ -30,13 +30,13 @@ def between(start: float, end: float) -> Intervals:
     )
 
 
-def seen(*windows: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Windows from day to day; None: none."""
+def seen(*windows: tuple[float, float] | None) -> PersonWindows:
+    """Windows of one person from day to day; None: none."""
     days = np.array([window or (NAN, NAN) for window in windows], dtype=float)
     offsets = pd.to_timedelta((days * 24 * 60).round().ravel(), unit="min")
     instants = (pd.Timestamp("2027-01-01") + offsets).to_numpy("datetime64[us]")
     starts, ends = instants.reshape(days.shape).T
-    return starts, ends
+    return PersonWindows(np.array(["a"] * len(windows), object), starts, ends)
 
 
 def measured(

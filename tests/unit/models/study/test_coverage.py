@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from panelstream.models.study import coverage
-from panelstream.models.study.coverage import Coverage
+from panelstream.models.study.coverage import Coverage, LogTime
 from panelstream.models.study.load import load_study
 from tests.lib import studies
 
@@ -22,7 +22,9 @@ def covered(
     content = studies.with_base(**changes)
     study = load_study(studies.write(tmp_path, content)).study
     at = {n: datetime(2027, 1, n, tzinfo=UTC) for n in range(1, 32)}
-    return dict(coverage.cover(study, [(name, at[a], at[b]) for name, a, b in beats]))
+    return dict(
+        coverage.cover(study, [LogTime(name, at[a], at[b]) for name, a, b in beats])
+    )
 
 
 def days(one: Coverage, start: str, end: str) -> tuple[float, float]:

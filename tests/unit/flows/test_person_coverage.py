@@ -1,0 +1,148 @@
+"""What is not known of a person is null: rejected and lost events, silent devices."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from panelstream.flows import panels
+from panelstream.flows.workspace import Workspace
+from panelstream.models.events.log_gap import LogGap
+from panelstream.models.warehouse.ledger import append_log_gaps
+from tests.lib import studies
+from tests.lib.studies import HandClock
+
+Make = Callable[..., Workspace]
+AT = datetime(2027, 1, 8, 3, tzinfo=UTC)
+"""In the week before the wave, whose days in Tokyo are those from 4 to 10 January."""
+EVERYTHING = {"from": "2026-12-01T00:00:00Z", "to": "2027-02-01T00:00:00Z"}
+WAVE = {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}
+
+
+@pytest.fixture
+def small(workspace: Make) -> Workspace:
+    """Two enrolled people, of whom one signed in 20 times; the log covers everything."""
+    study = workspace(
+        coverage="heartbeats",
+        exposure={"window": {"lookback": 7}, "functions": ["story", "sign_in"]},
+    )
+    start = AT - timedelta(days=20)
+    data = {"functions": ["story", "sign_in"], **EVERYTHING}
+    studies.send(
+        study,
+        [
+            studies.event("enrolled", "aki", start),
+            studies.event("enrolled", "ben", start),
+            studies.event("heartbeat", None, AT, data=data),
+            *numbered("signed_in", "aki", 20),
+        ],
+    )
+    return study
+
+
+def numbered(kind: str, who: str | None, number: int, **more: Any) -> list[Any]:
+    """Events of one hour."""
+    return [
+        studies.event(kind, who, AT + timedelta(minutes=n), **more)
+        for n in range(number)
+    ]
+
+
+def use(study: Workspace) -> Mapping[str, list[float | None]]:
+    """Stories, sign-ins and observed days of each person, as the panel has them."""
+    [panel] = panels.build(study).by_window.values()
+    rows = studies.named(study, panel, ["aki", "ben"]).set_index("who")
+    columns = ["story_count", "sign_in_count", "observed_days"]
+    return {
+        who: [None if pd.isna(value) else value for value in rows.loc[who, columns]]
+        for who in rows.index
+    }
+
+
+def later(study: Workspace, clock: HandClock, events: list[Any]) -> None:
+    """Events that arrive an hour later."""
+    clock.now += timedelta(hours=1)
+    studies.send(study, events)
+
+
+def test_rejected_stories_are_no_known_zero(small: Workspace, clock: HandClock) -> None:
+    """Twenty stories with an unknown field: her stories are not known, all else is."""
+    noted = numbered("story_posted", "aki", 20, data={"note": "free text"})
+    later(small, clock, noted)
+    assert use(small) == {"aki": [None, 20, 7], "ben": [0, 0, 7]}
+    days = small.store.select(
+        "select lower(function) as name, observed_days as days, event_count as events "
+        "from fact_exposure where participant_id = (select participant_id from "
+        "coverage_of_people limit 1) order by name"
+    ).to_pylist()
+    assert days == [
+        {"name": "sign_in", "days": 7, "events": 20},
+        {"name": "story", "days": 6, "events": None},
+    ]
+
+
+def test_a_letter_is_settled_by_its_event(small: Workspace, clock: HandClock) -> None:
+    """The same event without the field, by whatever road: the number is known again.
+
+    The panel of the time in between keeps its null.
+    """
+    wrong = numbered("story_posted", "aki", 1, data={"note": "free text"})
+    later(small, clock, wrong)
+    between = clock.now + timedelta(minutes=30)
+    later(small, clock, numbered("story_posted", "aki", 1))
+    assert use(small)["aki"] == [1, 20, 7]
+    [window] = small.folder.study.windows
+    past = panels.Snapshot(small, between).panel(window)
+    shown = studies.named(small, past, ["aki", "ben"])["story_count"]
+    assert [pd.isna(value) for value in shown] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "who", "expected"),
+    [
+        ("unheard_of", "aki", {"aki": [None, None, 6], "ben": [0, 0, 7]}),
+        ("unheard_of", None, {"aki": [None, None, 6], "ben": [None, None, 6]}),
+        ("story_posted", None, {"aki": [None, 20, 7], "ben": [None, 0, 7]}),
+    ],
+)
+def test_whom_a_letter_concerns(
+    small: Workspace,
+    clock: HandClock,
+    kind: str,
+    who: str | None,
+    expected: Mapping[str, list[float | None]],
+) -> None:
+    """An unknown type may be of any function; an event of nobody, of anybody."""
+    later(small, clock, numbered(kind, who, 1))
+    assert use(small) == expected
+
+
+def test_letters_of_other_days(small: Workspace, clock: HandClock) -> None:
+    """A letter of the day after the window leaves it known; study events concern none."""
+    after = datetime(2027, 1, 10, 15, tzinfo=UTC)
+    later(small, clock, [studies.event("unheard_of", "aki", after)])
+    later(small, clock, [studies.event("invited", "aki", AT, data={"wave": "x"})])
+    assert use(small) == {"aki": [0, 20, 7], "ben": [0, 0, 7]}
+
+
+def test_a_gap_of_the_log(small: Workspace, clock: HandClock) -> None:
+    """What retention deleted unread may have been of anybody and any function."""
+    clock.now += timedelta(hours=1)
+    gap = LogGap("events", 0, 10, 20, AT, AT + timedelta(hours=1), "retention")
+    append_log_gaps(small.store, [gap])
+    assert use(small) == {"aki": [None, None, 6], "ben": [None, None, 6]}
+
+
+def test_a_silent_device(small: Workspace, clock: HandClock) -> None:
+    """A person with heartbeats of a device is known while it spoke, the others as before."""
+    spoken = {"from": "2027-01-03T15:00:00Z", "to": "2027-01-09T14:59:59Z"}
+    data = {"functions": ["story"], **spoken}
+    later(small, clock, [studies.event("heartbeat", "aki", AT, data=data)])
+    assert use(small) == {"aki": [None, 20, 7], "ben": [0, 0, 7]}
+    again = {"from": "2027-01-09T15:00:00Z", "to": "2027-01-12T00:00:00Z"}
+    data = {"functions": ["story"], **again}
+    next_day = AT + timedelta(days=1)
+    later(small, clock, [studies.event("heartbeat", "aki", next_day, data=data)])
+    assert use(small) == {"aki": [0, 20, 7], "ben": [0, 0, 7]}
