@@ -19,22 +19,36 @@ FUTURE_TOLERANCE = timedelta(hours=24)
 """How far a sender's clock may be ahead of ours."""
 
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)"
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:[0-5]\d)",
+    re.ASCII,
 )
+_LEAP_SECOND = "60"
 
 
 def parse_instant(text: str) -> datetime | None:
-    """The instant in UTC, cut to microseconds; None for anything else."""
+    """The instant in UTC, cut to microseconds; None for anything else.
+
+    A leap second (RFC 3339, section 5.7: the last one of a month in UTC) is read as
+    the second after it, as POSIX time has none.
+    """
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None
-    day, clock, fraction, offset = match.groups()
+    day, clock, second, fraction, offset = match.groups()
     micros = (fraction or "0")[:6].ljust(6, "0")
+    is_leap = second == _LEAP_SECOND
+    written = f"{day}T{clock}:{'59' if is_leap else second}.{micros}{offset.upper()}"
     try:
-        local = datetime.fromisoformat(f"{day}T{clock}.{micros}{offset.upper()}")
-        return local.astimezone(UTC)
+        instant = datetime.fromisoformat(written).astimezone(UTC)
+        return _after_leap_second(instant) if is_leap else instant
     except (ValueError, OverflowError):
         return None
+
+
+def _after_leap_second(instant: datetime) -> datetime | None:
+    later = instant + timedelta(seconds=1)
+    starts_a_month = (later.day, later.hour, later.minute, later.second) == (1, 0, 0, 0)
+    return later if starts_a_month else None
 
 
 def microseconds(instant: datetime) -> int:

@@ -33,7 +33,8 @@ class Checked:
     def foreign(self) -> bool:
         """Whether everything that arrived names another source than it may."""
         return bool(self.rejections) and all(
-            rejection.field == "source" for rejection in self.rejections
+            (rejection.reason, rejection.field) == ("invalid_data", "source")
+            for rejection in self.rejections
         )
 
 

@@ -3,17 +3,26 @@
 After the HTTP protocol binding of CloudEvents 1.0.2, section 3.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
 from panelstream.ingest.collector.problems import Problem
+from panelstream.ingest.events.binary_mode import binary_event, read_attributes
+from panelstream.ingest.events.media_types import (
+    is_json_media_type,
+    parse_media_type,
+)
 from panelstream.ingest.events.pipeline import RawEvents
-from panelstream.ingest.events.splitting import is_json, is_utf8
+from panelstream.ingest.events.splitting import (
+    Unsplittable,
+    is_json,
+    is_utf8,
+    without_bom,
+)
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.records import Headers
 from panelstream.models.events.event import Position
@@ -29,20 +38,17 @@ _HEADERS: Mapping[str, Headers] = {
     "structured": [("content-type", b"application/cloudevents+json")],
     "batch": [("content-type", b"application/cloudevents-batch+json")],
 }
-_ATTRIBUTE = re.compile(r"[a-z0-9]{1,64}")
-_JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json")
-_CHARSET = re.compile(r'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_RESERVED = ("data", "datacontenttype")
-"""Attributes that the body and its Content-Type say in binary mode."""
 
 
 def mode(request: Request) -> Mode:
     """How the events of a request are written. Raises a problem, 415, for other media."""
-    media, charset = _media(request)
+    content_type = request.headers.get("content-type", "").lstrip()
+    media, charset = parse_media_type(content_type)
     result = _BY_TYPE.get(media)
     if not result and "ce-specversion" in request.headers:
-        result = "binary" if not media or _JSON.fullmatch(media) else None
+        is_json_data = not media or is_json_media_type(content_type)
+        result = "binary" if is_json_data else None
     if result is None or charset not in ("", "utf-8"):
         known = ", ".join(_BY_TYPE)
         detail = f"Content-Type may be {known}, or JSON beside ce- headers; in UTF-8."
@@ -55,6 +61,7 @@ def read(request: Request, kind: Mode, content: bytes, name: str) -> RawEvents:
 
     Raises a problem, 400, if a body that is one JSON text is none, or not of its kind.
     """
+    content = without_bom(content)
     if kind == "lines":
         return records.placed(name, _lines(content, name))
     value = content
@@ -77,37 +84,29 @@ def _lines(content: bytes, name: str) -> Iterator[tuple[Position, bytes, Headers
 
 
 def _from_headers(request: Request, content: bytes) -> bytes:
-    """The event of a binary message in JSON, with its data as it was sent."""
-    attributes: dict[str, str | int] = {}
-    for header, value in request.headers.items():
-        if header.startswith("ce-"):
-            name = header.removeprefix("ce-")
-            twice = name in attributes or name in _RESERVED
-            if twice or not _ATTRIBUTE.fullmatch(name):
-                raise Problem(400, "A ce- header is malformed, or there twice.")
-            attributes[name] = _unescaped(value)
-    _take_number(attributes)
-    media = request.headers.get("content-type")
-    if media:
-        attributes["datacontenttype"] = media
-    event = json.dumps(attributes).encode()
-    if not content.strip():
-        return event
-    # Checked by itself: what is no single value could write further attributes.
-    return b'%b, "data": %b}' % (event[:-1], _single(content))
-
-
-def _take_number(attributes: dict[str, str | int]) -> None:
-    """Headers have no types; `schemaversion` is the only number that we take."""
-    version = str(attributes.get("schemaversion", ""))
-    if re.fullmatch(r"[0-9]{1,9}", version):
-        attributes["schemaversion"] = int(version)
+    """The event of a binary message in JSON."""
+    headers = [
+        (name.removeprefix("ce-"), _unescaped(value))
+        for name, value in request.headers.items()
+        if name.startswith("ce-")
+    ]
+    try:
+        media = request.headers.get("content-type", "")
+        return binary_event(read_attributes(headers, media), content)
+    except Unsplittable as broken:
+        if broken.reason == "not_json":
+            raise _not_json() from None
+        raise Problem(400, "A ce- header is malformed, or there twice.") from None
 
 
 def _single(content: bytes) -> bytes:
     if not (is_json(content) and is_utf8(content)):
-        raise Problem(400, "The body is not JSON.")
+        raise _not_json()
     return content
+
+
+def _not_json() -> Problem:
+    return Problem(400, "The body is not JSON.")
 
 
 def _unescaped(value: str) -> str:
@@ -117,10 +116,3 @@ def _unescaped(value: str) -> str:
         return unquote_to_bytes(text.encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise Problem(400, "A ce- header is not UTF-8, percent-encoded.") from None
-
-
-def _media(request: Request) -> Sequence[str]:
-    """The media type and the charset, in lower case; either may be empty."""
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = _CHARSET.search(parameters)
-    return media.strip().lower(), charset[1].lower() if charset else ""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from math import ceil
+from random import randint
 from typing import Any
 
 from starlette.responses import Response
@@ -40,5 +41,10 @@ class Problem(Exception):
 
 
 def later(status: int, detail: str, seconds: float) -> Problem:
-    """A problem that ends by itself: the client should come again after so long."""
-    return Problem(status, detail, {"Retry-After": str(max(1, ceil(seconds)))})
+    """A problem that ends by itself: the client should come again after so long.
+
+    Up to half as long again, by chance, so that clients do not come back together.
+    """
+    least = max(1, ceil(seconds))
+    wait = least + randint(0, ceil(least / 2))
+    return Problem(status, detail, {"Retry-After": str(wait)})

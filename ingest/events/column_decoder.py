@@ -17,7 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from panelstream.ingest.events.splitting import UNREADABLE, is_utf8
-from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES, MAX_ID_LENGTH
+from panelstream.ingest.events.strict_decoder import (
+    ATTRIBUTES,
+    MAX_EVENT_BYTES,
+    MAX_ID_LENGTH,
+    is_extension,
+)
 from panelstream.models.events.catalogue import Catalogue, EventType
 from panelstream.models.events.event import DECODED
 from panelstream.models.events.field_kinds import KINDS, ColumnarKind, FieldRule
@@ -34,6 +39,7 @@ _TEXT = (
     "datacontenttype",
 )
 _BLOCK_BYTES = 4 << 20
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NEWLINE, _OPEN, _CLOSE = b"\n{}"
 _TIME = DECODED.field("occurred_at").type
 _DATE = (
@@ -139,9 +145,9 @@ class ColumnDecoder:
     def _is_readable(self, line: bytes) -> bool:
         try:
             self._decode_envelope.decode(line)
+            return is_utf8(line) and _has_sound_extensions(line)
         except UNREADABLE:
             return False
-        return is_utf8(line)
 
     def _accept(self, table: pa.Table, rows: np.ndarray) -> DecodedColumns:
         table = table.combine_chunks()
@@ -263,6 +269,14 @@ def split_lines(chunk: bytes) -> Lines:
     """The lines of a chunk; an empty one has one, which is empty."""
     ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
     return Lines(chunk, np.append(0, ends + 1), np.append(ends, len(chunk)))
+
+
+def _has_sound_extensions(line: bytes) -> bool:
+    return all(
+        is_extension(name, msgspec.json.decode(value))
+        for name, value in _MEMBERS.decode(line).items()
+        if name not in ATTRIBUTES and bytes(value) != b"null"
+    )
 
 
 def _struct_fields(table: pa.Table) -> Mapping[str, pa.Array]:

@@ -70,7 +70,7 @@ def split_payload(payload: bytes) -> Split:
     Raises `Unsplittable`: for an array, where its own brackets and commas are wrong
     or an element is missing; for anything, where there are more than `MAX_EVENTS`.
     """
-    payload = payload.removeprefix(_BOM)
+    payload = without_bom(payload)
     start = payload.lstrip()[:1]
     if start == b"[":
         return Split(payload, "array", _elements(payload))
@@ -122,6 +122,11 @@ def is_json(payload: Slice) -> bool:
     except UNREADABLE:
         return False
     return True
+
+
+def without_bom(payload: bytes) -> bytes:
+    """A payload without the mark that some editors put first."""
+    return payload.removeprefix(_BOM)
 
 
 def is_utf8(payload: bytes) -> bool:

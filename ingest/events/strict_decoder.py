@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from panelstream.ingest.events.media_types import is_json_media_type
 from panelstream.ingest.events.rejected_event import (
     Identify,
     describe_rejected,
@@ -56,8 +57,9 @@ ATTRIBUTES = (
     "senttime",
     "data",
 )
-"""What of an event is read; other attributes are allowed and not stored."""
-_JSON_CONTENT = re.compile(r"application/([a-z0-9.+-]+\+)?json(;.*)?", re.IGNORECASE)
+"""What of an event is read; other attributes are checked and not stored."""
+_EXTENSION = re.compile(r"[a-z0-9]+")
+_INT32 = range(-(2**31), 2**31)
 
 
 class _Invalid(Exception):
@@ -118,6 +120,7 @@ class Decoder:
         rule = self.catalogue.types.get(name)
         if rule is None:
             raise _Invalid("unknown_type", "type")
+        _check_others(attributes)
         return Event(
             source=source,
             id=identity,
@@ -170,6 +173,26 @@ def without_nulls(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def is_extension(name: str, value: object) -> bool:
+    """Whether an attribute that is not stored is as CloudEvents has it (1.0.2, 3.1)."""
+    if name == "dataschema":
+        return isinstance(value, str) and bool(value)
+    if isinstance(value, int):
+        return value in _INT32 and _EXTENSION.fullmatch(name) is not None
+    return isinstance(value, str) and _EXTENSION.fullmatch(name) is not None
+
+
+def _check_others(attributes: Mapping[str, Any]) -> None:
+    """An extension's name is the sender's, so a rejection does not tell it."""
+    if "data_base64" in attributes:
+        reason: Reason = "not_cloudevent" if "data" in attributes else "invalid_data"
+        raise _Invalid(reason, "data_base64")
+    for name in sorted(attributes.keys() - ATTRIBUTES):
+        if not is_extension(name, attributes[name]):
+            field = name if name == "dataschema" else "extension"
+            raise _Invalid("not_cloudevent", field)
+
+
 def _text(attributes: Mapping[str, Any], name: str) -> str:
     value = attributes.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_LENGTH:
@@ -187,7 +210,10 @@ def _identity(attributes: Mapping[str, Any]) -> str:
 
 def _subject(attributes: Mapping[str, Any], rule: EventType) -> str:
     subject = attributes.get("subject", "")
-    if not rule.subject or (rule.subject == "optional" and subject == ""):
+    if rule.subject is not True and "subject" not in attributes:
+        return ""
+    if not rule.subject:
+        _text(attributes, "subject")
         return ""
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_ID_LENGTH:
         raise _Invalid("missing_subject", "subject")
@@ -198,9 +224,10 @@ def _subject(attributes: Mapping[str, Any], rule: EventType) -> str:
 
 def _version(attributes: Mapping[str, Any], rule: EventType) -> int:
     version = attributes.get("schemaversion", 1)
-    if isinstance(version, bool) or version not in rule.versions:
+    # An Integer of CloudEvents has no fraction: 1.0 is none, nor is true.
+    if type(version) is not int or version not in rule.versions:
         raise _Invalid("unsupported_version", "schemaversion")
-    return int(version)
+    return version
 
 
 def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
@@ -215,7 +242,7 @@ def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
 
 def _data(attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
     content = attributes.get("datacontenttype", "application/json")
-    if not isinstance(content, str) or not _JSON_CONTENT.fullmatch(content):
+    if not isinstance(content, str) or not is_json_media_type(content):
         raise _Invalid("not_cloudevent", "datacontenttype")
     data = attributes.get("data", {})
     if not isinstance(data, dict):

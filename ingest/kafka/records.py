@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from panelstream.ingest.events.binary_mode import binary_event, read_attributes
 from panelstream.ingest.events.pipeline import RawEvents
 from panelstream.ingest.events.splitting import (
     Slice,
@@ -29,6 +30,7 @@ REASON, FIELD, ORIGIN, ORIGIN_ID, OFFSET, INDEX = (
 )
 """Headers of dead letters."""
 
+_CLOUDEVENTS = b"application/cloudevents"
 _SINGLE, _BATCH = b"application/cloudevents+json", b"application/cloudevents-batch+json"
 
 
@@ -128,20 +130,38 @@ def placed(name: str, payloads: Iterable[tuple[Position, bytes, Headers]]) -> Ra
 
 def _split(value: bytes | None, headers: Headers) -> Split:
     """The events of a record's value. Raises `Unsplittable`."""
+    kind = _header(headers, "content-type").partition(b";")[0].strip().lower()
+    if not kind.startswith(_CLOUDEVENTS) and _header(headers, "ce_specversion"):
+        event = _from_headers(value or b"", headers)
+        return Split(event, "event", [event])
     if value is None or not value.strip():
         raise Unsplittable("not_json")
-    split, kind = split_payload(value), _content_type(headers)
+    split = split_payload(value)
     is_array, is_single = split.form == "array", split.form == "event"
     if (kind == _BATCH and not is_array) or (kind == _SINGLE and not is_single):
         raise Unsplittable("not_cloudevent")
     return split
 
 
-def _content_type(headers: Headers) -> bytes:
-    for name, value in headers:
-        if name.lower() == "content-type":
-            return (value or b"").partition(b";")[0].strip().lower()
-    return b""
+def _from_headers(value: bytes, headers: Headers) -> bytes:
+    """The event of a record in binary mode, in JSON; CloudEvents' Kafka binding, 3.2."""
+    try:
+        texts = [
+            (name.removeprefix("ce_"), (content or b"").decode())
+            for name, content in headers
+            if name.startswith("ce_")
+        ]
+        media = _header(headers, "content-type").decode()
+    except UnicodeDecodeError:
+        raise Unsplittable("not_cloudevent") from None
+    return binary_event(read_attributes(texts, media), value)
+
+
+def _header(headers: Headers, wanted: str) -> bytes:
+    """The first header of a name, in whatever case; empty if there is none."""
+    return next(
+        (content or b"" for name, content in headers if name.lower() == wanted), b""
+    )
 
 
 def why(rejection: Rejection) -> list[tuple[str, bytes]]:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source
+from panelstream.ingest.events.splitting import is_json
 from panelstream.ingest.kafka import clients
+from panelstream.ingest.kafka.records import Headers
 from panelstream.models.settings.kafka import KafkaSettings
 
 BATCH_EVENTS = 100
@@ -40,8 +42,8 @@ async def _send(
     await producer.start()
     try:
         for source in sources:
-            for value in records(source):
-                await producer.send(settings.topic, value, headers=HEADERS)
+            for value, headers in records(source):
+                await producer.send(settings.topic, value, headers=headers)
                 count += 1
             await producer.flush()
             progress(source, source.size)
@@ -50,8 +52,18 @@ async def _send(
     return count
 
 
-def records(source: Source) -> Iterator[bytes]:
-    """The lines of a file as JSON arrays of events."""
+def records(source: Source) -> Iterator[tuple[bytes, Headers]]:
+    """The lines of a file as records: events as JSON arrays, anything else by itself.
+
+    A line that is not one JSON object would spoil the array for its neighbours.
+    """
     lines = (line for _, line in files.read_lines(source) if line.strip())
-    while some := list(islice(lines, BATCH_EVENTS)):
-        yield b"[" + b",".join(some) + b"]"
+    for is_event, group in groupby(lines, _is_object):
+        while some := list(islice(group, BATCH_EVENTS if is_event else 1)):
+            yield (
+                (b"[" + b",".join(some) + b"]", HEADERS) if is_event else (some[0], ())
+            )
+
+
+def _is_object(line: bytes) -> bool:
+    return line.lstrip()[:1] == b"{" and is_json(line)

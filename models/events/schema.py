@@ -174,4 +174,4 @@ def _json_content() -> str:
         "".join(f"[{letter}{letter.upper()}]" for letter in word)
         for word in ("application", "json")
     )
-    return rf"^{application}/([A-Za-z0-9.+-]+\+)?{json}(;.*)?$"
+    return rf"^{application}/([A-Za-z0-9.+-]+\+)?{json}[ \t]*(;.*)?$"

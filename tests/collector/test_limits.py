@@ -125,7 +125,7 @@ def test_rate(serve: Serve) -> None:
     answer = made.running.post(batch("late"))
     assert answer.status == 429
     wait = int(answer.headers["retry-after"])
-    assert 1 <= wait <= 5
+    assert 1 <= wait <= 7
     web = batch("web").replace(b'"u2plus"', b'"u2plus.web"')
     assert made.running.post(web, token=made.other).status == 202
     time.sleep(wait)
@@ -141,7 +141,10 @@ def test_away_is_said_at_once_until_it_is_back(serve: Serve) -> None:
     assert made.sink.attempts == 1
     for _ in range(3):
         answer = made.running.post(b"no body is looked at")
-        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        assert (answer.status, int(answer.headers["retry-after"]) in range(5, 9)) == (
+            503,
+            True,
+        )
     assert made.sink.attempts == 1
     assert made.running.get("/health").status == 200
     ready = made.running.get("/ready")
@@ -178,7 +181,10 @@ def test_memory_is_bounded_by_source(serve: Serve) -> None:
     first.start()
     until(lambda: made.collector.memory.used == len(body))
     answer = made.running.post(body)
-    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert (answer.status, int(answer.headers["retry-after"]) in range(5, 9)) == (
+        503,
+        True,
+    )
     assert made.collector.memory.used == len(body)
     made.sink.held.set()
     first.join()

@@ -74,7 +74,7 @@ def test_tokens_that_cannot_be_read(running: Running, study: Path) -> None:
     file = study / "collector.tokens"
     file.chmod(0o644)
     answer = running.post(batch("x"))
-    assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+    assert (answer.status, int(answer.headers["retry-after"]) >= 30) == (503, True)
     file.chmod(0o600)
     assert running.post(batch("x")).status == 202
 

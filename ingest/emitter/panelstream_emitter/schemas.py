@@ -30,7 +30,9 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
     ),
     "null": lambda value: value is None,
 }
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
+)
 _Check = Callable[[Any, Any], bool]
 
 _RULES: Mapping[str, _Check] = {
@@ -213,7 +215,8 @@ def _is_instant(text: str) -> bool:
     if not _INSTANT.fullmatch(text):
         return False
     try:
-        datetime.fromisoformat(text[:19].replace("t", "T"))
+        # A leap second is written as 60, which Python does not know.
+        datetime.fromisoformat(re.sub(":60$", ":59", text[:19].replace("t", "T")))
     except ValueError:
         return False
     return True
