@@ -22,5 +22,6 @@ if __name__ == "__main__":
         pipeline = Pipeline(u2plus, people, warehouse, utc_now)
         [source] = files.find_event_files([sys.argv[1]])
         with measured():
-            files.ingest_file(source, pipeline)
+            for _ in files.ingest_file(source, pipeline):
+                pass
         warehouse.close()

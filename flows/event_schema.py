@@ -11,6 +11,7 @@ from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source
 from panelstream.ingest.events.pipeline import Decoded
 from panelstream.models.events import schema
+from panelstream.models.errors import FileError
 from panelstream.models.events.event import Counts
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.load import load_study
@@ -46,15 +47,20 @@ def check_events(
     """What an ingest would take of event files, part by part with all its rejections.
 
     Stores nothing and needs no key. Nobody is refused, as only the warehouse knows who
-    withdrew.
+    withdrew. Raises `FileError` for the first file that is damaged, after all are read.
     """
-    catalogue = load_study(settings.study).catalogue
+    catalogue, damaged = load_study(settings.study).catalogue, list[FileError]()
     now = utc_now()
     for source in sources:
-        for decoded in files.check_file(
-            source, catalogue, now, partial(progress, source)
-        ):
-            yield _counts(decoded)
+        try:
+            for decoded in files.check_file(
+                source, catalogue, now, partial(progress, source)
+            ):
+                yield _counts(decoded)
+        except FileError as error:
+            damaged.append(error)
+    if damaged:
+        raise damaged[0]
 
 
 def _counts(decoded: Decoded) -> Counts:

@@ -16,7 +16,6 @@ from panelstream.ingest.surveys.formats.redcap_dictionary import DICTIONARY
 from panelstream.ingest.surveys.revisions import read_sources
 from panelstream.ingest.surveys.sources import with_source
 from panelstream.models.errors import FileError
-from panelstream.models.events.event import Counts
 
 ENDINGS = (".csv", ".tsv", ".xlsx", ".sav", ".zsav", ".dta", ".zip")
 """Of survey exports; what they are, their first bytes say."""
@@ -43,18 +42,20 @@ class FolderImport:
     """
 
     roster: RosterRevision | None
-    counts: Counts
+    events: imports.EventImport
     exports: tuple[WaveImport, ...]
     withheld: tuple[WaveImport, ...]
     passed_over: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
         """A summary for people, a line each."""
-        counts = self.counts
+        counts = self.events.counts
         if self.roster:
             yield f"{ROSTER}: {imports.roster_summary(self.roster)}"
             yield from question_lines(self.roster.questions)
         yield f"events: {counts.accepted} accepted, {counts.rejected} rejected, {counts.refused} refused"
+        for error in self.events.damaged:
+            yield f"{EVENTS}/{error}"
         for export in (*self.exports, *self.withheld):
             yield from import_lines(export)
         for export in self.withheld:
@@ -79,7 +80,7 @@ def import_folder(
     path = folder / ROSTER
     people = imports.import_roster(workspace, path) if path.exists() else None
     sources = imports.event_files(folder) if events else []
-    counts = imports.import_events(workspace, sources, progress)
+    imported = imports.import_events(workspace, sources, progress)
     files = wave_files(folder, partial(_tells_waves, workspace))
     planned = _plan_exports(workspace, files)
     withheld = [plan for plan in planned if strict and _is_withheld(plan)]
@@ -90,7 +91,7 @@ def import_folder(
     ]
     return FolderImport(
         people,
-        counts,
+        imported,
         tuple(exports),
         tuple(withheld),
         tuple(passed_over(folder, files)),

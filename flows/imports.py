@@ -15,6 +15,7 @@ from panelstream.ingest.roster.roster_revision import (
     plan_roster_revision,
     store_roster_revision,
 )
+from panelstream.models.errors import FileError
 from panelstream.models.events.event import Counts
 from panelstream.models.study.consent import (
     consent_scopes,
@@ -35,16 +36,43 @@ def event_files(folder: Path) -> list[EventSource]:
     return files.find_event_files([str(folder / EVENTS)]) if has_events else []
 
 
+@dataclass(frozen=True)
+class EventImport:
+    """What became of the events of files, and the files that could not be read whole."""
+
+    counts: Counts
+    damaged: tuple[FileError, ...] = ()
+
+    def raise_damaged(self) -> None:
+        """Raises `FileError` that names every damaged file, if there are any."""
+        if not self.damaged:
+            return
+        first, *further = self.damaged
+        names = ", ".join(error.path.name for error in further)
+        more = f"; also damaged: {names}" if further else ""
+        problem = f"{first.problem} (what could be read is stored{more})"
+        raise FileError(first.path, first.place, problem)
+
+
 def import_events(
     workspace: Workspace,
     sources: Sequence[EventSource],
     progress: Progress = lambda *_: None,
-) -> Counts:
-    """Import event files; `progress` is told the bytes read of each."""
-    pipeline, counts = workspace.pipeline, Counts()
+) -> EventImport:
+    """Import event files; `progress` is told the bytes read of each.
+
+    A file that is damaged or cannot be read does not keep the others from being read.
+    """
+    pipeline, counts, damaged = workspace.pipeline, Counts(), list[FileError]()
     for source in sources:
-        counts += files.ingest_file(source, pipeline, partial(progress, source))
-    return counts
+        try:
+            for arrived in files.ingest_file(
+                source, pipeline, partial(progress, source)
+            ):
+                counts += arrived
+        except FileError as error:
+            damaged.append(error)
+    return EventImport(counts, tuple(damaged))
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,12 @@ def ingest(
     sources = files.find_event_files(paths)
     with open_workspace(read_settings(study)) as workspace:
         with show.reading() as progress:
-            counts = imports.import_events(workspace, sources, progress)
-        report = imports.report_arrival(workspace, counts)
+            imported = imports.import_events(workspace, sources, progress)
+        report = imports.report_arrival(workspace, imported.counts)
     show_arrival(report, as_json)
-    if strict and counts.rejected:
-        raise InputRejected(f"{counts.rejected} events were rejected")
+    imported.raise_damaged()
+    if strict and imported.counts.rejected:
+        raise InputRejected(f"{imported.counts.rejected} events were rejected")
 
 
 @event_commands.command("check")

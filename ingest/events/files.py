@@ -21,6 +21,7 @@ from panelstream.ingest.events.pipeline import (
     RawEvents,
     decode_batch,
 )
+from panelstream.ingest.events.splitting import MAX_EVENTS
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
 from panelstream.models.errors import FileError
 from panelstream.models.events.catalogue import Catalogue
@@ -64,20 +65,20 @@ def find_event_files(paths: list[str]) -> list[Source]:
 
 def ingest_file(
     source: Source, pipeline: Pipeline, progress: ByteProgress = lambda _: None
-) -> Counts:
-    """Send one file through the pipeline; `progress` is told the bytes read so far.
+) -> Iterator[Counts]:
+    """Send one file through the pipeline; what became of each part of it.
 
-    Raises `FileError` where the file cannot be read or ends early; what was stored
-    until then stays, and reading the file again is harmless.
+    `progress` is told the bytes read so far. Raises `FileError` where the file cannot
+    be read or ends early, after all whole lines before that are stored; reading the
+    file again is harmless.
     """
-    counts, identity = Counts(), identify_content(source)
+    identity = identify_content(source)
     with closing(_open(source)) as file:
         cut = batches(source.name, _blocks(source.name, file), BATCH_BYTES)
         raws = (replace(raw, path=source.place, origin_id=identity) for raw in cut)
         for arrived in pipeline.process_all(raws):
-            counts += arrived
+            yield arrived
             progress(file.tell() if source.size else 0)
-    return counts
 
 
 def identify_content(source: Source) -> str:
@@ -108,15 +109,21 @@ def check_file(
 
 
 def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:
-    """Cut a stream of bytes into batches of whole lines of about `size` bytes."""
-    number, partial = 1, b""
-    for gathered in _gathered(blocks, size):
+    """Cut a stream of bytes into batches of whole lines of about `size` bytes.
+
+    Raises the `FileError` that the stream ends with, after the whole lines before it.
+    """
+    number, partial, damage = 1, b"", list[FileError]()
+    for gathered in _gathered(_until_damage(blocks, damage), size):
         lines, newline, partial = _cut([partial, *gathered])
         if newline:
-            yield RawEvents(name, number, lines)
-            number += lines.count(b"\n") + 1
+            for piece in _pieces(lines):
+                yield RawEvents(name, number, piece)
+                number += piece.count(b"\n") + 1
         elif len(partial) > size + MAX_EVENT_BYTES:
             partial = _OVERLONG
+    if damage:
+        raise damage[0]
     if partial:
         yield RawEvents(name, number, partial)
 
@@ -133,6 +140,25 @@ def read_lines(
             for number, line in enumerate(raw.payload.split(b"\n"), raw.first_line):
                 if numbers is None or number in numbers:
                     yield number, line
+
+
+def _until_damage(blocks: Iterable[bytes], damage: list[FileError]) -> Iterator[bytes]:
+    """The blocks up to an error, which is put into `damage`."""
+    try:
+        yield from blocks
+    except FileError as error:
+        damage.append(error)
+
+
+def _pieces(lines: bytes) -> Iterator[bytes]:
+    """Lines in parts of at most `MAX_EVENTS`: the shortest lines are no events."""
+    while lines.count(b"\n") >= MAX_EVENTS:
+        end = 0
+        for _ in range(MAX_EVENTS):
+            end = lines.index(b"\n", end) + 1
+        yield lines[: end - 1]
+        lines = lines[end:]
+    yield lines
 
 
 def _gathered(blocks: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

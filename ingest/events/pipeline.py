@@ -24,6 +24,7 @@ from panelstream.ingest.events.splitting import Unsplittable, placed_events
 from panelstream.ingest.events.strict_decoder import Decoder
 from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.ingest.withdrawals import read_withdrawal_periods
+from panelstream.models.errors import FileError
 from panelstream.models.events.catalogue import TAKING_PART, Catalogue
 from panelstream.models.events.event import (
     COUNTED_REJECTIONS,
@@ -274,12 +275,23 @@ def _ahead(
     inputs: Iterable[_Input],
     depth: int,
 ) -> Iterator[_Output]:
-    """Results in the order of the inputs, with at most `depth` under way beyond the next."""
+    """Results in the order of the inputs, with at most `depth` under way beyond the next.
+
+    An error of the inputs is raised after the results of those before it.
+    """
     under_way: deque[Future[_Output]] = deque()
-    for value in inputs:
-        under_way.append(executor.submit(work, value))
-        if len(under_way) > depth:
-            yield under_way.popleft().result()
+    try:
+        for value in inputs:
+            under_way.append(executor.submit(work, value))
+            if len(under_way) > depth:
+                yield under_way.popleft().result()
+    except FileError:
+        yield from _results(under_way)
+        raise
+    yield from _results(under_way)
+
+
+def _results(under_way: deque[Future[_Output]]) -> Iterator[_Output]:
     while under_way:
         yield under_way.popleft().result()
 

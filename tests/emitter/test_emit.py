@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from panelstream_emitter import Emitter, InvalidEvent, Misconfigured, Recorder, Trouble
+from panelstream_emitter import (
+    Dropped,
+    Emitter,
+    InvalidEvent,
+    Misconfigured,
+    Recorder,
+    Trouble,
+)
 from panelstream_emitter.ids import Ids
 
 from tests.emitter.conftest import TOKEN, Collector, away, taken
@@ -120,14 +127,17 @@ def test_what_cannot_be_sent_is_dropped_and_counted(
         {"data": {"x": float("nan")}},
         {"data": {"x": "canary" * 20_000}},
         {"time": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"subject": "canary\udc80"},
+        {"id": "\ud83d"},
+        {"data": {"\ud83d": 1}},
     ]
-    assert [one.emit("u2plus.x", subject="a", **more) for more in bad] == [None] * 4
+    assert [one.emit("u2plus.x", **more) for more in bad] == [None] * 7
     good = one.emit("u2plus.signed_in", subject="a")
     assert one.close(PATIENCE)
     assert collector.ids() == [good]
     counts = one.counts()
-    assert (counts["accepted"], counts["dropped"], counts["sent"]) == (1, 4, 1)
-    assert sum(trouble.events for trouble in troubles) == 4
+    assert (counts["accepted"], counts["dropped"], counts["sent"]) == (1, 7, 1)
+    assert sum(trouble.events for trouble in troubles) == 7
     assert {trouble.what for trouble in troubles} == {"dropped"}
     assert "canary" not in str(troubles)
     assert one.emit("u2plus.signed_in", subject="late") is None
@@ -267,7 +277,6 @@ CASES = [
     ({"url": None, "kafka": "broker"}, "kafka: give host:port"),
     ({"url": None, "kafka": "b:1", "kafka_options": {"acks": 1}}, "acks is set by"),
     ({"url": None, "kafka": "b:1", "kafka_options": {"ack": 1}}, "no setting ack"),
-    ({"strict": True}, "schema: strict needs it"),
     ({"spool": "/proc/none"}, "spool: /proc/none"),
 ]
 
@@ -289,6 +298,8 @@ def test_a_platforms_tests(tmp_path: Path) -> None:
     assert (made["id"], made["subject"]) == (identity, "1")
     with pytest.raises(InvalidEvent, match=r"u2plus\.post: data\.text: there is no"):
         recorder.emit("u2plus.post", subject=1, data={"length": 5, "text": "secret"})
+    with pytest.raises(InvalidEvent, match="half a character"):
+        recorder.emit("u2plus.post", subject="\udc80", data={"length": 5})
     assert len(recorder.events) == 1
 
 
@@ -303,6 +314,16 @@ def test_strict(emitter: Emitters, collector: Collector, tmp_path: Path) -> None
     good = one.emit("u2plus.post", subject=1, data={"length": 1})
     assert one.close(PATIENCE)
     assert collector.ids() == [good]
+    assert one.counts()["dropped"] == 2
+
+
+def test_strict_tells_never_from_later(emitter: Emitters) -> None:
+    """`InvalidEvent`: as it is, it is never taken; `Dropped`: there is no room now."""
+    one = emitter(strict=True, spool_bytes=300)
+    with pytest.raises(InvalidEvent, match="time: has no offset"):
+        one.emit("u2plus.x", time=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(Dropped, match="the spool is full"):
+        one.emit("u2plus.x", data={"x": "y" * 300})
     assert one.counts()["dropped"] == 2
 
 

@@ -2,8 +2,15 @@
 
 from panelstream_emitter.emitter import Emitter
 from panelstream_emitter.recorder import Recorder
-from panelstream_emitter.trouble import InvalidEvent, Misconfigured, Trouble
+from panelstream_emitter.trouble import Dropped, InvalidEvent, Misconfigured, Trouble
 
 __version__ = "0.1.0"
 
-__all__ = ["Emitter", "InvalidEvent", "Misconfigured", "Recorder", "Trouble"]
+__all__ = [
+    "Dropped",
+    "Emitter",
+    "InvalidEvent",
+    "Misconfigured",
+    "Recorder",
+    "Trouble",
+]

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Literal, get_args
 
 from panelstream_emitter import events, reports
-from panelstream_emitter.process import Dropped, Process
+from panelstream_emitter.process import Process
 from panelstream_emitter.reports import Reports
 from panelstream_emitter.schemas import Schemas
 from panelstream_emitter.spool import Spool
-from panelstream_emitter.trouble import InvalidEvent, Misconfigured, Trouble
+from panelstream_emitter.trouble import Dropped, InvalidEvent, Misconfigured, Trouble
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,10 +58,10 @@ class Emitter:
 
         `source` is one that the catalogue lists; `spool` a folder on a local disk,
         shared by the processes of one platform; `mode` says what a returned id means
-        (durable: written; fast: queued); `schema`, which `strict` needs, is what
-        `panelstream catalogue schema` wrote. Raises `Misconfigured`.
+        (durable: written; fast: queued); `schema`, by which `emit` checks if `strict`,
+        is what `panelstream catalogue schema` wrote. Raises `Misconfigured`.
         """
-        _require_valid(source, mode, strict, schema)
+        _require_valid(source, mode)
         self._source, self._fast, self._strict = source, mode == "fast", strict
         self._schemas = Schemas.read(Path(schema)) if schema is not None else None
         self._make_sink = _sink_maker(kafka, topic, kafka_options or {}, url, token)
@@ -90,8 +90,9 @@ class Emitter:
 
         `subject` is the platform's user id, `time` (now, if None) has an offset, and
         `id` is for those who make their own, as in a back-fill. Never blocks, and
-        never raises unless the emitter is strict: then `InvalidEvent` says what the
-        catalogue has against it.
+        never raises unless the emitter is strict. Then, in place of None, it raises
+        `InvalidEvent` (it will never be taken; what is wrong with it) or `Dropped` (it
+        is not taken now; why).
         """
         try:
             process = self._process()
@@ -103,9 +104,11 @@ class Emitter:
         except Exception as error:
             with suppress(Exception):  # as when it is just being closed
                 self._drop(_reason(error))
-            if self._strict:
+            if not self._strict:
+                return None
+            if isinstance(error, InvalidEvent):
                 raise
-            return None
+            raise Dropped(_reason(error)) from error
         return identity
 
     def counts(self) -> dict[str, int]:
@@ -178,11 +181,9 @@ class Emitter:
             parents.abandon()
 
 
-def _require_valid(source: str, mode: str, strict: bool, schema: object) -> None:
+def _require_valid(source: str, mode: str) -> None:
     if not source or mode not in get_args(Mode):
         raise Misconfigured("source: not empty; mode: durable or fast")
-    if strict and schema is None:
-        raise Misconfigured("schema: strict needs it; `panelstream catalogue schema`")
 
 
 def _sink_maker(

@@ -12,7 +12,9 @@ from panelstream_emitter.trouble import InvalidEvent
 MAX_EVENT_BYTES = 65_536
 """What consumers of CloudEvents must take (section 'Size Limits'); more is rejected."""
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
 
 
 def event(
@@ -47,12 +49,15 @@ def event(
 def line(attributes: Mapping[str, Any]) -> bytes:
     """One line of JSON with its end.
 
-    Raises `InvalidEvent` for what JSON cannot say, and for more than 64 KiB.
+    Raises `InvalidEvent` for what JSON or UTF-8 cannot say (a text that was cut in
+    the middle of a character), and for more than 64 KiB.
     """
     try:
-        text = _encode(attributes)
+        text = _encode(attributes).encode()
+    except UnicodeEncodeError:
+        raise InvalidEvent("event: a text has half a character, no UTF-8") from None
     except (TypeError, ValueError, RecursionError):
         raise InvalidEvent("data: cannot be written as JSON") from None
     if len(text) > MAX_EVENT_BYTES:
         raise InvalidEvent("data: the event is larger than 64 KiB")
-    return text.encode("ascii") + b"\n"
+    return text + b"\n"

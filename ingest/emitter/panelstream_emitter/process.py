@@ -13,6 +13,7 @@ from panelstream_emitter.reports import Reports, why
 from panelstream_emitter.sender import Sender
 from panelstream_emitter.sinks import Sink
 from panelstream_emitter.spool import Segment, Spool
+from panelstream_emitter.trouble import Dropped
 
 GATHER_SECONDS = 0.02
 """How long events are gathered before they are written (fast) and sent."""
@@ -22,10 +23,6 @@ QUEUE_EVENTS = 10_000
 """Events in memory at most, in the mode `fast`."""
 SEGMENT_BYTES = 1 << 20
 """A segment is sent again as a whole, so it is not longer."""
-
-
-class Dropped(Exception):
-    """An event that is not taken, and why."""
 
 
 class Process:

@@ -13,6 +13,10 @@ class InvalidEvent(ValueError):
     """An event that would be rejected; names the field and the rule, not the value."""
 
 
+class Dropped(Exception):
+    """An event that is not taken now, and why: nothing is wrong with it, try later."""
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Something that went wrong, and with how many events.

@@ -67,7 +67,7 @@ def test_compression_is_known_by_content(
     path = tmp_path / "events.ndjson"
     path.write_bytes(compress(LINES))
     seen: list[bytes] = []
-    files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen))
+    list(files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen)))
     assert b"\n".join(seen) == LINES.rstrip(b"\n")
 
 
@@ -76,7 +76,7 @@ def test_members_of_one_gzip_file_are_all_read(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))
     seen: list[bytes] = []
-    files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen))
+    list(files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen)))
     assert b"\n".join(seen).split(b"\n") == [b"a", b"b"]
 
 
@@ -94,7 +94,7 @@ def test_damaged_file_is_said_to_be(tmp_path: Path, damaged: bytes) -> None:
     path = tmp_path / "events.ndjson.gz"
     path.write_bytes(damaged)
     with pytest.raises(FileError, match="damaged or ends early"):
-        files.ingest_file(files.find_event_files([str(path)])[0], recorder([]))
+        list(files.ingest_file(files.find_event_files([str(path)])[0], recorder([])))
 
 
 def test_folder_gives_its_event_files_by_name(tmp_path: Path) -> None:
@@ -144,3 +144,23 @@ def test_a_mark_before_a_line_is_passed_over(tmp_path: Path) -> None:
     now = studies.START
     [decoded] = files.check_file(source, U2PLUS, now)
     assert (decoded.events.num_rows, decoded.rejections) == (2, [])
+
+
+def test_what_precedes_the_damage_is_taken() -> None:
+    """Whole lines before the damage are taken; the line that it cuts is not."""
+
+    def blocks() -> Iterable[bytes]:
+        yield b"a\nb\nc"
+        raise FileError("f", "", "damaged")
+
+    seen: list[bytes] = []
+    with pytest.raises(FileError, match="damaged"):
+        seen.extend(raw.payload for raw in files.batches("f", blocks(), 1_000))
+    assert seen == [b"a\nb"]
+
+
+def test_lines_of_nothing_come_in_parts() -> None:
+    """A file that unpacks to millions of tiny lines is not decoded as one batch."""
+    cut = list(files.batches("f", [b"1\n" * 700_000], 2_000_000))
+    assert [raw.first_line for raw in cut] == [1, 300_001, 600_001]
+    assert b"\n".join(raw.payload for raw in cut) == b"\n".join([b"1"] * 700_000)
