@@ -10,8 +10,8 @@ from typing import Any
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source
 from panelstream.ingest.events.pipeline import Decoded
-from panelstream.models.events import schema
 from panelstream.models.errors import FileError
+from panelstream.models.events import schema
 from panelstream.models.events.event import Counts
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.load import load_study
