@@ -2,6 +2,7 @@
 
 from panelstream.flows.commands import (  # noqa: F401  # an import registers commands
     analysis,
+    coverage,
     demo,
     events,
     instruments,

@@ -49,6 +49,7 @@ def describe_results(
         "not_asked": {
             str(wave): list(items) for wave, items in panels.not_asked.items()
         },
+        "coverage": panels.coverage.as_dict(),
         "counts": {name: int(counts[name]) for name in sorted(counts)},
         "epochs": {"erasure": 0, "retention": 0},
     }

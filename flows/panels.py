@@ -12,7 +12,12 @@ from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import coverage, windows
-from panelstream.models.study.coverage import Coverage, UnknownTime
+from panelstream.models.study.coverage import Coverage, PersonWindows
+from panelstream.models.study.coverage_gaps import LogStatements
+from panelstream.models.study.coverage_summary import (
+    CoverageSummary,
+    summarize_coverage,
+)
 from panelstream.models.study.study import Window
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.warehouse import projection_rows, projections
@@ -35,6 +40,7 @@ class Panels:
 
     as_of: datetime
     by_window: Mapping[Window, pd.DataFrame]
+    coverage: CoverageSummary
     not_asked: Mapping[int, Sequence[str]] = field(default_factory=dict)
     """By wave the items that no response holds, though it holds others of the instrument."""
 
@@ -68,15 +74,35 @@ class Snapshot:
     @cached_property
     def coverage(self) -> Mapping[str, Coverage]:
         """For which times the log of each function is complete."""
-        store, study = self._workspace.store, self._workspace.folder.study
-        beats = read_heartbeats(store, self.as_of)
-        return coverage.cover(study, beats, [gap.time for gap in self.unknown_times])
+        unknown = [gap.time for gap in self.statements.unknown]
+        study = self._workspace.folder.study
+        return coverage.cover(study, self.statements.heartbeats, unknown)
 
     @cached_property
-    def unknown_times(self) -> Sequence[UnknownTime]:
-        """The days that open dead letters and gaps of the log make unknown."""
+    def statements(self) -> LogStatements:
+        """What heartbeats, open dead letters and gaps of the log say."""
+        store, study = self._workspace.store, self._workspace.folder.study
+        return LogStatements(
+            read_heartbeats(store, self.as_of),
+            read_unknown_times(store, study, self.as_of),
+        )
+
+    @cached_property
+    def coverage_summary(self) -> CoverageSummary:
+        """What makes use in the study's own windows unknown."""
+        store, study = self._workspace.store, self._workspace.folder.study
+        functions = store.query("functions_with_events", as_of=self.as_of)["function"]
+        return summarize_coverage(
+            study,
+            self.statements,
+            self.person_windows(study.own_window),
+            functions.to_pylist(),
+        )
+
+    def person_windows(self, window: Window) -> PersonWindows:
+        """The observable part of every planned window of a kind."""
         study = self._workspace.folder.study
-        return read_unknown_times(self._workspace.store, study, self.as_of)
+        return PersonWindows.planned(self.planned[window], study, "observable_from")
 
     @cached_property
     def planned(self) -> Mapping[Window, pd.DataFrame]:
@@ -161,7 +187,9 @@ def build(
     not_asked = snapshot.answers.not_asked
     for line in not_asked_lines(not_asked):
         say(line)
-    return Panels(snapshot.as_of, by_window, not_asked)
+    for line in snapshot.coverage_summary.lines():
+        say(line)
+    return Panels(snapshot.as_of, by_window, snapshot.coverage_summary, not_asked)
 
 
 def read_answers(

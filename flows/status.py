@@ -17,6 +17,7 @@ from panelstream.analysis.panel.selected_responses import (
     items_not_asked,
     response_sheets,
 )
+from panelstream.flows.panels import Snapshot
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.file_types.export_file import (
     read_export_file,
@@ -25,6 +26,7 @@ from panelstream.ingest.surveys.file_types.export_file import (
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import ConsentStatements
+from panelstream.models.study.coverage_summary import CoverageSummary
 from panelstream.models.study.study import Study, Wave
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
@@ -73,11 +75,17 @@ class Status:
     accounts: Mapping[str, int]
     not_enrolled: Mapping[int, int]
     """Responses of people who are not enrolled, by wave."""
+    without_event: int
+    """Enrolled people of whom no act on the platform is in the log."""
+    events_not_enrolled: int
+    """People with acts in the log who are not enrolled, test and staff accounts aside."""
     imports: Sequence[Import]
     newest_event: datetime | None
     """Time of the newest event of the platform; None: there is none."""
     covered_until: Mapping[str, datetime]
     """By function, until when heartbeats say that the log is complete."""
+    coverage: CoverageSummary
+    """What makes use unknown."""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`: counts only, nobody's pseudonym."""
@@ -89,7 +97,8 @@ def read_status(workspace: Workspace) -> Status:
     settle(workspace.store)
     store, folder = workspace.store, workspace.folder
     statements = reads.read_consent_statements(store, LATEST)
-    people = reads.read_people(store, folder.study, LATEST)
+    snapshot = Snapshot(workspace, LATEST)
+    people = snapshot.people
     raw = store.query("answers", as_of=LATEST).to_pandas()
     raw = raw[raw["instrument"].isin([i.instrument for i in folder.instruments])]
     population = read_participation(workspace, people, statements, raw)
@@ -97,6 +106,8 @@ def read_status(workspace: Workspace) -> Status:
     accounts = store.query("accounts", as_of=LATEST).to_pylist()
     enrolled = set(people.enrolled["participant_id"])
     known_people = enrolled | {account["participant_id"] for account in accounts}
+    with_events = store.query("people_with_events", as_of=LATEST)["participant_id"]
+    active = set(with_events.to_pylist())
     imports = store.query("imports").to_pylist()
     today = workspace.clock().astimezone(folder.study.zone).date()
     return Status(
@@ -112,7 +123,10 @@ def read_status(workspace: Workspace) -> Status:
         **_consent_counts(statements, enrolled),
         accounts=_sorted_counts(account["account"] for account in accounts),
         not_enrolled=_responses(raw[~raw["participant_id"].isin(known_people)]),
+        without_event=len(enrolled - active),
+        events_not_enrolled=len(active - known_people),
         imports=imports,
+        coverage=snapshot.coverage_summary,
         **_freshness(store),
     )
 

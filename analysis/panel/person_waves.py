@@ -68,7 +68,7 @@ def _use_columns(
 ) -> dict[str, Vector]:
     """Each column (rows,) of measured use, in the panel's order."""
     study = folder.study
-    visible = _windows(rows, study, "observable_from", "observable_until")
+    visible = PersonWindows.planned(rows, study, "observable_from")
     fully_visible = _fully_visible(rows)
     logs_of_functions = [coverage[name] for name in study.exposure.functions]
     columns = {
@@ -145,7 +145,7 @@ def additional_measure(
     fully_visible = (rows[first] == rows[start]) & (
         rows["end_on"] == rows["observable_until"]
     )
-    visible = _windows(rows, study, start, "observable_until")
+    visible = PersonWindows.planned(rows, study, start)
     scales = np.array([_observed(log, visible)[1] for log in coverage]).max(axis=0)
     valid = fully_visible.to_numpy() & (column.definition.prorated | (scales == 1))
     return np.where(valid, counted * scales, np.nan)
@@ -193,11 +193,6 @@ def _instants(
 ) -> tuple[np.ndarray, np.ndarray]:
     zone = study.zone
     return days_to_instants(rows[start], zone), days_to_instants(rows[end], zone)
-
-
-def _windows(rows: pd.DataFrame, study: Study, start: str, end: str) -> PersonWindows:
-    participants = rows["participant_id"].to_numpy(object)
-    return PersonWindows(participants, *_instants(rows, study, start, end))
 
 
 def _fully_visible(rows: pd.DataFrame) -> Mask:

@@ -56,6 +56,7 @@ def render(
             locked="plan_locks" in by_name,
             plan=sentences.plan_lines(by_name.get("plan_locks")),
             deviations=_rows(by_name.get("plan_deviations")),
+            coverage_gaps=_rows(by_name.get("coverage_gaps")),
             windows=[sentences.window_text(window.name) for window in study.windows],
             figures=_figures(by_name, labels, study),
             tables=_views(tables, labels, planned),

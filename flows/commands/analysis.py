@@ -14,6 +14,7 @@ from panelstream.flows.commands.app import (
     StudyOption,
     add_group,
     app,
+    parse_instant,
     read_settings,
     show,
 )
@@ -52,7 +53,7 @@ def panel(
 
     _require_ending("--out", out, export_formats.WRITERS)
     _require_ending("--codebook", codebook, [".csv"])
-    settings, instant = read_settings(study), _parse_instant(as_of)
+    settings, instant = read_settings(study), parse_instant(as_of)
     with open_workspace(settings) as workspace, show.working("Counting use"):
         folder = workspace.folder
         built = panels.build(workspace, instant, show.note)
@@ -93,7 +94,7 @@ def analyse(
 
     settings = read_settings(study)
     if panel is None:
-        _analyse_study(settings, _parse_instant(as_of), out)
+        _analyse_study(settings, parse_instant(as_of), out)
         return
     if as_of:
         raise UsageError("--as-of applies to the warehouse; --panel does not read it")
@@ -268,15 +269,3 @@ def _require_numbers(results: "Results") -> None:
 def _require_ending(option: str, path: Path | None, endings: Iterable[str]) -> None:
     if path and path.suffix not in endings:
         raise UsageError(f"{option} {path}: end the name in {' or '.join(endings)}")
-
-
-def _parse_instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None or instant.year < 1970:
-        raise UsageError("--as-of is not an instant; write 2027-05-01T00:00:00Z")
-    return instant

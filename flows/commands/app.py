@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from typer.core import TyperGroup
 
 import panelstream
 from panelstream.flows.display import Display
-from panelstream.models.errors import FileError, PanelstreamError
+from panelstream.models.errors import FileError, PanelstreamError, UsageError
 from panelstream.models.settings.environment import Settings
 
 TRACEBACK = "PANELSTREAM_TRACEBACK"
@@ -24,7 +25,7 @@ TRACEBACK = "PANELSTREAM_TRACEBACK"
 IMPORT = "import"
 
 PANELS = {
-    "Study": ("demo", "init", "check", "plan", "status"),
+    "Study": ("demo", "init", "check", "plan", "status", "coverage"),
     "Events": ("ingest", "events", "catalogue", "dead-letters", "simulate"),
     "Answers": ("roster", "instruments", "responses", "due"),
     "Analysis": ("panel", "analyse", "report", "query"),
@@ -117,6 +118,19 @@ def read_settings(study: Path | None) -> Settings:
     `FileError` for a wrong line of `.env`.
     """
     return Settings.from_environ(environ(), study)
+
+
+def parse_instant(text: str | None) -> datetime | None:
+    """The instant of `--as-of`; None where there is none. Raises `UsageError`."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None or instant.year < 1970:
+        raise UsageError("--as-of is not an instant; write 2027-05-01T00:00:00Z")
+    return instant
 
 
 def _print_version(requested: bool) -> None:

@@ -75,6 +75,7 @@ def show_status(status: "Status", as_json: bool) -> None:
         show.out.print(_wave_table(status, slice(begin, begin + WAVES_PER_TABLE)))
     for lines in (
         _people_lines,
+        _match_lines,
         _event_lines,
         _not_asked_lines,
         _set_apart_lines,
@@ -124,6 +125,17 @@ def _people_lines(status: "Status") -> Iterator[str]:
             yield f"{name}: {', '.join(texts)}"
 
 
+def _match_lines(status: "Status") -> Iterator[str]:
+    """Whether people of the roster and of the events are the same."""
+    if status.newest_event and status.without_event:
+        yield f"enrolled without any event: {status.without_event:,}"
+    if status.events_not_enrolled:
+        yield (
+            f"events of people who are not enrolled: {status.events_not_enrolled:,} "
+            "people; add them to the roster, or as test or staff accounts"
+        )
+
+
 def _event_lines(status: "Status") -> Iterator[str]:
     """How fresh the events are, and until when the log is known to be complete."""
     newest = _minute(status.newest_event) if status.newest_event else "none yet"
@@ -133,6 +145,7 @@ def _event_lines(status: "Status") -> Iterator[str]:
         functions[_minute(until)].append(function)
     for minute, names in sorted(functions.items()):
         yield f"log complete until {minute}: {', '.join(names)}"
+    yield from status.coverage.lines()
 
 
 def _not_asked_lines(status: "Status") -> Iterator[str]:

@@ -20,6 +20,7 @@ import pandas as pd
 from panelstream.models.arrays import Vector
 from panelstream.models.study.intervals import Instants, Intervals, utc_instants
 from panelstream.models.study.study import Study
+from panelstream.models.study.windows import days_to_instants
 
 _RESOLUTIONS = (1_000, 1_000_000)
 """Microseconds: instants are written in milliseconds or whole seconds, else in single ones."""
@@ -55,6 +56,15 @@ class PersonWindows:
     participants: npt.NDArray[np.object_]
     starts: Instants
     ends: Instants
+
+    @classmethod
+    def planned(cls, rows: pd.DataFrame, study: Study, first: str) -> "PersonWindows":
+        """From the days `first` until `observable_until` of rows of `windows.plan`."""
+        return cls(
+            rows["participant_id"].to_numpy(object),
+            days_to_instants(rows[first], study.zone),
+            days_to_instants(rows["observable_until"], study.zone),
+        )
 
     @property
     def lengths(self) -> Vector:
@@ -129,13 +139,32 @@ def observed_by_any(coverages: Iterable[Coverage]) -> Coverage:
     )
 
 
+def stated_times(heartbeats: Sequence[LogTime]) -> Intervals:
+    """The times that heartbeats state; the next one may begin up to one unit later.
+
+    The unit is that in which both ends of a heartbeat are written: one that ends at
+    23:59:59 is followed by 00:00:00 without a gap.
+    """
+    bounds = _bounds(heartbeats)
+    starts, ends = (instants.astype(np.int64) for instants in bounds)
+    unit = np.ones(len(starts), np.int64)
+    for resolution in _RESOLUTIONS:
+        unit[(starts % resolution == 0) & (ends % resolution == 0)] = resolution
+    begins = np.append(np.sort(starts), np.iinfo(np.int64).max)
+    following = begins[np.searchsorted(begins, ends)]
+    ends = np.where(following <= ends + unit, following, ends)
+    return Intervals.union(bounds[0], ends.astype(bounds[1].dtype))
+
+
 def _cover_function(
     study: Study, name: str, heartbeats: Iterable[LogTime], unknown: Iterable[LogTime]
 ) -> Coverage:
     beats, gaps = _by_participant(heartbeats), _by_participant(unknown)
     of_everybody = beats.pop("", [])
     recorded = (
-        Intervals.always() if study.coverage == "assumed" else _stated(of_everybody)
+        Intervals.always()
+        if study.coverage == "assumed"
+        else stated_times(of_everybody)
     )
     outages = [outage for outage in study.outages if name in outage.functions]
     lost = Intervals.merge((outage.start, outage.end) for outage in outages)
@@ -155,26 +184,9 @@ def _observed_of(
     for participant in sorted(heartbeats.keys() | unknown.keys()):
         known = observed
         if participant in heartbeats:
-            known = known.common(_stated(heartbeats[participant]))
+            known = known.common(stated_times(heartbeats[participant]))
         lost = Intervals.union(*_bounds(unknown.get(participant, [])))
         yield participant, known.minus(lost)
-
-
-def _stated(heartbeats: Sequence[LogTime]) -> Intervals:
-    """The times that heartbeats state; the next one may begin up to one unit later.
-
-    The unit is that in which both ends of a heartbeat are written: one that ends at
-    23:59:59 is followed by 00:00:00 without a gap.
-    """
-    bounds = _bounds(heartbeats)
-    starts, ends = (instants.astype(np.int64) for instants in bounds)
-    unit = np.ones(len(starts), np.int64)
-    for resolution in _RESOLUTIONS:
-        unit[(starts % resolution == 0) & (ends % resolution == 0)] = resolution
-    begins = np.append(np.sort(starts), np.iinfo(np.int64).max)
-    following = begins[np.searchsorted(begins, ends)]
-    ends = np.where(following <= ends + unit, following, ends)
-    return Intervals.union(bounds[0], ends.astype(bounds[1].dtype))
 
 
 def _union(intervals: Iterable[Intervals]) -> Intervals:

@@ -50,6 +50,11 @@ class Intervals:
         """All the time a study can lie in."""
         return cls(_array([_ALWAYS[0]]), _array([_ALWAYS[1]]))
 
+    @property
+    def bounds(self) -> tuple[np.datetime64, np.datetime64] | None:
+        """The first and the last instant; None where there is no interval."""
+        return (self.starts[0], self.ends[-1]) if len(self.starts) else None
+
     def complement(self) -> "Intervals":
         """The gaps between the intervals."""
         bounds = np.concatenate(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from panelstream.models.study.coverage import Coverage, PersonWindows
 from panelstream.models.study.intervals import Intervals
 from panelstream.models.study.study import Study, Window
-from panelstream.models.study.windows import DAY, days_to_instants
+from panelstream.models.study.windows import DAY
 from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse.projections import Build, Chunk
 
@@ -140,11 +140,7 @@ def _facts(
     panel: Callable[[], pd.DataFrame],
 ) -> _Facts:
     panel_rows, functions = panel(), sorted(study.exposure.functions)
-    observable = PersonWindows(
-        rows["participant_id"].to_numpy(object),
-        days_to_instants(rows["observable_from"], study.zone),
-        days_to_instants(rows["observable_until"], study.zone),
-    )
+    observable = PersonWindows.planned(rows, study, "observable_from")
     observed = [coverage[name].observed_days(observable) for name in functions]
     measured = {
         column: panel_rows[[f"{name}_{suffix}" for name in functions]].to_numpy(float)

@@ -42,6 +42,7 @@ PAGE_FACTS: tuple[Builder, ...] = (
     provenance.event_counts,
     provenance.plan_locks,
     provenance.plan_deviations,
+    provenance.coverage_gaps,
     provenance.facts,
 )
 """Tables that the text of the page tells."""

@@ -111,6 +111,35 @@ def plan_deviations(data: ReportInput) -> Table:
     )
 
 
+def coverage_gaps(data: ReportInput) -> Table:
+    """What made use unknown in some window; words only, as single people may be behind it."""
+    coverage = data.manifest.get("coverage", {})
+    words = {
+        "dead letters": "events that were rejected and not sent again",
+        "log gap": "records that the stream lost",
+        "silent device": "devices that were silent",
+        "no heartbeat": "no statement of the platform that its log is complete",
+    }
+    causes = coverage.get("null_windows", {})
+    rows = [
+        {"cause": words[cause], "functions": _functions(cause, coverage)}
+        for cause in words
+        if cause in causes
+    ]
+    return Table(
+        name="coverage_gaps",
+        title="Use that is not known",
+        caption="Why use in some windows is not known.",
+        exact=pd.DataFrame(rows),
+        columns=columns(Label(), "cause", "functions"),
+    )
+
+
+def _functions(cause: str, coverage: Mapping[str, Any]) -> str:
+    of_letters = coverage["letter_functions"] if cause == "dead letters" else []
+    return ", ".join(of_letters) or "some functions"
+
+
 def facts(data: ReportInput) -> Table:
     """What the results depend on."""
     manifest = {name: data.manifest[name] for name in data.manifest if name in _FACTS}

@@ -12,6 +12,7 @@ from panelstream.flows import survey_imports
 from panelstream.flows.commands.status import show_status
 from panelstream.flows.status import Status, WaveDates, read_status
 from panelstream.flows.workspace import Workspace
+from panelstream.models.study.coverage_summary import CoverageSummary
 from tests.lib.studies import HandClock
 
 
@@ -58,6 +59,9 @@ def status_of(number: int) -> Status:
         withdrawn={"contact": 0},
         accounts={},
         not_enrolled={},
+        without_event=0,
+        events_not_enrolled=0,
+        coverage=CoverageSummary(9, 0, (), 0, 0, {}, (), ()),
         imports=[
             {"import_id": "20270202", **record},
             {"import_id": "20270101", **record},

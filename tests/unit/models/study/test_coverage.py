@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from panelstream.models.study import coverage
 from panelstream.models.study.coverage import Coverage, LogTime
@@ -63,3 +64,32 @@ def test_a_heartbeat_does_not_undo_an_outage(tmp_path: Path) -> None:
         tmp_path, ("story", 1, 10), coverage="heartbeats", outages=[outage]
     )
     assert days(result["story"], "2027-01-03", "2027-01-05") == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("end", "begin", "expected"),
+    [
+        ("23:59:59", "00:00:00", 2),
+        ("23:59:58", "00:00:00", 2 - 2 / 86_400),
+        ("23:59:59.999", "00:00:00", 2),
+        ("23:59:59.998", "00:00:00", 2 - 0.002 / 86_400),
+        ("23:59:59.999999", "00:00:00", 2),
+        ("23:59:59", "00:00:00.000001", 2 - 1.000001 / 86_400),
+    ],
+)
+def test_the_next_heartbeat(
+    tmp_path: Path, end: str, begin: str, expected: float
+) -> None:
+    """It may begin one unit later: of a second, a millisecond or a microsecond."""
+    study = load_study(
+        studies.write(tmp_path, studies.with_base(coverage="heartbeats"))
+    )
+    at = datetime.fromisoformat
+    beats = [
+        LogTime("story", at("2027-01-01T00:00:00Z"), at(f"2027-01-01T{end}+00:00")),
+        LogTime("story", at(f"2027-01-02T{begin}+00:00"), at("2027-01-03T00:00:00Z")),
+    ]
+    log = coverage.cover(study.study, beats)["story"]
+    assert days(log, "2027-01-01", "2027-01-04")[0] == pytest.approx(
+        expected, abs=1e-12
+    )

@@ -1,0 +1,122 @@
+"""What makes use unknown, in a few numbers and lines with remedies."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from panelstream.models.study.coverage import PersonWindows, UnknownTime
+from panelstream.models.study.coverage_gaps import (
+    GapCause,
+    LogStatements,
+    null_windows,
+)
+from panelstream.models.study.study import Study
+
+
+@dataclass(frozen=True)
+class CoverageSummary:
+    """Of the study's own windows.
+
+    `dead_letters`: open ones that make use unknown, of `letter_functions` (all of them
+    where the type cannot be read) on `letter_days`; `log_gaps`: in the stream.
+    `null_windows`: by cause, windows in which some function's use is not known.
+    `without_heartbeat`, `without_event`: functions of the study.
+    """
+
+    windows: int
+    dead_letters: int
+    letter_functions: Sequence[str]
+    letter_days: int
+    log_gaps: int
+    null_windows: Mapping[GapCause, int]
+    without_heartbeat: Sequence[str]
+    without_event: Sequence[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For manifests and `--json`."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """What is not known, a line each, with the remedy."""
+        if self.dead_letters:
+            yield (
+                f"open dead letters: {self.dead_letters:,} of "
+                f"{', '.join(self.letter_functions)} make {_days(self.letter_days)} "
+                f"unknown, {self._nulls('dead letters')}; see 'panelstream dead-letters "
+                "list'"
+            )
+        if self.log_gaps:
+            yield (
+                f"gaps of the log: {self.log_gaps:,}, {self._nulls('log gap')}; see "
+                "'panelstream coverage'"
+            )
+        if "silent device" in self.null_windows:
+            yield f"silent devices: {self._nulls('silent device')}"
+        yield from self._heartbeat_lines()
+        if self.without_event:
+            yield (
+                f"no event at all: {', '.join(self.without_event)}; is the function "
+                "recorded? If not, take it out of 'exposure' or list an outage"
+            )
+
+    def _heartbeat_lines(self) -> Iterator[str]:
+        if self.without_heartbeat:
+            yield (
+                f"no heartbeat: {', '.join(self.without_heartbeat)}; all use of this is "
+                "unknown. Send study.heartbeat events, or write 'coverage: assumed' in "
+                "study.yaml if the log is complete"
+            )
+        elif "no heartbeat" in self.null_windows:
+            yield (
+                f"gaps between heartbeats: {self._nulls('no heartbeat')}; see "
+                "'panelstream coverage'"
+            )
+
+    def _nulls(self, cause: GapCause) -> str:
+        return f"{self.null_windows.get(cause, 0):,} of {self.windows:,} windows null"
+
+
+def summarize_coverage(
+    study: Study,
+    statements: LogStatements,
+    windows: PersonWindows,
+    functions_with_events: Sequence[str],
+) -> CoverageSummary:
+    """Summarize what is said of the log for the windows of a study."""
+    functions = study.exposure.functions
+    relevant = [
+        gap for gap in statements.unknown if gap.time.function in ("", *functions)
+    ]
+    letters = [gap for gap in relevant if gap.cause == "dead letters"]
+    heard = statements.functions_heard()
+    return CoverageSummary(
+        windows=int((windows.starts < windows.ends).sum()),
+        dead_letters=sum(letter.number for letter in letters),
+        letter_functions=_functions_of(letters, functions),
+        letter_days=len(
+            {
+                letter.time.start.toordinal() + day
+                for letter in letters
+                for day in range((letter.time.end - letter.time.start).days or 1)
+            }
+        ),
+        log_gaps=sum(gap.number for gap in relevant if gap.cause == "log gap"),
+        null_windows=null_windows(study, statements, windows),
+        without_heartbeat=[
+            name
+            for name in functions
+            if study.coverage == "heartbeats" and name not in heard
+        ],
+        without_event=[name for name in functions if name not in functions_with_events],
+    )
+
+
+def _functions_of(
+    letters: Sequence[UnknownTime], functions: Sequence[str]
+) -> list[str]:
+    named = {letter.time.function for letter in letters}
+    return list(functions) if "" in named else [f for f in functions if f in named]
+
+
+def _days(number: int) -> str:
+    return f"{number:,} day{'s' * (number != 1)}"

@@ -1,0 +1,87 @@
+"""What `coverage`, `status` and the panel say of gaps: causes, lengths, windows, remedies."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from panelstream.flows import panels
+from panelstream.flows.commands.coverage import coverage_strips
+from panelstream.flows.coverage import read_coverage
+from panelstream.flows.workspace import Workspace
+from tests.lib import studies
+from tests.lib.studies import HandClock
+
+Make = Callable[..., Workspace]
+AT = datetime(2027, 1, 8, 3, tzinfo=UTC)
+"""In the week before the wave, whose days in Tokyo are those from 4 to 10 January."""
+EXPOSURE = {"window": {"lookback": 7}, "functions": ["story", "reaction"]}
+
+
+@pytest.fixture
+def two_people(workspace: Make) -> Workspace:
+    """A study with heartbeats, two people, and one story."""
+    study = workspace(coverage="heartbeats", exposure=EXPOSURE)
+    start = AT - timedelta(days=20)
+    people = [studies.event("enrolled", who, start) for who in ("aki", "ben")]
+    studies.send(study, [*people, studies.event("story_posted", "aki", AT)])
+    return study
+
+
+def beat(functions: list[str], start: str, end: str) -> dict[str, object]:
+    """A heartbeat of everybody."""
+    data = {"functions": functions, "from": start, "to": end}
+    return studies.event("heartbeat", None, AT, id=f"{functions} {start}", data=data)
+
+
+def test_no_heartbeat_at_all(two_people: Workspace) -> None:
+    """All is unknown: the panel, `status` and `coverage` say so with the remedy."""
+    lines: list[str] = []
+    summary = panels.build(two_people, say=lines.append).coverage
+    assert summary.without_heartbeat == ["story", "reaction"]
+    assert summary.without_event == ["reaction"]
+    assert summary.null_windows == {"no heartbeat": 2}
+    assert lines == [
+        "no heartbeat: story, reaction; all use of this is unknown. Send study.heartbeat "
+        "events, or write 'coverage: assumed' in study.yaml if the log is complete",
+        "no event at all: reaction; is the function recorded? If not, take it out of "
+        "'exposure' or list an outage",
+    ]
+    gaps = read_coverage(two_people).gaps
+    assert [(gap.function, gap.cause, gap.days, gap.windows) for gap in gaps] == [
+        ("story", "no heartbeat", 7, 2),
+        ("reaction", "no heartbeat", 7, 2),
+    ]
+
+
+def test_gaps_and_weeks(two_people: Workspace, clock: HandClock) -> None:
+    """A night without a heartbeat, a rejected reaction: each with its length and people."""
+    studies.send(
+        two_people,
+        [
+            beat(["story", "reaction"], "2027-01-01T00:00:00Z", "2027-01-05T12:00:00Z"),
+            beat(["story"], "2027-01-05T18:00:00Z", "2027-02-01T00:00:00Z"),
+            beat(["reaction"], "2027-01-05T12:00:01Z", "2027-02-01T00:00:00Z"),
+            studies.event("reaction_given", "ben", AT, data={"note": "?"}),
+        ],
+    )
+    clock.now += timedelta(hours=1)
+    covered = read_coverage(two_people)
+    assert [
+        (gap.function, gap.cause, gap.days, gap.people, gap.windows)
+        for gap in covered.gaps
+    ] == [
+        ("story", "no heartbeat", 0.25, None, 2),
+        ("reaction", "dead letters", 1, 1, 1),
+    ]
+    assert list(coverage_strips(covered)) == [
+        "weeks from 2027-01-04 to 2027-01-04, 2 windows",
+        "story     ▒  6.8 of 7.0 days",
+        "reaction  █  7.0 of 7.0 days",
+    ]
+    assert list(covered.summary.lines())[:2] == [
+        "open dead letters: 1 of reaction make 1 day unknown, 1 of 2 windows null; see "
+        "'panelstream dead-letters list'",
+        "gaps between heartbeats: 2 of 2 windows null; see 'panelstream coverage'",
+    ]
+    assert "participant" not in str(covered.as_dict())
