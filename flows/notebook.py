@@ -11,6 +11,7 @@ from panelstream.analysis.panel import codebook
 from panelstream.flows import plan
 from panelstream.flows.analyse_study import fit_plan
 from panelstream.flows.panels import Panels, build
+from panelstream.flows.queries import select_rows
 from panelstream.flows.workspace import Workspace, open_workspace
 from panelstream.models.errors import UsageError
 from panelstream.models.settings.environment import Settings
@@ -81,19 +82,21 @@ class OpenStudy:
         """
         return codebook.build_codebook(self._folder, self.panel(as_of))
 
-    def query(self, sql: str) -> pd.DataFrame:
+    def query(self, sql: str, operator: bool = False) -> pd.DataFrame:
         """The rows of a SELECT on the documented views.
 
-        A server that `panelstream warehouse` runs is asked with its reader's access,
-        which sees nothing but the warehouse. Raises `UsageError` with the engine's
-        message if the statement is wrong, or would change something.
+        `operator`: also on tables and on the views that hold everybody. Else a server
+        that `panelstream warehouse` runs is asked with its reader's access, which sees
+        the views of analysts and nothing else. Raises `UsageError` with the engine's
+        message if the statement is wrong, or would change something, and for what an
+        analyst does not see.
         """
         endpoint = find_endpoint(self._settings.study, self._settings.warehouse)
-        if endpoint is None:
+        if endpoint is None or operator:
             with open_workspace(self._settings) as workspace:
-                return _select(workspace.store, sql)
+                return _select(workspace.store, sql, operator)
         with closing(open_store(endpoint.reader_dsn)) as store:
-            return _select(store, sql)
+            return _select(store, sql, operator)
 
     def _window(self, name: str | None) -> Window:
         study = self._folder.study
@@ -116,8 +119,8 @@ def open_study(study: str | Path | None) -> OpenStudy:
     return OpenStudy(Settings.from_environ(os.environ, folder))
 
 
-def _select(store: Store, sql: str) -> pd.DataFrame:
-    rows: pd.DataFrame = store.select(sql).to_pandas()
+def _select(store: Store, sql: str, operator: bool) -> pd.DataFrame:
+    rows: pd.DataFrame = select_rows(store, sql, operator).to_pandas()
     return rows
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import pandas as pd
 
 from panelstream.analysis.panel import person_waves, selected_responses
+from panelstream.analysis.panel.codebook import codebook_entries
 from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
@@ -20,7 +21,8 @@ from panelstream.models.study.coverage_summary import (
 )
 from panelstream.models.study.study import Window
 from panelstream.models.study.use import MeasuredUse
-from panelstream.models.warehouse import projection_rows, projections
+from panelstream.models.warehouse import analyst_rows, projection_rows, projections
+from panelstream.models.warehouse.definitions import create_panel_view
 from panelstream.models.warehouse.exposure_counts import count_use
 from panelstream.models.warehouse.exposure_measures import Windows
 from panelstream.models.warehouse.projections import Basis, Chunk
@@ -32,6 +34,7 @@ from panelstream.models.warehouse.reads import (
     read_unknown_times,
 )
 from panelstream.models.warehouse.settling import await_settled
+from panelstream.models.warehouse.views import panel_column, panel_view
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ class Snapshot:
 
     def chunks(self, projection: str) -> list[Chunk]:
         """What a projection is derived from here, chunk by chunk."""
-        study = self._workspace.folder.study
+        folder = self._workspace.folder
+        study, own = folder.study, folder.study.own_window
         derive: Mapping[str, Callable[[], Iterator[Chunk]]] = {
             projections.WINDOWS: lambda: projection_rows.window_chunks(self.planned),
             projections.COVERAGE: lambda: projection_rows.coverage_chunks(
@@ -135,6 +139,14 @@ class Snapshot:
             projections.FACTS: lambda: projection_rows.fact_chunks(
                 study, self.planned, self.coverage, self.panel
             ),
+            projections.PARTICIPANTS: lambda: analyst_rows.participant_chunks(
+                study, self.planned[own], self.people.consents, self.as_of
+            ),
+            projections.PANEL: lambda: analyst_rows.panel_chunks(
+                (wave.wave for wave in study.waves), partial(self.panel, own)
+            ),
+            projections.ITEMS: lambda: analyst_rows.item_chunks(folder.instruments),
+            projections.WAVES: lambda: analyst_rows.wave_chunks(study),
         }
         return list(derive[projection]())
 
@@ -180,9 +192,7 @@ def build(
     by_window = {
         window: snapshot.panel(window) for window in workspace.folder.study.windows
     }
-    kept = (projections.COVERAGE, projections.PERSON_COVERAGE, projections.FACTS)
-    for name in kept:
-        projections.keep_build(store, name, snapshot.basis, snapshot.chunks(name))
+    keep_projections(workspace, snapshot)
     projections.drop_superseded(store)
     not_asked = snapshot.answers.not_asked
     for line in not_asked_lines(not_asked):
@@ -190,6 +200,29 @@ def build(
     for line in snapshot.coverage_summary.lines():
         say(line)
     return Panels(snapshot.as_of, by_window, snapshot.coverage_summary, not_asked)
+
+
+def keep_projections(workspace: Workspace, snapshot: Snapshot) -> None:
+    """Keep what readers are given of a snapshot; the windows are kept with the panels."""
+    for name in projections.TABLES:
+        if name != projections.WINDOWS:
+            chunks = snapshot.chunks(name)
+            projections.keep_build(workspace.store, name, snapshot.basis, chunks)
+    keep_panel_view(workspace, snapshot)
+
+
+def keep_panel_view(workspace: Workspace, snapshot: Snapshot) -> None:
+    """Give the view `panel` the columns of the study's own panel."""
+    folder = workspace.folder
+    panel = snapshot.panel(folder.study.own_window)
+    statement = panel_view(
+        panel_column(
+            entry.column, analyst_rows.is_text(panel[entry.column]), entry.meaning
+        )
+        for entry in codebook_entries(folder, panel)
+        if entry.column not in (*analyst_rows.KEYS, *analyst_rows.INSTANTS)
+    )
+    create_panel_view(workspace.store, statement)
 
 
 def read_answers(

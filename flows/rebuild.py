@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from panelstream.flows.code_hash import code_hash
-from panelstream.flows.panels import Snapshot
+from panelstream.flows.panels import Snapshot, keep_panel_view
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import UsageError
 from panelstream.models.warehouse import projections
@@ -31,6 +31,8 @@ def rebuild_projections(
         projections.write_chunks(
             workspace.store, build, chunks, lambda: progress(next(done), total)
         )
+    if projections.PANEL in {build.projection for build in builds}:
+        keep_panel_view(workspace, snapshot)
     projections.drop_superseded(workspace.store)
     return builds
 

@@ -81,7 +81,7 @@ def open_warehouse(
         address, clock, writing, settings.warehouse_setting, settings.cluster
     )
     try:
-        statements = views.view_statements(folder.catalogue, folder.study.timezone)
+        statements = views.view_statements(folder)
         migrated = apply_migrations(warehouse)
         compare = identity.adopt_warehouse if adopt else identity.claim_warehouse
         compare(

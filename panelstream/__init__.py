@@ -6,7 +6,7 @@ In a notebook:
 
     study = panelstream.open("study1")
     panel = study.panel()
-    users = study.query("SELECT function, count() FROM platform_events GROUP BY function")
+    users = study.query("SELECT function, count() FROM study_events GROUP BY function")
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from panelstream.flows.workspace import Workspace
-from panelstream.models.events import catalogue
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse import views
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
@@ -78,10 +77,7 @@ def engine() -> Iterator[str]:
     dsn = "chdb://memory"
     held = stores.open_store(dsn)
     apply_migrations(held)
-    create_views(
-        held,
-        views.view_statements(catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"),
-    )
+    create_views(held, views.view_statements(studies.base_folder()))
     yield dsn
     held.close()
 

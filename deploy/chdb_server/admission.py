@@ -9,6 +9,7 @@ from panelstream.chdb_server import error_codes, statements
 from panelstream.chdb_server.engine import EngineError, Handle
 from panelstream.chdb_server.requests import Credentials, QueryRequest
 from panelstream.chdb_server.statements import Statement
+from panelstream.chdb_server.syntax_tree import named_relations
 
 _PATHLESS = re.compile(r"[^/\\]*")
 _HARMLESS = frozenset(
@@ -25,11 +26,8 @@ _HARMLESS = frozenset(
         "null",
         "view",
         "viewifpermitted",
-        "merge",
         "input",
         "format",
-        "loop",
-        "dictionary",
         "sqlstandardvalues",
     ]
 )
@@ -66,11 +64,15 @@ class QueryLimits:
 
 @dataclass(frozen=True)
 class User:
-    """A user; a reader changes nothing and sees only the warehouse."""
+    """A user; a reader changes nothing and sees only the warehouse.
+
+    `hidden`: tables and views that a reader does not see.
+    """
 
     name: str
     password: str
     reader: bool = False
+    hidden: frozenset[str] = frozenset()
 
 
 def authenticate(users: Iterable[User], credentials: Credentials) -> User:
@@ -125,9 +127,9 @@ def check_limits(limits: QueryLimits, query: QueryRequest) -> None:
 
 
 def check_reader(
-    handle: Handle, query: QueryRequest, table_functions: frozenset[str]
+    handle: Handle, user: User, query: QueryRequest, table_functions: frozenset[str]
 ) -> None:
-    """Refuse a reader everything but reading the warehouse.
+    """Refuse a reader everything but reading what the warehouse shows to readers.
 
     The engine's own read-only mode would still open files and addresses, so its
     parser tells what the statement names. Raises code 164 or 497.
@@ -148,6 +150,13 @@ def check_reader(
             "reader: Not enough privileges. To execute this query, it's necessary to "
             "have the grant READ ON FILE, URL or another source",
         )
+    hidden = user.hidden & {*named_relations(tree), *_identifiers(query)}
+    if hidden:
+        raise error_codes.refusal(
+            error_codes.ACCESS_DENIED,
+            "reader: Not enough privileges. To execute this query, it's necessary to "
+            f"have the grant SELECT ON {', '.join(sorted(hidden))}",
+        )
 
 
 def _readonly() -> EngineError:
@@ -160,7 +169,7 @@ def _identifiers(query: QueryRequest) -> Iterable[str]:
     """Parameters that may become names; a value elsewhere may hold what it likes."""
     if "IDENTIFIER" not in query.statement.words:
         return ()
-    return query.parameters.values()
+    return (value.rpartition(".")[2] for value in query.parameters.values())
 
 
 def _engine_of(statement: Statement) -> str:

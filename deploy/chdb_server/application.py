@@ -81,7 +81,7 @@ class Service:
         settings = {k: v for k, v in query.settings.items() if k != "readonly"}
         handle.apply({**settings, **query.parameters})
         if user.reader:
-            admission.check_reader(handle, query, self.table_functions)
+            admission.check_reader(handle, user, query, self.table_functions)
         handle.apply(admission.read_only(query, user))
 
     def _reply(self, handle: Handle, query: QueryRequest) -> Reply:

@@ -25,15 +25,22 @@ def query(
     sql: Annotated[str, typer.Argument(help="A SELECT on the views.")],
     study: StudyOption = None,
     as_json: JsonOption = False,
+    operator: Annotated[
+        bool,
+        typer.Option("--operator", help="Also tables, and views that hold everybody."),
+    ] = False,
 ) -> None:
-    """Query the warehouse: platform_events, daily_use, dim_participant, answers, dead_letters.
+    """Query the warehouse: study_events, weekly_use, sessions, scores, panel and others.
 
-    Example: [bold]panelstream query "SELECT function, count() FROM platform_events GROUP BY function"[/bold]
+    With --operator also operator_events, dead_letters and others, which hold test
+    accounts, people who are not enrolled, and use before consent.
+    Example: [bold]panelstream query "SELECT function, count() FROM study_events GROUP BY function"[/bold]
     """
+    from panelstream.flows.queries import select_rows
     from panelstream.flows.workspace import open_workspace
 
     with open_workspace(read_settings(study)) as workspace:
-        rows = workspace.store.select(sql)
+        rows = select_rows(workspace.store, sql, operator)
     show_rows(rows, as_json)
 
 
@@ -77,7 +84,7 @@ def rebuild(
     study: StudyOption = None,
     projection: Annotated[
         str | None,
-        typer.Option(help="Only this: exposure_windows, coverage or fact_exposure."),
+        typer.Option(help="Only this, for example coverage or fact_exposure."),
     ] = None,
 ) -> None:
     """Rebuild derived tables; readers see the old version until the new one is complete.

@@ -18,7 +18,7 @@ from panelstream.flows.services import serving
 from panelstream.models.errors import SettingError, Unreachable
 from panelstream.models.settings.dsn import embedded_path, is_embedded
 from panelstream.models.settings.environment import Settings
-from panelstream.models.warehouse import endpoint
+from panelstream.models.warehouse import endpoint, views
 from panelstream.models.warehouse.endpoint import Endpoint, State
 
 HOST = "127.0.0.1"
@@ -46,8 +46,9 @@ def serve_warehouse(
     _refuse_second(folder, dsn)
     listening = serving.listen(HOST, port, _ANOTHER_PORT)
     with _open_engine(embedded_path(dsn), settings) as engine:
+        hidden = views.operator_relations()
         users = tuple(
-            User(name, secrets.token_urlsafe(24), name == READER)
+            User(name, secrets.token_urlsafe(24), name == READER, hidden)
             for name in (OWNER, READER)
         )
         service = Service.start(engine, users, limits)

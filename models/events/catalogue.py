@@ -22,8 +22,9 @@ from panelstream.models.timestamps import parse_instant
 
 SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
-ALL_EVENTS = "platform_events"
-"""The view of every event, from which a catalogue's views choose."""
+ALL_EVENTS = "study_events"
+"""The view from which a catalogue's views choose."""
+_SHIPPED_VIEWS = (ALL_EVENTS, "operator_events")
 EVENT_COLUMNS = (
     "participant_id",
     "event_type",
@@ -223,8 +224,10 @@ def _check_withdrawals(document: Document[Catalogue]) -> None:
 def _check_views(document: Document[Catalogue]) -> None:
     for name, view in document.value.views.items():
         place = ["views", name]
-        if not _VIEW.fullmatch(name) or name == ALL_EVENTS:
-            problem = f"call it <something>_events, and not {ALL_EVENTS}"
+        if not _VIEW.fullmatch(name) or name in _SHIPPED_VIEWS:
+            problem = (
+                f"call it <something>_events, and not {' or '.join(_SHIPPED_VIEWS)}"
+            )
             raise document.error(place, f"'{name}': {problem}")
         for index, type_name in enumerate(view.types):
             _check_columns(document, [*place, "types", index], type_name)

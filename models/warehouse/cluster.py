@@ -75,6 +75,7 @@ class Cluster:
             "create table": self._create,
             "alter table": self._alter,
             "create or replace view": self._view,
+            "drop view if exists": self._drop_views,
             "delete from": self._delete,
             "insert into": self._from_all_shards,
             "select": self._query,
@@ -119,6 +120,13 @@ class Cluster:
         view = f"create or replace view {self._named(match['view'])} {self._everywhere}"
         return [
             view + definition for definition in self._from_all_shards(match["rest"])
+        ]
+
+    def _drop_views(self, text: str) -> list[str]:
+        names = text.removeprefix("drop view if exists").replace(",", " ").split()
+        return [
+            f"drop view if exists {self._named(name)} {self._everywhere}"
+            for name in names
         ]
 
     def _delete(self, text: str) -> list[str]:

@@ -47,6 +47,11 @@ def create_views(store: Store, statements: Iterable[str]) -> None:
     _define(store, "views", list(statements))
 
 
+def create_panel_view(store: Store, statement: str) -> None:
+    """The same for the view `panel`, whose columns are those of the newest panel."""
+    _define(store, "panel", [statement])
+
+
 def _define(store: Store, kind: str, statements: Sequence[str]) -> None:
     """Create views where they, or the tables below them, have changed.
 

@@ -15,7 +15,7 @@ from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
 from panelstream.models.study.windows import DAY
 from panelstream.models.warehouse import projection_rows
-from panelstream.models.warehouse.exposure_measures import lost
+from panelstream.models.warehouse.act_parameters import lost
 from panelstream.models.warehouse.store import Store
 
 _BITS = 64

@@ -15,15 +15,12 @@ from panelstream.models.arrays import Array
 from panelstream.models.study import measures
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.measures import MeasureColumn
-from panelstream.models.study.study import Study
 from panelstream.models.study.use import MeasuredUse
-from panelstream.models.timestamps import microseconds
+from panelstream.models.warehouse.act_parameters import lost, taken_back, withdrawals
 from panelstream.models.warehouse.store import Store
 
 _EVENTS_AT_ONCE = 10_000_000
 """The engine holds up to 100 bytes for each; so one query stays near 1 GB."""
-_NO_TYPE = [""]
-"""The engine wants one type at least; no event has this one."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +38,13 @@ class Windows:
 
     def standing(self, use: MeasuredUse) -> MeasuredUse:
         """`use` without the acts that were taken back before each window ended."""
-        if self.rows.empty or not self._withdrawals:
+        if self.rows.empty or not withdrawals(self.folder):
             return use
-        taken_back = self._query("queries/taken_back")
+        withdrawn = self._query("queries/taken_back")
         keys = list(self.folder.study.exposure.functions)
         return MeasuredUse(
-            use.counts - np.nan_to_num(self._aligned(taken_back, "acts", keys)),
-            use.days - np.nan_to_num(self._aligned(taken_back, "days", keys)),
+            use.counts - np.nan_to_num(self._aligned(withdrawn, "acts", keys)),
+            use.days - np.nan_to_num(self._aligned(withdrawn, "days", keys)),
         )
 
     def further(self) -> Mapping[str, Array]:
@@ -74,7 +71,6 @@ class Windows:
 
     def _query(self, name: str, **parameters: Any) -> pd.DataFrame:
         study = self.folder.study
-        withdrawals = self._withdrawals
         parts = [
             self.store.query_over_relations(
                 name,
@@ -84,9 +80,7 @@ class Windows:
                 as_of=self.as_of,
                 zone=study.timezone,
                 functions=list(study.exposure.functions),
-                withdrawing=list(withdrawals) or _NO_TYPE,
-                withdrawn=list(withdrawals.values()) or _NO_TYPE,
-                withdrawn_functions=self._withdrawn_functions,
+                **taken_back(self.folder),
                 **lost(study),
                 **parameters,
             )
@@ -110,39 +104,3 @@ class Windows:
         rows = pd.MultiIndex.from_frame(self.rows[["participant_id", "wave"]])
         aligned: Array = wide.reindex(index=rows, columns=keys).to_numpy(float)
         return aligned
-
-    @cached_property
-    def _withdrawals(self) -> Mapping[str, str]:
-        """The types that take back acts of the study's functions, and those types."""
-        catalogue = self.folder.catalogue
-        functions = self.folder.study.exposure.functions
-        return {
-            withdrawing_type: withdrawn_type
-            for withdrawing_type, withdrawn_type in catalogue.withdrawals.items()
-            if catalogue.types[withdrawn_type].function in functions
-        }
-
-    @property
-    def _withdrawn_functions(self) -> list[str]:
-        types = self.folder.catalogue.types
-        return sorted(
-            {
-                types[withdrawn_type].function or ""
-                for withdrawn_type in self._withdrawals.values()
-            }
-        )
-
-
-def lost(study: Study) -> Mapping[str, list[Any]]:
-    """What was recorded in outages that are prorated, for queries that leave it out."""
-    outages = [
-        (name, microseconds(outage.start), microseconds(outage.end))
-        for outage in study.outages
-        if outage.handling == "prorate"
-        for name in outage.functions
-    ]
-    return {
-        "lost": [name for name, _, _ in outages],
-        "lost_from": [start for _, start, _ in outages],
-        "lost_to": [end for _, _, end in outages],
-    }

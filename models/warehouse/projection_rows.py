@@ -82,7 +82,7 @@ def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
     return pa.table(
         {
             "panel": pa.repeat(panel_name(build, window), len(rows)),
-            "participant_id": _participants(rows),
+            "participant_id": participant_hashes(rows),
             "wave": pa.array(rows["wave"], pa.uint16()),
             "start_on": _days(rows["observable_from"]),
             "end_on": _days(rows["observable_until"]),
@@ -93,11 +93,11 @@ def _windows(window: Window, rows: pd.DataFrame, build: Build) -> pa.Table:
 
 def _intervals(function: str, coverage: Coverage, build: Build) -> pa.Table:
     observed = coverage.observed
-    return _with_build(
+    return with_build(
         {
             "function": pa.repeat(function, len(observed.starts)),
-            "covered_from": _instants(observed.starts),
-            "covered_until": _instants(observed.ends),
+            "covered_from": instants(observed.starts),
+            "covered_until": instants(observed.ends),
         },
         build,
     )
@@ -111,14 +111,14 @@ def _person_intervals(function: str, coverage: Coverage, build: Build) -> pa.Tab
     people = pa.array([bytes.fromhex(person) for person in observed], pa.binary(16))
     numbers = [len(intervals.starts) for intervals in observed.values()]
     of_all = [_NO_INTERVALS, *observed.values()]
-    return _with_build(
+    return with_build(
         {
             "participant_id": people.take(
                 pa.array(np.repeat(np.arange(len(people)), numbers))
             ),
             "function": pa.repeat(function, sum(numbers)),
-            "covered_from": _instants(np.concatenate([i.starts for i in of_all])),
-            "covered_until": _instants(np.concatenate([i.ends for i in of_all])),
+            "covered_from": instants(np.concatenate([i.starts for i in of_all])),
+            "covered_until": instants(np.concatenate([i.ends for i in of_all])),
         },
         build,
     )
@@ -159,21 +159,22 @@ def _wave(
     rows, width = facts.rows[chosen], len(facts.functions)
     measured = {name: values[chosen].ravel() for name, values in facts.measured.items()}
     repeats = np.repeat(np.arange(len(rows)), width)
-    return _with_build(
+    return with_build(
         {
             "window": pa.repeat(window.name, len(repeats)),
-            "participant_id": _participants(rows).take(repeats),
+            "participant_id": participant_hashes(rows).take(repeats),
             "wave": pa.repeat(pa.scalar(wave, pa.uint16()), len(repeats)),
             "function": pa.array(list(facts.functions) * len(rows), pa.string()),
-            "window_start": _instants(rows["window_start"]).take(repeats),
-            "window_end": _instants(rows["window_end"]).take(repeats),
+            "window_start": instants(rows["window_start"]).take(repeats),
+            "window_end": instants(rows["window_end"]).take(repeats),
             **{name: pa.array(v, from_pandas=True) for name, v in measured.items()},
         },
         build,
     )
 
 
-def _with_build(columns: Mapping[str, pa.Array], build: Build) -> pa.Table:
+def with_build(columns: Mapping[str, pa.Array], build: Build) -> pa.Table:
+    """Columns with those of the build that the rows belong to."""
     rows, basis = pa.table(dict(columns)), build.basis
     same = {
         "build": pa.scalar(build.name),
@@ -185,7 +186,8 @@ def _with_build(columns: Mapping[str, pa.Array], build: Build) -> pa.Table:
     return rows
 
 
-def _participants(rows: pd.DataFrame) -> pa.Array:
+def participant_hashes(rows: pd.DataFrame) -> pa.Array:
+    """`participant_id` of each row (n,) as the warehouse stores it."""
     places, people = pd.factorize(rows["participant_id"])
     identities = pa.array([bytes.fromhex(name) for name in people], pa.binary(16))
     return identities.take(pa.array(places))
@@ -195,6 +197,7 @@ def _days(values: pd.Series) -> pa.Array:
     return pa.array(values.to_numpy(DAY), pa.date32())
 
 
-def _instants(values: pd.Series | np.ndarray) -> pa.Array:
+def instants(values: pd.Series | np.ndarray) -> pa.Array:
+    """UTC instants as the warehouse stores them."""
     plain = pd.Series(pd.to_datetime(values, utc=True)).dt.as_unit("us")
     return pa.Array.from_pandas(plain, type=_INSTANT)

@@ -18,11 +18,16 @@ from panelstream.models.warehouse.store import Store
 
 WINDOWS, FACTS = "exposure_windows", "fact_exposure"
 COVERAGE, PERSON_COVERAGE = "coverage", "coverage_of_people"
+PARTICIPANTS, PANEL, ITEMS, WAVES = "participants", "panel", "items", "waves"
 TABLES: Mapping[str, str] = {
     WINDOWS: "exposure_windows",
     COVERAGE: "coverage_intervals",
     PERSON_COVERAGE: "person_coverage_intervals",
     FACTS: "exposure_facts",
+    PARTICIPANTS: "study_participants",
+    PANEL: "panel_rows",
+    ITEMS: "instrument_items",
+    WAVES: "study_waves",
 }
 """Every projection, in the order in which they are derived, and the table of its rows."""
 

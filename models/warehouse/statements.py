@@ -1,13 +1,28 @@
 """The SQL of the warehouse: one statement a file, found by folder and name."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from panelstream.models.errors import PanelstreamError
 
 SQL = Path(__file__).parent / "sql"
-_RELATIONS = ("log", "windows", "acts", "taking_back", "withdrawn_acts", "used_days")
-"""Files of `sql/relations` that several queries read; a later one may read earlier."""
+Relations = Mapping[str, str]
+"""By the name under which a statement reads it, the file of `sql/relations`; a later one
+may read earlier ones."""
+OF_PANELS: Relations = {
+    name: name
+    for name in (
+        "log",
+        "windows",
+        "acts",
+        "taking_back",
+        "withdrawn_acts",
+        "used_days",
+        "sessions",
+    )
+}
+"""Those that queries over planned windows read."""
 
 
 @cache
@@ -24,9 +39,10 @@ def statement_names(folder: str) -> list[str]:
     return sorted(file.stem for file in (SQL / folder).glob("*.sql"))
 
 
-def with_relations(sql: str) -> str:
-    """A query with the relations of `sql/relations` before it, for it to read."""
-    relations = ",\n".join(
-        f"{name} as (\n{read_statement(f'relations/{name}')}\n)" for name in _RELATIONS
+def with_relations(sql: str, relations: Relations = OF_PANELS) -> str:
+    """A query with relations before it, for it to read."""
+    texts = ",\n".join(
+        f"{name} as (\n{read_statement(f'relations/{file}')}\n)"
+        for name, file in relations.items()
     )
-    return f"with {relations}\n{sql}"
+    return f"with {texts}\n{sql}"

@@ -1,12 +1,12 @@
 """The views that readers query: those of every study, and those of its catalogue.
 
-Pure: from a catalogue and a time zone to statements. Every column is declared with
+Pure: from a study with what it names to statements. Every column is declared with
 its type and a comment, so that the engine itself tells what it means.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from panelstream.models.events.catalogue import (
     ALL_EVENTS,
@@ -14,10 +14,38 @@ from panelstream.models.events.catalogue import (
     EventView,
 )
 from panelstream.models.events.field_kinds import KINDS, FieldRule
+from panelstream.models.instruments.instrument import Instrument
+from panelstream.models.study.folder import StudyFolder
 from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.act_parameters import lost, taken_back
+from panelstream.models.warehouse.statements import (
+    Relations,
+    read_statement,
+    statement_names,
+    with_relations,
+)
 
-_FOLDER = Path(__file__).parent / "sql" / "views"
+OPERATOR = "operator_"
+"""How the names of the views begin that show more than the study's population."""
 _END_OF_TIME = f"{LATEST:%Y-%m-%d %H:%M:%S}"
+_PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
+_TABLE = re.compile(r"^create table if not exists (\w+)", re.MULTILINE)
+_RELATIONS: Mapping[str, Relations] = {
+    "study_events": {"permitted": "permitted"},
+    "study_daily_use": {
+        "log": "study_log",
+        "acts": "acts",
+        "taking_back": "taking_back",
+        "withdrawn_acts": "withdrawn_acts",
+        "permitted": "permitted",
+    },
+    "sessions": {
+        "log": "consented_log",
+        "acts": "acts",
+        "runs": "sessions",
+    },
+}
+"""What views read of `sql/relations`."""
 
 
 @dataclass(frozen=True)
@@ -41,43 +69,210 @@ class ViewColumn:
         return f"    {self.name}" if same else f"    {self.value} as {self.name}"
 
 
-def view_statements(catalogue: Catalogue, timezone: str) -> list[str]:
-    """The statements that create every view again; days are those of `timezone`.
+_PERSON_AND_WAVE = (
+    ViewColumn(
+        "participant_id",
+        "String",
+        "Pseudonym, 32 hex digits",
+        "lower(hex(panel_rows.participant_id))",
+    ),
+    ViewColumn("wave", "UInt16", "Wave", "wave"),
+)
+_OF_PANEL = (
+    *_PERSON_AND_WAVE,
+    *(
+        ViewColumn(name, "Nullable(DateTime64(6, 'UTC'))", comment, name)
+        for name, comment in {
+            "responded_at": "When the answer was sent; null: not answered",
+            "window_start": "First instant of the window; null: no window",
+            "window_end": "First instant after it; null: no window",
+        }.items()
+    ),
+)
+_OF_SCORES = (
+    *_PERSON_AND_WAVE,
+    ViewColumn(
+        "responded_at",
+        "DateTime64(6, 'UTC')",
+        "When the questionnaire was sent in",
+        "assumeNotNull(panel_rows.responded_at)",
+    ),
+    ViewColumn("instrument", "LowCardinality(String)", "Questionnaire", "named.1"),
+    ViewColumn("score", "LowCardinality(String)", "Score of the instrument", "named.2"),
+    ViewColumn(
+        "value",
+        "Nullable(Float64)",
+        "Score; null: too many items missing, or one not asked in the wave",
+        "if(mapContains(numbers, named.3), numbers[named.3], null)",
+    ),
+    ViewColumn(
+        "items_missing",
+        "UInt16",
+        "Items that were not answered",
+        "toUInt16(numbers[concat(named.3, '_missing')])",
+    ),
+    ViewColumn(
+        "prorated",
+        "Bool",
+        "Whether the score stands in for missing items",
+        "numbers[concat(named.3, '_prorated')] = 1",
+    ),
+)
+
+
+def view_statements(folder: StudyFolder) -> list[str]:
+    """The statements that create every view again but for `panel`, as the study has them.
 
     A reader gives a view no parameters, so their values stand in it as literals.
     """
-    texts = [path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.sql"))]
-    shipped = [_filled(text, timezone) for text in texts]
+    literals = _literals(folder)
+    shipped = [_filled(_shipped(name), literals) for name in statement_names("views")]
     of_catalogue = [
-        _statement(name, view, catalogue) for name, view in catalogue.views.items()
+        _catalogue_view(name, view, folder.catalogue)
+        for name, view in folder.catalogue.views.items()
     ]
-    return [*shipped, *of_catalogue]
+    return [*shipped, _scores_view(folder.instruments), *of_catalogue]
 
 
-def _filled(text: str, timezone: str) -> str:
-    literals = {
-        "{zone:String}": _quoted(timezone),
-        "{end_of_time:DateTime64(6)}": _quoted(_END_OF_TIME),
+def panel_view(columns: Iterable[ViewColumn]) -> str:
+    """The statement that creates the view `panel` with these columns."""
+    return _view(
+        "panel",
+        [*_OF_PANEL, *columns, *_of_every_build()],
+        f"from panel_rows final\nwhere build = {_newest('panel')}",
+        "Newest panel of the study's own window; one row a participant and wave",
+    )
+
+
+def panel_column(name: str, is_text: bool, comment: str) -> ViewColumn:
+    """A column of the panel that is stored by its name; null where it has no value."""
+    column, values = _quoted(name), "texts" if is_text else "numbers"
+    value = f"if(mapContains({values}, {column}), {values}[{column}], null)"
+    sql_type = "Nullable(String)" if is_text else "Nullable(Float64)"
+    return ViewColumn(_named(name), sql_type, comment, value)
+
+
+def operator_relations() -> frozenset[str]:
+    """The tables and views that are not for analysts: the raw ones."""
+    tables = filter(None, map(_TABLE.search, _migrations()))
+    views = (name for name in statement_names("views") if name.startswith(OPERATOR))
+    as_of = (f"{name}_as_of" for name in statement_names("as_of"))
+    return frozenset({*(table[1] for table in tables), *views, *as_of})
+
+
+def _migrations() -> Iterator[str]:
+    for name in statement_names("migrations"):
+        yield read_statement(f"migrations/{name}")
+
+
+def _shipped(name: str) -> str:
+    """A view of `sql/views` with the relations that it reads."""
+    text = read_statement(f"views/{name}")
+    if name not in _RELATIONS:
+        return text
+    head, query = text.split("\nas\n", 1)
+    return f"{head}\nas\n{with_relations(query, _RELATIONS[name])}"
+
+
+def _literals(folder: StudyFolder) -> Mapping[str, str]:
+    """SQL for the value of each parameter."""
+    study = folder.study
+    texts = {
+        "zone": study.timezone,
+        "end_of_time": _END_OF_TIME,
+        "people_from": "",
+        "people_until": "f" * 32,
     }
-    for parameter, literal in literals.items():
-        text = text.replace(parameter, literal)
-    return text
+    arrays = {
+        "functions": list(study.exposure.functions),
+        **taken_back(folder),
+        **lost(study),
+    }
+    quoted = {name: _quoted(text) for name, text in texts.items()}
+    return quoted | {name: _array(values) for name, values in arrays.items()}
 
 
-def _statement(name: str, view: EventView, catalogue: Catalogue) -> str:
+def _filled(text: str, literals: Mapping[str, str]) -> str:
+    """`text` with literals in the place of its parameters."""
+    return _PARAMETER.sub(
+        lambda parameter: _literal(literals[parameter[1]], parameter[2]), text
+    )
+
+
+def _literal(value: str, sql_type: str) -> str:
+    is_array = sql_type.startswith("Array")
+    return f"cast({value}, {_quoted(sql_type)})" if is_array else value
+
+
+def _array(values: Iterable[str | int]) -> str:
+    literals = (
+        _quoted(value) if isinstance(value, str) else str(value) for value in values
+    )
+    return f"[{', '.join(literals)}]"
+
+
+def _scores_view(instruments: Sequence[Instrument]) -> str:
+    """Scores of the newest panel, one row each: the panel's columns, turned."""
+    scores = ", ".join(
+        "(" + ", ".join(map(_quoted, names)) + ")"
+        for instrument in instruments
+        for names in _score_names(instrument)
+    )
+    query = (
+        f"from panel_rows final\narray join cast([{scores}], "
+        "'Array(Tuple(String, String, String))') as named\n"
+        f"where build = {_newest('panel')} and responded_at is not null"
+    )
+    return _view(
+        "scores",
+        [*_OF_SCORES, *_of_every_build()],
+        query,
+        "Scores that the panel counts; one row a participant, wave and score",
+    )
+
+
+def _score_names(instrument: Instrument) -> Iterator[tuple[str, str, str]]:
+    """Instrument, score and the panel's column of each scale."""
+    for scale in instrument.scales:
+        yield instrument.instrument, scale.code, instrument.column(scale)
+
+
+def _of_every_build() -> Iterator[ViewColumn]:
+    for name, kind, comment in (
+        ("study_version", "String", "Version of the study file, as in study_versions"),
+        ("as_of", "DateTime64(6, 'UTC')", "State of knowledge"),
+    ):
+        yield ViewColumn(name, kind, comment, name)
+
+
+def _newest(projection: str) -> str:
+    """The build of a projection that readers see."""
+    newest = "select argMax(build, (as_of, finished_at)) from projection_builds final"
+    finished = "finished_at > toDateTime64(0, 6, 'UTC')"
+    return f"({newest} where projection = {_quoted(projection)} and {finished})"
+
+
+def _catalogue_view(name: str, view: EventView, catalogue: Catalogue) -> str:
     columns = [*_of_every_event(), *_of_fields(view, catalogue)]
+    types = ", ".join(map(_quoted, view.types))
+    query = f"from {ALL_EVENTS}\nwhere event_type in ({types})"
+    return _view(name, columns, query, view.comment)
+
+
+def _view(name: str, columns: Sequence[ViewColumn], query: str, comment: str) -> str:
+    """The statement of a view for analysts: it may be read without what is below it."""
     return "\n".join(
         [
             f"create or replace view {name}",
             "(",
             ",\n".join(column.declared for column in columns),
             ")",
+            "sql security definer",
             "as",
             "select",
             ",\n".join(column.selected for column in columns),
-            f"from {ALL_EVENTS}",
-            f"where event_type in ({', '.join(map(_quoted, view.types))})",
-            f"comment {_quoted(view.comment)}",
+            query,
+            f"comment {_quoted(comment)}",
         ]
     )
 
@@ -129,6 +324,10 @@ def _comment(field: str, rules: Sequence[FieldRule]) -> str:
     choices = dict.fromkeys(choice for rule in rules for choice in rule.choices)
     description = f"{KINDS[rules[0].kind].description} {', '.join(choices)}".rstrip()
     return f"{meaning}: {description}"
+
+
+def _named(name: str) -> str:
+    return f"`{name}`"
 
 
 def _quoted(text: str) -> str:

@@ -124,11 +124,21 @@ def test_every_kind_of_bad_line_is_counted_shown_and_forgotten(
     for number, reason in enumerate(BAD, start=2):
         assert f"mixed.ndjson:{number}  {reason}" in ran.out
     letters = succeed(
-        "query", "SELECT * FROM dead_letters FINAL", "--study", study, "--json"
+        "query",
+        "SELECT * FROM dead_letters FINAL",
+        "--operator",
+        "--study",
+        study,
+        "--json",
     )
     assert sorted(row["reason"] for row in json.loads(letters.out)) == sorted(BAD)
     everything = succeed(
-        "query", "SELECT * FROM platform_events", "--study", study, "--json"
+        "query",
+        "SELECT * FROM operator_events",
+        "--operator",
+        "--study",
+        study,
+        "--json",
     )
     assert CANARY not in ran.shown + letters.out + everything.out
     for file in (study / "warehouse").rglob("*"):
@@ -177,7 +187,14 @@ def test_strict_import_of_answers_stores_nothing(study: Path, tmp_path: Path) ->
     ran = panelstream(*words, "--strict")
     assert (ran.code, ran.out) == (4, "")
     assert "1 cells or rows would be set apart" in ran.err
-    count = ("query", "SELECT count() AS n FROM responses", "--study", study, "--json")
+    count = (
+        "query",
+        "SELECT count() AS n FROM responses",
+        "--operator",
+        "--study",
+        study,
+        "--json",
+    )
     assert json.loads(succeed(*count).out) == [{"n": 0}]
     assert "set apart: row 3, phq9_2: out of range" in succeed(*words).out
     assert json.loads(succeed(*count).out) == [{"n": 4}]
@@ -205,7 +222,8 @@ def test_exports_of_a_folder_are_known_by_wave_and_ending(tmp_path: Path) -> Non
         (("due", "--wave", "9", "--ids", "roster.csv"), 2, "no wave 9"),
         (("due", "--wave", "1", "--ids", "ids.csv"), 3, "no column 'platform_id'"),
         (("query", "DROP TABLE events"), 2, "readonly"),
-        (("query", "SELECT nonsense FROM platform_events"), 2, "nonsense"),
+        (("query", "SELECT nonsense FROM study_events"), 2, "nonsense"),
+        (("query", "SELECT id FROM operator_events"), 2, "say --operator"),
         (("panel", "--out", "p.csv", "--as-of", "yesterday"), 2, "--as-of"),
         (("panel", "--out", "p.xls"), 2, "in .parquet or .csv or .dta or .sav"),
         (("panel", "--out", "p.sav", "--codebook", "p.txt"), 2, "the name in .csv"),
@@ -301,6 +319,7 @@ def test_as_of_the_past_stays(study: Path, tmp_path: Path) -> None:
     said = succeed(
         "query",
         "SELECT max(recorded_at) AS at FROM responses",
+        "--operator",
         "--study",
         study,
         "--json",

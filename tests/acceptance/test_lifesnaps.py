@@ -114,7 +114,8 @@ def test_warehouse_holds_every_event_once(study: Path) -> None:
     asked = succeed(
         "query",
         "SELECT event_type, count() AS events, uniqExact(participant_id) AS people "
-        "FROM platform_events GROUP BY event_type ORDER BY event_type",
+        "FROM operator_events GROUP BY event_type ORDER BY event_type",
+        "--operator",
         "--study",
         study,
         "--json",

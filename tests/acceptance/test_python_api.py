@@ -66,7 +66,9 @@ def test_the_codebook_describes_every_column(demo: Path) -> None:
 
 def test_a_query(demo: Path) -> None:
     """A frame with the columns of the SELECT: every id of the event files is stored."""
-    rows = panelstream.open(demo).query("SELECT count() AS stored FROM events FINAL")
+    rows = panelstream.open(demo).query(
+        "SELECT count() AS stored FROM events FINAL", operator=True
+    )
     with gzip.open(demo / "events" / "events.ndjson.gz") as lines:
         ids = {json.loads(line)["id"] for line in lines}
     assert rows.columns.tolist() == ["stored"]
@@ -81,7 +83,7 @@ def test_a_query_that_is_wrong_or_would_change_something(demo: Path, sql: str) -
     study = panelstream.open(demo)
     with pytest.raises(UsageError):
         study.query(sql)
-    assert study.query("SELECT count() AS n FROM platform_events")["n"][0] > 0
+    assert study.query("SELECT count() AS n FROM study_events")["n"][0] > 0
 
 
 def test_a_window_and_an_instant(demo: Path) -> None:
@@ -175,7 +177,7 @@ class TestServed:
     def test_queries_use_the_readers_access(self, served: Path) -> None:
         """The user of a query is the reader, who sees no file of the machine."""
         study = panelstream.open(served)
-        assert study.query("SELECT count() AS n FROM platform_events")["n"][0] > 0
+        assert study.query("SELECT count() AS n FROM study_events")["n"][0] > 0
         with pytest.raises(UsageError, match=r"[Nn]ot enough privileges"):
             study.query("SELECT * FROM file('/etc/passwd', 'LineAsString')")
         with pytest.raises(UsageError, match="readonly"):

@@ -66,7 +66,9 @@ def look(study: Path) -> tuple[dict[str, Any], set[tuple[Any, ...]]]:
         " FROM projection_chunks FINAL WHERE projection = 'fact_exposure') AS chunks"
         " FROM fact_exposure"
     )
-    [seen] = json.loads(succeed("query", sql, "--study", study, "--json").out)
+    [seen] = json.loads(
+        succeed("query", sql, "--operator", "--study", study, "--json").out
+    )
     chunks = {tuple(entry.values()) for entry in seen.pop("chunks")}
     return seen, chunks
 

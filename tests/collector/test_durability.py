@@ -199,6 +199,7 @@ def test_the_ledger_into_a_warehouse(tmp_path: Path) -> None:
         assert running.stop() == 0
         asked = [
             "query",
+            "--operator",
             "--json",
             "--study",
             str(study),
@@ -258,7 +259,14 @@ def test_the_ledger_from_emit_over_http(tmp_path: Path) -> None:
     with collecting.collector(study, env, token, port), Emitter(**words) as emitter:
         until(lambda: emitter.counts()["waiting_bytes"] == 0)
         counts = emitter.counts()
-    query = ["query", "--json", "--study", str(study), "select id from events final"]
+    query = [
+        "query",
+        "--operator",
+        "--json",
+        "--study",
+        str(study),
+        "select id from events final",
+    ]
     ids = [row["id"] for row in json.loads(collecting.command(query, env).stdout)]
     print(f"{len(said):,} said, {len(ids):,} seen, {counts}")  # noqa: T201
     assert len(ids) == len(set(ids))

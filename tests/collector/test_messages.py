@@ -246,8 +246,8 @@ def test_everything_taken_is_stored_once(stoppable: Running) -> None:
     bad = running.post(b'[{"id": "%b"}]' % CANARY.encode())
     assert running.stop() == 0
     env = collecting.environment(study)
-    asked = ["query", "--json", "--study", str(study)]
-    seen = collecting.command([*asked, "select id from platform_events"], env)
+    asked = ["query", "--operator", "--json", "--study", str(study)]
+    seen = collecting.command([*asked, "select id from operator_events"], env)
     ids = [row["id"] for row in json.loads(seen.stdout)]
     assert ids.count("again") == 1
     assert len(ids) == len(set(ids))

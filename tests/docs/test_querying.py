@@ -4,24 +4,33 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.docs import documents, shells
 
 PAGE = "docs/reference/querying.md"
 RELATIONS = (
-    "platform_events",
+    "participants",
+    "study_events",
     "reaction_events",
-    "daily_use",
-    "dim_participant",
-    "consents",
-    "answers",
-    "answer_statements",
+    "study_daily_use",
+    "weekly_use",
+    "sessions",
+    "fact_exposure",
+    "scores",
+    "dim_item",
+    "dim_wave",
     "coverage",
     "coverage_of_people",
-    "fact_exposure",
-    "withdrawals",
-    "withdrawn_periods",
+    "operator_events",
+    "operator_daily_use",
+    "operator_participants",
+    "operator_consents",
+    "operator_answers",
+    "operator_answer_statements",
+    "operator_withdrawals",
+    "operator_withdrawn_periods",
     "dead_letters",
 )
 COLUMNS = """
@@ -48,7 +57,7 @@ def tables(finished: Path) -> list[dict[str, Any]]:
 
 def ask(sql: str, folder: Path) -> list[dict[str, Any]]:
     """The rows that `panelstream query --json` gives."""
-    [output] = shells.run([f'panelstream query "{sql}" --json'], folder)
+    [output] = shells.run([f'panelstream query --operator "{sql}" --json'], folder)
     rows: list[dict[str, Any]] = json.loads(output)
     return rows
 
@@ -92,14 +101,53 @@ def test_no_table_is_missing(tables: list[dict[str, Any]]) -> None:
     assert catalogue.items() <= views.items()
     as_of = {name for name, _ in cells("As of an instant")}
     assert as_of == {name for name in views if name.endswith("_as_of")}
-    assert set(views) == {*RELATIONS, *catalogue, *as_of} - {"dead_letters"}
+    assert set(views) == {*RELATIONS, "panel", *catalogue, *as_of} - {"dead_letters"}
+
+
+def test_panel_has_the_columns_of_the_panel(
+    finished: Path, columns: list[dict[str, Any]]
+) -> None:
+    """Those of the exported panel, each with the codebook's meaning as its comment."""
+    codebook = pd.read_csv(finished / "results" / "private" / "codebook.csv")
+    engine = {c["name"]: c["comment"] for c in columns if c["table"] == "panel"}
+    documented = cells("panel")
+    assert {name for name, _, _ in documented} <= engine.keys()
+    assert engine.keys() == {*codebook["column"], "study_version", "as_of"}
+    further = codebook[~codebook["column"].isin([name for name, *_ in documented])]
+    assert {name: engine[name] for name in further["column"]} == dict(
+        zip(further["column"], further["meaning"], strict=True)
+    )
+
+
+def test_ten_queries_have_rows(finished: Path) -> None:
+    """Each query of the section is answered with rows, without the rights of operators."""
+    section = documents.section(documents.read(PAGE), "Ten queries")
+    scripts = [block.text for block in documents.blocks(section, "sh")]
+    assert len(scripts) == 10
+    for script in scripts:
+        [output] = shells.run([f"{script.strip()} --json"], finished)
+        assert json.loads(output), script
+
+
+def test_an_analyst_is_told_how_operators_ask(finished: Path) -> None:
+    """What is not for analysts is refused in one line that names the option."""
+    output = shells.python(
+        "import subprocess\n"
+        "done = subprocess.run(['panelstream', 'query', 'SELECT * FROM events'],"
+        " capture_output=True, text=True)\n"
+        "print(done.returncode, done.stderr)\n",
+        finished,
+    )
+    assert output.startswith("2 ")
+    assert "events: for operators" in output
+    assert "--operator" in output
 
 
 def test_shell_examples_run(finished: Path) -> None:
     """The queries of the page are answered."""
     scripts = [block.text for block in documents.blocks(documents.read(PAGE), "sh")]
     output = "".join(shells.run(scripts, finished))
-    assert "u2plus.signed_in" in output
+    assert "sign_in" in output
     assert '"month"' in output
     assert "answers" in output
 
@@ -108,7 +156,7 @@ def test_python_example_gives_what_the_command_gives(finished: Path) -> None:
     """Five lines of plain clickhouse-connect read the same counts."""
     [example] = documents.blocks(documents.read(PAGE), "python")
     counts = ask(
-        "SELECT function, count() AS events FROM platform_events GROUP BY function",
+        "SELECT function, count() AS events FROM study_events GROUP BY function",
         finished,
     )
     words = shells.python(example.text, finished).split()

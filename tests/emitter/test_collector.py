@@ -33,8 +33,10 @@ def test_the_collector_dies_and_comes_back(tmp_path: Path) -> None:
     ):
         until(lambda: last.counts()["waiting_bytes"] == 0)
         running.stop()
-    query = "select id from platform_events"
-    rows = collecting.command(["query", query, "--study", str(study)], env).stdout
+    query = "select id from operator_events"
+    rows = collecting.command(
+        ["query", "--operator", query, "--study", str(study)], env
+    ).stdout
     ids = [line for line in rows.split() if line.count("-") == 4]
     assert len(ids) == len(set(ids))
     assert said <= set(ids)

@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -30,6 +32,7 @@ from panelstream.ingest.surveys.revisions import (
 )
 from panelstream.models.events.event import Counts
 from panelstream.models.study.consent import stored_answer
+from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock
 from panelstream.models.warehouse.store import Store
@@ -121,6 +124,13 @@ class Arrival:
 
     events: tuple[Mapping[str, Any], ...] = ()
     answers: tuple[Answer, ...] = field(default=())
+
+
+@cache
+def base_folder() -> StudyFolder:
+    """The base study, as read from files that are gone by then."""
+    with TemporaryDirectory() as folder:
+        return load_study(write(Path(folder), BASE))
 
 
 def with_base(**changes: Any) -> dict[str, Any]:

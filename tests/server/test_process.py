@@ -20,7 +20,7 @@ from panelstream.models.warehouse.endpoint import State
 from tests.lib import serving
 from tests.lib.command import panelstream, succeed
 
-COUNT = "SELECT count() AS n, uniqExact(source, id) AS ids FROM platform_events"
+COUNT = "SELECT count() AS n, uniqExact(source, id) AS ids FROM operator_events"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def results(study: Path, fresh: bool = False) -> list[bytes]:
 
 def count(study: Path) -> dict[str, int]:
     """Events that a reader sees, and their identities."""
-    ran = succeed("query", COUNT, "--json", "--study", study)
+    ran = succeed("query", COUNT, "--operator", "--json", "--study", study)
     [row] = json.loads(ran.out)
     return dict(row)
 

@@ -87,6 +87,49 @@ def test_a_reader_sees_no_files(served: Served, secret: Path, sql: str) -> None:
     assert told.startswith(b"Code: ")
 
 
+RAW = (
+    "SELECT * FROM events",
+    "SELECT * FROM default.events FINAL",
+    "SELECT 1 WHERE 1 IN events",
+    "SELECT 1 WHERE 'a' NOT IN default.operator_answers",
+    "SELECT * FROM operator_events",
+    "SELECT * FROM (WITH raw AS (SELECT * FROM `operator_daily_use`) SELECT * FROM raw)",
+    "SELECT (SELECT count() FROM roster)",
+    "SELECT * FROM view(SELECT * FROM dead_letters)",
+    "SELECT * FROM notes AS n INNER JOIN responses AS r ON 1",
+    "SELECT 1 UNION ALL SELECT count() FROM panel_rows",
+    "SELECT * FROM answers_as_of(as_of = '2030-01-01 00:00:00')",
+    "SELECT * FROM merge('default', '^event')",
+    "SELECT * FROM loop('default', 'events') LIMIT 1",
+    "EXPLAIN SELECT * FROM events",
+)
+
+
+@pytest.mark.parametrize("sql", RAW)
+def test_a_reader_sees_the_views_of_analysts_only(
+    served: Served, client: Client, sql: str
+) -> None:
+    """Tables, views of operators and those of an instant are refused, however named."""
+    assert client.command("SELECT count() FROM notes") == 0
+    told = served.curl(
+        served.endpoint.url, "--data-binary", "@-", data=sql.encode(), reader=True
+    )
+    assert b"Code: 497." in told
+
+
+def test_a_parameter_names_no_hidden_table(served: Served) -> None:
+    """{name:Identifier} may be a view of analysts, not a table."""
+    url = f"{served.endpoint.url}?param_t=events"
+    told = served.curl(url, "-d", "SELECT * FROM {t:Identifier}", reader=True)
+    assert b"Code: 497." in told
+
+
+def test_a_name_that_is_no_table_is_free(reader: Client) -> None:
+    """Columns and aliases may be called like a table."""
+    sql = "SELECT id AS events FROM notes WHERE events IN (1, 2) ORDER BY events"
+    assert reader.query(sql).result_rows == []
+
+
 def test_a_parameter_names_no_file(served: Served, secret: Path) -> None:
     """{name:Identifier} is a name like any other."""
     url = f"{served.endpoint.url}?param_t={secret}"

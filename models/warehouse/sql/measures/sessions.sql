@@ -12,34 +12,10 @@ select
     w.participant as participant,
     w.wave as wave,
     arrayCount(
-        (first, last) -> first < w.end_on and last >= w.start_on,
-        sessions.firsts,
-        sessions.lasts
+        (first, last) -> toDate(first, {zone:String}) < w.end_on
+        and toDate(last, {zone:String}) >= w.start_on,
+        sessions.starts,
+        sessions.ends
     ) as value
 from windows as w
-left join
-    (
-        select
-            participant_id,
-            arraySort(groupArray(occurred_at)) as acts,
-            arrayMap(
-                (act, before) -> act > before + interval 30 minute,
-                acts,
-                arrayPushFront(arrayPopBack(acts), toDateTime64(0, 6, 'UTC'))
-            ) as begins,
-            arrayMap(
-                act -> toDate(act, {zone:String}),
-                arrayFilter((act, first) -> first, acts, begins)
-            ) as firsts,
-            arrayMap(
-                act -> toDate(act, {zone:String}),
-                arrayFilter(
-                    (act, last) -> last,
-                    acts,
-                    arrayPushBack(arrayPopFront(begins), true)
-                )
-            ) as lasts
-        from acts
-        group by participant_id
-    ) as sessions
-    on sessions.participant_id = w.participant_id
+left join sessions on sessions.participant_id = w.participant_id

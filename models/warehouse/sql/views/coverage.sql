@@ -7,6 +7,7 @@ create or replace view coverage
     study_version String comment 'Version of the study file, as in study_versions',
     as_of DateTime64(6, 'UTC') comment 'State of knowledge'
 )
+sql security definer
 as
 select function, covered_from, covered_until, study_version, as_of
 from coverage_intervals final

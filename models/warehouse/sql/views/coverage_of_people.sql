@@ -10,6 +10,7 @@ create or replace view coverage_of_people
     study_version String comment 'Version of the study file, as in study_versions',
     as_of DateTime64(6, 'UTC') comment 'State of knowledge'
 )
+sql security definer
 as
 select
     lower(hex(person_coverage_intervals.participant_id)) as participant_id,

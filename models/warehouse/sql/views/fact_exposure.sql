@@ -15,6 +15,7 @@ create or replace view fact_exposure
     study_version String comment 'Version of the study file, as in study_versions',
     as_of DateTime64(6, 'UTC') comment 'State of knowledge'
 )
+sql security definer
 as
 select
     lower(hex(exposure_facts.participant_id)) as participant_id,

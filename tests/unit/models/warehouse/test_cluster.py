@@ -12,7 +12,6 @@ from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.dead_letters import open_dead_letters
 from panelstream.models.errors import PanelstreamError
-from panelstream.models.events import catalogue
 from panelstream.models.warehouse import cluster, views
 from panelstream.models.warehouse.cluster import Cluster, sharding
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
@@ -47,9 +46,7 @@ def statements() -> Iterator[tuple[str, str]]:
         if path.parts[0] not in (FRAGMENTS, "views"):
             for one in CLUSTER.statements(text(path)):
                 yield str(path), one
-    for view in views.view_statements(
-        catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"
-    ):
+    for view in views.view_statements(studies.base_folder()):
         for one in CLUSTER.statements(view):
             yield "views", one
 
@@ -135,6 +132,8 @@ def test_tables_are_sharded_by_participant_or_key() -> None:
         "responses",
         "exposure_windows",
         "exposure_facts",
+        "study_participants",
+        "panel_rows",
         "roster",
         "similar_ids",
         "readings",
@@ -223,10 +222,7 @@ def sharded(warehouse: str, clock: HandClock) -> Iterator[Sharded]:
     """An empty warehouse on two shards."""
     made = Sharded(warehouse, clock)
     apply_migrations(made)
-    create_views(
-        made,
-        views.view_statements(catalogue.find_catalogue("u2plus", Path()), "Asia/Tokyo"),
-    )
+    create_views(made, views.view_statements(studies.base_folder()))
     yield made
     made.close()
 
@@ -280,10 +276,10 @@ def test_two_shards_give_what_one_server_gives(
 
 PEOPLE = ("aki", "ben", "chie", "dai", "emi", "fumi")
 VIEWS = (
-    "platform_events",
-    "daily_use",
-    "dim_participant",
-    "answers",
+    "operator_events",
+    "operator_daily_use",
+    "operator_participants",
+    "operator_answers",
     "coverage",
     "fact_exposure",
 )

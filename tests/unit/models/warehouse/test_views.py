@@ -1,15 +1,19 @@
 """The views that readers query: typed, commented, and without what must not be seen."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.events import catalogue
+from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.load import load_study
 from panelstream.models.warehouse import views
 from panelstream.models.warehouse.definitions import create_views
 from panelstream.models.warehouse.store import Store
@@ -48,6 +52,15 @@ def forum(folder: Path, text: str = FORUM) -> catalogue.Catalogue:
     return catalogue.find_catalogue("forum.yaml", folder)
 
 
+def forum_study(folder: Path) -> StudyFolder:
+    """The base study on the forum."""
+    exposure = {"window": {"lookback": 7}, "functions": ["post"]}
+    changes = {"catalogue": "forum.yaml", "exposure": exposure}
+    studies.write(folder, studies.with_base(**changes))
+    forum(folder)
+    return load_study(folder)
+
+
 def rows(store: Store, sql: str) -> list[dict[str, Any]]:
     """What a reader gets."""
     result: list[dict[str, Any]] = store._client.query_arrow(
@@ -81,7 +94,7 @@ def test_views_of_an_empty_warehouse(store: Store) -> None:
 
 def test_types_of_fields(tmp_path: Path, store: Store) -> None:
     """A field's kind decides the column's type; what may be absent may be null."""
-    create_views(store, views.view_statements(forum(tmp_path), "Asia/Tokyo"))
+    create_views(store, views.view_statements(forum_study(tmp_path)))
     told = rows(
         store,
         "SELECT name, type, comment FROM system.columns WHERE table = 'post_events'"
@@ -123,7 +136,7 @@ def test_values_of_fields(
         catalogue="forum.yaml",
         exposure={"window": {"lookback": 7}, "functions": ["post"]},
     )
-    create_views(store, views.view_statements(study.folder.catalogue, "Asia/Tokyo"))
+    create_views(store, views.view_statements(study.folder))
     full = {
         "topic": "sleep",
         "mood": "not so good",
@@ -138,8 +151,10 @@ def test_values_of_fields(
             _event("forum.posted", 1, full),
             _event("forum.posted", 2, {"topic": "work", "words": 0}),
             _event("forum.answered", 3, {"words": -4}),
+            studies.event("enrolled", "aki", AT),
         ],
     )
+    panels.build(study)
     fields = "topic, mood, words, pinned, tags, planned_for"
     posted = rows(store, f"SELECT {fields} FROM post_events ORDER BY id")  # noqa: S608 - our own names
     at = datetime(2027, 2, 1, 0, 0, 0, 500_000, tzinfo=UTC)
@@ -177,7 +192,9 @@ def test_nothing_is_seen_from_the_day_of_a_withdrawal(
     hours = [datetime(2027, 1, 11, hour, tzinfo=UTC) for hour in (14, 15, 20)]
     for who in ("aki", "ben"):
         studies.send(study, [studies.event("story_viewed", who, at) for at in hours])
+        studies.send(study, [studies.event("enrolled", who, hours[0])])
         studies.answer(study, [Answer(who, 1, hours[0]), Answer(who, 2, hours[1])])
+    panels.build(study)
     for who, level in (("aki", "collection"), ("ben", "contact")):
         at = datetime(2027, 1, 11, 18, tzinfo=UTC)
         data = {"level": level}
@@ -190,12 +207,18 @@ def test_nothing_is_seen_from_the_day_of_a_withdrawal(
         result = rows(store, f"SELECT participant_id, {sql} GROUP BY participant_id")
         return {names[row["participant_id"]]: row["n"] for row in result}
 
-    assert counted("count() AS n FROM platform_events") == {"aki": 1, "ben": 3}
+    assert counted("count() AS n FROM operator_events") == {"aki": 1, "ben": 3}
     assert counted("count() AS n FROM story_events") == {"aki": 1, "ben": 3}
-    assert counted("sum(event_count) AS n FROM daily_use") == {"aki": 1, "ben": 3}
-    assert counted("any(event_count) AS n FROM dim_participant") == {"aki": 1, "ben": 3}
-    assert counted("uniqExact(wave) AS n FROM answers") == {"aki": 1, "ben": 2}
-    [gone] = rows(store, "SELECT * FROM withdrawals")
+    assert counted("sum(event_count) AS n FROM operator_daily_use") == {
+        "aki": 1,
+        "ben": 3,
+    }
+    assert counted("any(event_count) AS n FROM operator_participants") == {
+        "aki": 1,
+        "ben": 3,
+    }
+    assert counted("uniqExact(wave) AS n FROM operator_answers") == {"aki": 1, "ben": 2}
+    [gone] = rows(store, "SELECT * FROM operator_withdrawals")
     assert (names[gone["participant_id"]], gone["withdrawn_on"]) == (
         "aki",
         date(2027, 1, 12),
@@ -209,8 +232,10 @@ def test_days_are_those_of_the_study(
     study = workspace()
     minutes = [datetime(2027, 1, 11, 14, 59, tzinfo=UTC), AT.replace(hour=15)]
     studies.send(study, [studies.event("story_viewed", "aki", at) for at in minutes])
+    studies.send(study, [studies.event("enrolled", "aki", AT)])
+    panels.build(study)
     days = [date(2027, 1, 11), date(2027, 1, 12)]
-    used = rows(store, "SELECT used_on FROM daily_use ORDER BY used_on")
+    used = rows(store, "SELECT used_on FROM operator_daily_use ORDER BY used_on")
     acted = rows(store, "SELECT occurred_on FROM story_events ORDER BY occurred_on")
     assert [row["used_on"] for row in used] == days
     assert [row["occurred_on"] for row in acted] == days
@@ -221,7 +246,7 @@ def test_days_are_those_of_the_study(
     [
         ("types: [forum.posted],", "types: [forum.post],", 20, "'forum.posted'?"),
         ("post_events:", "posts:", 20, "call it <something>_events"),
-        ("post_events:", "platform_events:", 20, "call it <something>_events"),
+        ("post_events:", "operator_events:", 20, "call it <something>_events"),
         ("post_events:", "a; drop_events:", 20, "call it <something>_events"),
         ("topic: {kind: slug", "source: {kind: slug", 20, "'source' of forum.posted"),
         ("topic: {kind: slug", "Die Art: {kind: slug", 20, "rename the field"),
@@ -238,11 +263,17 @@ def test_mistakes(tmp_path: Path, old: str, new: str, line: int, says: str) -> N
     assert caught.value.place == str(line)
 
 
+def in_zone(folder: StudyFolder, timezone: str) -> StudyFolder:
+    """The study with the days of another time zone."""
+    study = folder.study.model_copy(update={"timezone": timezone})
+    return replace(folder, study=study)
+
+
 def test_views_are_made_anew_only_where_they_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise every command would take them away from those who read meanwhile."""
-    shipped, run = catalogue.find_catalogue("u2plus", Path()), store.execute_sql
+    shipped, run = studies.base_folder(), store.execute_sql
     ran: list[str] = []
 
     def record(sql: str, *parameters: Mapping[str, Any]) -> None:
@@ -253,10 +284,10 @@ def test_views_are_made_anew_only_where_they_changed(
 
     def made(timezone: str) -> int:
         ran.clear()
-        create_views(store, views.view_statements(shipped, timezone))
+        create_views(store, views.view_statements(in_zone(shipped, timezone)))
         return len(ran)
 
     zones = ["Europe/Berlin", "Europe/Berlin", "Asia/Tokyo", "Europe/Berlin"]
     counts = [made(zone) for zone in [*zones, "Asia/Tokyo"]]
-    every = len(views.view_statements(shipped, "Asia/Tokyo"))
+    every = len(views.view_statements(shipped))
     assert counts == [every, 0, every, every, every]

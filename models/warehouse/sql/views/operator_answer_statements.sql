@@ -1,7 +1,7 @@
 -- Every answer that was ever said, by export or by event, once; what holds is
--- `answers`.
+-- `operator_answers`.
 -- An event that came twice counts from its first time on.
-create or replace view answer_statements
+create or replace view operator_answer_statements
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     response String comment 'What tells a response from others of the person: keyed hash of the survey tool''s id within its source, else the second',

@@ -1,5 +1,5 @@
 -- One row for everybody the warehouse knows of by events, roster or consent.
-create or replace view dim_participant
+create or replace view operator_participants
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     enrolled_at Nullable(DateTime64(6, 'UTC')) comment 'First enrolment; null: never',
@@ -47,7 +47,7 @@ from
         left join
             (
                 select toFixedString(unhex(participant_id), 16) as participant, periods
-                from withdrawn_periods
+                from operator_withdrawn_periods
             ) as withdrawn
             on withdrawn.participant = events.participant_id
         where events.participant_id != toFixedString('', 16)

@@ -1,20 +1,19 @@
--- What people did on the platform: one row an event, duplicates and conflicts out,
--- and without what somebody did from the day of withdrawing until they came back, as in
--- the panel. Whether such an act is stored depends on the order of arrival, so readers
--- must not see it.
-create or replace view platform_events
+-- What the people of the study did on days of consent, as the newest panel knew it.
+create or replace view study_events
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     event_type LowCardinality(String) comment 'CloudEvents type, as in the catalogue',
     function LowCardinality(String) comment 'Platform function it counts towards; empty: none',
     occurred_at DateTime64(6, 'UTC') comment 'When the act took place, as sent',
     occurred_on Date comment 'Study-local day of the act',
-    received_at DateTime64(6, 'UTC') comment 'First clock of ours that saw it',
+    local_time DateTime64(6, {zone:String}) comment 'When the act took place, by the clock of the study',
+    local_hour UInt8 comment 'Hour of the act by the clock of the study, 0 to 23',
     recorded_at DateTime64(6, 'UTC') comment 'When it became part of the log',
     source LowCardinality(String) comment 'CloudEvents source; with id, the identity of the event',
     id String comment 'CloudEvents id, unique within the source',
     data String comment 'Closed fields of the event as canonical JSON; empty: none'
 )
+sql security definer
 as
 select
     lower(hex(events.participant_id)) as participant_id,
@@ -22,21 +21,19 @@ select
     function,
     occurred_at,
     toDate(occurred_at, {zone:String}) as occurred_on,
-    received_at,
+    toTimeZone(occurred_at, {zone:String}) as local_time,
+    toHour(occurred_at, {zone:String}) as local_hour,
     recorded_at,
     source,
     id,
     data
 from events final
-left join
-    (
-        select toFixedString(unhex(participant_id), 16) as participant, periods
-        from withdrawn_periods
-    ) as withdrawn
-    on withdrawn.participant = events.participant_id
+inner join
+    (select participant, consented, withdrawn from permitted) as permitted
+    on permitted.participant = events.participant_id
 where
-    not startsWith(event_type, 'study.')
-    and not arrayExists(
-        period -> occurred_on between period.1 and period.2, withdrawn.periods
-    )
-comment 'What people did on the platform; one row an event'
+    recorded_at <= (select max(as_of) from participants)
+    and not startsWith(event_type, 'study.')
+    and arrayExists(period -> occurred_on between period.1 and period.2, consented)
+    and not arrayExists(period -> occurred_on between period.1 and period.2, withdrawn)
+comment 'What the people of the study did on days of consent; one row an event'

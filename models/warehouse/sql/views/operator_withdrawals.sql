@@ -1,6 +1,6 @@
 -- Who withdrew from collection, or asked for erasure, and when they came back: at the
 -- next yes to anything. Both on one day leave nothing out.
-create or replace view withdrawals
+create or replace view operator_withdrawals
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     withdrawn_on Date comment 'Study-local day from which nothing of theirs counts',

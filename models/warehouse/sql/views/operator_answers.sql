@@ -1,6 +1,6 @@
 -- The answers that hold: one row a participant, wave, response and item, without what
 -- somebody answered from the day of withdrawing until they came back, as in the panel.
-create or replace view answers
+create or replace view operator_answers
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     wave UInt16 comment 'Wave that the newest import or event named',
@@ -14,7 +14,7 @@ as
 select held.participant_id as participant_id, wave, response, responded_at, instrument, item, answer
 from answers_as_of(as_of = {end_of_time:DateTime64(6)}) as held
 left join
-    (select participant_id, periods from withdrawn_periods) as withdrawn
+    (select participant_id, periods from operator_withdrawn_periods) as withdrawn
     on withdrawn.participant_id = held.participant_id
 where
     instrument != 'study.consent'

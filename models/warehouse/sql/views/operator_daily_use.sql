@@ -1,7 +1,7 @@
 -- Use a study-local day: one row for a participant, function and day with any use,
 -- without what somebody did from the day of withdrawing until they came back. First
 -- counted, then cut.
-create or replace view daily_use
+create or replace view operator_daily_use
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     function LowCardinality(String) comment 'Platform function',
@@ -24,7 +24,7 @@ from
 left join
     (
         select toFixedString(unhex(participant_id), 16) as participant, periods
-        from withdrawn_periods
+        from operator_withdrawn_periods
     ) as withdrawn
     on withdrawn.participant = used.participant_id
 where

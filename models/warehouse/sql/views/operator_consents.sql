@@ -1,5 +1,5 @@
 -- What people said about consent, as known now.
-create or replace view consents
+create or replace view operator_consents
 (
     participant_id String comment 'Pseudonym, 32 hex digits',
     stated_at DateTime64(6, 'UTC') comment 'When they said so',

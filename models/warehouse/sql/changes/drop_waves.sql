@@ -1,0 +1,2 @@
+-- Drop the waves of builds that nobody reads any more.
+delete from study_waves where build in {builds:Array(String)}

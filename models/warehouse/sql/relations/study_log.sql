@@ -1,0 +1,14 @@
+-- The log of the people of the newest panel as it was known then, with study-local
+-- days.
+select
+    participant_id,
+    event_type,
+    function,
+    occurred_at,
+    toDate(occurred_at, {zone:String}) as day,
+    data
+from events final
+where
+    recorded_at <= (select max(as_of) from participants)
+    and participant_id
+    in (select toFixedString(unhex(participants.participant_id), 16) from participants)
