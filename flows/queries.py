@@ -20,8 +20,7 @@ def select_rows(store: Store, sql: str, operator: bool = False) -> pa.Table:
 
 
 def _refuse_hidden(store: Store, sql: str) -> None:
-    [tree] = store.select(f"EXPLAIN AST {sql}").columns
-    names = named_relations("\n".join(tree.to_pylist()))
+    names = named_relations(store.syntax_tree(sql))
     hidden = sorted(names & operator_relations())
     if hidden:
         raise UsageError(

@@ -129,6 +129,15 @@ def select_read_only(client: Client, sql: str) -> pa.Table:
         raise UsageError(str(error).strip().splitlines()[0]) from None
 
 
+def syntax_tree(client: Client, sql: str) -> str:
+    """What the engine's parser makes of a statement; empty if it is wrong."""
+    try:
+        lines = client.query(f"EXPLAIN AST {sql}").result_rows
+    except ClickHouseError:
+        return ""
+    return "\n".join(line for [line] in lines)
+
+
 def insert_rows(client: Client, table: str, rows: pa.Table) -> None:
     """Write rows; an error tells the engine's name for it, never what it quotes.
 

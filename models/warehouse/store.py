@@ -80,6 +80,10 @@ class Store:
         """
         return clients.select_read_only(self._client, sql)
 
+    def syntax_tree(self, sql: str) -> str:
+        """What the engine's parser makes of a statement; empty if it is wrong."""
+        return clients.syntax_tree(self._client, sql)
+
     def execute(self, name: str, **parameters: Any) -> None:
         """Run the statement `sql/<name>.sql`, which changes something."""
         self.execute_sql(read_statement(name), parameters)

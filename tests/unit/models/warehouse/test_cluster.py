@@ -134,6 +134,7 @@ def test_tables_are_sharded_by_participant_or_key() -> None:
         "exposure_facts",
         "study_participants",
         "panel_rows",
+        "person_coverage_intervals",
         "roster",
         "similar_ids",
         "readings",
