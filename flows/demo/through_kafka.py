@@ -47,7 +47,7 @@ def store_events(settings: Settings, environ: Mapping[str, str]) -> None:
         while process.poll() is None and time.monotonic() < until:
             # Without a first commit there is no group whose lag could be read.
             with suppress(Unreachable):
-                if clients.lag(kafka) == 0:
+                if clients.read_log(kafka).lag == 0:
                     return
             time.sleep(0.2)
     raise Unreachable("the worker did not store the events; see its messages above")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from panelstream.flows.services import service_log
 from panelstream.flows.services.pipelines import PipelineOpener
 from panelstream.flows.workspace import open_workspace
 from panelstream.ingest import dead_letters
@@ -18,6 +19,7 @@ def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     """
     from panelstream.ingest.kafka import worker
 
+    service_log.log_to_stderr(settings.log)
     folder = load_study(settings.study)
     open_pipeline = PipelineOpener(settings, folder, own_warehouse)
     worker.run_worker(settings.kafka, settings.worker, open_pipeline, limit)

@@ -38,10 +38,16 @@ from panelstream.models.events.event import (
     Rejection,
     event_key,
 )
+from panelstream.models.events.log_gap import LogGap, ReadPosition
 from panelstream.models.events.unknown_period import Periods
 from panelstream.models.study.consent import WithdrawalPeriods, is_withdrawn
 from panelstream.models.warehouse.client import NotStorable
-from panelstream.models.warehouse.ledger import Batch, append_batch
+from panelstream.models.warehouse.ledger import (
+    Batch,
+    append_batch,
+    append_log_gaps,
+    append_read_positions,
+)
 from panelstream.models.warehouse.store import Store
 
 _Input = TypeVar("_Input")
@@ -127,6 +133,19 @@ class Pipeline:
         """How many events the warehouse holds now: `arrival_counts`."""
         [counts] = self._store.query("arrival_counts", as_of=self._clock()).to_pylist()
         return dict(counts)
+
+    def record_gaps(self, gaps: Sequence[LogGap]) -> None:
+        """Record times in which events may be missing, as their log had gaps."""
+        append_log_gaps(self._store, gaps)
+
+    def record_positions(self, positions: Sequence[ReadPosition]) -> None:
+        """Record how far a log is read."""
+        append_read_positions(self._store, positions)
+
+    def read_positions(self, topic: str) -> list[ReadPosition]:
+        """How far a topic had been read."""
+        rows = self._store.query("log_positions", topic=topic).to_pylist()
+        return [ReadPosition(topic=topic, **row) for row in rows]
 
     def close(self) -> None:
         """Close the warehouse."""

@@ -2,37 +2,77 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 
 from panelstream.ingest.kafka import records
+from panelstream.ingest.kafka.log_positions import LogPosition, OpenGap
 from panelstream.models.events.event import Position
+from panelstream.models.events.log_gap import GapReason, LogGap
 
 KafkaRecord: TypeAlias = ConsumerRecord[bytes, bytes]
 
 
 @dataclass
 class RecordBatch:
-    """Records since the last write, and the next offset of each partition."""
+    """Records since the last write, the positions after them, and gaps before them."""
 
     records: list[KafkaRecord] = field(default_factory=list)
     unreadable: list[Position] = field(default_factory=list)
-    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    positions: dict[TopicPartition, LogPosition] = field(default_factory=dict)
+    gaps: list[OpenGap] = field(default_factory=list)
     size: int = 0
     """Bytes of the values."""
 
-    def add(self, partition: TopicPartition, fetched: Sequence[KafkaRecord]) -> None:
+    @property
+    def has_events(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self.records or self.unreadable)
+
+    @property
+    def oldest(self) -> float | None:
+        """The time of the oldest record, in seconds."""
+        times = [record.timestamp for record in self.records]
+        return min(times) / 1000 if times else None
+
+    def add(self, fetched: Sequence[KafkaRecord]) -> None:
         """Add records of one partition, in their order."""
         self.records.extend(fetched)
-        self.offsets[partition] = fetched[-1].offset + 1
         self.size += sum(len(record.value or b"") for record in fetched)
 
     def add_unreadable(self, partition: TopicPartition, offset: int) -> None:
         """Add a record that cannot be decoded."""
         origin = records.origin(partition.topic, partition.partition)
         self.unreadable.append(Position(origin, offset))
-        self.offsets[partition] = offset + 1
+
+    def add_gap(
+        self,
+        partition: TopicPartition,
+        before: LogPosition,
+        position: LogPosition,
+        reason: GapReason,
+    ) -> None:
+        """Add a gap: the log does not continue at `before`, but at `position`."""
+        until = position.offset if reason == "retention" else before.offset
+        gap = OpenGap(
+            partition, before.offset, until, before.time, reason, len(self.records)
+        )
+        self.gaps.append(gap)
+
+    def closed_gaps(self, now: datetime) -> list[LogGap]:
+        """The gaps, each up to the first record that was read after it."""
+        return [gap.closed(self._time_after(gap), now) for gap in self.gaps]
+
+    def _time_after(self, gap: OpenGap) -> int | None:
+        following = self.records[gap.rank :]
+        times = [
+            record.timestamp
+            for record in following
+            if (record.topic, record.partition) == gap.partition
+        ]
+        return times[0] if times else None
 
     def by_position(self) -> dict[tuple[str, int], KafkaRecord]:
         """The records by origin and offset."""

@@ -5,13 +5,16 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from panelstream.ingest.kafka import clients
 from panelstream.ingest.kafka.batch import RecordBatch
-from panelstream.ingest.kafka.retries import Lifetime
+from panelstream.ingest.kafka.position_check import CheckedPositions
+from panelstream.ingest.kafka.retries import Lifetime, Retries
+from panelstream.models.errors import Unreachable
 from panelstream.models.settings.kafka import WorkerSettings
 
+_AWAY = (Unreachable, KafkaError)
 _AT_ONCE = 200
 """Records fetched before looking how many bytes they are; of a hundred events, 5 MB."""
 _SINGLE_RECORDS = 10_000
@@ -28,33 +31,39 @@ class BatchReader:
     """
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, settings: WorkerSettings, lifetime: Lifetime
+        self,
+        consumer: AIOKafkaConsumer,
+        positions: CheckedPositions,
+        settings: WorkerSettings,
+        lifetime: Lifetime,
+        retries: Retries,
     ) -> None:
         self._consumer, self._settings = consumer, settings
-        self._lifetime = lifetime
+        self._positions, self._lifetime, self._retries = positions, lifetime, retries
         self._single: dict[TopicPartition, int] = {}
         self._suspects: dict[TopicPartition, int] = {}
 
-    async def read_batch(self, when_idle: Callable[[], Awaitable[None]]) -> RecordBatch:
-        """Records until they are many, old, or the worker is told to stop.
+    async def read_batch(
+        self, batch: RecordBatch, when_idle: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Fill a batch until it is large, old, or the worker is told to stop.
 
         `when_idle` runs while there is nothing to read.
         """
-        batch, until, pause = RecordBatch(), float("inf"), _FIRST_PAUSE
+        until, pause = float("inf"), _FIRST_PAUSE
         while not self._lifetime.should_stop and self._has_room(batch):
             has_new = await self._fetch(batch)
-            if batch.offsets and until == float("inf"):
+            if batch.positions and until == float("inf"):
                 until = time.monotonic() + self._settings.max_age
             if time.monotonic() >= until:
                 break
             if has_new:
                 pause = _FIRST_PAUSE
                 continue
-            if not batch.offsets:
+            if not batch.positions:
                 await when_idle()
             await self._lifetime.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        return batch
 
     def _has_room(self, batch: RecordBatch) -> bool:
         return batch.size < self._settings.max_bytes
@@ -66,7 +75,11 @@ class BatchReader:
         others when one of them holds a record that it cannot decode.
         """
         has_new = False
+        check = self._positions.check
+        await self._retries.until_done(lambda: check(batch), "Kafka", _AWAY)
         for partition in sorted(self._consumer.assignment()):
+            if partition not in self._positions:
+                continue
             has_new |= await self._fetch_partition(partition, batch)
             if not self._has_room(batch):
                 break
@@ -78,13 +91,20 @@ class BatchReader:
         limit = 1 if partition in self._single else _AT_ONCE
         try:
             fetched = await self._consumer.getmany(partition, max_records=limit)
+        except OffsetOutOfRangeError:
+            self._positions.suspect(partition)
+            return False
         except Exception as error:
             if not clients.is_undecodable(error):
                 raise
             return await self._skip_undecodable(partition, batch)
         partition_records = fetched.get(partition, ())
+        position = await self._positions.advance(partition, partition_records)
+        if position is None:
+            return False
+        batch.positions[partition] = position
+        batch.add(partition_records)
         if partition_records:
-            batch.add(partition, partition_records)
             self._fetch_more_at_once(partition, len(partition_records))
         return bool(partition_records)
 
@@ -104,6 +124,9 @@ class BatchReader:
             if self._suspects.get(partition) == offset:
                 batch.add_unreadable(partition, offset)
                 self._consumer.seek(partition, offset + 1)
+                position = await self._positions.advance(partition, ())
+                if position is not None:
+                    batch.positions[partition] = position
                 self._single[partition] = 1
             self._suspects[partition] = offset
         return True

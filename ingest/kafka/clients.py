@@ -15,9 +15,11 @@ import kafka.errors
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.conn import create_conn, get_ip_port_afi
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import TopicPartition
 
+from panelstream.ingest.kafka.log_positions import TopicLog
 from panelstream.models.errors import Unreachable
 from panelstream.models.settings.kafka import CONSUMER, PRODUCER, KafkaSettings
 
@@ -99,8 +101,8 @@ def describe_topics(settings: KafkaSettings) -> list[Topic]:
         ]
 
 
-def lag(settings: KafkaSettings) -> int:
-    """Records of the topic that the group has not committed yet."""
+def read_log(settings: KafkaSettings) -> TopicLog:
+    """The topic of events as it is, and what the group has committed."""
     with admin(settings) as client:
         [topic] = client.describe_topics([settings.topic])
         partitions = [
@@ -109,23 +111,24 @@ def lag(settings: KafkaSettings) -> int:
         ]
         ends = client.list_partition_offsets(dict.fromkeys(partitions, -1))
         starts = client.list_partition_offsets(dict.fromkeys(partitions, -2))
-        committed = client.list_group_offsets(settings.group)[settings.group]
-        return sum(
-            ends[partition].offset
-            - (
-                committed[partition].offset
-                if partition in committed
-                else starts[partition].offset
-            )
-            for partition in partitions
-        )
+        commits = client.list_group_offsets(settings.group)[settings.group]
+    return TopicLog(
+        str(topic["topic_id"]),
+        {partition.partition: starts[partition].offset for partition in partitions},
+        {partition.partition: ends[partition].offset for partition in partitions},
+        {
+            partition.partition: OffsetAndMetadata(commit.offset, commit.metadata or "")
+            for partition, commit in commits.items()
+            if partition.topic == settings.topic and commit.offset >= 0
+        },
+    )
 
 
 def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
-    """A member of the group that reads the topic of events."""
-    return AIOKafkaConsumer(
-        settings.topic, group_id=settings.group, **settings.connection(), **CONSUMER
-    )
+    """A member of the group; it subscribes to the topic of events itself."""
+    # Where to begin is decided by whom it concerns: the client would skip in silence.
+    own = {**CONSUMER, "auto_offset_reset": "none"}
+    return AIOKafkaConsumer(group_id=settings.group, **settings.connection(), **own)
 
 
 def reader(settings: KafkaSettings, topic: str) -> AIOKafkaConsumer:

@@ -1,7 +1,7 @@
 """The third step of a worker: rejected events go to the topic of dead letters."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from aiokafka import AIOKafkaProducer
@@ -22,14 +22,23 @@ class DeadLetterSender:
         self._producer, self._topic = producer, topic
 
     async def send_to_dead_letter_topic(
-        self, rejections: Sequence[Rejection], batch: RecordBatch
-    ) -> None:
-        """Return once all are acknowledged. Raises `KafkaError` if one is not."""
+        self,
+        rejections: Sequence[Rejection],
+        batch: RecordBatch,
+        is_stopped: Callable[[], bool],
+    ) -> bool:
+        """Whether all are acknowledged; not, if told to stop before.
+
+        Raises `KafkaError` if one is refused.
+        """
         loop = asyncio.get_running_loop()
         letters = await loop.run_in_executor(None, _letters, rejections, batch)
         for start in range(0, len(letters), _AT_ONCE):
+            if start and is_stopped():
+                return False
             sending = [self._send(*letter) for letter in letters[start:][:_AT_ONCE]]
             await asyncio.gather(*sending)
+        return True
 
     async def _send(
         self, rejection: Rejection, record: KafkaRecord | None, value: bytes | None

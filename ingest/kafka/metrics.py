@@ -3,22 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import metadata
 
 from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 
 from panelstream.models.events.event import Counts
+from panelstream.models.events.log_gap import LogGap
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-STUCK_SECONDS = 120
-"""So long without a write while records wait, and a worker counts as stuck."""
+STUCK_SECONDS = 300
+"""So long without a turn of its loop, and a worker counts as stuck; a write to a
+warehouse that does not answer is given up much earlier, and tried again."""
+
+SERVICES = ("warehouse", "Kafka")
+"""What a worker can wait for."""
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+"""Of the page of metrics."""
 
 _EVENTS = (100, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000)
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -29,9 +39,66 @@ class WorkerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._add_counters()
+        self._add_log_counters()
         self._add_gauges()
+        self._add_states()
         self._add_histograms()
+
+    def _add_log_counters(self) -> None:
+        self.gaps = Counter(
+            "panelstream_log_gaps",
+            "Gaps of the log: what was there is gone, and no worker read it",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.gap_offsets = Counter(
+            "panelstream_log_gap_offsets",
+            "Offsets in gaps of the log, where their number is known",
+            registry=self.registry,
+        )
+        self.rebalances = Counter(
+            "panelstream_rebalances",
+            "Times at which the group gave this worker partitions",
+            registry=self.registry,
+        )
+        self.commit_failures = Counter(
+            "panelstream_commit_failures",
+            "Commits that Kafka did not take; a later one includes them",
+            registry=self.registry,
+        )
+
+    def _add_states(self) -> None:
+        self.seconds_behind = Gauge(
+            "panelstream_seconds_behind",
+            "Age of the oldest record that is not stored; 0: all are",
+            registry=self.registry,
+        )
+        self.waiting_for = Gauge(
+            "panelstream_waiting_for",
+            "1 while this worker waits for the service",
+            ["service"],
+            registry=self.registry,
+        )
+        self.parked_kinds = Gauge(
+            "panelstream_parked_kinds",
+            "Kinds of events (source and type) of which nearly all are rejected",
+            registry=self.registry,
+        )
+        self.open_letters = Gauge(
+            "panelstream_open_dead_letters",
+            "Dead letters in the warehouse that nothing has settled, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
+        build = Gauge(
+            "panelstream_build_info",
+            "1, labelled with the version of the program",
+            ["version"],
+            registry=self.registry,
+        )
+        build.labels(metadata.version("panelstream")).set(1)
 
     def _add_counters(self) -> None:
         self.accepted = Counter(
@@ -59,7 +126,7 @@ class WorkerMetrics:
     def _add_gauges(self) -> None:
         self.lag = Gauge(
             "panelstream_lag_records",
-            "Records of a partition that are not stored yet",
+            "Offsets of a partition that are not stored yet",
             ["partition"],
             registry=self.registry,
         )
@@ -112,6 +179,16 @@ class WorkerMetrics:
         if newest is not None:
             self.newest.set(newest.timestamp())
 
+    def lost(self, gap: LogGap) -> None:
+        """A gap of the log was recorded."""
+        self.gaps.labels(gap.reason).inc()
+        self.gap_offsets.inc(gap.until_offset - gap.from_offset)
+
+    def waits(self, service: str) -> None:
+        """What is waited for; empty: nothing."""
+        for name in SERVICES:
+            self.waiting_for.labels(name).set(name == service)
+
     def behind(self, lags: Mapping[int, int]) -> None:
         """How far behind each partition is; those of other workers are left out."""
         self.lag.clear()
@@ -126,21 +203,28 @@ class WorkerMetrics:
 
 @dataclass
 class Health:
-    """Whether a worker does its work; seconds are those of a monotonic clock."""
+    """What a worker does; seconds are those of a monotonic clock.
 
-    progress_at: float
-    records_behind: int = 0
-    ready: bool = False
+    `turned_at`: when its loop last began something, or tried again.
+    """
+
+    turned_at: float
+    is_member: bool = False
     waiting_for: str = ""
+    records_behind: int = 0
+    seconds_behind: float = 0.0
 
-    def report(self, now: float) -> dict[str, object]:
-        """What the health page says; `stuck` is a reason to start the worker again."""
-        idle = now - self.progress_at
-        stuck = self.records_behind > 0 and idle > STUCK_SECONDS
+    def liveness(self, now: float) -> dict[str, object]:
+        """Whether its loop turns, whatever other services do."""
+        idle = now - self.turned_at
+        status = "stuck" if idle > STUCK_SECONDS else "ok"
+        return {"status": status, "seconds_since_turn": round(idle, 1)}
+
+    def readiness(self) -> dict[str, object]:
+        """Whether it takes events, else what it waits for."""
         return {
-            "status": "stuck" if stuck else "ok",
-            "ready": self.ready and not self.waiting_for,
+            "ready": self.is_member and not self.waiting_for,
             "waiting_for": self.waiting_for,
             "records_behind": self.records_behind,
-            "seconds_since_progress": round(idle, 1),
+            "seconds_behind": round(self.seconds_behind, 1),
         }

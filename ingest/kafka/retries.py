@@ -1,6 +1,7 @@
 """Attempts that are repeated until a service answers, or the worker stops."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
@@ -39,7 +40,7 @@ class Retries:
         self,
         attempt: Callable[[], Awaitable[T]],
         service: str,
-        errors: type[Exception] = Exception,
+        errors: type[Exception] | tuple[type[Exception], ...] = Exception,
         recover: Callable[[], Awaitable[None]] = _do_nothing,
     ) -> T | None:
         """The result of the first attempt that succeeds; None if told to stop before.
@@ -49,6 +50,7 @@ class Retries:
         """
         delay = _FIRST_DELAY
         while True:
+            self._health.turned_at = time.monotonic()
             try:
                 result = await attempt()
             except errors as error:

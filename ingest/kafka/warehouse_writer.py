@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from panelstream.ingest.events import pipeline
 from panelstream.ingest.events.pipeline import Pipeline, Prepared
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.batch import RecordBatch
+from panelstream.models.events.log_gap import LogGap, ReadPosition
 from panelstream.models.warehouse.ledger import Batch
 
 _REFRESH_SECONDS = 60.0
@@ -68,6 +69,18 @@ class WarehouseWriter:
         if pipeline.changes_consent(stored):
             self._refreshed_at = float("-inf")
         return stored
+
+    async def record_gaps(self, gaps: Sequence[LogGap]) -> None:
+        """Record gaps of the log."""
+        await self._in_thread(lambda: self.pipeline.record_gaps(gaps))
+
+    async def record_positions(self, positions: Sequence[ReadPosition]) -> None:
+        """Record how far the log is read."""
+        await self._in_thread(lambda: self.pipeline.record_positions(positions))
+
+    async def read_positions(self, topic: str) -> list[ReadPosition]:
+        """How far a topic had been read."""
+        return await self._in_thread(lambda: self.pipeline.read_positions(topic))
 
     async def reopen(self) -> None:
         """Open the warehouse again: after a restart it may be in another place."""

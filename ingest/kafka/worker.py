@@ -9,37 +9,53 @@ they acknowledge what was not stored (`docs/how-to/streaming.md` says why).
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
-import sys
 import tempfile
 import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import faust
 import faust.app
 import pyarrow as pa
 import pyarrow.compute as pc
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    TopicPartition,
+)
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from panelstream.ingest.events.pipeline import Prepared
 from panelstream.ingest.kafka import clients
 from panelstream.ingest.kafka.batch import RecordBatch
 from panelstream.ingest.kafka.batch_reader import BatchReader
+from panelstream.ingest.kafka.bounded_decoders import use_bounded_decoders
 from panelstream.ingest.kafka.dead_letter_sender import DeadLetterSender
-from panelstream.ingest.kafka.metrics import Health, WorkerMetrics
+from panelstream.ingest.kafka.metrics import CONTENT_TYPE, Health, WorkerMetrics
 from panelstream.ingest.kafka.offsets import COMMIT_SECONDS, Offsets
-from panelstream.ingest.kafka.reject_limit import RejectLimit
+from panelstream.ingest.kafka.position_check import CheckedPositions
+from panelstream.ingest.kafka.rejection_brake import (
+    WINDOW_EVENTS,
+    Kind,
+    RejectionBrake,
+)
 from panelstream.ingest.kafka.retries import Retries, log
 from panelstream.ingest.kafka.warehouse_writer import OpenPipeline, WarehouseWriter
 from panelstream.models.errors import Unreachable
+from panelstream.models.events.log_gap import LogGap, ReadPosition
 from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
+from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse.ledger import Batch
 
 _LAG_SECONDS = 2.0
 _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
+_INSPECT_SECONDS = 30.0
+_PARKED_SECONDS = 60.0
+_RECORD_SECONDS = 60.0
 _GRACE_SECONDS = 20.0
 
 
@@ -56,6 +72,7 @@ class EventWorker(faust.Service):
     """Reads batches, stores them, commits; ends by itself only with `failure` set."""
 
     offsets: Offsets
+    positions: CheckedPositions
     dead_letters: DeadLetterSender
 
     def __init__(
@@ -63,16 +80,20 @@ class EventWorker(faust.Service):
         kafka: KafkaSettings,
         settings: WorkerSettings,
         open_pipeline: OpenPipeline,
-        limit: RejectLimit | None,
+        stops: bool,
     ) -> None:
         super().__init__()
-        self.kafka, self.settings, self.limit = kafka, settings, limit
+        self.kafka, self.settings = kafka, settings
+        self.brake = RejectionBrake(stops)
         self.metrics = WorkerMetrics()
         self.health = Health(time.monotonic())
         self.failure: Exception | None = None
         self.retries = Retries(self, self.health)
         self.warehouse = WarehouseWriter(open_pipeline)
+        self.batch = RecordBatch()
+        self.behind_since: float | None = None
         self.counted_at, self.count_cost = float("-inf"), 0.0
+        self.parked_at = self.recorded_at = float("-inf")
         self._ended = asyncio.Event()
 
     async def on_stop(self) -> None:
@@ -84,27 +105,27 @@ class EventWorker(faust.Service):
     async def run(self) -> None:
         """The whole life of a worker."""
         consumer, producer = clients.consumer(self.kafka), clients.producer(self.kafka)
-        self.offsets = Offsets(consumer)
+        self.offsets = Offsets(consumer, self.metrics.commit_failures.inc)
+        self.positions = CheckedPositions(
+            consumer, self.kafka, self.offsets, self.recall
+        )
         self.dead_letters = DeadLetterSender(producer, self.kafka.dead_topic)
-        reader = BatchReader(consumer, self.settings, self)
         try:
             # Not a member of the group before there is a warehouse to write to.
             await self.retries.until_done(self.warehouse.open, "warehouse", Unreachable)
             if self.should_stop:
                 return
+            consumer.subscribe([self.kafka.topic], listener=Assignments(self))
             await consumer.start()
             await producer.start()
-            self.health.ready = True
-            while not self.should_stop:
-                batch = await reader.read_batch(self.housekeeping)
-                if batch.offsets:
-                    await self.process(batch)
+            self.health.is_member = True
+            await self.move(consumer)
         except KafkaError as error:
             self.fail(clients.unreachable(self.kafka, error))
         except Exception as error:
             self.fail(error)
         finally:
-            self.health.ready = False
+            self.health.is_member = False
             await self.leave(consumer, producer)
             self._ended.set()
 
@@ -122,12 +143,74 @@ class EventWorker(faust.Service):
                 await asyncio.wait_for(client.stop(), COMMIT_SECONDS)
         await self.warehouse.close()
 
+    async def move(self, consumer: AIOKafkaConsumer) -> None:
+        """Read, store and commit, batch by batch, until told to stop."""
+        reader = BatchReader(
+            consumer, self.positions, self.settings, self, self.retries
+        )
+        while not self.should_stop:
+            self.batch = RecordBatch()
+            await reader.read_batch(self.batch, self.housekeeping)
+            if self.batch.positions:
+                await self.process(self.batch)
+        if not self.health.waiting_for:
+            await self.record_positions()
+
+    async def recall(self) -> Sequence[ReadPosition]:
+        """How far the warehouse says that the topic was read.
+
+        Raises `Unreachable` if told to stop before there is an answer.
+        """
+        known = await self.retries.until_done(
+            lambda: self.warehouse.read_positions(self.kafka.topic),
+            "warehouse",
+            recover=self.warehouse.reopen,
+        )
+        if known is None:
+            raise Unreachable("the warehouse did not answer")
+        return known
+
+    async def record_positions(self) -> None:
+        """Record how far the log is read, for when Kafka has forgotten the commits."""
+        positions = [
+            position.recorded(partition)
+            for partition, position in self.offsets.stored.items()
+        ]
+        self.recorded_at = time.monotonic()
+        with contextlib.suppress(Exception):
+            if positions:
+                await self.warehouse.record_positions(positions)
+
     async def process(self, batch: RecordBatch) -> None:
         """Store a batch and commit it, or leave both for later."""
         if await self.store(batch):
-            await self.offsets.commit(batch.offsets)
+            await self.offsets.commit(batch.positions)
+            if time.monotonic() >= self.recorded_at + _RECORD_SECONDS:
+                await self.record_positions()
 
     async def store(self, batch: RecordBatch) -> bool:
+        """Whether a batch is stored for good: its gaps, its events or dead letters."""
+        if batch.gaps and not await self.record_gaps(batch):
+            return False
+        return not batch.has_events or await self.store_events(batch)
+
+    async def record_gaps(self, batch: RecordBatch) -> bool:
+        """Whether the gaps of the log are recorded; only then what follows is committed."""
+        gaps = batch.closed_gaps(utc_now())
+
+        async def record() -> bool:
+            await self.warehouse.record_gaps(gaps)
+            return True
+
+        recorded = await self.retries.until_done(
+            record, "warehouse", recover=self.warehouse.reopen
+        )
+        for gap in gaps if recorded else ():
+            self.metrics.lost(gap)
+            log.warning(gap_line(gap), extra={"fields": asdict(gap)})
+        return bool(recorded)
+
+    async def store_events(self, batch: RecordBatch) -> bool:
         """Whether the events of a batch are stored, or dead letters, for good."""
         began = time.monotonic()
         if self.warehouse.is_stale:
@@ -135,8 +218,7 @@ class EventWorker(faust.Service):
                 self.refresh, "warehouse", recover=self.warehouse.reopen
             )
         prepared = await self.warehouse.prepare(self.kafka.topic, batch)
-        if self.limit:
-            self.limit.check(prepared.batch.counts)
+        self.brake.check(prepared.batch)
         stored = await self.retries.until_done(
             lambda: self.append(prepared), "warehouse", recover=self.warehouse.reopen
         )
@@ -161,19 +243,25 @@ class EventWorker(faust.Service):
             return True
 
         async def send() -> bool:
-            await self.dead_letters.send_to_dead_letter_topic(stored.rejections, batch)
-            return True
+            return await self.dead_letters.send_to_dead_letter_topic(
+                stored.rejections, batch, lambda: self.should_stop
+            )
 
         return bool(await self.retries.until_done(send, "Kafka", KafkaError))
 
     def report_progress(self, stored: Batch, seconds: float) -> None:
         """Show that a batch is stored."""
-        self.health.progress_at = time.monotonic()
         newest = pc.max(stored.events["occurred_at"]).as_py()
         self.metrics.stored(stored.counts, seconds, newest, time.time())
+        parked = self.brake.parked
+        self.metrics.parked_kinds.set(len(parked))
+        if parked and time.monotonic() >= self.parked_at + _PARKED_SECONDS:
+            self.parked_at = time.monotonic()
+            log.warning(parked_line(parked))
 
     async def housekeeping(self) -> None:
         """What can wait until there is nothing else to do."""
+        self.health.turned_at = time.monotonic()
         if self.offsets.are_uncommitted:
             await self.offsets.commit()
         if time.monotonic() >= self.counted_at + _COUNT_SECONDS + self.count_cost:
@@ -190,14 +278,77 @@ class EventWorker(faust.Service):
     @faust.Service.timer(_LAG_SECONDS)
     async def measure_lag(self) -> None:
         """Measure how far behind this worker is."""
-        if not self.health.ready:
+        self.metrics.waits(self.health.waiting_for)
+        if not self.health.is_member:
             return
         with contextlib.suppress(KafkaError, IllegalStateError, asyncio.TimeoutError):
-            lags = await asyncio.wait_for(self.offsets.lags(), COMMIT_SECONDS)
+            ends = await asyncio.wait_for(self.offsets.ends(), COMMIT_SECONDS)
+            lags = self.offsets.lags(ends)
             self.metrics.behind(lags)
             self.health.records_behind = sum(lags.values())
-            if not self.health.records_behind:
-                self.health.progress_at = time.monotonic()
+            self.measure_age()
+
+    def measure_age(self) -> None:
+        """The age of the oldest record that is not stored."""
+        now = time.time()
+        if not self.health.records_behind:
+            self.behind_since = None
+        elif self.behind_since is None:
+            self.behind_since = now
+        oldest = self.batch.oldest if self.behind_since else None
+        age = max(0.0, now - (oldest or self.behind_since or now))
+        self.health.seconds_behind = age
+        self.metrics.seconds_behind.set(age)
+
+    @faust.Service.timer(_INSPECT_SECONDS)
+    async def inspect_log(self) -> None:
+        """Look whether the log still continues where it is read."""
+        if self.health.is_member:
+            with contextlib.suppress(Unreachable):
+                await self.positions.inspect()
+
+
+class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes which partitions the group gives a worker, and takes from it."""
+
+    def __init__(self, worker: EventWorker) -> None:
+        self._worker = worker
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """What is read next of them begins where another worker may have committed."""
+        self._worker.positions.forget(revoked)
+        self._worker.offsets.forget(revoked)
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Say what this worker reads."""
+        kafka = self._worker.kafka
+        self._worker.metrics.rebalances.inc()
+        numbers = sorted(partition.partition for partition in assigned)
+        log.info(
+            "reading topic %s as group %s, partitions %s",
+            kafka.topic,
+            kafka.group,
+            ", ".join(map(str, numbers)) or "none",
+        )
+
+
+def gap_line(gap: LogGap) -> str:
+    """A gap of the log, for the log."""
+    return (
+        f"gap in {gap.topic}[{gap.partition}] ({gap.reason}): offsets "
+        f"{gap.from_offset} to {gap.until_offset} cannot be read any more; events from "
+        f"{gap.unknown_from:%Y-%m-%dT%H:%M:%SZ} to "
+        f"{gap.unknown_until:%Y-%m-%dT%H:%M:%SZ} are not known"
+    )
+
+
+def parked_line(parked: Mapping[Kind, int]) -> str:
+    """Kinds of events that are rejected, for the log; their names may be anything."""
+    return (
+        f"nearly all events of {len(parked)} kinds are rejected and set apart "
+        f"({sum(parked.values()):,} of the last {WINDOW_EVENTS:,}); "
+        f"'panelstream dead-letters list' names them"
+    )
 
 
 def run_worker(
@@ -214,12 +365,10 @@ def run_worker(
     """
     # Arrow's own allocator keeps the memory of a batch: 140 MB more than this one.
     pa.set_memory_pool(pa.system_memory_pool())
-    _log_to_stderr()
+    use_bounded_decoders()
     clients.describe_topics(kafka)
     _require_free_address(settings)
-    service = EventWorker(
-        kafka, settings, open_pipeline, RejectLimit() if limit else None
-    )
+    service = EventWorker(kafka, settings, open_pipeline, limit)
     with tempfile.TemporaryDirectory() as folder:
         worker = faust.Worker(
             _app(kafka, settings, service, folder),
@@ -229,6 +378,7 @@ def run_worker(
             redirect_stdouts=False,
             loop=asyncio.get_event_loop_policy().get_event_loop(),
         )
+        worker.spinner = None  # it writes escape codes, also where no terminal is
         with contextlib.suppress(SystemExit):
             worker.execute_from_commandline()
     if service.failure:
@@ -245,6 +395,9 @@ def _app(
         datadir=folder,
         web_bind=settings.host,
         web_port=settings.port,
+        # Pages of Faust's streams, which are not used.
+        web_router_enabled=False,
+        web_tables_enabled=False,
     )
     _add_pages(app, service)
     return app
@@ -265,17 +418,19 @@ def _credentials(kafka: KafkaSettings) -> Any:
 def _add_pages(app: StreamlessApp, service: EventWorker) -> None:
     @app.page("/health")
     async def health(self: Any, request: Any) -> Any:
-        report = service.health.report(time.monotonic())
+        report = service.health.liveness(time.monotonic())
         return self.json(report, status=200 if report["status"] == "ok" else 503)
 
     @app.page("/ready")
     async def ready(self: Any, request: Any) -> Any:
-        report = service.health.report(time.monotonic())
+        report = service.health.readiness()
         return self.json(report, status=200 if report["ready"] else 503)
 
     @app.page("/metrics")
     async def metrics(self: Any, request: Any) -> Any:
-        return self.bytes(service.metrics.text(), content_type="text/plain")
+        # aiohttp takes no character set with a type of content.
+        headers = {"Content-Type": CONTENT_TYPE}
+        return self.bytes(service.metrics.text(), headers=headers)
 
 
 def _require_free_address(settings: WorkerSettings) -> None:
@@ -289,20 +444,3 @@ def _require_free_address(settings: WorkerSettings) -> None:
             f"{settings.port} ({error.strerror}); another worker may use it: give each "
             f"its own"
         ) from None
-
-
-class _WithoutValues(logging.Formatter):
-    """Says of an exception only its type: its text may quote an event."""
-
-    def formatException(self, ei: Any) -> str:
-        return str(ei[0].__name__)
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        _WithoutValues("%(asctime)s %(levelname)s %(name)s %(message)s")
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("mode").setLevel(logging.ERROR)
-    log.setLevel(logging.INFO)

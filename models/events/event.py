@@ -113,6 +113,7 @@ class RejectedEvent:
     participant_id: bytes = NOBODY
     occurred_at: datetime | None = None
     event_key: bytes = NO_KEY
+    source: str = ""
 
 
 NOTHING_READ = RejectedEvent()

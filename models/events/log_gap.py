@@ -1,4 +1,4 @@
-"""A gap of the log: records of Kafka that were gone before a worker read them."""
+"""How far a log was read, and gaps of it: records that were gone before that."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,3 +26,14 @@ class LogGap:
     unknown_from: datetime
     unknown_until: datetime
     reason: GapReason
+
+
+@dataclass(frozen=True)
+class ReadPosition:
+    """How far a partition was read; `last_time` is that of the last record, if any."""
+
+    topic: str
+    partition: int
+    topic_id: str
+    next_offset: int
+    last_time: datetime | None

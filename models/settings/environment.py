@@ -9,6 +9,7 @@ from panelstream.models.settings import collector, kafka
 from panelstream.models.settings.collector import CollectorSettings
 from panelstream.models.settings.dsn import absolute_dsn, parse_dsn
 from panelstream.models.settings.kafka import KafkaSettings, WorkerSettings
+from panelstream.models.settings.log import LOG, LogFormat, read_log_format
 from panelstream.models.settings.setting import (
     EVERY_COMMAND,
     PATH,
@@ -72,6 +73,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     CLUSTER,
     PSEUDONYM_KEY_FILE,
     WAREHOUSE_PORT,
+    LOG,
     *kafka.KAFKA_SETTINGS,
     *kafka.WORKER_SETTINGS,
     *collector.COLLECTOR_SETTINGS,
@@ -105,6 +107,7 @@ class Settings:
     warehouse_port: int
     cluster: str
     pseudonym_key_file: Path
+    log: LogFormat
     kafka: KafkaSettings
     worker: WorkerSettings
     collector: CollectorSettings
@@ -130,6 +133,7 @@ class Settings:
             warehouse_port=environment.get(WAREHOUSE_PORT),
             cluster=environment.get(CLUSTER),
             pseudonym_key_file=environment.get(PSEUDONYM_KEY_FILE),
+            log=read_log_format(environment),
             kafka=KafkaSettings.from_environment(environment),
             worker=WorkerSettings.from_environment(environment),
             collector=CollectorSettings.from_environment(environment),

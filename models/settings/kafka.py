@@ -36,6 +36,10 @@ thousands must still arrive to be taken apart, and a useless one to be reported.
 DEAD_RECORD_BYTES = 2 * MAX_RECORD_BYTES
 """A dead letter is the original and its headers, so it may be longer than that."""
 
+MAX_UNPACKED_BYTES = 4 * MAX_RECORD_BYTES
+"""What the broker's limits bound is compressed; this bounds what a batch of records is
+when decompressed, and so the memory of a worker."""
+
 CONSUMER: Mapping[str, Any] = {
     # Offsets are committed by the worker, after the events are stored.
     "enable_auto_commit": False,

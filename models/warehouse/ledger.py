@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from panelstream.models.errors import Unreachable
 from panelstream.models.events.event import Counts, Position, Rejection
-from panelstream.models.events.log_gap import LogGap
+from panelstream.models.events.log_gap import LogGap, ReadPosition
 from panelstream.models.events.unknown_period import (
     Period,
     Periods,
@@ -77,6 +77,15 @@ _LOG_GAP = pa.schema(
         "unknown_from": _INSTANT,
         "unknown_until": _INSTANT,
         "reason": pa.string(),
+    }
+)
+_READ_POSITION = pa.schema(
+    {
+        "topic": pa.string(),
+        "partition": pa.uint32(),
+        "topic_id": pa.string(),
+        "next_offset": pa.uint64(),
+        "last_time": pa.timestamp("ms", "UTC"),
     }
 )
 _IMPORT_COUNTS = (
@@ -195,6 +204,13 @@ def append_log_gaps(store: Store, gaps: Sequence[LogGap]) -> None:
     with _arriving(store, gaps[0].topic, Counts()) as at:
         rows = pa.Table.from_pylist([asdict(gap) for gap in gaps], schema=_LOG_GAP)
         store.insert("log_gaps", _stamped(rows, at))
+
+
+def append_read_positions(store: Store, positions: Sequence[ReadPosition]) -> None:
+    """Record how far partitions are read."""
+    rows = [asdict(position) for position in positions]
+    table = pa.Table.from_pylist(rows, schema=_READ_POSITION)
+    store.insert("log_positions", _stamped(table, store.next_instant()))
 
 
 def append_reading(

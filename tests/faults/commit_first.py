@@ -14,7 +14,7 @@ class CommitFirst(EventWorker):
 
     async def process(self, batch: RecordBatch) -> None:
         """Commit a batch, then store it."""
-        await self.offsets.commit(batch.offsets)
+        await self.offsets.commit(batch.positions)
         await self.store(batch)
 
 

@@ -189,7 +189,7 @@ class Workers:
         with self._lock:
             workers = list(self.running.values())
         return any(
-            worker.health().get("waiting_for") == "warehouse" for worker in workers
+            worker.ready().get("waiting_for") == "warehouse" for worker in workers
         )
 
     def kill(self, process: Process) -> None:

@@ -63,7 +63,7 @@ def test_a_warehouse_that_another_process_holds(
     made = stream()
     said = "may hold it: wait for it to end, or name another in PANELSTREAM_WAREHOUSE"
     with made.worker() as worker:
-        until(lambda: worker.health()["ready"], worker)
+        until(lambda: worker.ready()["ready"], worker)
         for words in (["dead-letters", "list"], ["demo"]):
             check(run(made, tmp_path / words[0], {}, words), f"{said} {SET}")
 

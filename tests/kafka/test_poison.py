@@ -125,10 +125,11 @@ def test_a_row_that_the_engine_refuses(stream: Streams) -> None:
     assert counts == {"a": 103, "r": 2}
 
 
-def test_nearly_everything_rejected_stops_the_worker(stream: Streams) -> None:
-    """The worker ends with a message, and nothing of the batch is stored or committed."""
-    made = stream()
-    made.send(array([b"{}"] * 2_000))
+def test_a_wrong_clock_stops_the_worker(stream: Streams) -> None:
+    """All is in the future: it ends, and nothing of the batch is stored or committed."""
+    made, late = stream(), datetime(2999, 1, 11, tzinfo=UTC)
+    event = json.dumps(studies.event("story_posted", "ann", late)).encode()
+    made.send(array([event] * 2_000))
     with made.worker() as worker:
         assert worker.process.wait(streams.PATIENCE) == 1
     assert "2,000 of the last 2,000 events were rejected" in worker.log.read_text()

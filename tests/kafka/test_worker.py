@@ -30,7 +30,7 @@ def test_told_to_stop_it_writes_what_it_gathered(stream: Streams) -> None:
     made = stream(env={"WORKER_MAX_AGE": "3600"})
     made.send(*events(5), array(events(5, "b")))
     with made.worker() as worker:
-        until(lambda: worker.health()["records_behind"] == 6, worker)
+        until(lambda: worker.ready()["records_behind"] == 6, worker)
         assert worker.stop() == 0
     assert made.caught_up()
     assert sorted(made.ids()) == sorted(
@@ -43,7 +43,7 @@ def test_killed_and_started_again_it_loses_nothing(stream: Streams) -> None:
     made = stream(env={"WORKER_MAX_AGE": "0.05"})
     made.send(*[array(events(50, f"{number}-")) for number in range(40)])
     with made.worker() as worker:
-        until(lambda: worker.health()["ready"], worker)
+        until(lambda: worker.ready()["ready"], worker)
         worker.process.kill()
     made.drain()
     ids = made.ids()
@@ -101,7 +101,7 @@ def test_workers_that_start_before_the_warehouse(stream: Streams) -> None:
 
 def waiting(worker: Worker) -> str:
     """What a worker waits for."""
-    return str(worker.health().get("waiting_for", ""))
+    return str(worker.ready().get("waiting_for", ""))
 
 
 def partitions(worker: Worker) -> int:
@@ -118,6 +118,6 @@ def test_pages(stream: Streams) -> None:
         page = worker.page("metrics")
         assert 'panelstream_events_rejected_total{reason="not_json"} 1.0' in page
         assert "panelstream_newest_event_timestamp_seconds 1.7681184e+09" in page
-        assert worker.health()["status"] == "ok"
+        assert json.loads(worker.page("health"))["status"] == "ok"
         assert json.loads(worker.page("ready"))["ready"]
         worker.stop()

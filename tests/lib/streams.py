@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -72,6 +73,14 @@ class Kafka:
         with segment.open("r+b") as file:
             file.seek(start)
             file.write(batch)
+
+    def lose(self, topic: str) -> None:
+        """The broker stops, loses what partition 0 held, and starts."""
+        self.run("stop")
+        for name in ("*.log", "*.index", "*.timeindex", "*.snapshot", "leader-epoch*"):
+            for path in (self.data / "log" / f"{topic}-0").glob(name):
+                path.unlink()
+        self.run("start")
 
 
 @dataclass
@@ -151,7 +160,7 @@ class Stream:
 
     def caught_up(self) -> bool:
         """Whether everything sent is committed."""
-        return clients.lag(self.settings) == 0
+        return clients.read_log(self.settings).lag == 0
 
     def drain(self, *words: str) -> "Worker":
         """Run a worker until everything is committed, then stop it."""
@@ -207,12 +216,14 @@ class Worker:
             where = f"http://{self.address}/{name}"
             with urllib.request.urlopen(where, timeout=20) as answer:
                 return str(answer.read().decode())
+        except urllib.error.HTTPError as answer:
+            return str(answer.read().decode())
         except OSError:
             return ""
 
-    def health(self) -> dict[str, Any]:
-        """What its health page says."""
-        return dict(json.loads(self.page("health") or "{}"))
+    def ready(self) -> dict[str, Any]:
+        """What its page on readiness says."""
+        return dict(json.loads(self.page("ready") or "{}"))
 
 
 def free_port() -> int:

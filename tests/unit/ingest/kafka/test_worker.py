@@ -1,55 +1,84 @@
-"""The limit of rejected events, and what the health page calls stuck."""
+"""The brake on rejected events, and what the pages call alive and ready."""
 
+import pyarrow as pa
 import pytest
 
 from panelstream.ingest.kafka.metrics import STUCK_SECONDS, Health
-from panelstream.ingest.kafka.reject_limit import (
+from panelstream.ingest.kafka.rejection_brake import (
     MIN_EVENTS,
     WINDOW_EVENTS,
-    RejectLimit,
+    RejectionBrake,
     TooManyRejected,
 )
-from panelstream.models.events.event import Counts
+from panelstream.models.events.event import Counts, Position, Reason, Rejection
+from panelstream.models.warehouse.ledger import Batch
 
 
-def mixed(accepted: int, rejected: int) -> Counts:
-    """A batch of both."""
-    return Counts(accepted, 0, rejected, {"not_json": rejected})
+def batch(accepted: int, rejected: int, reason: Reason) -> Batch:
+    """A batch of accepted events of one type and of rejected ones."""
+    events = pa.table(
+        {"source": ["web"] * accepted, "event_type": ["posted"] * accepted}
+    )
+    rejections = [Rejection(reason, "", Position("t[0]", n)) for n in range(rejected)]
+    counts = Counts(accepted, 0, rejected, {reason: rejected})
+    return Batch("t", events, rejections, counts)
 
 
-def test_few_events_prove_nothing() -> None:
-    """Below the least number nothing stops, at it everything rejected does."""
-    limit = RejectLimit()
-    limit.check(mixed(0, MIN_EVENTS - 1))
-    with pytest.raises(TooManyRejected, match=r"1,000 of the last 1,000 .* not_json"):
-        limit.check(mixed(0, 1))
+@pytest.mark.parametrize("reason", ["not_json", "time_in_future"])
+def test_few_events_prove_nothing(reason: Reason) -> None:
+    """Below the least number nothing stops, at it a wrong clock or topic does."""
+    brake = RejectionBrake()
+    brake.check(batch(0, MIN_EVENTS - 1, reason))
+    with pytest.raises(TooManyRejected, match=rf"1,000 of the last 1,000 .* {reason}"):
+        brake.check(batch(0, 1, reason))
 
 
 def test_a_twentieth_accepted_is_enough() -> None:
     """Just under 95 % goes on, 95 % stops."""
-    RejectLimit().check(mixed(51, 949))
+    RejectionBrake().check(batch(51, 949, "not_json"))
     with pytest.raises(TooManyRejected):
-        RejectLimit().check(mixed(50, 950))
+        RejectionBrake().check(batch(50, 950, "not_json"))
 
 
 def test_the_past_is_forgotten() -> None:
     """A good past does not hide that the last 10,000 events are bad."""
-    limit = RejectLimit()
-    limit.check(mixed(1_000_000, 0))
-    limit.check(mixed(0, WINDOW_EVENTS // 2))
+    brake = RejectionBrake()
+    brake.check(batch(30_000, 0, "not_json"))
+    brake.check(batch(0, WINDOW_EVENTS // 2, "not_json"))
     with pytest.raises(TooManyRejected):
-        limit.check(mixed(0, WINDOW_EVENTS // 2))
+        brake.check(batch(0, WINDOW_EVENTS // 2, "not_json"))
+
+
+def test_one_unknown_type_is_parked() -> None:
+    """Two thousand events of it stop nobody; few of them are not worth a word."""
+    brake = RejectionBrake()
+    brake.check(batch(50, MIN_EVENTS - 1, "unknown_type"))
+    assert not brake.parked
+    brake.check(batch(0, 1_001, "unknown_type"))
+    assert list(brake.parked.values()) == [2_000]
+
+
+def test_without_a_brake_nothing_stops() -> None:
+    """`--no-limit`: also a flood of what is no JSON is parked."""
+    brake = RejectionBrake(stops=False)
+    brake.check(batch(0, 2_000, "not_json"))
+    assert list(brake.parked.values()) == [2_000]
 
 
 @pytest.mark.parametrize(
-    ("behind", "idle", "status"),
-    [
-        (0, 10 * STUCK_SECONDS, "ok"),
-        (5, STUCK_SECONDS, "ok"),
-        (5, STUCK_SECONDS + 1, "stuck"),
-    ],
+    ("idle", "status"), [(STUCK_SECONDS, "ok"), (STUCK_SECONDS + 1, "stuck")]
 )
-def test_stuck(behind: int, idle: int, status: str) -> None:
-    """Nothing written for long is a trouble only while records wait."""
-    health = Health(progress_at=0.0, records_behind=behind, ready=True)
-    assert health.report(float(idle))["status"] == status
+def test_alive(idle: int, status: str) -> None:
+    """A loop that does not turn is stuck, one that waits for a service is not."""
+    health = Health(turned_at=0.0, waiting_for="warehouse", records_behind=9)
+    assert health.liveness(float(idle))["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("is_member", "waiting_for", "ready"),
+    [(True, "", True), (True, "warehouse", False), (False, "", False)],
+)
+def test_ready(is_member: bool, waiting_for: str, ready: bool) -> None:
+    """Ready is a member of the group that waits for nothing."""
+    health = Health(0.0, is_member, waiting_for)
+    assert health.readiness()["ready"] == ready

@@ -1,0 +1,147 @@
+"""How far a partition is read, and whether the log still continues there.
+
+An offset alone does not tell: a broker that lost its log, or a topic that was deleted
+and created again, gives old offsets to new records. So a commit's metadata names the
+topic's id and the last record that was read; as Kafka forgets commits, with the topic
+or the group, the warehouse has them too. Offsets without records *within* the log
+(ends of transactions, compaction) are no gap.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from panelstream.models.events.log_gap import (
+    BEGINNING,
+    GapReason,
+    LogGap,
+    ReadPosition,
+)
+
+_NO_RECORD = -1
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class LogPosition:
+    """The next offset of a partition, and what was read before it.
+
+    `time`: of the last record, in milliseconds; of a partition that was empty when it
+    was first assigned, that moment; None where neither is known.
+    """
+
+    offset: int
+    topic_id: str = ""
+    last_offset: int = _NO_RECORD
+    time: int | None = None
+
+    @classmethod
+    def parse(cls, committed: OffsetAndMetadata) -> "LogPosition":
+        """A position as it was committed; by other programs without what was read."""
+        words = committed.metadata.split()
+        try:
+            topic_id, last_offset, time = words[0], int(words[1]), int(words[2])
+        except (IndexError, ValueError):
+            return cls(committed.offset)
+        return cls(committed.offset, topic_id, last_offset, time if time >= 0 else None)
+
+    def committed(self) -> OffsetAndMetadata:
+        """The position as it is committed."""
+        time = -1 if self.time is None else self.time
+        return OffsetAndMetadata(
+            self.offset, f"{self.topic_id} {self.last_offset} {time}"
+        )
+
+    @classmethod
+    def recall(cls, known: ReadPosition) -> "LogPosition":
+        """A position as the warehouse has it."""
+        last = known.last_time
+        time = None if last is None else round(last.timestamp() * 1000)
+        return cls(known.next_offset, known.topic_id, time=time)
+
+    def recorded(self, partition: TopicPartition) -> ReadPosition:
+        """The position as the warehouse has it."""
+        last_time = None if self.time is None else _instant(self.time)
+        topic, number = partition
+        return ReadPosition(topic, number, self.topic_id, self.offset, last_time)
+
+    def after(self, last_offset: int, time: int, offset: int) -> "LogPosition":
+        """The position after a record; the next offset may lie beyond its successor."""
+        return LogPosition(
+            max(offset, last_offset + 1), self.topic_id, last_offset, time
+        )
+
+
+@dataclass(frozen=True)
+class TopicLog:
+    """A topic by partition: first offsets, end offsets, and the group's commits."""
+
+    topic_id: str
+    starts: Mapping[int, int]
+    ends: Mapping[int, int]
+    commits: Mapping[int, OffsetAndMetadata]
+
+    @property
+    def lag(self) -> int:
+        """Offsets that the group has not passed."""
+        return sum(
+            max(0, end - max(self._passed(partition), self.starts[partition]))
+            for partition, end in self.ends.items()
+        )
+
+    def _passed(self, partition: int) -> int:
+        return self.commits[partition].offset if partition in self.commits else 0
+
+
+@dataclass(frozen=True)
+class OpenGap:
+    """A gap until the first record after it is read: its end is not known yet.
+
+    `rank`: how many records of the batch were read before it was noticed.
+    """
+
+    partition: TopicPartition
+    from_offset: int
+    until_offset: int
+    time: int | None
+    reason: GapReason
+    rank: int
+
+    def closed(self, first_time: int | None, now: datetime) -> LogGap:
+        """The gap, up to the time of the first record after it, or up to now."""
+        since = BEGINNING if self.time is None else _instant(self.time)
+        until = now if first_time is None else _instant(first_time)
+        until = until if until > since else max(now, since + _TICK)
+        topic, partition = self.partition
+        offsets = self.from_offset, self.until_offset
+        return LogGap(topic, partition, *offsets, since, until, self.reason)
+
+
+def find_gap(position: LogPosition, log: TopicLog, partition: int) -> GapReason | None:
+    """Why the log does not continue at a position; None if it may."""
+    if position.topic_id not in ("", log.topic_id):
+        return "topic_recreated"
+    if log.ends[partition] < position.offset:
+        return "log_lost"
+    return "retention" if log.starts[partition] > position.offset else None
+
+
+def first_position(log: TopicLog, partition: int, now: int) -> LogPosition:
+    """The position in a partition that nobody ever read: its very first offset."""
+    is_empty = log.ends[partition] == 0
+    return LogPosition(0, log.topic_id, time=now if is_empty else None)
+
+
+def restart(position: LogPosition, log: TopicLog, partition: int) -> LogPosition:
+    """Where to go on after a gap: at the first record that is there."""
+    start = log.starts[partition]
+    return replace(
+        position, offset=start, topic_id=log.topic_id, last_offset=_NO_RECORD
+    )
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
