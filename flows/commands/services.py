@@ -74,7 +74,8 @@ def worker(
     limit: Annotated[
         bool,
         typer.Option(
-            "--limit/--no-limit", help="Stop when nearly everything is rejected."
+            "--limit/--no-limit",
+            help="Stop when nearly everything is no JSON, or in the future.",
         ),
     ] = True,
     own_warehouse: OwnWarehouseOption = False,

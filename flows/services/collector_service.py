@@ -1,16 +1,14 @@
 """The collector's process, and the tokens that open it."""
 
 import asyncio
-import logging
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 import uvicorn
 
-from panelstream.flows.services import serving
+from panelstream.flows.services import service_log, serving
 from panelstream.flows.services.pipelines import PipelineOpener
 from panelstream.ingest.collector import connections, sinks, tokens
 from panelstream.ingest.collector.application import Collector
@@ -43,7 +41,7 @@ def run_collector(
     sink = _sink(settings, folder, own_warehouse)
     listening = serving.listen(own.host, own.port, _ANOTHER_ADDRESS)
     collector = Collector(folder.catalogue, accepted_tokens, sink, own.limits, utc_now)
-    _log_to_stderr()
+    service_log.log_to_stderr(settings.log)
     line = f"taking events at http://{own.host}:{own.port}/events, for {sink.name}"
     asyncio.run(_serve(collector, listening, own.limits, partial(say, line)))
 
@@ -77,19 +75,6 @@ async def _serve(
         server = serving.stoppable(config)
         announce()
         await server.serve(sockets=[listening])
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    )
-    logger = logging.getLogger("panelstream")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    clients.quieten()
-    # What a client or a broken connection does is not worth a line of log.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
 
 def add_token(settings: Settings, source: str) -> tuple[Token, str]:

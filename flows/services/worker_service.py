@@ -14,7 +14,7 @@ from panelstream.models.study.load import load_study
 def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     """Run a worker until it is told to stop.
 
-    `limit`: it stops by itself when nearly everything is rejected. `own_warehouse`: it
+    `limit`: it stops by itself when nearly everything is no JSON, or in the future. `own_warehouse`: it
     opens an embedded warehouse itself where no process serves it, else it waits.
     """
     from panelstream.ingest.kafka import worker

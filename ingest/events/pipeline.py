@@ -134,6 +134,11 @@ class Pipeline:
         [counts] = self._store.query("arrival_counts", as_of=self._clock()).to_pylist()
         return dict(counts)
 
+    def open_letters(self) -> Mapping[str, int]:
+        """How many dead letters nothing has settled, by reason."""
+        rows = self._store.query("open_letter_counts", as_of=self._clock()).to_pylist()
+        return {row["reason"]: row["letters"] for row in rows}
+
     def record_gaps(self, gaps: Sequence[LogGap]) -> None:
         """Record times in which events may be missing, as their log had gaps."""
         append_log_gaps(self._store, gaps)

@@ -27,6 +27,11 @@ class RecordBatch:
     """Bytes of the values."""
 
     @property
+    def topic_id(self) -> str:
+        """The id of the topic, as it was last looked up; empty for an empty batch."""
+        return next((entry.topic_id for entry in self.positions.values()), "")
+
+    @property
     def has_events(self) -> bool:
         """Whether there is anything to store."""
         return bool(self.records or self.unreadable)
@@ -42,10 +47,11 @@ class RecordBatch:
         self.records.extend(fetched)
         self.size += sum(len(record.value or b"") for record in fetched)
 
-    def add_unreadable(self, partition: TopicPartition, offset: int) -> None:
-        """Add a record that cannot be decoded."""
+    def add_unreadable(self, partition: TopicPartition, position: LogPosition) -> None:
+        """Add a record that cannot be decoded: the one at the position."""
         origin = records.origin(partition.topic, partition.partition)
-        self.unreadable.append(Position(origin, offset))
+        place = Position(origin, position.offset, origin_id=position.topic_id)
+        self.unreadable.append(place)
 
     def add_gap(
         self,

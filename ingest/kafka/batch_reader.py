@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
@@ -122,14 +123,19 @@ class BatchReader:
         with contextlib.suppress(IllegalStateError):
             offset = await self._consumer.position(partition)
             if self._suspects.get(partition) == offset:
-                batch.add_unreadable(partition, offset)
                 self._consumer.seek(partition, offset + 1)
-                position = await self._positions.advance(partition, ())
-                if position is not None:
-                    batch.positions[partition] = position
+                await self._add_unreadable(partition, offset, batch)
                 self._single[partition] = 1
             self._suspects[partition] = offset
         return True
+
+    async def _add_unreadable(
+        self, partition: TopicPartition, offset: int, batch: RecordBatch
+    ) -> None:
+        position = await self._positions.advance(partition, ())
+        if position is not None:
+            batch.add_unreadable(partition, replace(position, offset=offset))
+            batch.positions[partition] = position
 
     def _fetch_more_at_once(self, partition: TopicPartition, fetched: int) -> None:
         """Fetch many at a time again after the bad record, or if there is none."""

@@ -195,6 +195,12 @@ class WorkerMetrics:
         for partition, records in lags.items():
             self.lag.labels(partition).set(records)
 
+    def leaves_open(self, letters: Mapping[str, int]) -> None:
+        """Dead letters that nothing has settled, by reason."""
+        self.open_letters.clear()
+        for reason, count in letters.items():
+            self.open_letters.labels(reason).set(count)
+
     def holds(self, counts: Mapping[str, int]) -> None:
         """What the warehouse holds, after `arrival_counts`."""
         for state in ("stored", "duplicate", "conflicting"):

@@ -76,13 +76,17 @@ def origin(topic: str, partition: int) -> str:
     return f"{topic}[{partition}]"
 
 
-def position(record: Record) -> Position:
-    """Where a record is."""
-    return Position(origin(record.topic, record.partition), record.offset)
+def position(record: Record, topic_id: str = "") -> Position:
+    """Where a record is; the id tells a topic from a later one of the same name."""
+    place = origin(record.topic, record.partition)
+    return Position(place, record.offset, origin_id=topic_id)
 
 
 def raw_events(
-    name: str, records: Iterable[Record], unreadable: Iterable[Position] = ()
+    name: str,
+    records: Iterable[Record],
+    unreadable: Iterable[Position] = (),
+    topic_id: str = "",
 ) -> RawEvents:
     """The events of records as one batch of lines that arrived in the topic `name`.
 
@@ -94,11 +98,12 @@ def raw_events(
         entry.position: None for entry in rejections
     }
     for record in records:
-        periods[position(record)] = _period(record.timestamp)
+        place = position(record, topic_id)
+        periods[place] = _period(record.timestamp)
         try:
-            lines.add(position(record), _split(record.value, record.headers))
+            lines.add(place, _split(record.value, record.headers))
         except Unsplittable as broken:
-            rejections.append(Rejection(broken.reason, "", position(record)))
+            rejections.append(Rejection(broken.reason, "", place))
     text = b"\n".join(lines.lines)
     return RawEvents(name, 1, text, lines.place, rejections, periods=periods)
 

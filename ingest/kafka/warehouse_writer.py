@@ -58,7 +58,9 @@ class WarehouseWriter:
         """Decode the events of a batch; stores nothing."""
 
         def decode() -> Prepared:
-            raw = records.raw_events(topic, batch.records, batch.unreadable)
+            raw = records.raw_events(
+                topic, batch.records, batch.unreadable, batch.topic_id
+            )
             return self.pipeline.prepare(raw)
 
         return await self._in_thread(decode)
@@ -95,6 +97,10 @@ class WarehouseWriter:
     async def count_events(self) -> Mapping[str, int]:
         """The settled counts of the whole warehouse."""
         return await self._in_thread(lambda: self.pipeline.stored_counts())
+
+    async def count_letters(self) -> Mapping[str, int]:
+        """The open dead letters of the whole warehouse, by reason."""
+        return await self._in_thread(lambda: self.pipeline.open_letters())
 
     async def close(self) -> None:
         """Close the warehouse, if it was opened."""

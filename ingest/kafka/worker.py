@@ -272,6 +272,7 @@ class EventWorker(faust.Service):
         began = time.monotonic()
         with contextlib.suppress(Exception):
             self.metrics.holds(await self.warehouse.count_events())
+            self.metrics.leaves_open(await self.warehouse.count_letters())
         self.counted_at = time.monotonic()
         self.count_cost = _COUNT_SHARE * (self.counted_at - began)
 
