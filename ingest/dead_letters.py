@@ -253,7 +253,9 @@ async def _record_at(
 
 
 def _position(letter: Letter) -> Position:
-    return Position(letter["origin"], letter["line"], letter["batch_index"])
+    origin, identity = letter["origin"], letter["origin_id"]
+    known = "" if identity == origin else identity
+    return Position(origin, letter["line"], letter["batch_index"], known)
 
 
 def _rejection(letter: Letter) -> Rejection:

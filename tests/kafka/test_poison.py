@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from panelstream.ingest.kafka import clients
 from tests.kafka.test_worker import array, events
 from tests.lib import streams, studies
 from tests.lib.streams import Stream
@@ -93,6 +94,7 @@ def test_dead_topic_holds_the_original(stream: Streams) -> None:
         "panelstream-reason": b"not_cloudevent",
         "panelstream-field": b"id",
         "panelstream-origin": f"{made.topic}[0]".encode(),
+        "panelstream-origin-id": clients.read_log(made.settings).topic_id.encode(),
         "panelstream-offset": b"0",
         "panelstream-index": b"1",
     }
