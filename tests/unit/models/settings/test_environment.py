@@ -28,6 +28,7 @@ WRONG = {
     "KAFKA_KEY_FILE": "key.pem",  # without a certificate
     "COLLECTOR_ADDRESS": "here",
     "COLLECTOR_RATE": "abc",
+    "LOG": "xml",
     "WORKER_ADDRESS": "6066",
     "WORKER_MAX_AGE": "0",
     "WORKER_MAX_BYTES": "4 MiB",
