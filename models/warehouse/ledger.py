@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +42,8 @@ _LETTER_KEY = pa.schema(
         "batch_index": pa.uint32(),
     }
 )
+_LETTERS_AT_ONCE = 2_000
+"""Letters that become columns at a time: no other thread runs meanwhile."""
 _LETTER = pa.schema(
     [
         *_LETTER_KEY,
@@ -289,8 +292,11 @@ def _arrival(origin: str, counts: Counts, at: datetime) -> pa.Table:
 
 
 def _dead_letters(batch: Batch, at: datetime) -> pa.Table:
-    letters = [_dead_letter(rejection, batch, at) for rejection in batch.rejections]
-    return pa.Table.from_pylist(letters, schema=_LETTER)
+    letters = (_dead_letter(rejection, batch, at) for rejection in batch.rejections)
+    parts = iter(lambda: list(islice(letters, _LETTERS_AT_ONCE)), [])
+    return pa.concat_tables(
+        [pa.Table.from_pylist(part, schema=_LETTER) for part in parts]
+    )
 
 
 def _dead_letter(rejection: Rejection, batch: Batch, at: datetime) -> dict[str, Any]:
