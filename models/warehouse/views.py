@@ -221,7 +221,7 @@ def _scores_view(instruments: Sequence[Instrument]) -> str:
     query = (
         f"from panel_rows final\narray join cast([{scores}], "
         "'Array(Tuple(String, String, String))') as named\n"
-        f"where build = {_newest('panel')} and responded_at is not null"
+        f"where build = {_newest('panel')} and panel_rows.responded_at is not null"
     )
     return _view(
         "scores",
