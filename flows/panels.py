@@ -32,6 +32,7 @@ from panelstream.models.warehouse.reads import (
     read_people,
     read_raw_answers,
     read_unknown_times,
+    read_unmeasured,
 )
 from panelstream.models.warehouse.settling import await_settled
 from panelstream.models.warehouse.views import panel_column, panel_view
@@ -87,7 +88,10 @@ class Snapshot:
         store, study = self._workspace.store, self._workspace.folder.study
         return LogStatements(
             read_heartbeats(store, self.as_of),
-            read_unknown_times(store, study, self.as_of),
+            [
+                *read_unknown_times(store, study, self.as_of),
+                *read_unmeasured(store, study, self.people, self.as_of),
+            ],
         )
 
     @cached_property

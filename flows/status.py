@@ -79,6 +79,8 @@ class Status:
     """Enrolled people of whom no act on the platform is in the log."""
     events_not_enrolled: int
     """People with acts in the log who are not enrolled, test and staff accounts aside."""
+    events_before_opening: int
+    """Acts whose time is before the platform's first day."""
     imports: Sequence[Import]
     newest_event: datetime | None
     """Time of the newest event of the platform; None: there is none."""
@@ -125,6 +127,7 @@ def read_status(workspace: Workspace) -> Status:
         not_enrolled=_responses(raw[~raw["participant_id"].isin(known_people)]),
         without_event=len(enrolled - active),
         events_not_enrolled=len(active - known_people),
+        events_before_opening=_early(store, folder.study),
         imports=imports,
         coverage=snapshot.coverage_summary,
         **_freshness(store),
@@ -243,6 +246,16 @@ def _freshness(store: Store) -> dict[str, Any]:
         "newest_event": store.query("newest_event", as_of=LATEST)["newest"][0].as_py(),
         "covered_until": {row["covered"]: row["until"] for row in covered},
     }
+
+
+def _early(store: Store, study: Study) -> int:
+    [row] = store.query(
+        "events_before",
+        as_of=LATEST,
+        zone=study.timezone,
+        opened=study.platform_opened,
+    ).to_pylist()
+    return int(row["early"])
 
 
 def _dates(wave: Wave, today: date) -> WaveDates:

@@ -140,6 +140,12 @@ def _event_lines(status: "Status") -> Iterator[str]:
     """How fresh the events are, and until when the log is known to be complete."""
     newest = _minute(status.newest_event) if status.newest_event else "none yet"
     yield f"newest event: {newest}"
+    if status.events_before_opening:
+        yield (
+            f"events before the platform's first day: {status.events_before_opening:,}; "
+            "nobody enrols by them. Is 'platform_opened' in study.yaml right, and the "
+            "sender's clock?"
+        )
     functions: dict[str, list[str]] = defaultdict(list)
     for function, until in status.covered_until.items():
         functions[_minute(until)].append(function)

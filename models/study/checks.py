@@ -146,6 +146,9 @@ def _check_functions(document: Document[Study], folder: StudyFolder) -> None:
         (["outages", i, "functions"], outage.functions, functions)
         for i, outage in enumerate(study.outages)
     ]
+    for name in study.exposure.measured_for:
+        chosen = list(study.exposure.functions)
+        places.append((["exposure", "measured_for", name], (name,), chosen))
     for location, planned in _planned(study):
         chosen = _measured(folder, planned.measure)
         for key in ("exposures", "exposures_each"):

@@ -45,7 +45,7 @@ class UnknownTime:
     """A time that `number` causes of one kind make unknown."""
 
     time: LogTime
-    cause: Literal["dead letters", "log gap"]
+    cause: Literal["dead letters", "log gap", "not measured"]
     number: int
 
 

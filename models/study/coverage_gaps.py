@@ -26,6 +26,7 @@ GapCause = Literal[
     "dead letters",
     "log gap",
     "silent device",
+    "not measured",
 ]
 
 

@@ -52,6 +52,8 @@ class CoverageSummary:
             )
         if "silent device" in self.null_windows:
             yield f"silent devices: {self._nulls('silent device')}"
+        if "not measured" in self.null_windows:
+            yield f"not measured for a person's group: {self._nulls('not measured')}"
         yield from self._heartbeat_lines()
         if self.without_event:
             yield (

@@ -155,6 +155,9 @@ class Exposure(Frozen):
     functions: tuple[str, ...] = Field(min_length=1)
     measures: tuple[str, ...] = ()
     """Further measures (`models.study.measures`) for the panel."""
+    measured_for: dict[str, tuple[str, ...]] = {}
+    """By function the groups of people of whom it is recorded; a function that is not
+    named is recorded of everybody."""
 
 
 class Outage(Frozen):
@@ -294,6 +297,8 @@ class Study(Planned):
     catalogue: str = "u2plus"
     enrolment: Literal["roster", "activity"] = "roster"
     """`activity`: nobody kept a roster; a person enrols with the first event or answer."""
+    platform_opened: Day = date(2000, 1, 1)
+    """Acts before this day have a wrong time: nobody enrols by them."""
     consent: Consent | Literal["external"] = Consent()
     coverage: Literal["heartbeats", "assumed"] = "heartbeats"
     waves: tuple[Wave, ...] = Field(min_length=1)

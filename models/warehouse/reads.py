@@ -10,7 +10,7 @@ from panelstream.models.study.consent import Consents, ConsentStatements
 from panelstream.models.study.coverage import LogTime, UnknownTime
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, midnight
-from panelstream.models.timestamps import LATEST, microseconds
+from panelstream.models.timestamps import EARLIEST, LATEST, microseconds
 from panelstream.models.warehouse.store import Store
 
 
@@ -39,6 +39,7 @@ def read_people(store: Store, study: Study, as_of: datetime) -> People:
         as_of=as_of,
         zone=study.timezone,
         any_activity=study.enrolment == "activity",
+        opened=study.platform_opened,
         rounds=list(rounds),
         round_starts=list(starts),
         round_ends=list(ends),
@@ -76,6 +77,23 @@ def read_heartbeats(store: Store, as_of: datetime) -> list[LogTime]:
     return [
         LogTime(row["covered"], row["start"], row["end"], row["participant_id"])
         for row in rows
+    ]
+
+
+def read_unmeasured(
+    store: Store, study: Study, people: People, as_of: datetime
+) -> list[UnknownTime]:
+    """All time of people in no group of whom a function is measured."""
+    measured_for = study.exposure.measured_for
+    if not measured_for:
+        return []
+    rows = store.query("groups", as_of=as_of).to_pylist()
+    groups_of = {row["participant_id"]: row["groups"] for row in rows}
+    return [
+        UnknownTime(LogTime(function, EARLIEST, LATEST, person), "not measured", 1)
+        for function, groups in measured_for.items()
+        for person in people.enrolled["participant_id"].unique()
+        if not set(groups) & set(groups_of.get(person, ()))
     ]
 
 

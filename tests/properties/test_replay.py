@@ -26,7 +26,7 @@ from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.settling import settle
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
-from tests.lib.oracle import Oracle
+from tests.lib.oracle import Oracle, is_rejected
 from tests.lib.studies import Answer, Arrival, HandClock
 
 EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
@@ -183,11 +183,23 @@ def usage(draw: DrawFn, zone: str) -> Event:
 
 @st.composite
 def heartbeats(draw: DrawFn, zone: str) -> Event:
-    """A stretch for which the log of some functions is whole."""
+    """A stretch for which the log of some functions, or of a device, is whole."""
     data: dict[str, Any] = {"functions": draw(some_functions), **draw(beats(zone))}
-    identity = f"{data['functions']} {data['from']} {data['to']}"
+    who = draw(st.sampled_from((None, None, None, *PEOPLE[:1])))
+    identity = f"{who} {data['functions']} {data['from']} {data['to']}"
     at = datetime.fromisoformat(data["to"])
-    return studies.event("heartbeat", None, at, id=identity, data=data)
+    return studies.event("heartbeat", who, at, id=identity, data=data)
+
+
+@st.composite
+def rejections(draw: DrawFn, zone: str) -> Event:
+    """What is rejected: of a field, of a type, of nobody; the type may be right later."""
+    kind = draw(st.sampled_from((*USE, "unheard_of")))
+    who, at = draw(st.sampled_from((*PEOPLE, None))), draw(instants(zone))
+    noted = draw(st.booleans()) and kind != "signed_in"
+    data = {"data": {"note": "?"}} if noted else {}
+    wrong = studies.event(kind, who, at, id=f"wrong {kind} {who} {at}", **data)
+    return wrong if is_rejected(wrong) else studies.event("unheard_of", who, at)
 
 
 def answers(zone: str) -> SearchStrategy[Answer]:
@@ -224,6 +236,7 @@ def cases(
     events = draw(beginnings(zone))
     events += draw(st.lists(usage(zone), min_size=12, max_size=24))
     events += draw(st.lists(heartbeats(zone), max_size=4))
+    events += draw(st.lists(rejections(zone), max_size=2))
     given = draw(
         st.lists(
             answers(zone),

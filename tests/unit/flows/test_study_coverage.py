@@ -1,13 +1,14 @@
 """What `coverage`, `status` and the panel say of gaps: causes, lengths, windows, remedies."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from panelstream.flows import panels
 from panelstream.flows.commands.coverage import coverage_strips
 from panelstream.flows.coverage import read_coverage
+from panelstream.flows.status import read_status
 from panelstream.flows.workspace import Workspace
 from tests.lib import studies
 from tests.lib.studies import HandClock
@@ -85,3 +86,42 @@ def test_gaps_and_weeks(two_people: Workspace, clock: HandClock) -> None:
         "gaps between heartbeats: 2 of 2 windows null; see 'panelstream coverage'",
     ]
     assert "participant" not in str(covered.as_dict())
+
+
+def test_a_function_that_is_measured_for_some(workspace: Make) -> None:
+    """Only people of a named group can have a known zero."""
+    groups = {"measured_for": {"story": ["app", "beta"]}}
+    study = workspace(exposure=EXPOSURE | groups)
+    start = AT - timedelta(days=20)
+    app = studies.event("enrolled", "aki", start, data={"group": "app"})
+    studies.send(study, [app, studies.event("enrolled", "ben", start)])
+    built = panels.build(study)
+    [panel] = built.by_window.values()
+    rows = studies.named(study, panel, ["aki", "ben"]).set_index("who")
+    assert rows["story_count"].isna().to_dict() == {"aki": False, "ben": True}
+    assert rows["reaction_count"].to_dict() == {"aki": 0, "ben": 0}
+    assert built.coverage.null_windows == {"not measured": 1}
+
+
+@pytest.mark.parametrize(("opened", "first"), [(None, 8), (date(2027, 1, 9), 10)])
+def test_times_before_the_platform(
+    workspace: Make, opened: date | None, first: int
+) -> None:
+    """A clock that shows 1970, or a day before the declared first one, enrols nobody."""
+    declared = {"platform_opened": opened} if opened else {}
+    study = workspace(enrolment="activity", **declared)
+    wrong = datetime(1970, 1, 2, tzinfo=UTC)
+    times = {"aki": [wrong, AT, AT + timedelta(days=2)], "ben": [wrong]}
+    studies.send(
+        study,
+        [
+            studies.event("story_viewed", who, at)
+            for who, all_times in times.items()
+            for at in all_times
+        ],
+    )
+    enrolled = panels.Snapshot(study, study.clock()).people.enrolled
+    aki = study.pseudonyms.participant_id("aki").hex()
+    assert enrolled["participant_id"].tolist() == [aki]
+    assert enrolled["enrolled_on"].dt.day.tolist() == [first]
+    assert read_status(study).events_before_opening == (3 if opened else 2)

@@ -1,7 +1,7 @@
 -- First day of enrolment of each participant in each round of the study.
 -- A roster study counts its roster and `study.enrolled`; one without a roster, any
--- activity but for the times (`gone`) in which somebody had withdrawn, of which not
--- everything was taken in.
+-- activity since the platform's first day (`opened`) but for the times (`gone`) in which
+-- somebody had withdrawn, of which not everything was taken in.
 select participant_id, round, toString(min(toDate(at, {zone:String}))) as enrolled_on
 from
     (
@@ -32,6 +32,7 @@ array join
 where
     toDate(at, {zone:String}) >= starts
     and toDate(at, {zone:String}) < ends
+    and (enrolled or toDate(at, {zone:String}) >= {opened:Date})
     and (
         enrolled
         or empty({gone:Array(String)})

@@ -61,6 +61,7 @@ def status_of(number: int) -> Status:
         not_enrolled={},
         without_event=0,
         events_not_enrolled=0,
+        events_before_opening=0,
         coverage=CoverageSummary(9, 0, (), 0, 0, {}, (), ()),
         imports=[
             {"import_id": "20270202", **record},
