@@ -45,9 +45,8 @@ def panel_chunks(
 
 
 def item_chunks(instruments: Sequence[Instrument]) -> Iterator[Chunk]:
-    """The items of each instrument."""
-    for instrument in instruments:
-        yield Chunk(instrument.instrument, partial(_items, instrument))
+    """The items of all instruments."""
+    yield Chunk("all", partial(_items, instruments))
 
 
 def wave_chunks(study: Study) -> Iterator[Chunk]:
@@ -172,7 +171,11 @@ def _maps(values: pd.DataFrame, kind: pa.DataType) -> pa.Array:
     return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
 
 
-def _items(instrument: Instrument, build: Build) -> pa.Table:
+def _items(instruments: Sequence[Instrument], build: Build) -> pa.Table:
+    return pa.concat_tables(_items_of(instrument, build) for instrument in instruments)
+
+
+def _items_of(instrument: Instrument, build: Build) -> pa.Table:
     items = instrument.items
     ranges = [item.range if item.is_numeric else (None, None) for item in items]
     languages = pa.map_(pa.string(), pa.string())

@@ -201,7 +201,7 @@ def test_readers_keep_the_old_while_it_is_rebuilt(made: Workspace) -> None:
 
     rebuild_projections(made, progress=look)
     # Windows, functions for everybody and for single people, windows × waves, people,
-    # waves of the panel, one instrument, the list of waves.
+    # waves of the panel, items, the list of waves.
     total = 2 + 2 + 2 + 2 * 2 + 1 + 2 + 1 + 1
     assert looks == [(number, total) for number in range(1, total + 1)]
 
