@@ -15,6 +15,7 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import STUDY_FILE, load_study
 from panelstream.models.timestamps import Clock, utc_now
 from panelstream.models.warehouse import endpoint, identity, store, views
+from panelstream.models.warehouse.damage import refuse_damaged
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
 from panelstream.models.warehouse.identity import Identity, Places
 from panelstream.models.warehouse.store import Store
@@ -81,6 +82,8 @@ def open_warehouse(
         address, clock, writing, settings.warehouse_setting, settings.cluster
     )
     try:
+        if is_on_disk(settings.warehouse):
+            refuse_damaged(warehouse, embedded_path(settings.warehouse))
         statements = views.view_statements(folder)
         migrated = apply_migrations(warehouse)
         compare = identity.adopt_warehouse if adopt else identity.claim_warehouse

@@ -18,7 +18,7 @@ from panelstream.flows.services import serving
 from panelstream.models.errors import SettingError, Unreachable
 from panelstream.models.settings.dsn import embedded_path, is_embedded
 from panelstream.models.settings.environment import Settings
-from panelstream.models.warehouse import endpoint, views
+from panelstream.models.warehouse import client, endpoint, views
 from panelstream.models.warehouse.endpoint import Endpoint, State
 
 HOST = "127.0.0.1"
@@ -101,15 +101,14 @@ def _refuse_second(folder: Path, warehouse: str) -> None:
 
 @contextmanager
 def _open_engine(path: Path, settings: Settings) -> Iterator[Engine]:
-    remedy = f"wait for it to end, or name another in {settings.warehouse_setting}"
-    pid = endpoint.lock_holder(path)
-    if pid is not None:
-        raise Unreachable(f"process {pid} holds {path}: {remedy}")
+    client.refuse_path(path, settings.warehouse_setting)
     try:
-        engine = Engine(path)
+        with client.silent_engine():
+            engine = Engine(path)
     except EngineError as error:
         raise Unreachable(
-            f"the warehouse {path} cannot be opened: {error.text}"
+            f"the warehouse {path} cannot be opened (code {error.code}); make room, or "
+            f"restore it from a backup, or name another in {settings.warehouse_setting}"
         ) from None
     try:
         yield engine

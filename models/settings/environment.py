@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from panelstream.models.errors import SettingError
 from panelstream.models.settings import collector, kafka
 from panelstream.models.settings.collector import CollectorSettings
 from panelstream.models.settings.dsn import absolute_dsn, parse_dsn
@@ -126,6 +127,11 @@ class Settings:
         refuse_unknown(environ, [STUDY.variable, *ENV_FILE_VARIABLES, *OTHER_VARIABLES])
         folder = study or Path(environ.get(STUDY.variable) or STUDY.default)
         environment = Environment.read(environ, folder, ENV_FILE_VARIABLES)
+        if "?" in str(folder.resolve()) and not environment.is_set(WAREHOUSE):
+            raise SettingError(
+                f"{folder}: the engine cannot open a warehouse under a path with '?'; "
+                f"rename the folder, or name another place in {WAREHOUSE.variable}"
+            )
         return cls(
             study=folder,
             warehouse=absolute_dsn(environment.get(WAREHOUSE), folder),

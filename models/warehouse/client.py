@@ -6,7 +6,10 @@ errors of ours, which never quote data.
 """
 
 import logging
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,20 @@ _REFUSES_DATA = frozenset(
 """ClickHouse's codes for a row that will never be taken, however often it is sent."""
 
 
+_OF_THE_DISK = frozenset(
+    # CANNOT_READ_ALL_DATA, CHECKSUM_DOESNT_MATCH, CANNOT_READ_FROM_FILE_DESCRIPTOR,
+    # CANNOT_WRITE_TO_FILE_DESCRIPTOR, CANNOT_OPEN_FILE, FILE_DOESNT_EXIST,
+    # NO_FILE_IN_DATA_PART, BAD_SIZE_OF_FILE_IN_DATA_PART, NOT_ENOUGH_SPACE,
+    # CORRUPTED_DATA, CANNOT_DECOMPRESS, CANNOT_WRITE_TO_FILE, CANNOT_CREATE_FILE
+    {33, 40, 74, 75, 76, 107, 226, 228, 243, 246, 271, 294, 586}
+)
+"""ClickHouse's codes for files that cannot be read or written."""
+
+
+_OF_THE_ENGINE = frozenset({"metadata", "store"})
+"""Folders of which a warehouse has one at least."""
+
+
 class NotStorable(PanelstreamError):
     """The engine refuses rows for what they hold: sending them again cannot help."""
 
@@ -64,12 +81,13 @@ def open_client(
     for name in ("clickhouse_connect", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if is_on_disk(dsn):
-        _refuse_path(embedded_path(dsn), setting)
+        refuse_path(embedded_path(dsn), setting)
     settings = {**CONNECTION_SETTINGS, **(clusters.CLUSTER_SETTINGS if cluster else {})}
     try:
-        client = clickhouse_connect.get_client(
-            tz_mode="aware", settings=settings, **_place(dsn, writing)
-        )
+        with silent_engine() if is_embedded(dsn) else nullcontext():
+            client = clickhouse_connect.get_client(
+                tz_mode="aware", settings=settings, **_place(dsn, writing)
+            )
         return client, _find_cluster(client, cluster) if cluster else None
     except (Error, ClickHouseError, OSError, RuntimeError, ValueError) as error:
         raise Unreachable(_explain(dsn, setting, error)) from None
@@ -94,12 +112,51 @@ def _place(dsn: str, writing: bool) -> dict[str, Any]:
     return {"dsn": dsn, "interface": scheme, "secure": scheme == "https", **options}
 
 
-def _refuse_path(path: Path, setting: str) -> None:
-    if endpoint.lock_holder(path):
-        raise Unreachable(
-            f"the warehouse {path} cannot be opened; another panelstream process may "
-            f"hold it: wait for it to end, or name another in {setting}"
+def refuse_path(path: Path, setting: str) -> None:
+    """Refuse a path that the engine would fail on, or fill beside other files.
+
+    Raises `SettingError` for what is no warehouse, `Unreachable` for one that another
+    process holds.
+    """
+    if path.exists() and not path.is_dir():
+        raise SettingError(
+            f"the warehouse {path} is a file, not a folder; name another in {setting}"
         )
+    if path.is_dir() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingError(
+            f"the warehouse {path} cannot be written; allow it, or name another in "
+            f"{setting}"
+        )
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if names and names.isdisjoint(_OF_THE_ENGINE):
+        raise SettingError(
+            f"the folder {path} holds other files and no warehouse; name another in "
+            f"{setting}"
+        )
+    holder = endpoint.lock_holder(path)
+    if holder:
+        raise Unreachable(
+            f"the warehouse {path} cannot be opened (process {holder}); another "
+            f"panelstream process may hold it: wait for it to end, or name another in "
+            f"{setting}"
+        )
+
+
+@contextmanager
+def silent_engine() -> Iterator[None]:
+    """Keep from the terminal what the embedded engine writes there while it opens.
+
+    It quotes whatever it could not read; what is wrong is said by our own error.
+    """
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def server_time(client: Client) -> datetime:
@@ -136,6 +193,20 @@ def syntax_tree(client: Client, sql: str) -> str:
     except ClickHouseError:
         return ""
     return "\n".join(line for [line] in lines)
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Raise `Unreachable` for what is wrong with the files of the warehouse."""
+    try:
+        yield
+    except ClickHouseError as error:
+        if getattr(error, "code", None) not in _OF_THE_DISK:
+            raise
+        raise Unreachable(
+            f"the warehouse cannot use its files ({describe_failure(error)}): make room, "
+            f"or restore it from a backup"
+        ) from None
 
 
 def insert_rows(client: Client, table: str, rows: pa.Table) -> None:

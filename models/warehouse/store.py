@@ -93,7 +93,8 @@ class Store:
     ) -> None:
         """Run a statement of our own, on a cluster in all the parts that it needs."""
         for text in self._statements(sql):
-            self._client.command(text, parameters=clients.as_parameters(parameters))
+            with clients.disk_errors():
+                self._client.command(text, parameters=clients.as_parameters(parameters))
 
     def run_before_first_insert(self, action: Callable[[], None]) -> None:
         """Run `action` once, before the first rows of a study that are written."""
@@ -113,9 +114,10 @@ class Store:
 
     def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
         [text] = self._statements(sql)
-        return self._client.query_arrow(
-            text, parameters=clients.as_parameters(parameters), use_strings=True
-        )
+        with clients.disk_errors():
+            return self._client.query_arrow(
+                text, parameters=clients.as_parameters(parameters), use_strings=True
+            )
 
     def _statements(self, sql: str) -> list[str]:
         return self._cluster.statements(sql) if self._cluster else [sql]
