@@ -60,8 +60,10 @@ _OF_THE_DISK = frozenset(
 """ClickHouse's codes for files that cannot be read or written."""
 
 
-_OF_THE_ENGINE = frozenset({"metadata", "store"})
-"""Folders of which a warehouse has one at least."""
+_OF_THE_ENGINE = frozenset({"metadata", "status", "store"})
+"""Names of which one at least is in the folder of a warehouse that holds anything."""
+_OF_A_NEW_ENGINE = frozenset({"tmp"})
+"""What is left of an engine in which no table was made."""
 
 
 class NotStorable(PanelstreamError):
@@ -128,7 +130,7 @@ def refuse_path(path: Path, setting: str) -> None:
             f"{setting}"
         )
     names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    if names and names.isdisjoint(_OF_THE_ENGINE):
+    if names - _OF_A_NEW_ENGINE and names.isdisjoint(_OF_THE_ENGINE):
         raise SettingError(
             f"the folder {path} holds other files and no warehouse; name another in "
             f"{setting}"
