@@ -61,6 +61,22 @@ def test_batch_tells_the_index(running: Running) -> None:
     assert CANARY not in running.log.read_text()
 
 
+def test_a_batch_with_elements_that_are_not_json(running: Running) -> None:
+    """They are named by index, and harm no other; an event without a source gets 422."""
+    sent = json.dumps(
+        [event("sound"), event("half", subject="\udc80"), {"a": float("nan")}]
+    )
+    answer = running.post(sent.encode())
+    assert answer.status == 202
+    assert [(row["index"], row["reason"]) for row in answer.said["rejections"]] == [
+        (1, "not_json"),
+        (2, "not_json"),
+    ]
+    nameless = {name: text for name, text in event("x").items() if name != "source"}
+    answer = running.post(json.dumps([nameless]).encode())
+    assert (answer.status, answer.said["rejections"][0]["field"]) == (422, "source")
+
+
 def test_lines_tell_the_line(running: Running) -> None:
     """Blank lines count as lines; a line may be a batch, and tells its index too."""
     good = json.dumps(event("line"))
@@ -100,6 +116,7 @@ def test_binary(running: Running) -> None:
         (b"", {"ce_Time_": "x"}, 400),
         (b"", {"ce_subject": "%FF"}, 400),
         (b"", {"ce_source": "u2plus.web"}, 403),
+        (b"", {"ce_source": ""}, 422),
         (b'{"kind": 1}', {}, 422),
     ],
 )

@@ -1,10 +1,13 @@
 """Kafka records to lines: what is one event, what a batch, what neither."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from panelstream.ingest.kafka import records
+from panelstream.ingest.events.files import Source
+from panelstream.ingest.kafka import records, send_files
 from panelstream.models.events.event import Position, Rejection
 
 SINGLE, BATCH = b"application/cloudevents+json", b"application/cloudevents-batch+json"
@@ -67,3 +70,57 @@ def test_a_dead_letter_tells_its_place() -> None:
     """What the headers say is read back."""
     place = Position("t[3]", 9, 4)
     assert records.buried_at(records.why(Rejection("not_json", "", place))) == place
+
+
+ATTRIBUTES = (("ce_specversion", b"1.0"), ("ce_id", "\u00e9".encode()))
+JSON = ("content-type", b"application/json")
+
+
+def test_binary_mode() -> None:
+    """Attributes are headers in UTF-8, without percent-encoding; data is the value."""
+    headers = (*ATTRIBUTES, ("ce_schemaversion", b"1"), JSON, ("other", b"x"))
+    raw = records.raw_events("t", [Record(b'{"kind":\n"like"}', headers)])
+    assert json.loads(raw.payload) == {
+        "specversion": "1.0",
+        "id": "\u00e9",
+        "schemaversion": 1,
+        "datacontenttype": "application/json",
+        "data": {"kind": "like"},
+    }
+    assert (raw.payload.count(b"\n"), raw.position(0)) == (0, Position("t[3]", 9))
+    without = records.raw_events("t", [Record(None, ATTRIBUTES)])
+    assert json.loads(without.payload) == {"specversion": "1.0", "id": "\u00e9"}
+
+
+@pytest.mark.parametrize(
+    ("value", "header", "reason"),
+    [
+        (b"{}", ("ce_id", b"again"), "not_cloudevent"),
+        (b"{}", ("ce_data", b"{}"), "not_cloudevent"),
+        (b"{}", ("ce_datacontenttype", b"text/plain"), "not_cloudevent"),
+        (b"{}", ("ce_Source", b"x"), "not_cloudevent"),
+        (b"{}", ("ce_source", b"\xff"), "not_cloudevent"),
+        (b'{}, "source": "x"', JSON, "not_json"),
+        (b'{"a": "\xff"}', JSON, "not_json"),
+    ],
+)
+def test_binary_mode_gone_wrong(
+    value: bytes, header: tuple[str, bytes], reason: str
+) -> None:
+    """A header is malformed, or the value could write attributes: rejected whole."""
+    raw = records.raw_events("t", [Record(value, (*ATTRIBUTES, header))])
+    assert raw.payload == b""
+    assert raw.rejections == [Rejection(reason, "", Position("t[3]", 9))]  # type: ignore[arg-type]
+
+
+def test_lines_that_are_no_objects_are_sent_by_themselves(tmp_path: Path) -> None:
+    """A line that is cut off would spoil the array of its neighbours."""
+    path = tmp_path / "e.ndjson"
+    path.write_bytes(b'{"a":1}\n{"b":2}\n{"c":\n\n[{"d":4}]\n{"e":5}\n')
+    sent = send_files.records(Source(str(path), path.name, 0))
+    assert [value for value, _ in sent] == [
+        b'[{"a":1},{"b":2}]',
+        b'{"c":',
+        b'[{"d":4}]',
+        b'[{"e":5}]',
+    ]
