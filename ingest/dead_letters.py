@@ -1,72 +1,40 @@
 """Dead letters sent down the path again, from where their payload still lies.
 
-Those of files are read from the file at its place, those of Kafka from the topic of
-dead letters, or where that has no copy, at their offset once more. What is taken in, refused, or rejected for another reason than before is
-marked as resolved; what is rejected as before changes nothing.
+Those of files are read from a file with the same content, wherever it lies now; those
+of Kafka from the topic of dead letters, or where that has no copy, at their offset once
+more. What is accepted, refused, or rejected for another reason than before is marked as
+resolved; what is rejected as before stays open.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
-
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaTimeoutError
 
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import STDIN, Source
-from panelstream.ingest.events.pipeline import Pipeline, RawEvents
+from panelstream.ingest.events.pipeline import Pipeline, Prepared, RawEvents
 from panelstream.ingest.events.splitting import events_at
-from panelstream.ingest.kafka import clients, records
+from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.records import Headers
+from panelstream.ingest.kafka.stored_letters import read_payloads
 from panelstream.models.errors import FileError
 from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings.kafka import KafkaSettings
-from panelstream.models.timestamps import EARLIEST, LATEST
 from panelstream.models.warehouse.ledger import resolve_dead_letters
+from panelstream.models.warehouse.open_letters import (
+    Letter,
+    LetterSelection,
+    list_open_letters,
+)
 from panelstream.models.warehouse.store import Store
 
-_AT_ONCE = 10_000
-_FETCH_MS = 500
-_PATIENCE_MS = 10_000
-
-Letter = Mapping[str, Any]
-"""A row of the query `open_dead_letters`."""
+_LETTERS_AT_ONCE = 10_000
+_BYTES_AT_ONCE = 32 << 20
 
 Payload = tuple[bytes, Headers]
 """The original bytes of an event and the headers of its record."""
-
-
-@dataclass
-class Payloads:
-    """What lies at the positions of dead letters, as far as it is still there."""
-
-    payloads: dict[Position, Payload] = field(default_factory=dict)
-    unreadable: set[Position] = field(default_factory=set)
-
-    def __contains__(self, place: Position) -> bool:
-        return place in self.payloads or place in self.unreadable
-
-    def raw_events(self, places: Iterable[Position], path: str) -> RawEvents:
-        """Some of it as events that arrive again, each at its old position."""
-        positions = list(places)
-        lost = [
-            Rejection("unreadable_record", "", place)
-            for place in positions
-            if place in self.unreadable
-        ]
-        raw = records.placed(
-            "replay",
-            (
-                (place, *self.payloads[place])
-                for place in positions
-                if place in self.payloads
-            ),
-        )
-        return replace(raw, path=path, rejections=[*raw.rejections, *lost])
 
 
 @dataclass(frozen=True)
@@ -85,178 +53,205 @@ class ReplayCounts:
         )
 
 
-def open_dead_letters(store: Store, reason: str = "") -> list[dict[str, Any]]:
-    """Dead letters that are not resolved, by place; an empty reason means all."""
-    rows: list[dict[str, Any]] = store.query(
-        "open_dead_letters",
-        as_of=LATEST,
-        reason=reason,
-        event_type="",
-        origin="",
-        since=EARLIEST,
-    ).to_pylist()
-    return rows
+class Replay:
+    """Letters of one content, whose payloads come in any order and go in portions.
+
+    `identity`: what the content is known by; letters of before may have none yet.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        letters: Iterable[Letter],
+        path: str = "",
+        identity: str = "",
+        dry_run: bool = False,
+    ) -> None:
+        self._store, self._pipeline, self._dry_run = store, pipeline, dry_run
+        self._path = path
+        self.missing: dict[Position, list[Letter]] = defaultdict(list)
+        for letter in letters:
+            self.missing[_position(letter, identity)].append(letter)
+        self._letters: dict[Position, list[Letter]] = {}
+        self._payloads: dict[Position, Payload | None] = {}
+        self._size = 0
+        self._counts = ReplayCounts()
+
+    def add(self, place: Position, payload: Payload | None) -> None:
+        """Take the payload at a place; None: it is there and cannot be decoded."""
+        if place not in self.missing:
+            return
+        self._letters[place] = self.missing.pop(place)
+        self._payloads[place] = payload
+        self._size += len(payload[0]) if payload else 0
+        if len(self._letters) >= _LETTERS_AT_ONCE or self._size >= _BYTES_AT_ONCE:
+            self._send()
+
+    def finish(self) -> ReplayCounts:
+        """Send what is left; what became of all letters."""
+        if self._letters:
+            self._send()
+        missing = sum(map(len, self.missing.values()))
+        return self._counts + ReplayCounts(missing=missing)
+
+    def _send(self) -> None:
+        """Send what waits; what is rejected as before stays open."""
+        original = {
+            Rejection(letter["reason"], letter["field"], place): letter
+            for place, letters in self._letters.items()
+            for letter in letters
+        }
+        prepared = self._pipeline.prepare(self._raw_events())
+        repeated = original.keys() & set(prepared.batch.rejections)
+        if not self._dry_run:
+            repeated |= self._append(prepared, original, repeated)
+        self._counts += ReplayCounts(len(original) - len(repeated), len(repeated))
+        self._letters, self._payloads, self._size = {}, {}, 0
+
+    def _append(
+        self,
+        prepared: Prepared,
+        original: Mapping[Rejection, Letter],
+        repeated: set[Rejection],
+    ) -> set[Rejection]:
+        """Store what has changed; returns what the engine rejects as before.
+
+        A letter whose content has become known by replaying changes too.
+        """
+        unchanged = {
+            rejection
+            for rejection in repeated
+            if rejection.position == _position(original[rejection], "")
+        }
+        changed, late = prepared.without(unchanged), set[Rejection]()
+        if changed.batch.counts.received:
+            late = original.keys() & set(self._pipeline.append(changed).rejections)
+        late -= repeated
+        resolved = [
+            letter
+            for rejection, letter in original.items()
+            if rejection not in unchanged | late
+        ]
+        if resolved:
+            resolve_dead_letters(self._store, resolved)
+        return late
+
+    def _raw_events(self) -> RawEvents:
+        """The payloads as events that arrive again, each at its old position."""
+        lost = [
+            Rejection("unreadable_record", "", place)
+            for place, payload in self._payloads.items()
+            if payload is None
+        ]
+        raw = records.placed(
+            "replay",
+            (
+                (place, *payload)
+                for place, payload in self._payloads.items()
+                if payload is not None
+            ),
+        )
+        periods = {
+            place: (letters[0]["unknown_from"], letters[0]["unknown_until"])
+            for place, letters in self._letters.items()
+        }
+        rejections = [*raw.rejections, *lost]
+        return replace(raw, path=self._path, rejections=rejections, periods=periods)
 
 
 def replay_dead_letters(
-    store: Store, pipeline: Pipeline, kafka: KafkaSettings, reason: str = ""
+    store: Store,
+    pipeline: Pipeline,
+    kafka: KafkaSettings,
+    selection: LetterSelection,
+    sources: Sequence[Source] = (),
+    dry_run: bool = False,
 ) -> ReplayCounts:
     """Send open dead letters down the path again; a second time changes nothing.
 
-    Raises `Unreachable` if some lie in Kafka and it cannot be reached.
+    `sources`: where files may lie that are not at their place any more. Raises
+    `Unreachable` if some letters lie in Kafka and it cannot be reached.
     """
+    by_content: dict[str, list[Letter]] = defaultdict(list)
+    for letter in list_open_letters(store, selection):
+        by_content[letter["origin_id"] if letter["path"] else ""].append(letter)
+    streamed = by_content.pop("", [])
+    located = _locate_files(chain.from_iterable(by_content.values()), sources)
     counts = ReplayCounts()
-    letters = sorted(
-        open_dead_letters(store, reason), key=lambda letter: str(letter["path"])
+    for origin_id, letters in by_content.items():
+        source = located.get(origin_id)
+        if source is None:
+            counts += ReplayCounts(missing=len(letters))
+            continue
+        identity = files.identify_content(source)
+        replay = Replay(store, pipeline, letters, source.place, identity, dry_run)
+        _read_file(source, replay)
+        counts += replay.finish()
+    return counts + _replay_streamed(
+        Replay(store, pipeline, streamed, dry_run=dry_run), kafka
     )
-    for path, group in groupby(letters, key=lambda letter: str(letter["path"])):
-        of_path = list(group)
-        payloads = _find(path, {_position(letter) for letter in of_path}, kafka)
-        available = [letter for letter in of_path if _position(letter) in payloads]
-        counts += ReplayCounts(missing=len(of_path) - len(available))
-        for start in range(0, len(available), _AT_ONCE):
-            part = available[start : start + _AT_ONCE]
-            counts += _send(store, pipeline, part, payloads, path)
-    return counts
 
 
-def _send(
-    store: Store,
-    pipeline: Pipeline,
-    letters: Sequence[Letter],
-    payloads: Payloads,
-    path: str,
-) -> ReplayCounts:
-    places = dict.fromkeys(map(_position, letters))
-    prepared = pipeline.prepare(payloads.raw_events(places, path))
-    original = {_rejection(letter) for letter in letters}
-    repeated = original.intersection(prepared.batch.rejections)
-    changed = prepared.without(repeated)
-    if changed.batch.counts.received:
-        repeated |= original.intersection(pipeline.append(changed).rejections)
-    resolved = [letter for letter in letters if _rejection(letter) not in repeated]
-    if resolved:
-        resolve_dead_letters(store, resolved)
-    return ReplayCounts(len(resolved), len(letters) - len(resolved))
+def _replay_streamed(replay: Replay, kafka: KafkaSettings) -> ReplayCounts:
+    """Letters of Kafka; a request over HTTP is nowhere any more."""
+    places = {place for place in replay.missing if place.origin.endswith("]")}
+    if places:
+        read_payloads(kafka, places, replay.add)
+    return replay.finish()
 
 
-def _find(path: str, places: set[Position], kafka: KafkaSettings) -> Payloads:
-    if path:
-        return Payloads(dict(_in_file(path, places)))
-    if not any(place.origin.endswith("]") for place in places):
-        return Payloads()
-    clients.describe_topics(kafka)
+def _locate_files(
+    letters: Iterable[Letter], sources: Sequence[Source]
+) -> dict[str, Source]:
+    """Where content lies now, by its origin_id: at its old place, else in `sources`.
+
+    Letters of before are known by name; their content is what lies at their place.
+    """
+    located: dict[str, Source] = {}
+    wanted: set[str] = set()
+    places: dict[str, Source] = {}
+    for letter in letters:
+        path = Path(letter["path"])
+        is_there = letter["path"] != STDIN and path.is_file()
+        if is_there:
+            places[letter["path"]] = Source(str(path), letter["origin"], 0)
+        if _is_identified(letter):
+            wanted.add(letter["origin_id"])
+        elif is_there:
+            located[letter["origin_id"]] = places[letter["path"]]
+    for source in [*places.values(), *sources]:
+        if wanted <= located.keys():
+            break
+        located.setdefault(files.identify_content(source), source)
+    return located
+
+
+def _read_file(source: Source, replay: Replay) -> None:
+    by_line: dict[int, dict[int | None, Position]] = defaultdict(dict)
+    for place in replay.missing:
+        by_line[place.line][place.index] = place
+    for number, line in _lines(source, by_line):
+        at_index = by_line[number]
+        for index, event in events_at(line, at_index).items():
+            replay.add(at_index[index], (event, ()))
+
+
+def _lines(
+    source: Source, numbers: Mapping[int, object]
+) -> Iterator[tuple[int, bytes]]:
+    """Lines of a file, of one that is damaged those before the damage."""
     try:
-        return asyncio.run(_in_kafka(kafka, places))
-    except clients.ERRORS as error:
-        raise clients.unreachable(kafka, error) from None
-
-
-def _in_file(path: str, places: set[Position]) -> Iterator[tuple[Position, Payload]]:
-    if path == STDIN or not Path(path).is_file():
-        return
-    by_line = {line: at_index for (_, line), at_index in _by_line(places).items()}
-    try:
-        for number, line in files.read_lines(Source(path, path, 0), by_line.keys()):
-            at_index = by_line[number]
-            for index, event in events_at(line, at_index).items():
-                yield at_index[index], (event, ())
+        yield from files.read_lines(source, numbers.keys())
     except FileError:
-        return  # what it still held was found
+        return
 
 
-async def _in_kafka(kafka: KafkaSettings, places: set[Position]) -> Payloads:
-    async with _reader(kafka, kafka.dead_topic) as consumer:
-        payloads = Payloads(await _copies(consumer, places))
-    uncopied = places - payloads.payloads.keys()
-    if uncopied:
-        async with _reader(kafka, kafka.topic) as consumer:
-            await _look_again(consumer, uncopied, payloads)
-    return payloads
+def _position(letter: Letter, identity: str) -> Position:
+    known = letter["origin_id"] if _is_identified(letter) else identity
+    return Position(letter["origin"], letter["line"], letter["batch_index"], known)
 
 
-@asynccontextmanager
-async def _reader(kafka: KafkaSettings, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = clients.reader(kafka, topic)
-    try:
-        await consumer.start()
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
-async def _copies(
-    consumer: AIOKafkaConsumer, places: set[Position]
-) -> dict[Position, Payload]:
-    """What was copied to the topic of dead letters."""
-    copies: dict[Position, Payload] = {}
-    ends = await consumer.end_offsets(consumer.assignment())
-    while any(
-        [await consumer.position(partition) < end for partition, end in ends.items()]
-    ):
-        for got in (await consumer.getmany(timeout_ms=_FETCH_MS)).values():
-            for record in got:
-                place = records.buried_at(record.headers)
-                if place in places and record.value is not None:
-                    copies[place] = record.value, records.foreign(record.headers)
-    return copies
-
-
-async def _look_again(
-    consumer: AIOKafkaConsumer, places: Iterable[Position], payloads: Payloads
-) -> None:
-    """Read records where they were: they had no value, or none that could be copied."""
-    ends = await consumer.end_offsets(consumer.assignment())
-    partitions = {
-        records.origin(
-            topic_partition.topic, topic_partition.partition
-        ): topic_partition
-        for topic_partition in ends
-    }
-    for (origin, offset), at_index in _by_line(places).items():
-        partition = partitions.get(origin)
-        if partition is None or offset >= ends[partition]:
-            continue
-        try:
-            record = await _record_at(consumer, partition, offset)
-        except Exception as error:
-            if not clients.is_undecodable(error):
-                raise
-            payloads.unreadable.update(at_index.values())
-            continue
-        if record.offset == offset:
-            headers = records.foreign(record.headers)
-            for index, value in events_at(record.value or b"", at_index).items():
-                payloads.payloads[at_index[index]] = value, headers
-
-
-def _by_line(
-    places: Iterable[Position],
-) -> dict[tuple[str, int], dict[int | None, Position]]:
-    """Positions by origin and line, then by index: a payload is split once."""
-    result: dict[tuple[str, int], dict[int | None, Position]] = {}
-    for place in places:
-        result.setdefault((place.origin, place.line), {})[place.index] = place
-    return result
-
-
-async def _record_at(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int
-) -> ConsumerRecord[bytes, bytes]:
-    """The record at an offset, or the next one if it is there no more."""
-    consumer.seek(partition, offset)
-    got = await consumer.getmany(partition, timeout_ms=_PATIENCE_MS, max_records=1)
-    if not got:
-        raise KafkaTimeoutError
-    [record] = got[partition]
-    return record
-
-
-def _position(letter: Letter) -> Position:
-    origin, identity = letter["origin"], letter["origin_id"]
-    known = "" if identity == origin else identity
-    return Position(origin, letter["line"], letter["batch_index"], known)
-
-
-def _rejection(letter: Letter) -> Rejection:
-    return Rejection(letter["reason"], letter["field"], _position(letter))
+def _is_identified(letter: Letter) -> bool:
+    """Whether its content is known, and not only its name."""
+    return bool(letter["origin_id"] != letter["origin"])

@@ -1,6 +1,6 @@
 """Events: `ingest`, `events`, `catalogue`, `dead-letters`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ from panelstream.models.errors import InputRejected
 if TYPE_CHECKING:
     from panelstream.flows.imports import ArrivalReport
     from panelstream.models.events.event import Counts, Rejection
+    from panelstream.models.warehouse.open_letters import LetterGroup
 
 event_commands = add_group("events", "Event files.")
 catalogue_commands = add_group("catalogue", "The catalogue of events.")
@@ -32,6 +33,16 @@ FilesArgument = Annotated[
 ]
 ReasonOption = Annotated[
     str, typer.Option("--reason", help="Only those with this reason.")
+]
+TypeOption = Annotated[
+    str, typer.Option("--type", help="Only those of this event type.")
+]
+OriginOption = Annotated[
+    str,
+    typer.Option("--origin", help="Only those of this file, partition or origin_id."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")
 ]
 
 
@@ -109,40 +120,102 @@ def catalogue_schema(out: OutOption, study: StudyOption = None) -> None:
 
 @dead_letter_commands.command("list")
 def dead_letters_list(
-    study: StudyOption = None, reason: ReasonOption = "", as_json: JsonOption = False
+    study: StudyOption = None,
+    reason: ReasonOption = "",
+    event_type: TypeOption = "",
+    origin: OriginOption = "",
+    since: Annotated[
+        str, typer.Option("--since", help="Only those recorded since this day (UTC).")
+    ] = "",
+    every_one: Annotated[
+        bool, typer.Option("--all", help="List letters singly, not their summary.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List rejected events that were not accepted since: place, reason, field; no values.
+    """List rejected events that were not accepted since: a summary, or letter by letter.
 
     Example: [bold]panelstream dead-letters list --reason unknown_type[/bold]
     """
-    from panelstream.flows.services import worker_service
+    from panelstream.flows.services import dead_letter_service as service
 
     settings = read_settings(study)
-    dead_letters = worker_service.list_dead_letters(settings, reason)
-    if as_json:
-        show.json(dead_letters)
-        return
-    for dead_letter in dead_letters:
-        show.say(_dead_letter_line(dead_letter))
-    show.say(f"{len(dead_letters):,} dead letters")
+    selection = service.select_letters(reason, event_type, origin, since)
+    if every_one or reason or event_type or origin or since:
+        _show_letters(service.list_letters(settings, selection), as_json)
+    else:
+        _show_letter_groups(service.summarize_letters(settings, selection), as_json)
 
 
 @dead_letter_commands.command("replay")
-def dead_letters_replay(study: StudyOption = None, reason: ReasonOption = "") -> None:
+def dead_letters_replay(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files or folders where moved event files lie now."),
+    ] = None,
+    study: StudyOption = None,
+    reason: ReasonOption = "",
+    event_type: TypeOption = "",
+    origin: OriginOption = "",
+    dry_run: DryRunOption = False,
+) -> None:
     """Process rejected events again, after the catalogue or the code was fixed.
 
     They are read from their file, or from Kafka.
     Example: [bold]panelstream dead-letters replay --reason unknown_type[/bold]
     """
-    from panelstream.flows.services import worker_service
+    from panelstream.flows.services import dead_letter_service as service
 
     settings = read_settings(study)
+    selection = service.select_letters(reason, event_type, origin)
     with show.working("Processing again"):
-        replay = worker_service.replay_dead_letters(settings, reason)
+        replay = service.replay_letters(settings, selection, paths or [], dry_run)
     show.say(
-        f"resolved {replay.resolved:,}, rejected as before {replay.rejected:,}, "
-        f"payload not found {replay.missing:,}"
+        f"{'would be ' if dry_run else ''}resolved {replay.resolved:,}, "
+        f"rejected as before {replay.rejected:,}, payload not found {replay.missing:,}"
     )
+    if replay.missing:
+        show.note("not found: name the files, if they were moved; ingest changed ones")
+
+
+@dead_letter_commands.command("dismiss")
+def dead_letters_dismiss(
+    because: Annotated[
+        str, typer.Option("--because", help="Why they are no events of people.")
+    ],
+    study: StudyOption = None,
+    reason: ReasonOption = "",
+    event_type: TypeOption = "",
+    origin: OriginOption = "",
+    dry_run: DryRunOption = False,
+) -> None:
+    """State that rejected events were no events of people: they make nothing unknown.
+
+    Example: [bold]panelstream dead-letters dismiss --origin test.ndjson --because "a load test"[/bold]
+    """
+    from panelstream.flows.services import dead_letter_service as service
+
+    settings = read_settings(study)
+    selection = service.select_letters(reason, event_type, origin)
+    letters, dismissal = service.dismiss_letters(settings, selection, because, dry_run)
+    if dismissal:
+        show.say(f"dismissed {letters:,} dead letters as {dismissal}")
+    else:
+        show.say(f"{letters:,} dead letters would be dismissed")
+
+
+@dead_letter_commands.command("restore")
+def dead_letters_restore(
+    dismissal: Annotated[str, typer.Argument(help="As 'dismiss' has printed it.")],
+    study: StudyOption = None,
+) -> None:
+    """Take a dismissal back: its dead letters are open again.
+
+    Example: [bold]panelstream dead-letters restore 20270501T090000000000[/bold]
+    """
+    from panelstream.flows.services import dead_letter_service as service
+
+    letters = service.restore_letters(read_settings(study), dismissal)
+    show.say(f"restored {letters:,} dead letters")
 
 
 def show_arrival(report: "ArrivalReport", as_json: bool) -> None:
@@ -206,7 +279,45 @@ def _check_as_dict(counts: "Counts") -> dict[str, Any]:
     return {"received": counts.received, **values, "rejections": rejections}
 
 
+def _show_letters(letters: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show.json(letters)
+        return
+    for letter in letters:
+        show.say(_dead_letter_line(letter))
+    show.say(f"{len(letters):,} dead letters")
+
+
 def _dead_letter_line(row: Mapping[str, Any]) -> str:
     index = "" if row["batch_index"] is None else f"[{row['batch_index']}]"
     place = f"{row['origin']}:{row['line']}{index}"
-    return f"{place}  {row['reason']}  {row['field']}".rstrip()
+    return f"{place}  {row['reason']}  {row['field']}  {row['event_type']}".rstrip()
+
+
+def _show_letter_groups(groups: Sequence["LetterGroup"], as_json: bool) -> None:
+    if as_json:
+        show.json([asdict(group) for group in groups])
+        return
+    for group in groups:
+        show.say(_letter_group_line(group))
+    letters = sum(group.letters for group in groups)
+    show.say(f"{letters:,} dead letters{'; --all lists them' if letters else ''}")
+
+
+def _letter_group_line(group: "LetterGroup") -> str:
+    """How many of what, when they came, and what they make unknown."""
+    functions = "every function" if group.every_function else ", ".join(group.functions)
+    people = f"{group.people:,} people"
+    if group.letters_of_unknown_people:
+        people = "everybody"
+    unknown = (
+        f"unknown: {functions} of {people}, {group.unknown_from:%Y-%m-%d} to "
+        f"{group.unknown_until:%Y-%m-%d}"
+        if functions
+        else "makes no function unknown"
+    )
+    return (
+        f"{group.reason}  {group.event_type or '(type not read)'}  {group.day}  "
+        f"{group.letters:,} ({group.first_recorded_at:%H:%M:%S} to "
+        f"{group.last_recorded_at:%H:%M:%S})  {unknown}"
+    )

@@ -1,12 +1,7 @@
 """The worker between Kafka and a study's warehouse, and the dead letters of both."""
 
-from typing import Any
-
 from panelstream.flows.services import service_log
 from panelstream.flows.services.pipelines import PipelineOpener
-from panelstream.flows.workspace import open_workspace
-from panelstream.ingest import dead_letters
-from panelstream.ingest.dead_letters import ReplayCounts
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.load import load_study
 
@@ -23,17 +18,3 @@ def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     folder = load_study(settings.study)
     open_pipeline = PipelineOpener(settings, folder, own_warehouse)
     worker.run_worker(settings.kafka, settings.worker, open_pipeline, limit)
-
-
-def replay_dead_letters(settings: Settings, reason: str) -> ReplayCounts:
-    """Process dead letters again, whether they came from a file or from Kafka."""
-    with open_workspace(settings) as workspace:
-        return dead_letters.replay_dead_letters(
-            workspace.store, workspace.pipeline, settings.kafka, reason
-        )
-
-
-def list_dead_letters(settings: Settings, reason: str) -> list[dict[str, Any]]:
-    """Dead letters that are not resolved."""
-    with open_workspace(settings) as workspace:
-        return dead_letters.open_dead_letters(workspace.store, reason)

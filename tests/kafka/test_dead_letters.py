@@ -99,7 +99,7 @@ def flip(batch: bytearray) -> None:
 
 def listed(stream: Stream, *words: str) -> list[dict[str, Any]]:
     """The open dead letters."""
-    out = stream.run("dead-letters", "list", "--json", *words).stdout
+    out = stream.run("dead-letters", "list", "--all", "--json", *words).stdout
     letters: list[dict[str, Any]] = json.loads(out)
     return letters
 

@@ -52,6 +52,7 @@ PRELOADED = (
     "panelstream.flows.rebuild",
     "panelstream.flows.results_folder",
     "panelstream.flows.status",
+    "panelstream.flows.services.dead_letter_service",
     "panelstream.flows.services.worker_service",
     "typer.rich_utils",
     "uvicorn",

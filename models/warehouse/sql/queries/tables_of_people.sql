@@ -4,4 +4,5 @@ from system.tables
 where
     database = currentDatabase()
     and total_rows > 0
-    and replaceRegexpOne(name, '_local$', '') in ('events', 'responses', 'readings', 'roster')
+    and replaceRegexpOne(name, '_local$', '')
+    in ('events', 'responses', 'readings', 'roster')

@@ -10,11 +10,11 @@ import pytest
 
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
-from panelstream.ingest.dead_letters import open_dead_letters
 from panelstream.models.errors import PanelstreamError
 from panelstream.models.warehouse import cluster, views
 from panelstream.models.warehouse.cluster import Cluster, sharding
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
+from panelstream.models.warehouse.open_letters import list_open_letters
 from panelstream.models.warehouse.statements import SQL, with_relations
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
@@ -259,7 +259,7 @@ def test_two_shards_give_what_one_server_gives(
         last = panels.build(made)
         past = panels.build(made, first.as_of)
         [counts] = made.store.query("arrival_counts", as_of=clock.now).to_pylist()
-        letters = open_dead_letters(made.store)
+        letters = list_open_letters(made.store)
         shown = [_seen(made.store, view) for view in VIEWS]
         listed.append((counts, letters, shown))
         built = (first, last, past)
