@@ -18,8 +18,9 @@ import pytest
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.dead_letters import ReplayCounts, replay_dead_letters
 from panelstream.ingest.events import files
-from panelstream.ingest.events.pipeline import Pipeline
+from panelstream.ingest.events.pipeline import Pipeline, RawEvents
 from panelstream.models.events.catalogue import EventType
+from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings.environment import Settings
 from panelstream.models.warehouse.ledger import dismiss_dead_letters, retract_dismissal
 from panelstream.models.warehouse.open_letters import (
@@ -303,3 +304,16 @@ def test_summary(ledger: Ledger) -> None:
         ledger.study.store, selection=LetterSelection(event_type=NEW_TYPE)
     )
     assert group.letters == 2
+
+
+def test_topics(ledger: Ledger) -> None:
+    """Partitions of a topic, and a topic that was made again, have their own letters.
+
+    A record that is delivered again is the same letter.
+    """
+    for topic_id, partition in (("a", 0), ("a", 1), ("a", 1), ("b", 0)):
+        ledger.tick()
+        place = Position(f"t[{partition}]", 0, None, topic_id)
+        raw = RawEvents("t", 1, b"", rejections=[Rejection("not_json", "", place)])
+        ledger.pipeline.process(raw)
+    assert ledger.open() == [("t[0]", 0), ("t[0]", 0), ("t[1]", 0)]

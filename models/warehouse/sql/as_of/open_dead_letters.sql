@@ -1,6 +1,7 @@
 -- Rejected events that were open at an instant, one row a letter: not resolved since
 -- they were last read, not stored under the same source and id, not dismissed. Of a
--- letter that was read several times the newest row says what it was. What letters
+-- letter that was read several times the newest row says what it was. A file is known
+-- by its content, whatever its name; a topic's content is in partitions. What letters
 -- without an arrival make unknown was not kept: all, up to their recording.
 create or replace view open_dead_letters_as_of as
 select
@@ -27,6 +28,7 @@ from
             letters.field as field,
             letters.origin_id as origin_id,
             argMax(letters.origin, letters.recorded_at) as origin,
+            letters.`partition` as `partition`,
             letters.line as line,
             letters.place as place,
             argMax(letters.path, letters.recorded_at) as path,
@@ -46,6 +48,7 @@ from
                     field,
                     if(dead_letters.origin_id = '', origin, dead_letters.origin_id) as origin_id,
                     origin,
+                    if(endsWith(origin, ']'), origin, '') as `partition`,
                     line,
                     ifNull(batch_index, 4294967295) as place,
                     path,
@@ -78,6 +81,7 @@ from
                         origin,
                         dead_letter_resolutions.origin_id
                     ) as origin_id,
+                    if(endsWith(origin, ']'), origin, '') as `partition`,
                     line,
                     ifNull(batch_index, 4294967295) as place,
                     max(
@@ -85,12 +89,13 @@ from
                     ) as settled_until
                 from dead_letter_resolutions
                 where resolved_at <= {as_of:DateTime64(6)}
-                group by reason, field, origin_id, line, place
+                group by reason, field, origin_id, `partition`, line, place
             ) as resolved
             on
                 resolved.reason = letters.reason
                 and resolved.field = letters.field
                 and resolved.origin_id = letters.origin_id
+                and resolved.`partition` = letters.`partition`
                 and resolved.line = letters.line
                 and resolved.place = letters.place
         where letters.recorded_at > resolved.settled_until
@@ -98,6 +103,7 @@ from
             letters.reason,
             letters.field,
             letters.origin_id,
+            letters.`partition`,
             letters.line,
             letters.place
     ) as unresolved
