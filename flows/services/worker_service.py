@@ -1,4 +1,4 @@
-"""The worker between Kafka and a study's warehouse, and the dead letters of both."""
+"""The worker between Kafka and a study's warehouse."""
 
 from panelstream.flows.services import service_log
 from panelstream.flows.services.pipelines import PipelineOpener
