@@ -86,7 +86,7 @@ class Ledger:
         """Import a file."""
         self.tick()
         [source] = files.find_event_files([str(path)])
-        files.ingest_file(source, self.pipeline)
+        list(files.ingest_file(source, self.pipeline))
 
     def pipe(self, *lines: str) -> None:
         """Import lines from standard input."""
@@ -95,7 +95,7 @@ class Ledger:
         stdin = SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(text)))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", stdin)
-            files.ingest_file(files.Source("-", "stdin", 0), self.pipeline)
+            list(files.ingest_file(files.Source("-", "stdin", 0), self.pipeline))
 
     def replay(self, *paths: Path, dry_run: bool = False) -> ReplayCounts:
         """Replay all letters; `paths`: where files lie now."""
