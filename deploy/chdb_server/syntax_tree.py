@@ -23,14 +23,18 @@ def named_relations(tree: str) -> set[str]:
 
 def _names(tree: str) -> Iterator[str]:
     functions: dict[int, str] = {}
+    previous = -1
     for line in tree.splitlines():
         node = _NODE.fullmatch(line)
         depth = len(line) - len(line.lstrip())
+        is_first = depth > previous
+        previous = depth
         functions = {at: name for at, name in functions.items() if at < depth}
         if node is None:
             continue
         if node["kind"] == "Function":
             functions[depth] = node["name"]
         parent = functions.get(depth - _ARGUMENT, "")
-        if node["kind"] != "Identifier" or _IN.fullmatch(parent):
+        is_set = _IN.fullmatch(parent) and not is_first
+        if node["kind"] != "Identifier" or is_set:
             yield node["name"]
