@@ -1,8 +1,8 @@
 """What a platform may send, for its engineers' tools: JSON Schema and AsyncAPI.
 
 Every event that the strict decoder takes is valid by its schema. A schema cannot say
-all rules: that a time exists and is not in the future, and what a study's instruments
-ask.
+all rules: that a time exists and is not in the future, that 1.0 is no Integer, which
+charset JSON has, and what a study's instruments ask.
 """
 
 from panelstream.models.events.catalogue import Catalogue, EventType
@@ -20,6 +20,12 @@ LONGEST = 256
 
 _NULL = {"type": "null"}
 """An attribute or a field that is null counts as absent."""
+_EXTENSION = {
+    "type": ["string", "boolean", "integer", "null"],
+    "minimum": -(2**31),
+    "maximum": 2**31 - 1,
+}
+"""What an extension attribute of CloudEvents may be; others have lower-case names."""
 
 
 def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
@@ -32,7 +38,8 @@ def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
         "source": {"enum": list(catalogue.sources)},
         "type": {"const": name},
         "time": {**_instant(), "description": "When the act took place"},
-        "subject": {},
+        "subject": _optional(_text()),
+        "dataschema": _optional({"type": "string", "minLength": 1}),
         "datacontenttype": _optional({"type": "string", "pattern": _json_content()}),
         "schemaversion": {
             "enum": [*rule.versions, *([None] if 1 in rule.versions else [])]
@@ -40,10 +47,9 @@ def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
         "senttime": _optional(_instant()),
         "data": _data(rule),
     }
-    if rule.subject:
+    if rule.subject is True:
         described = "The platform's user id; becomes a pseudonym at once"
         properties["subject"] = {**_text(), "description": described}
-    if rule.subject is True:
         needed.append("subject")
     if any(field.required for field in rule.data.values()):
         needed.append("data")
@@ -53,6 +59,8 @@ def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
         "type": "object",
         "required": needed,
         "properties": properties,
+        "patternProperties": {"[^a-z0-9]": _NULL},
+        "additionalProperties": _EXTENSION,
     }
 
 

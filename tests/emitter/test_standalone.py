@@ -123,6 +123,11 @@ def test_keywords_are_never_passed_over(tmp_path: Path) -> None:
         ),
         ({"items": {"type": "string"}, "minItems": 1}, [["a"]], [[], [1]]),
         ({"propertyNames": {"pattern": "^a"}}, [{"ab": 1}], [{"b": 1}]),
+        (
+            {"patternProperties": {"^a": {"type": "null"}}},
+            [{"ab": None}, {"b": 1}],
+            [{"ab": 1}],
+        ),
         ({"minProperties": 1}, [{"a": 1}], [{}]),
         ({"not": {"type": "string"}}, [1], ["a"]),
         ({"anyOf": [{"const": 1}, {"minimum": 5}]}, [1, 6], [2]),

@@ -55,8 +55,8 @@ _RULES: Mapping[str, _Check] = {
 """Keywords that look at a value by itself."""
 
 _NESTED = {
-    *("properties", "required", "additionalProperties", "propertyNames", "items"),
-    *("not", "anyOf", "oneOf", "allOf", "$ref"),
+    *("properties", "patternProperties", "additionalProperties", "required"),
+    *("propertyNames", "items", "not", "anyOf", "oneOf", "allOf", "$ref"),
 }
 
 
@@ -131,22 +131,32 @@ def _problems(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
 
 def _problems_inside(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        properties = rules.get("properties", {})
         for name in rules.get("required", ()):
             if name not in value:
                 yield f"{_inside(place, name)}: required"
         for name, member in value.items():
             yield from _problems(rules.get("propertyNames", True), name, place, root)
             inside = _inside(place, str(name))
-            if name in properties:
-                yield from _problems(properties[name], member, inside, root)
-            elif any(
+            schemas = _schemas_by_name(rules, str(name))
+            for schema in schemas:
+                yield from _problems(schema, member, inside, root)
+            if not schemas and any(
                 _problems(rules.get("additionalProperties", True), member, inside, root)
             ):
                 yield f"{inside}: there is no such field"
     if isinstance(value, (list, tuple)):
         for element in value:
             yield from _problems(rules.get("items", True), element, place, root)
+
+
+def _schemas_by_name(rules: Any, name: str) -> list[Any]:
+    """The schemas of a member by its name, or by a pattern that its name has."""
+    patterns = rules.get("patternProperties", {})
+    schemas = [
+        schema for pattern, schema in patterns.items() if re.search(pattern, name)
+    ]
+    properties = rules.get("properties", {})
+    return [*schemas, properties[name]] if name in properties else schemas
 
 
 def _problems_together(rules: Any, value: Any, place: str, root: Any) -> Iterator[str]:
@@ -177,6 +187,7 @@ def _check_keywords(rules: Any) -> None:
         raise ValueError(f"JSON Schema's {strange[0]} is not known to this version")
     for schema in (
         *rules.get("properties", {}).values(),
+        *rules.get("patternProperties", {}).values(),
         *rules.get("$defs", {}).values(),
     ):
         _check_keywords(schema)

@@ -63,7 +63,11 @@ def takes(event: Any) -> bool:
     st.sampled_from([REACTION, SIGNED_IN, HEARTBEAT]),
     st.dictionaries(
         st.sampled_from(
-            [*REACTION, "senttime", "schemaversion", "datacontenttype", "more"]
+            [
+                *REACTION,
+                *("senttime", "schemaversion", "datacontenttype", "dataschema"),
+                *("data_base64", "more", "moreThan"),
+            ]
         ),
         ODD,
         max_size=2,
