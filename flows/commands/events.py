@@ -218,6 +218,19 @@ def dead_letters_restore(
     show.say(f"restored {letters:,} dead letters")
 
 
+@dead_letter_commands.command("watch")
+def watch_letters(study: StudyOption = None) -> None:
+    """Count the dead letters that workers send to Kafka, by reason and day, until stopped.
+
+    Shown at /dead-letters on PANELSTREAM_WORKER_ADDRESS; a service of its own.
+
+    Example: [bold]panelstream dead-letters watch --study study1[/bold]
+    """
+    from panelstream.flows.services import worker_service
+
+    worker_service.run_letter_agent(read_settings(study))
+
+
 def show_arrival(report: "ArrivalReport", as_json: bool) -> None:
     """Show what became of the events of an ingest."""
     if as_json:

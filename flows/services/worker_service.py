@@ -9,8 +9,9 @@ from panelstream.models.study.load import load_study
 def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     """Run a worker until it is told to stop.
 
-    `limit`: it stops by itself when nearly everything is no JSON, or in the future. `own_warehouse`: it
-    opens an embedded warehouse itself where no process serves it, else it waits.
+    `limit`: it stops by itself when nearly everything is no JSON, or in the future.
+    `own_warehouse`: it opens an embedded warehouse itself where no process serves it,
+    else it waits.
     """
     from panelstream.ingest.kafka import worker
 
@@ -18,3 +19,11 @@ def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     folder = load_study(settings.study)
     open_pipeline = PipelineOpener(settings, folder, own_warehouse)
     worker.run_worker(settings.kafka, settings.worker, open_pipeline, limit)
+
+
+def run_letter_agent(settings: Settings) -> None:
+    """Keep a table of the dead letters that arrive, until told to stop."""
+    from panelstream.ingest.kafka import letter_agent
+
+    service_log.log_to_stderr(settings.log)
+    letter_agent.run_letter_agent(settings.kafka, settings.worker)

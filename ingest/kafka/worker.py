@@ -10,7 +10,6 @@ they acknowledge what was not stored (`docs/how-to/streaming.md` says why).
 import asyncio
 import contextlib
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -35,6 +34,11 @@ from panelstream.ingest.kafka.batch import RecordBatch
 from panelstream.ingest.kafka.batch_reader import BatchReader
 from panelstream.ingest.kafka.bounded_decoders import use_bounded_decoders
 from panelstream.ingest.kafka.dead_letter_sender import DeadLetterSender
+from panelstream.ingest.kafka.faust_process import (
+    app_options,
+    require_free_address,
+    run_app,
+)
 from panelstream.ingest.kafka.metrics import CONTENT_TYPE, Health, WorkerMetrics
 from panelstream.ingest.kafka.offsets import COMMIT_SECONDS, Offsets
 from panelstream.ingest.kafka.position_check import CheckedPositions
@@ -368,52 +372,14 @@ def run_worker(
     pa.set_memory_pool(pa.system_memory_pool())
     use_bounded_decoders()
     clients.describe_topics(kafka)
-    _require_free_address(settings)
+    require_free_address(settings)
     service = EventWorker(kafka, settings, open_pipeline, limit)
     with tempfile.TemporaryDirectory() as folder:
-        worker = faust.Worker(
-            _app(kafka, settings, service, folder),
-            service,
-            quiet=True,
-            override_logging=False,
-            redirect_stdouts=False,
-            loop=asyncio.get_event_loop_policy().get_event_loop(),
-        )
-        worker.spinner = None  # it writes escape codes, also where no terminal is
-        with contextlib.suppress(SystemExit):
-            worker.execute_from_commandline()
+        app = StreamlessApp(kafka.group, **app_options(kafka, settings, folder))
+        _add_pages(app, service)
+        run_app(app, service)
     if service.failure:
         raise service.failure
-
-
-def _app(
-    kafka: KafkaSettings, settings: WorkerSettings, service: EventWorker, folder: str
-) -> StreamlessApp:
-    app = StreamlessApp(
-        kafka.group,
-        broker=[f"kafka://{server}" for server in kafka.servers],
-        broker_credentials=_credentials(kafka),
-        datadir=folder,
-        web_bind=settings.host,
-        web_port=settings.port,
-        # Pages of Faust's streams, which are not used.
-        web_router_enabled=False,
-        web_tables_enabled=False,
-    )
-    _add_pages(app, service)
-    return app
-
-
-def _credentials(kafka: KafkaSettings) -> Any:
-    security, context = kafka.security, kafka.security.ssl_context()
-    if security.protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=security.username,
-            password=security.password,
-            mechanism=security.mechanism,
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context else None
 
 
 def _add_pages(app: StreamlessApp, service: EventWorker) -> None:
@@ -432,16 +398,3 @@ def _add_pages(app: StreamlessApp, service: EventWorker) -> None:
         # aiohttp takes no character set with a type of content.
         headers = {"Content-Type": CONTENT_TYPE}
         return self.bytes(service.metrics.text(), headers=headers)
-
-
-def _require_free_address(settings: WorkerSettings) -> None:
-    """Raise `Unreachable` if the address of the pages is in use, before Faust starts."""
-    try:
-        with socket.create_server((settings.host, settings.port)):
-            pass
-    except OSError as error:
-        raise Unreachable(
-            f"PANELSTREAM_WORKER_ADDRESS: cannot listen on {settings.host}:"
-            f"{settings.port} ({error.strerror}); another worker may use it: give each "
-            f"its own"
-        ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lib import studies
-from tests.lib.streams import Stream
+from tests.lib.streams import Stream, until
 
 AT = datetime(2026, 1, 11, 8, tzinfo=UTC)
 CATALOGUE = """
@@ -111,3 +111,19 @@ def state(stream: Stream) -> list[object]:
         stream.select(f"select * from {table} order by all")  # noqa: S608
         for table in tables
     ]
+
+
+def test_agent_counts_what_arrives(stream: Streams) -> None:
+    """By reason and day, and the same after a restart: its table is in Kafka."""
+    made = stream()
+    made.send(b"never JSON", b"nor this", b"{}")
+    made.drain()
+    today = datetime.now(UTC).date().isoformat()
+    rows = [
+        {"day": today, "reason": "not_cloudevent", "arrived": 1},
+        {"day": today, "reason": "not_json", "arrived": 2},
+    ]
+    for _ in range(2):
+        with made.process("dead-letters", "watch") as agent:
+            until(lambda: json.loads(agent.page("dead-letters")) == rows, agent)
+            assert agent.stop() == 0

@@ -110,8 +110,12 @@ def partitions(worker: Worker) -> int:
 
 
 def test_pages(stream: Streams) -> None:
-    """Health and readiness answer, and the metrics add up to what was sent."""
+    """Health and readiness answer, and the metrics add up to what was sent.
+
+    Topics that are there already are no error, and those of Faust are not shown.
+    """
     made = stream()
+    assert made.run("topics", "create").returncode == 0
     made.send(array(events(7)), b"nonsense")
     with made.worker() as worker:
         until(lambda: "panelstream_events_accepted_total 7.0" in worker.page("metrics"))
@@ -119,5 +123,7 @@ def test_pages(stream: Streams) -> None:
         assert 'panelstream_events_rejected_total{reason="not_json"} 1.0' in page
         assert "panelstream_newest_event_timestamp_seconds 1.7681184e+09" in page
         assert json.loads(worker.page("health"))["status"] == "ok"
-        assert json.loads(worker.page("ready"))["ready"]
+        assert worker.ready()["ready"]
+        assert 'panelstream_build_info{version="' in page
+        assert "404" in worker.page("router/")
         worker.stop()

@@ -129,13 +129,19 @@ class Stream:
 
         `own`: it opens the embedded warehouse where no process serves it.
         """
+        options = ["--own-warehouse"] if own else []
+        with self.process("worker", *options, *words, **env) as worker:
+            yield worker
+
+    @contextmanager
+    def process(self, *words: str, **env: str) -> "Iterator[Worker]":
+        """A command that has pages; killed at the end if the test did not stop it."""
         address = f"127.0.0.1:{free_port()}"
         log = self.study.parent / f"worker{len(self.logs)}.log"
         self.logs.append(log)
         env = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
-        options = ["--own-warehouse"] if own else []
         with log.open("wb") as out:
-            line = [*_command("worker"), "--study", str(self.study), *options, *words]
+            line = [*_command(*words), "--study", str(self.study)]
             process = warm.start(line, {**self.env, **env}, ROOT, out, out)
         try:
             yield Worker(process, address, log)
