@@ -36,7 +36,10 @@ def use_bounded_decoders() -> None:
 
 def _gunzip(payload: bytes) -> bytes:
     decompressor = zlib.decompressobj(_GZIP)
-    content = decompressor.decompress(bytes(payload), MAX_UNPACKED_BYTES)
+    try:
+        content = decompressor.decompress(bytes(payload), MAX_UNPACKED_BYTES)
+    except zlib.error:
+        raise CorruptRecordException("damaged") from None
     if not decompressor.eof:
         raise CorruptRecordException("cut off, or too large when decompressed")
     return content
@@ -64,12 +67,12 @@ def _bounded(decompress_into: Callable[[Buffer, Buffer], int], payload: bytes) -
 
 def _decode_snappy(payload: bytes) -> bytes:
     """Raw, or in the blocks that Java's library writes; each states its length first."""
-    blocks = _blocks(payload) if payload.startswith(_XERIAL) else [payload]
     try:
+        blocks = _blocks(payload) if payload.startswith(_XERIAL) else [payload]
         if sum(map(cramjam.snappy.decompress_raw_len, blocks)) > MAX_UNPACKED_BYTES:
             raise CorruptRecordException("too large when decompressed")
         return b"".join(bytes(cramjam.snappy.decompress_raw(block)) for block in blocks)
-    except cramjam.DecompressionError:
+    except (cramjam.DecompressionError, struct.error):
         raise CorruptRecordException("damaged") from None
 
 
