@@ -38,7 +38,7 @@ def describe_rejected(
     identify: Identify,
 ) -> RejectedEvent:
     """What the attributes of an event tell; times after `latest` are not plausible."""
-    name = _text(attributes, "type")
+    name, source = _text(attributes, "type"), _text(attributes, "source")
     rule = catalogue.types.get(name)
     return RejectedEvent(
         event_type=name if rule or _TYPE.fullmatch(name) else "",
@@ -46,7 +46,8 @@ def describe_rejected(
         every_function=rule is None and not name.startswith("study."),
         participant_id=_participant(_text(attributes, "subject"), identify),
         occurred_at=_plausible(_text(attributes, "time"), latest),
-        event_key=_key(_text(attributes, "source"), _text(attributes, "id")),
+        event_key=_key(source, _text(attributes, "id")),
+        source=source if source in catalogue.accepted_sources else "",
     )
 
 

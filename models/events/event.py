@@ -104,7 +104,7 @@ class RejectedEvent:
 
     `every_function`: any function may be concerned, as the catalogue does not have its
     type. `occurred_at`: its own time where that is plausible. `event_key`: what its
-    source and id are known by (`event_key`).
+    source and id are known by (`event_key`). `source`: if the catalogue has it.
     """
 
     event_type: str = ""

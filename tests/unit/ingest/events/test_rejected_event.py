@@ -40,11 +40,17 @@ WHOLE = RejectedEvent(
     participant_id=b"participant-0001",
     occurred_at=AT,
     event_key=KEY,
+    source="u2plus",
 )
 UNKNOWN_TYPE: dict[str, Any] = {"type": "u2plus.new", "data": {}}
 BROKEN = [
     ("unknown field", {"data": {"mood": 1}}, "invalid_data", {}),
-    ("unknown source", {"source": "x"}, "invalid_data", {"event_key": "x\x1f1"}),
+    (
+        "unknown source",
+        {"source": "x"},
+        "invalid_data",
+        {"event_key": "x\x1f1", "source": ""},
+    ),
     ("version", {"schemaversion": 9}, "unsupported_version", {}),
     ("no specversion", {"specversion": None}, "not_cloudevent", {}),
     ("too large", {"note": "x" * 70_000}, "too_large", {}),
