@@ -46,6 +46,11 @@ def import_lines(wave_import: "WaveImport") -> Iterator[str]:
         f"{imported.answers.num_rows} answers for {_waves(wave_import)}"
     )
     yield from change_lines(imported.people, wave_import.revision.changes)
+    if wave_import.linked_with_events:
+        yield (
+            f"  links: {wave_import.linked_with_events} linked ids have events of their "
+            "own; links join answers only, so these events do not count for the person"
+        )
     yield from item_lines(imported.item_counts, imported.not_asked)
     yield from question_lines(wave_import.questions)
     yield from apart_lines(imported.set_apart)

@@ -63,6 +63,8 @@ class WaveImport:
     """What a person should look at."""
     import_id: str = ""
     """Empty where nothing was stored."""
+    linked_with_events: int = 0
+    """Linked ids that have events of their own: links join answers, and no events."""
 
     @property
     def doubts(self) -> str:
@@ -114,7 +116,11 @@ def plan_import(
     revision = plan_response_revision(
         path, imported, selection, mapped, standing, withdrawn
     )
-    return _compare_with_study(workspace, path, imported, revision)
+    compared = _compare_with_study(workspace, path, imported, revision)
+    link_file = links or _beside(path, LINKS)
+    return replace(
+        compared, linked_with_events=_linked_with_events(workspace, link_file)
+    )
 
 
 def store_import(workspace: Workspace, planned: WaveImport) -> WaveImport:
@@ -163,6 +169,21 @@ def _read(
     link_file = links or _beside(path, LINKS)
     linked = read_links(link_file) if link_file else None
     return read_responses(path, wave, context, mapping, linked)
+
+
+def _linked_with_events(workspace: Workspace, link_file: Path | None) -> int:
+    if link_file is None:
+        return 0
+    rows = workspace.store.query("people_with_events", as_of=LATEST)
+    active = set(rows["participant_id"].to_pylist())
+    pseudonyms = workspace.pseudonyms
+    linked = read_links(link_file).items()
+    return sum(
+        pseudonyms.participant_id(survey_id).hex() in active
+        for survey_id, platform_id in linked
+        if pseudonyms.participant_id(survey_id)
+        != pseudonyms.participant_id(platform_id)
+    )
 
 
 def _require_wave(

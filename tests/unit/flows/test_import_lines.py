@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
-from panelstream.flows import folder_import, import_lines
+from panelstream.flows import folder_import, import_lines, survey_imports
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.formats.importer import ImportProblem
 from panelstream.ingest.surveys.revisions import Change
+from tests.lib import studies
 
 
 @dataclass(frozen=True)
@@ -102,4 +104,23 @@ def test_what_strict_would_do_is_said_only_where_it_would_stop() -> None:
     ]
     assert list(import_lines.strict_line(1, 3)) == [
         "  --strict would stop this import: 1 question, 3 places set apart"
+    ]
+
+
+def test_linked_ids_with_events(workspace: Callable[..., Workspace]) -> None:
+    """Links join answers only: it is said where a linked id has events of its own."""
+    study = workspace()
+    at = datetime(2027, 1, 12, 3, tzinfo=UTC)
+    studies.send(study, [studies.event("story_viewed", "anna-new", at)])
+    folder = study.folder.path
+    links = "survey_id,platform_id\nanna-new,anna-old\nben-new,ben\nchie,chie\n"
+    (folder / "links.csv").write_text(links, encoding="utf-8")
+    answers = "platform_id,submitted_at,calm,awake\nanna-new,2027-01-12 09:00,1,1\n"
+    (folder / "wave1.csv").write_text(answers, encoding="utf-8")
+    imported = survey_imports.import_responses(study, folder / "wave1.csv", 1)
+    assert [
+        line for line in import_lines.import_lines(imported) if "links:" in line
+    ] == [
+        "  links: 1 linked ids have events of their own; links join answers only, so "
+        "these events do not count for the person"
     ]
