@@ -84,6 +84,9 @@ class TopicLog:
     ends: Mapping[int, int]
     commits: Mapping[int, OffsetAndMetadata]
 
+    def __contains__(self, partition: int) -> bool:
+        return partition in self.ends
+
     @property
     def lag(self) -> int:
         """Offsets that the group has not passed."""

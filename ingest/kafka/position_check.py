@@ -67,7 +67,8 @@ class CheckedPositions:
         self._suspects.update(
             partition
             for partition, position in positions.items()
-            if find_gap(position, log, partition.partition)
+            if partition.partition in log
+            and find_gap(position, log, partition.partition)
         )
 
     async def advance(
@@ -104,6 +105,8 @@ class CheckedPositions:
         if not unchecked:
             return
         log = await asyncio.to_thread(clients.read_log, self._settings)
+        # A topic that is just being deleted or created has none yet: later.
+        unchecked = {entry for entry in unchecked if entry.partition in log}
         before = await self._before(unchecked, log)
         gaps = {part: find_gap(before[part], log, part.partition) for part in unchecked}
         gaps |= await self._replaced(
