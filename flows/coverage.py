@@ -11,11 +11,21 @@ import pandas as pd
 from panelstream.flows.panels import Snapshot
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study.coverage import Coverage
-from panelstream.models.study.coverage_gaps import CoverageGap, list_gaps, time_span
-from panelstream.models.study.coverage_summary import CoverageSummary
+from panelstream.models.study.coverage_gaps import (
+    CoverageGap,
+    LogStatements,
+    list_gaps,
+    time_span,
+)
+from panelstream.models.study.coverage_summary import (
+    CoverageSummary,
+    no_heartbeat_line,
+    without_heartbeat,
+)
 from panelstream.models.study.study import Study
 from panelstream.models.study.windows import days_to_instants
 from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.reads import read_heartbeats
 from panelstream.models.warehouse.settling import settle
 
 _WEEK = timedelta(days=7)
@@ -57,6 +67,14 @@ def read_coverage(workspace: Workspace, as_of: datetime | None = None) -> StudyC
         windows=int((windows.starts < windows.ends).sum()),
         summary=snapshot.coverage_summary,
     )
+
+
+def heartbeat_lines(workspace: Workspace) -> Iterator[str]:
+    """Which functions of the study have no heartbeat at all, with the remedy."""
+    heartbeats = read_heartbeats(workspace.store, LATEST)
+    heard = LogStatements(heartbeats, []).functions_heard()
+    if functions := without_heartbeat(workspace.folder.study, heard):
+        yield no_heartbeat_line(functions)
 
 
 def _weeks(

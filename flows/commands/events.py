@@ -58,6 +58,7 @@ def ingest(
     Example: [bold]panelstream ingest events.ndjson.gz[/bold]   [bold]cat x.ndjson | panelstream ingest -[/bold]
     """
     from panelstream.flows import imports
+    from panelstream.flows.coverage import heartbeat_lines
     from panelstream.flows.workspace import open_workspace
     from panelstream.ingest.events import files
 
@@ -66,7 +67,10 @@ def ingest(
         with show.reading() as progress:
             imported = imports.import_events(workspace, sources, progress)
         report = imports.report_arrival(workspace, imported.counts)
+        notes = list(heartbeat_lines(workspace))
     show_arrival(report, as_json)
+    for line in notes:
+        show.note(line)
     imported.raise_damaged()
     if strict and imported.counts.rejected:
         raise InputRejected(f"{imported.counts.rejected} events were rejected")

@@ -1,6 +1,6 @@
 """What makes use unknown, in a few numbers and lines with remedies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,11 +63,7 @@ class CoverageSummary:
 
     def _heartbeat_lines(self) -> Iterator[str]:
         if self.without_heartbeat:
-            yield (
-                f"no heartbeat: {', '.join(self.without_heartbeat)}; all use of this is "
-                "unknown. Send study.heartbeat events, or write 'coverage: assumed' in "
-                "study.yaml if the log is complete"
-            )
+            yield no_heartbeat_line(self.without_heartbeat)
         elif "no heartbeat" in self.null_windows:
             yield (
                 f"gaps between heartbeats: {self._nulls('no heartbeat')}; see "
@@ -90,7 +86,6 @@ def summarize_coverage(
         gap for gap in statements.unknown if gap.time.function in ("", *functions)
     ]
     letters = [gap for gap in relevant if gap.cause == "dead letters"]
-    heard = statements.functions_heard()
     return CoverageSummary(
         windows=int((windows.starts < windows.ends).sum()),
         dead_letters=sum(letter.number for letter in letters),
@@ -104,12 +99,24 @@ def summarize_coverage(
         ),
         log_gaps=sum(gap.number for gap in relevant if gap.cause == "log gap"),
         null_windows=null_windows(study, statements, windows),
-        without_heartbeat=[
-            name
-            for name in functions
-            if study.coverage == "heartbeats" and name not in heard
-        ],
+        without_heartbeat=without_heartbeat(study, statements.functions_heard()),
         without_event=[name for name in functions if name not in functions_with_events],
+    )
+
+
+def without_heartbeat(study: Study, heard: Collection[str]) -> list[str]:
+    """The functions of which no use is known, as no heartbeat of everybody names them."""
+    if study.coverage == "assumed":
+        return []
+    return [name for name in study.exposure.functions if name not in heard]
+
+
+def no_heartbeat_line(functions: Iterable[str]) -> str:
+    """What to do about functions without a heartbeat."""
+    return (
+        f"no heartbeat: {', '.join(functions)}; all use of this is unknown. Send "
+        "study.heartbeat events, or write 'coverage: assumed' in study.yaml if the log "
+        "is complete"
     )
 
 

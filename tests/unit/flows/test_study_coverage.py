@@ -7,7 +7,7 @@ import pytest
 
 from panelstream.flows import panels
 from panelstream.flows.commands.coverage import coverage_strips
-from panelstream.flows.coverage import read_coverage
+from panelstream.flows.coverage import heartbeat_lines, read_coverage
 from panelstream.flows.status import read_status
 from panelstream.flows.workspace import Workspace
 from tests.lib import studies
@@ -48,6 +48,7 @@ def test_no_heartbeat_at_all(two_people: Workspace) -> None:
         "no event at all: reaction; is the function recorded? If not, take it out of "
         "'exposure' or list an outage",
     ]
+    assert list(heartbeat_lines(two_people)) == lines[:1]
     gaps = read_coverage(two_people).gaps
     assert [(gap.function, gap.cause, gap.days, gap.windows) for gap in gaps] == [
         ("story", "no heartbeat", 7, 2),
