@@ -5,10 +5,13 @@ that is in any way unusual is left to it. `tests/properties` compares the two.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
+from keyword import iskeyword
 
 import msgspec
 import numpy as np
@@ -39,6 +42,7 @@ _TEXT = (
     "datacontenttype",
 )
 _BLOCK_BYTES = 4 << 20
+_SAMPLED_ROWS, _SAMPLED_NAMES = 100, 30
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NEWLINE, _OPEN, _CLOSE = b"\n{}"
 _TIME = DECODED.field("occurred_at").type
@@ -90,7 +94,10 @@ class ColumnDecoder:
         rows = np.flatnonzero(selected)
         table = self._parse(lines.text(selected), len(rows), unexpected="error")
         if table is None:
-            rows = rows[[self._is_readable(lines.line(row)) for row in rows.tolist()]]
+            envelope = self._envelope(_extension_names(lines, rows.tolist()))
+            rows = rows[
+                [_is_readable(lines.line(row), envelope) for row in rows.tolist()]
+            ]
             selected = np.isin(np.arange(len(selected)), rows)
             table = self._parse(lines.text(selected), len(rows), unexpected="ignore")
         if table is None:
@@ -127,8 +134,8 @@ class ColumnDecoder:
         schema |= {"schemaversion": pa.int64(), "data": pa.struct(fields)}
         return pa.schema(schema)
 
-    @cached_property
-    def _decode_envelope(self) -> msgspec.json.Decoder[object]:
+    def _envelope(self, extensions: Iterable[str]) -> msgspec.json.Decoder[object]:
+        """Decodes events with these extensions, if they are texts, and no others."""
         fields = [
             (name, kind.python_type | None, None)
             for name, kind in self.catalogue.field_kinds.items()
@@ -139,15 +146,12 @@ class ColumnDecoder:
             *((name, str | None, None) for name in _TEXT),
             ("schemaversion", int | None, None),
             ("data", data | None, None),
+            *((name, str | None, None) for name in extensions),
         ]
-        return msgspec.json.Decoder(msgspec.defstruct("Envelope", attributes, gc=False))
-
-    def _is_readable(self, line: bytes) -> bool:
-        try:
-            self._decode_envelope.decode(line)
-            return is_utf8(line) and _has_sound_extensions(line)
-        except UNREADABLE:
-            return False
+        envelope = msgspec.defstruct(
+            "Envelope", attributes, forbid_unknown_fields=True, gc=False
+        )
+        return msgspec.json.Decoder(envelope)
 
     def _accept(self, table: pa.Table, rows: np.ndarray) -> DecodedColumns:
         table = table.combine_chunks()
@@ -271,12 +275,26 @@ def split_lines(chunk: bytes) -> Lines:
     return Lines(chunk, np.append(0, ends + 1), np.append(ends, len(chunk)))
 
 
-def _has_sound_extensions(line: bytes) -> bool:
-    return all(
-        is_extension(name, msgspec.json.decode(value))
-        for name, value in _MEMBERS.decode(line).items()
-        if name not in ATTRIBUTES and bytes(value) != b"null"
-    )
+def _is_readable(line: bytes, envelope: msgspec.json.Decoder[object]) -> bool:
+    try:
+        envelope.decode(line)
+    except UNREADABLE:
+        return False
+    return is_utf8(line)
+
+
+def _extension_names(lines: Lines, rows: Iterable[int]) -> Sequence[str]:
+    """Extension attributes that some lines have, as platforms send the same in all."""
+    names: set[str] = set()
+    for row in islice(rows, _SAMPLED_ROWS):
+        with suppress(*UNREADABLE):
+            names |= _MEMBERS.decode(lines.line(row)).keys()
+    sound = [name for name in sorted(names - {*ATTRIBUTES}) if _can_be_field(name)]
+    return sound[:_SAMPLED_NAMES]
+
+
+def _can_be_field(name: str) -> bool:
+    return is_extension(name, "") and name.isidentifier() and not iskeyword(name)
 
 
 def _struct_fields(table: pa.Table) -> Mapping[str, pa.Array]:

@@ -9,8 +9,7 @@ ends, and the decoder judges the elements one by one.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -48,8 +47,7 @@ class Unsplittable(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """The events of a payload, and how they were written."""
 
     payload: bytes
@@ -147,7 +145,7 @@ def _one_line(event: bytes) -> bytes:
 
 
 def _elements(payload: bytes) -> Sequence[Slice]:
-    if payload.count(b",") < MAX_EVENTS:
+    if len(payload) < MAX_EVENTS or payload.count(b",") < MAX_EVENTS:
         with suppress(*UNREADABLE):
             return _ARRAY.decode(payload)
     return list(_scanned_elements(payload))

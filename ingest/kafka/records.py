@@ -135,8 +135,9 @@ def placed(name: str, payloads: Iterable[tuple[Position, bytes, Headers]]) -> Ra
 
 def _split(value: bytes | None, headers: Headers) -> Split:
     """The events of a record's value. Raises `Unsplittable`."""
-    kind = _header(headers, "content-type").partition(b";")[0].strip().lower()
-    if not kind.startswith(_CLOUDEVENTS) and _header(headers, "ce_specversion"):
+    kind = _media_type(headers) if headers else b""
+    is_binary = headers and not kind.startswith(_CLOUDEVENTS)
+    if is_binary and _header(headers, "ce_specversion"):
         event = _from_headers(value or b"", headers)
         return Split(event, "event", [event])
     if value is None or not value.strip():
@@ -160,6 +161,10 @@ def _from_headers(value: bytes, headers: Headers) -> bytes:
     except UnicodeDecodeError:
         raise Unsplittable("not_cloudevent") from None
     return binary_event(read_attributes(texts, media), value)
+
+
+def _media_type(headers: Headers) -> bytes:
+    return _header(headers, "content-type").partition(b";")[0].strip().lower()
 
 
 def _header(headers: Headers, wanted: str) -> bytes:

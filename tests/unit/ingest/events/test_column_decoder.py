@@ -12,6 +12,7 @@ import pytest
 from panelstream.ingest.events.column_decoder import ColumnDecoder, split_lines
 from panelstream.ingest.events.pipeline import sort_events
 from panelstream.models.events import catalogue
+from tests.lib import studies
 
 
 def test_lines_of_a_chunk() -> None:
@@ -59,7 +60,7 @@ PLAIN = {
 
 @pytest.mark.parametrize(
     ("made_up", "left"),
-    [(lambda name: {"data": {name: 1}}, 4_000), (lambda name: {name: 1}, 0)],
+    [(lambda name: {"data": {name: 1}}, 4_000), (lambda name: {name: 1}, 4_000)],
     ids=["of the data", "of the envelope"],
 )
 def test_names_made_up_take_no_memory(made_up: Any, left: int) -> None:
@@ -67,7 +68,8 @@ def test_names_made_up_take_no_memory(made_up: Any, left: int) -> None:
     events = [PLAIN | {"id": f"e{n}"} | made_up(f"made{n}up") for n in range(4_000)]
     chunk = "\n".join(map(json.dumps, events)).encode()
     decoder = ColumnDecoder(
-        catalogue.find_catalogue("u2plus", Path()), datetime(2026, 6, 1, tzinfo=UTC)
+        catalogue.find_catalogue("u2plus", Path()),
+        datetime(2026, 6, 1, tzinfo=UTC),
     )
     before = pa.default_memory_pool()
     counted = pa.system_memory_pool()  # which nothing else here uses
@@ -105,3 +107,29 @@ def test_rows_are_written_in_the_order_of_the_table(last: int) -> None:
     expected = sorted(rows, key=lambda row: row[:3])
     assert sort_events(table)["id"].to_pylist() == [row[3] for row in expected]
     assert sort_events(table)["function"].to_pylist() == [row[1] for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "left"),
+    [
+        ("traceparent", "00-ab", 0),
+        ("class", "a", 3),
+        ("1x", "a", 3),
+        ("sampled", 5, 3),
+        ("comExample", "a", 3),
+        ("dataschema", "", 3),
+    ],
+)
+def test_extensions(name: str, value: object, left: int) -> None:
+    """Texts that every event has are decoded by columns; all else is looked at strictly."""
+    lines = [
+        json.dumps(
+            studies.event(
+                "signed_in", "ann", studies.START, id=f"e{n}", **{name: value}
+            )
+        )
+        for n in range(3)
+    ]
+    decoder = ColumnDecoder(catalogue.find_catalogue("u2plus", Path()), studies.START)
+    decoded = decoder.decode("\n".join(lines).encode())
+    assert len(decoded.strict_rows) == left
