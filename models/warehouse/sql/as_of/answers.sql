@@ -28,9 +28,31 @@ from
         from responses
         inner join
             (
-                select participant_id, sheet, response, stated_at
-                from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
-                where response != ''
+                select
+                    participant_id,
+                    sheet,
+                    multiIf(
+                        own_response != '',
+                        own_response,
+                        names = 1,
+                        named,
+                        toString(toUnixTimestamp(responded_at))
+                    ) as response,
+                    stated_at
+                from
+                    (
+                        select
+                            participant_id,
+                            sheet,
+                            responded_at,
+                            stated_at,
+                            response as own_response,
+                            uniqExactIf(response, response != '') over second as names,
+                            max(response) over second as named
+                        from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
+                        window
+                            second as (partition by participant_id, wave, responded_at)
+                    )
             ) as sheets
             on
                 sheets.participant_id = responses.participant_id
@@ -48,41 +70,9 @@ from
             unnamed.instrument as instrument,
             unnamed.item as item,
             unnamed.answer as answer,
-            unnamed.finished as finished,
+            null as finished,
             unnamed.stated_at as stated_at
-        from
-            (
-                select
-                    responses.participant_id as participant_id,
-                    responses.wave as wave,
-                    responses.responded_at as responded_at,
-                    responses.instrument as instrument,
-                    responses.item as item,
-                    responses.answer as answer,
-                    responses.finished as finished,
-                    sheets.stated_at as stated_at
-                from responses
-                inner join
-                    (
-                        select participant_id, sheet, stated_at
-                        from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
-                        where response = ''
-                    ) as sheets
-                    on
-                        sheets.participant_id = responses.participant_id
-                        and sheets.sheet = responses.sheet
-                union all
-                select
-                    participant_id,
-                    wave,
-                    responded_at,
-                    instrument,
-                    item,
-                    answer,
-                    null as finished,
-                    stated_at
-                from event_answers_as_of(as_of = {as_of:DateTime64(6)})
-            ) as unnamed
+        from event_answers_as_of(as_of = {as_of:DateTime64(6)}) as unnamed
         left join
             (
                 select participant_id, wave, responded_at, any(sheets.response) as response
