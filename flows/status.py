@@ -149,7 +149,7 @@ def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     platform_ids = _platform_ids(ids)
     settle(workspace.store)
     statements = reads.read_consent_statements(workspace.store, LATEST)
-    people = reads.read_people(workspace.store, study, LATEST)
+    people = reads.select_people(workspace.store, study, LATEST, statements)
     raw = reads.read_raw_answers(workspace.store, workspace.folder, people, LATEST)
     open_to = _open(workspace, people, wave)
     no_contact = {

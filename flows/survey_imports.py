@@ -26,9 +26,9 @@ from panelstream.ingest.surveys.responses import (
 from panelstream.ingest.surveys.revisions import (
     ResponseRevision,
     consent_statements,
+    derive_withdrawn,
     plan_response_revision,
     read_sources,
-    read_withdrawn,
     store_response_revision,
 )
 from panelstream.ingest.surveys.sheets import Sheet
@@ -39,6 +39,7 @@ from panelstream.models.instruments.instrument import shipped_instruments
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
 from panelstream.models.study.consent import (
+    ConsentStatements,
     consent_scopes,
     revoked_scopes,
 )
@@ -111,12 +112,13 @@ def plan_import(
     mapped = find_mapping(workspace, path, mapping)
     imported = _read(workspace, path, wave, mapped, links)
     _require_wave(study, path, wave, imported)
-    withdrawn = read_withdrawn(imported, workspace.store, study.zone)
+    consents = reads.read_consent_statements(workspace.store, LATEST)
+    withdrawn = derive_withdrawn(imported, consents, study.zone)
     selection = wave or 0 if imported.told_by_file else 0
     revision = plan_response_revision(
         path, imported, selection, mapped, standing, withdrawn
     )
-    compared = _compare_with_study(workspace, path, imported, revision)
+    compared = _compare_with_study(workspace, path, imported, revision, consents)
     link_file = links or _beside(path, LINKS)
     return replace(
         compared, linked_with_events=_linked_with_events(workspace, link_file)
@@ -204,10 +206,11 @@ def _compare_with_study(
     path: Path,
     imported: ImportedResponses,
     revision: ResponseRevision,
+    consents: ConsentStatements,
 ) -> WaveImport:
     """Set an import against the roster and the days of the waves."""
     study = workspace.folder.study
-    people = reads.read_people(workspace.store, study, LATEST).enrolled
+    people = reads.select_people(workspace.store, study, LATEST, consents).enrolled
     sent = imported.response_times()
     timing = windows.timing(study, people, sent)
     is_enrolled = sent["participant_id"].isin(people["participant_id"])
@@ -218,7 +221,7 @@ def _compare_with_study(
         late=int((timing == "late").sum()),
         not_enrolled=tuple(sorted(map(int, strangers))),
         nearly_enrolled=tuple(_nearly_enrolled(workspace, imported, people, sent)),
-        revoked=tuple(_revoked(workspace, imported)),
+        revoked=tuple(_revoked(study, imported, consents)),
     )
     questions = (
         *imported.summary.questions,
@@ -227,15 +230,15 @@ def _compare_with_study(
     return WaveImport(imported, revision, comparison, questions)
 
 
-def _revoked(workspace: Workspace, imported: ImportedResponses) -> list[int]:
+def _revoked(
+    study: Study, imported: ImportedResponses, consents: ConsentStatements
+) -> list[int]:
     """Rows of a no to what the person had agreed to."""
-    study = workspace.folder.study
-    stored = reads.read_consent_statements(workspace.store, LATEST)
     return sorted(
         imported.file_rows[sheet.key]
         for sheet in imported.sheets
         for refusal in consent_statements(sheet.rows)
-        if revoked_scopes(study, refusal, stored.get(sheet.participant_id.hex(), ()))
+        if revoked_scopes(study, refusal, consents.get(sheet.participant_id.hex(), ()))
     )
 
 

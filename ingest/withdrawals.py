@@ -6,18 +6,21 @@ from zoneinfo import ZoneInfo
 from panelstream.models.study import consent
 from panelstream.models.study.consent import ConsentStatements, WithdrawalPeriods
 from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.reads import read_consent_statements
 from panelstream.models.warehouse.store import Store
 
 
 def read_withdrawal_periods(
-    store: Store, zone: ZoneInfo, arriving: ConsentStatements | None = None
+    store: Store, zone: ZoneInfo
 ) -> Mapping[bytes, WithdrawalPeriods]:
-    """When nothing of a participant is taken, for all who withdrew from collection.
+    """When nothing of a participant is taken, for all who withdrew from collection."""
+    return derive_withdrawal_periods(read_consent_statements(store, LATEST), {}, zone)
 
-    `arriving`: consents among the data that has arrived and is not stored yet.
-    """
-    rows = store.query("consents", as_of=LATEST).to_pylist()
-    stored, unstored = consent.group_statements(rows), arriving or {}
+
+def derive_withdrawal_periods(
+    stored: ConsentStatements, unstored: ConsentStatements, zone: ZoneInfo
+) -> Mapping[bytes, WithdrawalPeriods]:
+    """The same from consents that are stored, and those that have arrived only."""
     periods = {
         bytes.fromhex(participant): consent.withdrawal_periods(
             [*statements, *unstored.get(participant, ())], zone

@@ -19,10 +19,11 @@ from panelstream.ingest.surveys.mapping import SurveyMapping
 from panelstream.ingest.surveys.responses import ANSWERS, ImportedResponses
 from panelstream.ingest.surveys.sheets import AnswerRecord, ResponseKey, Sheet
 from panelstream.ingest.surveys.sources import TOLD_BY_FILE, ExportState, Source
-from panelstream.ingest.withdrawals import read_withdrawal_periods
+from panelstream.ingest.withdrawals import derive_withdrawal_periods
 from panelstream.models.study.consent import (
     CONSENT_INSTRUMENT,
     ConsentStatement,
+    ConsentStatements,
     WithdrawalPeriods,
     is_withdrawn,
     parse_stored_answer,
@@ -133,14 +134,14 @@ def plan_response_revision(
     )
 
 
-def read_withdrawn(
-    imported: ImportedResponses, warehouse: Store, zone: ZoneInfo
+def derive_withdrawn(
+    imported: ImportedResponses, stored: ConsentStatements, zone: ZoneInfo
 ) -> Mapping[bytes, WithdrawalPeriods]:
     """When nothing of people is taken; a consent in the export itself ends that."""
     arriving: dict[str, list[ConsentStatement]] = defaultdict(list)
     for sheet in imported.sheets:
         arriving[sheet.participant_id.hex()] += consent_statements(sheet.rows)
-    return read_withdrawal_periods(warehouse, zone, arriving)
+    return derive_withdrawal_periods(stored, arriving, zone)
 
 
 def consent_statements(rows: Iterable[AnswerRecord]) -> list[ConsentStatement]:

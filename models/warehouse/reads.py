@@ -27,7 +27,13 @@ class People:
 
 def read_people(store: Store, study: Study, as_of: datetime) -> People:
     """The people who are enrolled and have agreed, without testers and staff."""
-    statements = read_consent_statements(store, as_of)
+    return select_people(store, study, as_of, read_consent_statements(store, as_of))
+
+
+def select_people(
+    store: Store, study: Study, as_of: datetime, statements: ConsentStatements
+) -> People:
+    """The same where the consents of that instant are read already."""
     rounds, starts, ends = zip(*windows.round_bounds(study), strict=True)
     spans = [
         (participant, *span)

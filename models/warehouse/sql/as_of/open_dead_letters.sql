@@ -1,5 +1,6 @@
 -- Rejected events that were open at an instant, one row a letter: not resolved since
--- they were last read, not stored under the same source and id, not dismissed. Of a
+-- they were last read, not stored under the same source and id (of the same
+-- person, where that could be read; else all events are looked at), not dismissed. Of a
 -- letter that was read several times the newest row says what it was. A file is known
 -- by its content, whatever its name; a topic's content is in partitions. What letters
 -- without an arrival make unknown was not kept: all, up to their recording.
@@ -113,6 +114,22 @@ where
         from events
         where
             recorded_at <= {as_of:DateTime64(6)}
+            and (
+                participant_id in (
+                    select participant_id
+                    from dead_letters
+                    where event_key != toFixedString('', 16)
+                )
+                or (
+                    select count()
+                    from dead_letters
+                    where
+                        event_key != toFixedString('', 16)
+                        and participant_id = toFixedString('', 16)
+                        and event_type != 'study.heartbeat'
+                )
+                > 0
+            )
             and stored_key in (
                 select event_key
                 from dead_letters
