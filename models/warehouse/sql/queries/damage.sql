@@ -1,4 +1,5 @@
--- What the engine set aside when it opened the tables, and whether any migration is recorded.
+-- What the engine set aside when it opened the tables, and whether any migration is
+-- recorded.
 select
     (
         select arraySort(groupUniqArray(table))

@@ -9,8 +9,7 @@ from
             lower(hex(events.participant_id)) as participant_id,
             JSONExtractString(data, 'group') as named
         from events
-        where
-            recorded_at <= {as_of:DateTime64(6)} and event_type = 'study.enrolled'
+        where recorded_at <= {as_of:DateTime64(6)} and event_type = 'study.enrolled'
     )
 group by participant_id
 order by participant_id
