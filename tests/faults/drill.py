@@ -1,6 +1,5 @@
 """One run: a study, its processes, the traffic, the faults, and the ledger of it all."""
 
-import contextlib
 import random
 import shutil
 import statistics
@@ -13,32 +12,41 @@ from pathlib import Path
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.structs import TopicPartition
 
 from panelstream.ingest.kafka import clients as kafka_clients
 from panelstream.ingest.kafka import records
-from panelstream.models.errors import PanelstreamError
+from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse.settling import settle
-from tests.faults import schedule, traffic
+from tests.faults import panel_cells, schedule, traffic
+from tests.faults.event_log import EventLog, Harm
 from tests.faults.ledger import (
+    Defect,
     Found,
+    Gap,
     Identity,
     Ledger,
     Letter,
+    Log,
+    Record,
     Verdict,
     reconcile,
 )
-from tests.faults.parties import Broker, Warehouse, Workers, wait_for
+from tests.faults.panel_cells import Comparison
+from tests.faults.parties import Broker, Collector, Warehouse, Workers, wait_for
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.schedule import Fault
-from tests.faults.traffic import Record, Sender, Traffic, enter
+from tests.faults.sender import Sender
+from tests.faults.traffic import Traffic
 from tests.lib import streams, studies
 from tests.lib.streams import Kafka, Stream, free_port
 
 TOPIC = "faults.events"
 PARTITIONS = 6
-_RECOVERY = 600.0
-_ROLL_MS, _WEEK_MS = 200, 604_800_000
+MAX_ANSWER_SECONDS = 2.0
+"""How soon a worker must say that it is alive, whatever happens."""
+MAX_WORKER_BYTES = 700 << 20
+MAX_WAREHOUSE_BYTES = 2 << 30
+_ROLL_MS, _NEVER_MS = 200, 10**14
 
 
 @dataclass(frozen=True)
@@ -54,26 +62,71 @@ class Outcome:
     """The ledger of a run, and what happened in it."""
 
     verdict: Verdict
+    comparison: Comparison
     happened: Sequence[Happened]
     seconds: float
-    ended: Sequence[int]
-    stopped_badly: Sequence[int]
+    workers: Workers
+    warehouse: Warehouse
+
+    @property
+    def sound(self) -> bool:
+        """Whether ids and panel are right, and everything was quick and small enough."""
+        return (
+            self.verdict.sound
+            and self.comparison.sound
+            and self.slowest <= MAX_ANSWER_SECONDS
+            and not any(watch.refused for watch in self.workers.watches)
+            and self.peak <= MAX_WORKER_BYTES
+            and self.peak_warehouse <= MAX_WAREHOUSE_BYTES
+            and not self.workers.stopped_badly
+        )
+
+    @property
+    def slowest(self) -> float:
+        """Seconds of a worker's slowest answer to /health."""
+        return max(watch.slowest for watch in self.workers.watches)
+
+    @property
+    def peak(self) -> int:
+        """Bytes of memory of the largest worker."""
+        return max(watch.peak for watch in self.workers.watches)
+
+    @property
+    def peak_warehouse(self) -> int:
+        """Bytes of memory of the warehouse's process."""
+        return max(watch.peak for watch in self.warehouse.watches)
 
     def lines(self) -> list[str]:
         """What is printed after the ledger."""
-        kinds = Counter(one.fault.kind for one in self.happened)
+        kinds = Counter(entry.fault.kind for entry in self.happened)
         by_kind = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-        known = [one for one in self.happened if one.recovery is not None]
-        worst = max(known, key=lambda value: value.recovery or 0)
-        median = statistics.median(one.recovery or 0 for one in known)
+        ended = self.workers.ended
         return [
+            *self.comparison.lines(),
             f"faults        {len(self.happened)} in {self.seconds:,.0f} s: {by_kind}",
-            f"recovery      longest {worst.recovery:.1f} s ({worst.fault.kind} for "
-            f"{worst.fault.seconds:.0f} s), median {median:.1f} s, of {len(known)}",
-            f"workers that ended by themselves: {len(self.ended)} (exit codes "
-            f"{sorted(set(self.ended))}); told to stop, and not 0: "
-            f"{len(self.stopped_badly)}",
+            self._recovery_line(),
+            f"health        slowest answer {self.slowest:.2f} s (at most "
+            f"{MAX_ANSWER_SECONDS:.0f}), of "
+            f"{sum(watch.answers for watch in self.workers.watches):,}, not ok: "
+            f"{sum(watch.refused for watch in self.workers.watches)}",
+            f"memory        worker {self.peak >> 20} MB (at most "
+            f"{MAX_WORKER_BYTES >> 20}), warehouse {self.peak_warehouse >> 20} MB (at "
+            f"most {MAX_WAREHOUSE_BYTES >> 20})",
+            f"workers that ended by themselves: {len(ended)} (exit codes "
+            f"{sorted(set(ended))}); told to stop, and not 0: "
+            f"{len(self.workers.stopped_badly)}",
         ]
+
+    def _recovery_line(self) -> str:
+        measured = [entry for entry in self.happened if entry.recovery is not None]
+        if not measured:
+            return "recovery      not measured"
+        worst = max(measured, key=lambda entry: entry.recovery or 0)
+        median = statistics.median(entry.recovery or 0 for entry in measured)
+        return (
+            f"recovery      longest {worst.recovery:.1f} s ({worst.fault.kind} for "
+            f"{worst.fault.seconds:.0f} s), median {median:.1f} s, of {len(measured)}"
+        )
 
 
 @dataclass
@@ -84,17 +137,24 @@ class Drill:
     broker: Broker
     warehouse: Warehouse
     workers: Workers
-    ledger: Ledger
+    collector: Collector
+    log: EventLog
+    sender: Sender
     say: Callable[[str], None]
     rng: random.Random
     happened: list[Happened] = field(default_factory=list)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was sent."""
+        return self.log.ledger
 
     def suffer(self, faults: Sequence[Fault]) -> None:
         """One fault after the other; some begin before the last is overcome."""
         for number, fault in enumerate(faults, start=1):
             with self.during(fault):
                 time.sleep(fault.seconds)
-            recovery = self.recover() if fault.recover else None
+            recovery = self.log.recover() if fault.recover else None
             self.happened.append(Happened(fault, recovery))
             took = "" if recovery is None else f", recovered in {recovery:.1f} s"
             self.say(
@@ -109,6 +169,8 @@ class Drill:
         """What a fault is."""
         warehouse, workers = self.warehouse, self.workers
         behaving = warehouse.behaving
+        if fault.kind.startswith(schedule.RESTARTED):
+            return self._restarted(fault.kind.removeprefix(schedule.RESTARTED).split())
         ways: dict[str, Callable[[], AbstractContextManager[Any]]] = {
             schedule.WORKER_KILLED: lambda: _at_once(
                 lambda: workers.kill(workers.any(self.rng))
@@ -127,8 +189,64 @@ class Drill:
             schedule.WAREHOUSE_REFUSES: lambda: behaving(Mode.REFUSE_INSERTS),
             schedule.ANSWERS_LOST: lambda: behaving(Mode.LOSE_ANSWERS),
             schedule.LINE_CUT: lambda: behaving(Mode.CUT),
+            schedule.GIANT_RECORD: self._giant,
+            schedule.RETENTION: lambda: self._log_harmed(EventLog.delete_unread),
+            schedule.TOPIC_RECREATED: lambda: self._log_harmed(EventLog.create_again),
+            schedule.LOG_LOST: lambda: self._log_harmed(EventLog.lose),
         }
         return ways[fault.kind]()
+
+    @contextmanager
+    def _giant(self) -> Iterator[None]:
+        """A record of 14 MB, nearly all of it rejected, and longer than most stay."""
+        sent = self.sender.traffic.spoilt
+        self.sender.orders.append(self.sender.traffic.giant)
+        wait_for(lambda: self.sender.traffic.spoilt > sent + 80_000, "it is made")
+        yield
+
+    @contextmanager
+    def _restarted(self, order: Sequence[str]) -> Iterator[None]:
+        """All are killed at once and started in an order, the warehouse in its folder.
+
+        The workers know the folder and no server, so that one that came first could
+        take it.
+        """
+        ways = {
+            "warehouse": self.warehouse.start,
+            "workers": lambda: self.workers.start_all(direct=True),
+            "collector": self.collector.start,
+        }
+        with self.workers.held(kill=True):
+            self.collector.close()
+            self.warehouse.close()
+            yield
+            for name in order:
+                ways[name]()
+                time.sleep(1)
+            self.log.recover()
+            record = self.sender.traffic.posted()
+            self.collector.send(record.value or b"")
+            self.ledger.enter(record, None)
+            self.workers.stop_all()
+
+    @contextmanager
+    def _log_harmed(self, harm: Harm) -> Iterator[None]:
+        """While no worker runs the log goes on, and loses something of what is new."""
+        self.log.recover()
+        with self.workers.held():
+            commits = self.log.commits()
+            yield
+            with self.sender.held():
+                last_read = self.log.last_read(commits)
+                gaps = harm(self.log, commits)
+                if harm is not EventLog.delete_unread:
+                    self.log.begin()
+            for gap in gaps:
+                self.log.blind(gap, last_read[gap.partition])
+        wait_for(
+            lambda: all(self.log.commits().get(g.partition) != g.start for g in gaps),
+            "the workers go on after the gaps",
+        )
 
     @contextmanager
     def _killed_waiting(self) -> Iterator[None]:
@@ -144,32 +262,6 @@ class Drill:
                 self.workers.kill_all()
             yield
 
-    def recover(self) -> float:
-        """Seconds until all that was sent by now is committed."""
-        began = time.monotonic()
-        ends = _insist(self._ends)
-        wait_for(lambda: self._committed(ends), "everything is committed", _RECOVERY)
-        return time.monotonic() - began
-
-    def _ends(self) -> dict[TopicPartition, int]:
-        places = {TopicPartition(TOPIC, n): -1 for n in range(PARTITIONS)}
-        with kafka_clients.admin(self.stream.settings) as client:
-            result = client.list_partition_offsets(places)
-        return {place: result[place].offset for place in places}
-
-    def _committed(self, ends: dict[TopicPartition, int]) -> bool:
-        group = self.stream.settings.group
-        with (
-            contextlib.suppress(PanelstreamError, KeyError),
-            kafka_clients.admin(self.stream.settings) as client,
-        ):
-            offsets = client.list_group_offsets(group)[group]
-            return all(
-                end == 0 or (one in offsets and offsets[one].offset >= end)
-                for one, end in ends.items()
-            )
-        return False
-
     def reconcile(self) -> Verdict:
         """Stop the workers, and compare what was sent with what is there."""
         self.workers.finish()
@@ -178,7 +270,11 @@ class Drill:
             seen = store.select("select source, id from events final").to_pylist()
             apart = store.select("select source, id from event_conflicts final")
             letters = store.select(
-                "select reason, origin, line, batch_index from dead_letters final"
+                "select reason, origin, line, batch_index, origin_id"
+                " from dead_letters final"
+            )
+            gaps = store.select(
+                "select reason, partition, from_offset, until_offset from log_gaps final"
             )
             [counts] = store.query("arrival_counts", as_of=studies.START).to_pylist()
         return reconcile(
@@ -189,8 +285,21 @@ class Drill:
                 counts,
                 {Letter(*row.values()) for row in letters.to_pylist()},
                 self._buried(),
+                {Gap(*row.values()) for row in gaps.to_pylist()},
             ),
         )
+
+    def compare(self, verdict: Verdict) -> Comparison:
+        """Make a panel, when what was damaged on the disk is dismissed, and compare it."""
+        self.collector.close()
+        self.warehouse.stop()
+        because = ("--because", "damaged by the test")
+        run, file = self.stream.run, self.stream.study.parent / "panel.csv"
+        _expect(
+            run("dead-letters", "dismiss", "--reason", "unreadable_record", *because)
+        )
+        _expect(run("panel", "--out", str(file)))
+        return Comparison(panel_cells.expect(verdict.expected), panel_cells.read(file))
 
     def _buried(self) -> Counter[Letter]:
         result: Counter[Letter] = Counter()
@@ -198,39 +307,49 @@ class Drill:
             place = records.buried_at(record.headers)
             reason = dict(record.headers)[records.REASON].decode()
             assert place
-            result[Letter(reason, place.origin, place.line, place.index)] += 1
+            letter = Letter(
+                reason, place.origin, place.line, place.index, place.origin_id
+            )
+            result[letter] += 1
         return result
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the traffic comes: events a second, and of a week of the panel."""
+
+    seed: int
+    rate: float
+    per_week: int
 
 
 def run(
     folder: Path,
     faults: Sequence[Fault],
     least: int,
-    rate: float,
-    seed: int = 1,
+    pace: Pace,
     command: Sequence[str] = ("-m", "panelstream.flows.cli"),
     say: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
-    """Send at least `least` events, `rate` a second, while the faults come one by one."""
+    """Send at least `least` events at a pace while the faults come one by one."""
     began = time.monotonic()
-    with drill(folder, seed, command, say) as made:
-        sender = Sender(made.stream.settings, Traffic(seed), made.ledger, rate)
-        sender.start()
-        made.recover()  # by now the worker is at work
+    with drill(folder, pace, command, say) as made:
+        made.sender.start()
+        made.log.recover()  # by now the worker is at work
         made.suffer(faults)
-        sender.finish(least)
-        made.recover()
+        made.sender.finish(least)
+        made.log.recover()
         verdict = made.reconcile()
-        workers = made.workers
+        comparison = made.compare(verdict)
         took = time.monotonic() - began
         return Outcome(
-            verdict, made.happened, took, workers.ended, workers.stopped_badly
+            verdict, comparison, made.happened, took, made.workers, made.warehouse
         )
 
 
 @contextmanager
 def drill(
-    folder: Path, seed: int, command: Sequence[str], say: Callable[[str], None]
+    folder: Path, pace: Pace, command: Sequence[str], say: Callable[[str], None]
 ) -> Iterator[Drill]:
     """Broker, warehouse and one worker, with undecodable records in the topic already."""
     with ExitStack() as parts:
@@ -243,22 +362,38 @@ def drill(
         warehouse = Warehouse(stream.study, stream.env, proxy)
         parts.callback(warehouse.close)
         warehouse.start()
-        ledger = Ledger()
+        ledger = Ledger(TOPIC)
         _prepare(stream, broker, warehouse, ledger)
-        env = {**stream.env, "PANELSTREAM_WAREHOUSE": proxy.dsn}
-        workers = Workers(stream.study, env, command)
+        workers = Workers(stream.study, stream.env, proxy.dsn, command)
         parts.callback(workers.close)
         workers.join()
+        collector = Collector(stream.study, stream.env)
+        parts.callback(collector.close)
+        sent = Traffic(pace.seed, pace.per_week)
+        sender = Sender(stream.settings, sent, ledger, pace.rate)
         yield Drill(
-            stream, broker, warehouse, workers, ledger, say, random.Random(seed)
+            stream,
+            broker,
+            warehouse,
+            workers,
+            collector,
+            EventLog(stream, ledger, PARTITIONS),
+            sender,
+            say,
+            random.Random(pace.seed),
         )
     shutil.rmtree(stream.kafka.data, ignore_errors=True)
 
 
 def _stream(folder: Path) -> Stream:
-    study = studies.write(folder / "study", studies.BASE)
+    study = studies.write(folder / "study", panel_cells.study())
     kafka = Kafka(free_port(), folder / "kafka")
-    more = {"KAFKA_PARTITIONS": str(PARTITIONS), "WORKER_MAX_AGE": "0.5"}
+    more = {
+        "KAFKA_PARTITIONS": str(PARTITIONS),
+        # Records have the times of their events, years ago.
+        "KAFKA_RETENTION_DAYS": "100000",
+        "WORKER_MAX_AGE": "0.5",
+    }
     env = streams.environment(kafka, study, TOPIC, **more)
     return Stream(kafka, study, TOPIC, env)
 
@@ -267,12 +402,14 @@ def _prepare(
     stream: Stream, broker: Broker, warehouse: Warehouse, ledger: Ledger
 ) -> None:
     _expect(stream.run("topics", "create"))
+    topic_id = kafka_clients.read_log(stream.settings).topic_id
+    ledger.log = Log(0, topic_id)
     _damage(stream, broker, ledger)
-    entry, text = traffic.withdrawal()
-    file = stream.study.parent / "withdrawal.ndjson"
+    entries, text = traffic.enrolment()
+    file = stream.study.parent / "enrolment.ndjson"
     file.write_text(text)
     _expect(stream.run("ingest", str(file)))
-    enter(ledger, Record(None, [entry]), "", 0)
+    ledger.enter(Record(None, traffic.AT, entries), None)
     with warehouse.store() as store:
         # The engine refuses nothing that we accept by itself, so it is told to.
         store._client.command(
@@ -291,15 +428,15 @@ def _damage(stream: Stream, broker: Broker, ledger: Ledger) -> None:
     for way in ways:
         stream.send_batch(b"damaged", b"damaged")
         stream.kafka.damage(stream.topic, way)
-    origin = records.origin(stream.topic, 0)
+    damaged = [Defect("unreadable_record", None)]
     for offset in range(2 * len(ways)):
-        lost = Record(None, (), [("unreadable_record", None)])
-        enter(ledger, lost, origin, offset)
+        ledger.enter(Record(None, utc_now(), (), damaged), 0, offset)
     _roll(stream, _ROLL_MS)
     time.sleep(2 * _ROLL_MS / 1000)
     stream.send(b"nonsense")
-    enter(ledger, Record(None, (), [("not_json", None)]), origin, 2 * len(ways))
-    _roll(stream, _WEEK_MS)
+    nonsense = Record(None, utc_now(), (), [Defect("not_json", None)])
+    ledger.enter(nonsense, 0, 2 * len(ways))
+    _roll(stream, _NEVER_MS)
     broker.restart()
 
 
@@ -341,15 +478,3 @@ def _at_once(happen: Callable[[], None]) -> Iterator[None]:
 def _expect(done: Any) -> None:
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
-
-
-def _insist(ask: Callable[[], dict[TopicPartition, int]]) -> dict[TopicPartition, int]:
-    """Ask a broker that may just have come back."""
-    end = time.monotonic() + _RECOVERY
-    while True:
-        try:
-            return ask()
-        except (PanelstreamError, KeyError):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)

@@ -1,6 +1,7 @@
 """The processes of a run: broker, warehouse, workers. Each ended by its own pid."""
 
 import contextlib
+import http.client
 import os
 import random
 import signal
@@ -16,7 +17,8 @@ from panelstream.models.warehouse import endpoint
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse.store import Store
 from tests.faults.proxy import Mode, Proxy
-from tests.lib import warm
+from tests.faults.watch import Watch
+from tests.lib import collecting, warm
 from tests.lib.streams import ROOT, Kafka, Worker, free_port
 from tests.lib.warm import Process
 
@@ -82,6 +84,7 @@ class Warehouse:
     env: dict[str, str]
     proxy: Proxy
     process: Process | None = None
+    watches: list[Watch] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -92,6 +95,7 @@ class Warehouse:
         """Start it and wait until it answers."""
         with self.log.open("ab") as out:
             self.process = _spawn(["warehouse"], self.study, self.env, out)
+        self.watches.append(Watch(self.process))
         wait_for(self._answers, f"the warehouse answers; see {self.log}")
         left = endpoint.read_endpoint(self.study)
         assert left
@@ -139,8 +143,14 @@ class Warehouse:
         yield
         self.proxy.mode = Mode.PASS
 
+    def stop(self) -> None:
+        """Tell it to stop."""
+        assert self.process
+        self.process.terminate()
+        assert self.process.wait(PATIENCE) == 0
+
     def close(self) -> None:
-        """End it."""
+        """End it, however it is."""
         if self.process:
             self.process.kill()
             self.process.wait(PATIENCE)
@@ -155,11 +165,14 @@ class Workers:
 
     study: Path
     env: dict[str, str]
+    dsn: str
     command: Sequence[str] = ("-m", "panelstream.flows.cli")
     running: dict[int, Worker] = field(default_factory=dict)
     ended: list[int] = field(default_factory=list)
     stopped_badly: list[int] = field(default_factory=list)
+    watches: list[Watch] = field(default_factory=list)
     _hurt: set[int] = field(default_factory=set)
+    _held: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -204,6 +217,27 @@ class Workers:
                 self.kill(worker.process)
                 worker.process.wait(PATIENCE)
 
+    @contextlib.contextmanager
+    def held(self, kill: bool = False) -> Iterator[None]:
+        """All are told to stop, or killed, and nobody starts them before the end."""
+        with self._lock:
+            self._held = True
+            if kill:
+                self.kill_all()
+            self.stop_all()
+        yield
+        self._held = False
+
+    def stop_all(self) -> None:
+        """SIGTERM to each, and wait."""
+        for worker in self.running.values():
+            self.stop(worker.process)
+
+    def start_all(self, direct: bool) -> None:
+        """Start each again; `direct`: it knows the study's folder and no server."""
+        for number in self.running:
+            self.running[number] = self._start(number, direct)
+
     def stop(self, process: Process) -> None:
         """SIGTERM, and wait; the supervisor starts another."""
         self._hurt.add(process.pid)
@@ -212,7 +246,8 @@ class Workers:
     @contextlib.contextmanager
     def paused(self, process: Process) -> Iterator[None]:
         """SIGSTOP; SIGCONT at the end."""
-        with _paused(process.pid):
+        [watch] = [entry for entry in self.watches if entry.pid == process.pid]
+        with watch.excused(), _paused(process.pid):
             yield
 
     def close(self) -> None:
@@ -240,6 +275,8 @@ class Workers:
         while not self._over.wait(_AGAIN_SECONDS):
             with self._lock:
                 for number, worker in list(self.running.items()):
+                    if self._held:
+                        break
                     code = worker.process.poll()
                     if code is None:
                         continue
@@ -247,13 +284,56 @@ class Workers:
                         self.ended.append(code)
                     self.running[number] = self._start(number)
 
-    def _start(self, number: int) -> Worker:
+    def _start(self, number: int, direct: bool = False) -> Worker:
         address = f"127.0.0.1:{free_port()}"
         env = {**self.env, "PANELSTREAM_WORKER_ADDRESS": address}
+        if not direct:
+            env["PANELSTREAM_WAREHOUSE"] = self.dsn
         log = self.study.parent / f"worker{number}.log"
         with log.open("ab") as out:
             process = _spawn(["worker"], self.study, env, out, self.command)
+        self.watches.append(Watch(process, address))
         return Worker(process, address, log)
+
+
+class Collector:
+    """`panelstream collector` of a study, into the warehouse in its folder."""
+
+    def __init__(self, study: Path, env: dict[str, str]) -> None:
+        self.study, self.port = study, free_port()
+        more = {"COLLECTOR_ADDRESS": f"127.0.0.1:{self.port}"}
+        self.env = {
+            **{name: env[name] for name in env if "_KAFKA" not in name},
+            **{f"PANELSTREAM_{name}": more[name] for name in more},
+        }
+        self._process: Process | None = None
+        self._token = ""
+
+    def start(self) -> None:
+        """Start it, whether there is a warehouse or not."""
+        if not self._token:
+            self._token = collecting.add_token(self.study, self.env, "u2plus.web")
+        with (self.study.parent / "collector.log").open("ab") as out:
+            self._process = _spawn(["collector"], self.study, self.env, out)
+
+    def send(self, body: bytes) -> None:
+        """Send a batch of events until it says that it has them."""
+        assert self._process
+        log = self.study.parent / "collector.log"
+        running = collecting.Running(self._process, self.port, self._token, log)
+
+        def is_taken() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return running.post(body).status == 202
+            return False
+
+        wait_for(is_taken, f"the collector takes events; see {log}")
+
+    def close(self) -> None:
+        """End it, however it is."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(PATIENCE)
 
 
 def _spawn(

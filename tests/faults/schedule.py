@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 WORKER_KILLED = "worker killed"
 WORKER_STOPPED = "worker told to stop"
@@ -17,6 +18,15 @@ WAREHOUSE_PAUSED = "warehouse paused"
 WAREHOUSE_REFUSES = "warehouse refuses inserts"
 ANSWERS_LOST = "answers of the warehouse lost"
 LINE_CUT = "line to the warehouse cut"
+GIANT_RECORD = "record of 14 MB, 94 % rejected"
+RETENTION = "retention deletes unread records"
+TOPIC_RECREATED = "topic deleted and created again"
+LOG_LOST = "broker loses the log"
+RESTARTED = "all killed, started in the order "
+ORDERS = [
+    RESTARTED + " ".join(order)
+    for order in permutations(("warehouse", "workers", "collector"))
+]
 
 MEMBERSHIP = (WORKER_JOINS, WORKER_JOINS, WORKER_LEAVES, WORKER_LEAVES)
 """One worker is there from the start; a second and a third come and go by turns."""
@@ -41,6 +51,11 @@ LONG: Mapping[str, int] = {
     WAREHOUSE_REFUSES: 4,
     ANSWERS_LOST: 4,
     LINE_CUT: 2,
+    GIANT_RECORD: 2,
+    RETENTION: 2,
+    TOPIC_RECREATED: 2,
+    LOG_LOST: 2,
+    **dict.fromkeys(ORDERS, 1),
 }
 
 
@@ -77,9 +92,7 @@ SHORT: Sequence[Fault] = (
     Fault(WORKER_KILLED_WAITING, 0),
     Fault(ANSWERS_LOST, 3),
     Fault(WAREHOUSE_KILLED, 1, recover=False),
-    Fault(WORKER_STOPPED, 0),
-    Fault(BROKER_KILLED, 1),
+    Fault(RETENTION, 3),
     Fault(WORKER_PAUSED, PAST_SESSION),
-    Fault(WORKER_LEAVES, 0),
 )
 """The run of the ordinary test suite."""

@@ -1,182 +1,314 @@
 """What the platform sends: events singly and by the hundred, again, in conflict; poison.
 
 The same seed sends the same. Identities are numbered; the same id under two sources
-is two events.
+is two events. Time passes with the number of the event, and a record has the time of
+its newest. Weeks are by turns clean, with bad events whose person can be read, and
+with some that make everybody's use unknown: a panel has known and unknown cells.
 """
 
-import asyncio
-import contextlib
 import json
 import random
-import threading
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from aiokafka import AIOKafkaProducer
+from tests.faults.ledger import Act, Blind, Defect, Entry, Fate, Identity, Record
 
-from panelstream.ingest.kafka import clients, records
-from panelstream.models.settings.kafka import KafkaSettings
-from tests.faults.ledger import Fate, Identity, Ledger, Letter
+ZONE = ZoneInfo("Asia/Tokyo")
+AT = datetime(2024, 1, 1, tzinfo=ZONE).astimezone(UTC)
+"""A Monday, long before any test runs."""
 
-AT = datetime(2025, 1, 1, tzinfo=UTC)
 SOURCES = ("u2plus.web", "u2plus.app")
-PEOPLE = 500
+PEOPLE = [f"p{number}" for number in range(50)]
 WITHDRAWN = "wim"
 """Withdrew from collection before anything was sent."""
 
 UNSTORABLE = "unstorable"
 """What ids begin with that the engine is told to refuse."""
 
-_KINDS = ("signed_in", "story_viewed", "story_posted", "cycle_posted", "column_posted")
+KINDS: Mapping[str, str] = {
+    "signed_in": "sign_in",
+    "story_viewed": "story",
+    "story_posted": "story",
+    "cycle_posted": "cycle",
+    "column_posted": "column",
+}
+"""The types that are sent, and the function of each."""
+
+FUNCTIONS = ("sign_in", "story", "cycle", "column", "funcan")
+"""Those of the panel; nobody ever uses the last."""
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 _BATCH = 100
-_AT_ONCE = 5
-_TICK = 0.05
-_PATIENCE = 300.0
-_HUGE = 10_000_000
+_PERSONAL, _GENERAL = 40, 4
+"""How many bad events, or records, a week of the kind has."""
+_LEVELS, _HUGE = 3_000, 10_000_000
+_GIANT, _GIANT_BAD = 90_000, 0.94
 
-Entry = tuple[Identity, Fate]
-
-_BAD: Sequence[tuple[str, Mapping[str, Any]]] = (
-    ("unknown_type", {"type": "u2plus.never_heard_of"}),
-    ("invalid_data", {"data": {"text": "dear diary"}}),
-    ("unsupported_version", {"schemaversion": 99}),
-    ("time_in_future", {"time": "2999-01-01T00:00:00Z"}),
-    ("time_unparsable", {"time": "the day before yesterday"}),
-    ("missing_subject", {"subject": None}),
-    ("not_cloudevent", {"specversion": "0.3"}),
-    ("not_storable", {}),
-)
-"""What is wrong with an event: the reason that must be found, and what is changed."""
+Made = tuple[Entry, str]
 
 
 @dataclass(frozen=True)
-class Record:
-    """One Kafka record: the fate of each event in it, and the letters it must give.
+class Transaction:
+    """Records that are committed together, or taken back."""
 
-    `letters`: reason and index in the batch (None: the whole record).
-    """
+    records: Sequence[Record]
+    commit: bool
 
-    value: bytes | None
-    events: Sequence[Entry] = ()
-    letters: Sequence[tuple[str, int | None]] = ()
-    conflicts: Sequence[Identity] = ()
-    repeats: bool = False
+
+Step = Record | Transaction
+Personal = tuple[str, Mapping[str, Any], bool]
+
+_PERSONAL_BAD: Sequence[Personal] = (
+    ("unknown_type", {"type": "u2plus.never_heard_of"}, True),
+    ("invalid_data", {"data": {"text": "dear diary"}}, True),
+    ("unsupported_version", {"schemaversion": 99}, True),
+    ("time_in_future", {"time": "2999-01-01T00:00:00Z"}, False),
+    ("time_unparsable", {"time": "the day before yesterday"}, False),
+    ("not_cloudevent", {"specversion": "0.3"}, True),
+    ("not_storable", {}, True),
+)
+"""What is wrong with an event whose person can be read: the reason that must be found,
+what is changed, and whether its time can be read."""
+
+_UNREADABLE: Sequence[Callable[[str], str]] = (
+    lambda text: text.replace('"subject":"', r'"subject":"\udc80'),
+    lambda text: text[:-1] + ',"data":{"x":NaN}}',
+    lambda text: text[:-1] + ',"data":' + "[" * _LEVELS + "]" * _LEVELS + "}",
+)
+"""What makes an event of a batch no JSON: half a character, no number, depth."""
 
 
 @dataclass
 class Traffic:
-    """Makes records, one after the other."""
+    """Makes records, one after the other; `per_week`: about how many events a week."""
 
     seed: int
+    per_week: int
     number: int = 0
     batches: int = 0
     spoilt: int = 0
     poisons: int = 0
+    posts: int = 0
+    transactions: int = 0
     again: deque[Record] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
+        self._step = timedelta(seconds=WEEK.total_seconds() // self.per_week)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Step]:
         """Records without end."""
         while True:
             self.batches += 1
             yield from self._some(self.batches)
 
-    def _some(self, turn: int) -> Iterator[Record]:
+    @property
+    def week(self) -> int:
+        """Which week it is, from 0."""
+        return week_of(self._now())
+
+    def _now(self) -> datetime:
+        return self._time(max(0, self.number - 1))
+
+    def _time(self, number: int) -> datetime:
+        return AT + number * self._step
+
+    def _some(self, turn: int) -> Iterator[Step]:
         """A batch and, now and then, what else a platform sends."""
-        batch = self._batch(spoilt=turn % 20 == 3, refused=turn % 10 == 5)
+        first = self.number
+        batch = self._batch(refused=turn % 10 == 5, spoil=turn % 20 not in (7, 11))
         yield batch
         if turn % 20 == 7:
             self.again.append(batch)
         if turn % 20 == 11:
-            yield self._conflicting(batch)
+            yield self._conflicting(first)
+        if turn % 20 == 13:
+            yield self._transaction()
         if turn % 20 == 15:
             yield from (self._single() for _ in range(5))
-        if turn % 20 == 18:
+        if self.week % 3 == 2 and self._times(_GENERAL):
             yield self._poison()
         if self.again and self._rng.random() < 0.05:
             again = self.again.popleft()
-            yield Record(again.value, again.events, repeats=True)
+            yield Record(again.value, self._now(), again.events, repeats=True)
 
-    def _batch(self, spoilt: bool = False, refused: bool = False) -> Record:
+    def _times(self, per_week: int) -> int:
+        """How often something happens in a batch that happens so often in a week."""
+        return int(per_week * _BATCH / self.per_week + self._rng.random())
+
+    def _batch(self, refused: bool = False, spoil: bool = False) -> Record:
         made = [self._good() for _ in range(_BATCH)]
-        letters: list[tuple[str, int | None]] = []
+        at, defects = self._now(), []
         if refused:
             made.append(self._refused())
-        if spoilt:
-            index = self._rng.randrange(_BATCH)
-            reason, made[index] = self._spoil()
-            letters.append((reason, index))
-        return Record(_array(made), [one for one, _ in made], letters)
+        if spoil and self.week % 3 == 1:
+            places = self._rng.sample(range(_BATCH), self._times(_PERSONAL))
+            for index in places:
+                defect, made[index] = self._spoil(index, at)
+                defects.append(defect)
+        return _record(made, at, defects)
 
     def _single(self) -> Record:
-        fate, text = self._good()
-        return Record(text.encode(), [fate])
+        made = self._good()
+        return Record(made[1].encode(), self._now(), [made[0]])
 
-    def _conflicting(self, batch: Record) -> Record:
-        """Ten events of a batch once more, with other content under their ids."""
-        entries = batch.events[:10]
-        made = [
-            (one, _event(one[0], "someone-else", AT, "signed_up")) for one in entries
-        ]
-        return Record(_array(made), entries, (), [one for one, _ in entries])
+    def _conflicting(self, first: int) -> Record:
+        """Ten events of a batch once more, with another time under their ids."""
+        made = [self._good_at(first + n, ".500Z") for n in range(10)]
+        return _record(made, self._now(), conflicts=True)
 
-    def _good(self) -> tuple[Entry, str]:
-        number = self.number
+    def _transaction(self) -> Transaction:
+        """Two batches that are committed, or none of them."""
+        self.transactions += 1
+        commit = self.transactions % 3 != 0
+        records = [self._batch() for _ in range(2)]
+        return Transaction(records if commit else [*map(_aborted, records)], commit)
+
+    def _good(self) -> Made:
         self.number += 1
+        return self._good_at(self.number - 1)
+
+    def _good_at(self, number: int, end: str = "Z") -> Made:
+        """The event of a number: people leave out a function for a week by turns."""
         identity = Identity(SOURCES[number % 2], f"e{number // 2}")
-        at = AT + timedelta(seconds=number % 10_000_000)
-        person, kind = f"p{number % PEOPLE}", _KINDS[number % len(_KINDS)]
-        return (identity, Fate.STORED), _event(identity, person, at, kind)
+        kind, at = list(KINDS)[number % len(KINDS)], self._time(number)
+        turn = number // len(KINDS)
+        person, function = PEOPLE[turn % len(PEOPLE)], KINDS[kind]
+        act: Act | None = Act(person, function, local_day(at))
+        if (turn + FUNCTIONS.index(function) + week_of(at)) % 3 == 0:
+            kind, act = "signed_up", None
+        return Entry(identity, Fate.STORED, act), _event(
+            identity, person, at, kind, end
+        )
 
-    def _refused(self) -> tuple[Entry, str]:
+    def _refused(self) -> Made:
         identity = Identity(SOURCES[0], f"refused{self.number}")
-        return (identity, Fate.REFUSED), _event(identity, WITHDRAWN, AT, "signed_in")
+        text = _event(identity, WITHDRAWN, self._now(), "signed_in")
+        return Entry(identity, Fate.REFUSED), text
 
-    def _spoil(self) -> tuple[str, tuple[Entry, str]]:
-        """An event that is rejected: for what it says, or by the engine."""
+    def _spoil(self, index: int, at: datetime) -> tuple[Defect, Made]:
+        """An event of a person that is rejected: for what it says, or by the engine."""
         self.spoilt += 1
-        reason, change = _BAD[self.spoilt % len(_BAD)]
+        reason, change, timely = _PERSONAL_BAD[self.spoilt % len(_PERSONAL_BAD)]
         name = UNSTORABLE if reason == "not_storable" else "bad"
-        identity = Identity(SOURCES[1], f"{name}{self.number}")
-        text = _changed(_event(identity, "p1", AT, "signed_in"), change)
-        return reason, ((identity, Fate.REJECTED), text)
+        identity = Identity(SOURCES[1], f"{name}{self.spoilt}")
+        person = PEOPLE[self.spoilt * 3 % len(PEOPLE)]
+        kind = list(KINDS)[self.spoilt % len(KINDS)]
+        text = _changed(_event(identity, person, at, kind), change)
+        days = (local_day(at),) * 2 if timely else days_before(at)
+        function = "" if reason == "unknown_type" else KINDS[kind]
+        blind = Blind(*days, person, function)
+        return Defect(reason, index, blind), (Entry(identity, Fate.REJECTED), text)
 
     def _poison(self) -> Record:
-        """A record that is of no use as a whole, by turns."""
+        """A record, or an event of one, that says of nobody whose it is; by turns."""
         self.poisons += 1
-        whole = _array([self._good() for _ in range(_BATCH)])
-        future = _event(Identity(SOURCES[0], "future"), "p1", AT, "signed_in")
-        ways: Sequence[tuple[str, bytes | None]] = (
-            ("not_json", b"nonsense"),
-            ("not_json", whole[: len(whole) // 2]),
-            ("not_json", b"\x00\x00\x00\x00\x01" + whole),
-            ("not_json", None),
-            ("unsupported_version", _changed(future, {"schemaversion": 99}).encode()),
+        made = [self._good() for _ in range(_BATCH)]
+        at, value = self._now(), _record(made, self._now()).value or b""
+        ways: Sequence[bytes | None] = (
+            b"nonsense",
+            value[: len(value) // 2],
+            b"\x00\x00\x00\x00\x01" + value,
+            None,
         )
-        reason, value = ways[self.poisons % len(ways)]
+        turn = self.poisons % (len(ways) + len(_UNREADABLE) + 1)
+        if turn > len(ways):
+            return self._one_bad(made, _UNREADABLE[turn - len(ways) - 1])
+        if turn == len(ways):
+            return self._nobody(made)
+        reason, value_sent = "not_json", ways[turn]
         if self.poisons % 50 == 7:
-            reason, value = "too_large", b'{"x":"' + b"x" * _HUGE + b'"}'
-        return Record(value, (), [(reason, None)])
+            reason, value_sent = "too_large", b'{"x":"' + b"x" * _HUGE + b'"}'
+        blind = Blind(*days_before(at))
+        return Record(value_sent, at, (), [Defect(reason, None, blind)])
+
+    def _one_bad(self, made: list[Made], spoil: Callable[[str], str]) -> Record:
+        """A batch with an event that is no JSON: its neighbours are stored."""
+        index, at = self._rng.randrange(_BATCH), self._now()
+        identity = Identity(SOURCES[1], f"unreadable{self.poisons}")
+        text = spoil(_event(identity, PEOPLE[0], at, "signed_in"))
+        made[index] = (Entry(identity, Fate.REJECTED), text)
+        return _record(made, at, [Defect("not_json", index, Blind(*days_before(at)))])
+
+    def _nobody(self, made: list[Made]) -> Record:
+        """A batch with an event of nobody: everybody's use of its function that day."""
+        index, at = self._rng.randrange(_BATCH), self._now()
+        identity = Identity(SOURCES[1], f"nobody{self.poisons}")
+        text = _changed(_event(identity, "", at, "signed_in"), {"subject": None})
+        made[index] = (Entry(identity, Fate.REJECTED), text)
+        blind = Blind(local_day(at), local_day(at), function="sign_in")
+        return _record(made, at, [Defect("missing_subject", index, blind)])
+
+    def posted(self) -> Record:
+        """A batch of one source, as a collector takes it."""
+        self.posts += 1
+        made, at = [], self._now()
+        for n, person in enumerate(PEOPLE):
+            identity = Identity(SOURCES[0], f"posted{self.posts}-{n}")
+            act = Act(person, "story", local_day(at))
+            text = _event(identity, person, at, "story_posted")
+            made.append((Entry(identity, Fate.STORED, act), text))
+        return _record(made, at)
+
+    def giant(self) -> Record:
+        """A record of about 14 MB, of which 94 % are rejected."""
+        made: list[Made] = []
+        defects = []
+        for index in range(_GIANT):
+            if index % 100 >= _GIANT_BAD * 100:
+                made.append(self._good())
+                continue
+            self.spoilt += 1
+            identity = Identity(SOURCES[1], f"bad{self.spoilt}")
+            person, at = PEOPLE[index % len(PEOPLE)], self._now()
+            text = _event(identity, person, at, "never_heard_of")
+            made.append((Entry(identity, Fate.REJECTED), text))
+            blind = Blind(local_day(at), local_day(at), person)
+            defects.append(Defect("unknown_type", index, blind))
+        return _record(made, self._now(), defects)
 
 
-def withdrawal() -> tuple[Entry, str]:
-    """The event by which somebody withdraws, before all others."""
+def local_day(at: datetime) -> date:
+    """The study's day of an instant."""
+    return at.astimezone(ZONE).date()
+
+
+def days_before(at: datetime) -> tuple[date, date]:
+    """The days that a record makes unknown whose events' times cannot be read."""
+    return local_day(at - DAY), local_day(at)
+
+
+def week_of(at: datetime) -> int:
+    """The week of the traffic, from 0, that an instant is in."""
+    return (at - AT) // WEEK
+
+
+def enrolment() -> tuple[list[Entry], str]:
+    """What is known before all traffic: people enrol, and somebody withdraws."""
+    made = [_enrolled(person) for person in PEOPLE]
     identity = Identity("u2plus", "withdrawal")
-    text = _event(identity, WITHDRAWN, AT - timedelta(days=1), "signed_in")
+    text = _event(identity, WITHDRAWN, AT - 2 * DAY, "signed_in")
     change = {"type": "study.consent_withdrawn", "data": {"level": "collection"}}
-    return (identity, Fate.STORED), _changed(text, change)
+    made.append((Entry(identity, Fate.STORED), _changed(text, change)))
+    return [entry for entry, _ in made], "\n".join(text for _, text in made)
 
 
-def _event(identity: Identity, person: str, at: datetime, kind: str) -> str:
+def _enrolled(person: str) -> Made:
+    identity = Identity("u2plus", f"enrolled-{person}")
+    text = _event(identity, person, AT - 2 * DAY, "signed_in")
+    return Entry(identity, Fate.STORED), _changed(text, {"type": "study.enrolled"})
+
+
+def _event(
+    identity: Identity, person: str, at: datetime, kind: str, end: str = "Z"
+) -> str:
     return (
         f'{{"specversion":"1.0","id":"{identity.id}","source":"{identity.source}",'
-        f'"type":"u2plus.{kind}","time":"{at:%Y-%m-%dT%H:%M:%SZ}",'
+        f'"type":"u2plus.{kind}","time":"{at:%Y-%m-%dT%H:%M:%S}{end}",'
         f'"subject":"{person}"}}'
     )
 
@@ -185,102 +317,16 @@ def _changed(text: str, change: Mapping[str, Any]) -> str:
     return json.dumps({**json.loads(text), **change})
 
 
-def _array(made: Sequence[tuple[Entry, str]]) -> bytes:
-    return ("[" + ",".join(text for _, text in made) + "]").encode()
+def _record(
+    made: Sequence[Made],
+    at: datetime,
+    defects: Sequence[Defect] = (),
+    conflicts: bool = False,
+) -> Record:
+    value = ("[" + ",".join(text for _, text in made) + "]").encode()
+    return Record(value, at, [entry for entry, _ in made], defects, conflicts)
 
 
-class Sender:
-    """Sends at a pace in a thread of its own, each record until it is acknowledged."""
-
-    def __init__(
-        self, kafka: KafkaSettings, traffic: Traffic, ledger: Ledger, rate: float
-    ) -> None:
-        self.kafka, self.traffic, self.ledger = kafka, traffic, ledger
-        self.rate, self.least = rate, 0
-        self.failure: Exception | None = None
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._producer: AIOKafkaProducer | None = None
-        self._starting: asyncio.Future[None]
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def finish(self, least: int) -> None:
-        """Go on until `least` events are sent, as fast as can be; then end."""
-        self.least, self.rate = least, float("inf")
-        self._enough.set()
-        self._thread.join(_PATIENCE)
-        if self._thread.is_alive():
-            raise TimeoutError("the sender does not end")
-        if self.failure:
-            raise self.failure
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._send_all())
-        except Exception as error:
-            self.failure = error
-
-    async def _send_all(self) -> None:
-        began, stream = time.monotonic(), iter(self.traffic)
-        try:
-            while not self._enough.is_set() or self.ledger.sent.total() < self.least:
-                if self.ledger.sent.total() > (time.monotonic() - began) * self.rate:
-                    await asyncio.sleep(_TICK)
-                    continue
-                some = [next(stream) for _ in range(_AT_ONCE)]
-                await asyncio.gather(*[self._send(entry) for entry in some])
-        finally:
-            if self._producer:
-                await self._drop(self._producer)
-
-    async def _send(self, record: Record) -> None:
-        """Until the broker says that it has it: it may have it twice then."""
-        end = time.monotonic() + _PATIENCE
-        while True:
-            producer = await self._connected()
-            try:
-                sent = await producer.send_and_wait(
-                    self.kafka.topic, record.value, key=None if record.value else b"k"
-                )
-            except Exception:
-                if time.monotonic() > end:
-                    raise
-                self.ledger.uncertain.update(reason for reason, _ in record.letters)
-                await self._drop(producer)
-                await asyncio.sleep(1)
-            else:
-                origin = records.origin(sent.topic, sent.partition)
-                enter(self.ledger, record, origin, sent.offset)
-                return
-
-    async def _connected(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            made = self._producer = clients.producer(self.kafka)
-            self._starting = asyncio.ensure_future(made.start())
-        producer = self._producer
-        with contextlib.suppress(Exception):
-            await asyncio.shield(self._starting)
-        return producer
-
-    async def _drop(self, producer: AIOKafkaProducer) -> None:
-        if producer != self._producer:
-            return
-        self._producer = None
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.stop(), 5)
-
-
-def enter(ledger: Ledger, record: Record, origin: str, offset: int) -> None:
-    """Enter a record that the broker has."""
-    ledger.records += 1
-    for identity, fate in record.events:
-        ledger.fates[identity] = fate
-        ledger.sent[fate] += 1
-    ledger.sent[Fate.REJECTED] += sum(index is None for _, index in record.letters)
-    ledger.letters |= {Letter(why, origin, offset, at) for why, at in record.letters}
-    ledger.conflicts.update(record.conflicts)
-    if record.repeats:
-        ledger.resent += sum(fate is Fate.STORED for _, fate in record.events)
+def _aborted(record: Record) -> Record:
+    entries = [entry._replace(fate=Fate.ABORTED) for entry in record.events]
+    return Record(record.value, record.at, entries)

@@ -39,6 +39,8 @@ JAVA = "-Xms128m -Xmx512m -XX:TieredStopAtLevel=1"
 PATIENCE = 180.0
 """Seconds after which something will not happen any more, on however busy a machine."""
 
+_SEGMENT_FILES = ("*.log", "*.index", "*.timeindex", "*.snapshot", "leader-epoch*")
+
 Value = bytes | None
 Headers = Sequence[tuple[str, bytes]]
 
@@ -74,12 +76,14 @@ class Kafka:
             file.seek(start)
             file.write(batch)
 
-    def lose(self, topic: str) -> None:
-        """The broker stops, loses what partition 0 held, and starts."""
+    def lose(self, topic: str, *partitions: int) -> None:
+        """The broker stops, loses what partitions (0 if none is named) held, and starts."""
         self.run("stop")
-        for name in ("*.log", "*.index", "*.timeindex", "*.snapshot", "leader-epoch*"):
-            for path in (self.data / "log" / f"{topic}-0").glob(name):
-                path.unlink()
+        for number in partitions or (0,):
+            folder = self.data / "log" / f"{topic}-{number}"
+            for name in _SEGMENT_FILES:
+                for path in folder.glob(name):
+                    path.unlink()
         self.run("start")
 
 
