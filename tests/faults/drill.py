@@ -26,7 +26,6 @@ from tests.faults.ledger import (
     Identity,
     Ledger,
     Letter,
-    Log,
     Record,
     Verdict,
     reconcile,
@@ -232,8 +231,10 @@ class Drill:
     @contextmanager
     def _log_harmed(self, harm: Harm) -> Iterator[None]:
         """While no worker runs the log goes on, and loses something of what is new."""
-        self.log.recover()
-        with self.workers.held():
+        with ExitStack() as stop:
+            with self.sender.held():
+                self.log.recover()
+                stop.enter_context(self.workers.held())
             commits = self.log.commits()
             yield
             with self.sender.held():
@@ -362,22 +363,22 @@ def drill(
         warehouse = Warehouse(stream.study, stream.env, proxy)
         parts.callback(warehouse.close)
         warehouse.start()
-        ledger = Ledger(TOPIC)
-        _prepare(stream, broker, warehouse, ledger)
+        log = EventLog(stream, Ledger(TOPIC), PARTITIONS)
+        _prepare(log, broker, warehouse)
         workers = Workers(stream.study, stream.env, proxy.dsn, command)
         parts.callback(workers.close)
         workers.join()
         collector = Collector(stream.study, stream.env)
         parts.callback(collector.close)
         sent = Traffic(pace.seed, pace.per_week)
-        sender = Sender(stream.settings, sent, ledger, pace.rate)
+        sender = Sender(stream.settings, sent, log.ledger, pace.rate)
         yield Drill(
             stream,
             broker,
             warehouse,
             workers,
             collector,
-            EventLog(stream, ledger, PARTITIONS),
+            log,
             sender,
             say,
             random.Random(pace.seed),
@@ -398,12 +399,10 @@ def _stream(folder: Path) -> Stream:
     return Stream(kafka, study, TOPIC, env)
 
 
-def _prepare(
-    stream: Stream, broker: Broker, warehouse: Warehouse, ledger: Ledger
-) -> None:
+def _prepare(log: EventLog, broker: Broker, warehouse: Warehouse) -> None:
+    stream, ledger = log.stream, log.ledger
     _expect(stream.run("topics", "create"))
-    topic_id = kafka_clients.read_log(stream.settings).topic_id
-    ledger.log = Log(0, topic_id)
+    log.begin()
     _damage(stream, broker, ledger)
     entries, text = traffic.enrolment()
     file = stream.study.parent / "enrolment.ndjson"

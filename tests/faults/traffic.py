@@ -45,6 +45,9 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 _BATCH = 100
 _PERSONAL, _GENERAL = 40, 4
 """How many bad events, or records, a week of the kind has."""
+_SELDOM = 40
+"""Of so many bad events the engine refuses one: it takes a batch many halvings."""
+
 _LEVELS, _HUGE = 3_000, 10_000_000
 _GIANT, _GIANT_BAD = 90_000, 0.94
 
@@ -69,10 +72,10 @@ _PERSONAL_BAD: Sequence[Personal] = (
     ("time_in_future", {"time": "2999-01-01T00:00:00Z"}, False),
     ("time_unparsable", {"time": "the day before yesterday"}, False),
     ("not_cloudevent", {"specversion": "0.3"}, True),
-    ("not_storable", {}, True),
 )
 """What is wrong with an event whose person can be read: the reason that must be found,
 what is changed, and whether its time can be read."""
+_NOT_STORABLE: Personal = ("not_storable", {}, True)
 
 _UNREADABLE: Sequence[Callable[[str], str]] = (
     lambda text: text.replace('"subject":"', r'"subject":"\udc80'),
@@ -193,7 +196,8 @@ class Traffic:
     def _spoil(self, index: int, at: datetime) -> tuple[Defect, Made]:
         """An event of a person that is rejected: for what it says, or by the engine."""
         self.spoilt += 1
-        reason, change, timely = _PERSONAL_BAD[self.spoilt % len(_PERSONAL_BAD)]
+        bad = _PERSONAL_BAD[self.spoilt % len(_PERSONAL_BAD)]
+        reason, change, timely = bad if self.spoilt % _SELDOM else _NOT_STORABLE
         name = UNSTORABLE if reason == "not_storable" else "bad"
         identity = Identity(SOURCES[1], f"{name}{self.spoilt}")
         person = PEOPLE[self.spoilt * 3 % len(PEOPLE)]
