@@ -53,7 +53,7 @@ coverage: $(READY)  ## the same, and the lines that no test reached
 test-long: $(READY)  ## coverage of planted effects over 200 seeds, long properties, fuzzing
 	PANELSTREAM_EXAMPLES=500 $(RUN)/python -m pytest $(SIDE_BY_SIDE) -m "long or not long"
 
-test-faults: $(READY)  ## Kafka, workers and warehouse hurt fifty times; a ledger of a million events
+test-faults: $(READY)  ## Kafka, workers and warehouse hurt 69 times; a ledger of a million events and a panel of them
 	$(RUN)/python -m tests.faults
 
 check: $(READY)  ## pins, style, types, layers, names, SQL, links of the docs; changes nothing

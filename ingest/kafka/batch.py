@@ -8,11 +8,31 @@ from typing import TypeAlias
 from aiokafka import ConsumerRecord, TopicPartition
 
 from panelstream.ingest.kafka import records
-from panelstream.ingest.kafka.log_positions import LogPosition, OpenGap
+from panelstream.ingest.kafka.log_positions import (
+    TICK,
+    LogPosition,
+    OpenGap,
+    instant,
+)
 from panelstream.models.events.event import Position
 from panelstream.models.events.log_gap import GapReason, LogGap
+from panelstream.models.events.unknown_period import Period, period_before
 
 KafkaRecord: TypeAlias = ConsumerRecord[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class UnreadableRecord:
+    """A record that cannot be decoded, of which even the time is unknown.
+
+    `time`: of the last record before it, in milliseconds, if one was read; `rank`: how
+    many records of the batch were read before it.
+    """
+
+    partition: TopicPartition
+    position: Position
+    time: int | None
+    rank: int
 
 
 @dataclass
@@ -20,7 +40,7 @@ class RecordBatch:
     """Records since the last write, the positions after them, and gaps before them."""
 
     records: list[KafkaRecord] = field(default_factory=list)
-    unreadable: list[Position] = field(default_factory=list)
+    unreadable: list[UnreadableRecord] = field(default_factory=list)
     positions: dict[TopicPartition, LogPosition] = field(default_factory=dict)
     gaps: list[OpenGap] = field(default_factory=list)
     size: int = 0
@@ -51,7 +71,9 @@ class RecordBatch:
         """Add a record that cannot be decoded: the one at the position."""
         origin = records.origin(partition.topic, partition.partition)
         place = Position(origin, position.offset, origin_id=position.topic_id)
-        self.unreadable.append(place)
+        self.unreadable.append(
+            UnreadableRecord(partition, place, position.time, len(self.records))
+        )
 
     def add_gap(
         self,
@@ -69,14 +91,30 @@ class RecordBatch:
 
     def closed_gaps(self, now: datetime) -> list[LogGap]:
         """The gaps, each up to the first record that was read after it."""
-        return [gap.closed(self._time_after(gap), now) for gap in self.gaps]
+        return [
+            gap.closed(self._time_after(gap.partition, gap.rank), now)
+            for gap in self.gaps
+        ]
 
-    def _time_after(self, gap: OpenGap) -> int | None:
-        following = self.records[gap.rank :]
+    def unreadable_periods(self, now: datetime) -> dict[Position, Period | None]:
+        """When the events of each unreadable record took place; None: at any time."""
+        return {entry.position: self._period(entry, now) for entry in self.unreadable}
+
+    def _period(self, entry: UnreadableRecord, now: datetime) -> Period | None:
+        """From a day before the last record before it to the first one after it."""
+        following = self._time_after(entry.partition, entry.rank)
+        if entry.time is None:
+            return None
+        start, _ = period_before(instant(entry.time))
+        end = now if following is None else instant(following)
+        return start, max(end, instant(entry.time)) + TICK
+
+    def _time_after(self, partition: TopicPartition, rank: int) -> int | None:
+        following = self.records[rank:]
         times = [
             record.timestamp
             for record in following
-            if (record.topic, record.partition) == gap.partition
+            if (record.topic, record.partition) == partition
         ]
         return times[0] if times else None
 

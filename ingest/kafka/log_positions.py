@@ -22,7 +22,7 @@ from panelstream.models.events.log_gap import (
 )
 
 _NO_RECORD = -1
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class LogPosition:
 
     def recorded(self, partition: TopicPartition) -> ReadPosition:
         """The position as the warehouse has it."""
-        last_time = None if self.time is None else _instant(self.time)
+        last_time = None if self.time is None else instant(self.time)
         topic, number = partition
         return ReadPosition(topic, number, self.topic_id, self.offset, last_time)
 
@@ -115,9 +115,9 @@ class OpenGap:
 
     def closed(self, first_time: int | None, now: datetime) -> LogGap:
         """The gap, up to the time of the first record after it, or up to now."""
-        since = BEGINNING if self.time is None else _instant(self.time)
-        until = now if first_time is None else _instant(first_time)
-        until = until if until > since else max(now, since + _TICK)
+        since = BEGINNING if self.time is None else instant(self.time)
+        until = now if first_time is None else instant(first_time)
+        until = until if until > since else max(now, since + TICK)
         topic, partition = self.partition
         offsets = self.from_offset, self.until_offset
         return LogGap(topic, partition, *offsets, since, until, self.reason)
@@ -146,5 +146,6 @@ def restart(position: LogPosition, log: TopicLog, partition: int) -> LogPosition
     )
 
 
-def _instant(milliseconds: int) -> datetime:
+def instant(milliseconds: int) -> datetime:
+    """The time of a record, which Kafka has in milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

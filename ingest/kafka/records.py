@@ -4,9 +4,10 @@ Knows no Kafka client: a record is whatever has these attributes.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from panelstream.ingest.events.binary_mode import binary_event, read_attributes
@@ -85,18 +86,17 @@ def position(record: Record, topic_id: str = "") -> Position:
 def raw_events(
     name: str,
     records: Iterable[Record],
-    unreadable: Iterable[Position] = (),
+    unreadable: Mapping[Position, Period | None] = MappingProxyType({}),
     topic_id: str = "",
 ) -> RawEvents:
     """The events of records as one batch of lines that arrived in the topic `name`.
 
-    `unreadable`: records that the client could not decode; they are rejected.
+    `unreadable`: records that the client could not decode, which are rejected, each with
+    when its events took place.
     """
     lines = _Lines()
     rejections = [Rejection("unreadable_record", "", entry) for entry in unreadable]
-    periods: dict[Position, Period | None] = {
-        entry.position: None for entry in rejections
-    }
+    periods = dict(unreadable)
     for record in records:
         place = position(record, topic_id)
         periods[place] = _period(record.timestamp)

@@ -12,6 +12,7 @@ from panelstream.ingest.events.pipeline import Pipeline, Prepared
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.batch import RecordBatch
 from panelstream.models.events.log_gap import LogGap, ReadPosition
+from panelstream.models.timestamps import utc_now
 from panelstream.models.warehouse.ledger import Batch
 
 _REFRESH_SECONDS = 60.0
@@ -58,9 +59,8 @@ class WarehouseWriter:
         """Decode the events of a batch; stores nothing."""
 
         def decode() -> Prepared:
-            raw = records.raw_events(
-                topic, batch.records, batch.unreadable, batch.topic_id
-            )
+            unreadable = batch.unreadable_periods(utc_now())
+            raw = records.raw_events(topic, batch.records, unreadable, batch.topic_id)
             return self.pipeline.prepare(raw)
 
         return await self._in_thread(decode)

@@ -6,6 +6,7 @@ so. What the processes said stays in build/faults until the next run.
 
 import shutil
 import sys
+from collections.abc import Sequence
 
 from tests.faults import drill, ledger, schedule
 from tests.faults.drill import Pace
@@ -15,17 +16,18 @@ EVENTS, RATE, SEED = 1_000_000, 1_500, 1
 _WEEKS = 40
 
 
-def main(events: int = EVENTS, seed: int = SEED, kind: str = "") -> int:
+def main(words: Sequence[str]) -> int:
     """Run the long schedule; 0 where nothing is lost, doubled, or a false zero."""
+    events, seed, kind = [*words, *(str(EVENTS), str(SEED), "")[len(words) :]]
     folder = ROOT / "build" / "faults"
     shutil.rmtree(folder, ignore_errors=True)
     faults = [
         fault
-        for fault in schedule.plan(schedule.LONG, seed)
+        for fault in schedule.plan(schedule.LONG, int(seed))
         if fault.kind.startswith(kind)
     ]
-    pace = Pace(seed, RATE, events // _WEEKS)
-    outcome = drill.run(folder, faults, events, pace, say=say)
+    pace = Pace(int(seed), RATE, int(events) // _WEEKS)
+    outcome = drill.run(folder, faults, int(events), pace, say=say)
     for line in [*ledger.lines(outcome.verdict), *outcome.lines()]:
         say(line)
     return 0 if outcome.sound else 1
@@ -38,4 +40,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:3]), *sys.argv[3:4]))
+    sys.exit(main(sys.argv[1:]))

@@ -142,6 +142,8 @@ class Drill:
     say: Callable[[str], None]
     rng: random.Random
     happened: list[Happened] = field(default_factory=list)
+    overcome: float = 0.0
+    """Seconds of recovery that a fault had before its end."""
 
     @property
     def ledger(self) -> Ledger:
@@ -151,9 +153,10 @@ class Drill:
     def suffer(self, faults: Sequence[Fault]) -> None:
         """One fault after the other; some begin before the last is overcome."""
         for number, fault in enumerate(faults, start=1):
+            self.overcome = 0.0
             with self.during(fault):
                 time.sleep(fault.seconds)
-            recovery = self.log.recover() if fault.recover else None
+            recovery = self.overcome + self.log.recover() if fault.recover else None
             self.happened.append(Happened(fault, recovery))
             took = "" if recovery is None else f", recovered in {recovery:.1f} s"
             self.say(
@@ -222,7 +225,7 @@ class Drill:
             for name in order:
                 ways[name]()
                 time.sleep(1)
-            self.log.recover()
+            self.overcome = self.log.recover()
             record = self.sender.traffic.posted()
             self.collector.send(record.value or b"")
             self.ledger.enter(record, None)
@@ -291,15 +294,11 @@ class Drill:
         )
 
     def compare(self, verdict: Verdict) -> Comparison:
-        """Make a panel, when what was damaged on the disk is dismissed, and compare it."""
+        """Make a panel, and compare it."""
         self.collector.close()
         self.warehouse.stop()
-        because = ("--because", "damaged by the test")
-        run, file = self.stream.run, self.stream.study.parent / "panel.csv"
-        _expect(
-            run("dead-letters", "dismiss", "--reason", "unreadable_record", *because)
-        )
-        _expect(run("panel", "--out", str(file)))
+        file = self.stream.study.parent / "panel.csv"
+        _expect(self.stream.run("panel", "--out", str(file)))
         return Comparison(panel_cells.expect(verdict.expected), panel_cells.read(file))
 
     def _buried(self) -> Counter[Letter]:
@@ -424,17 +423,18 @@ def _damage(stream: Stream, broker: Broker, ledger: Ledger) -> None:
     killed cuts its log off at the first batch that it finds damaged.
     """
     ways = (_unknown_compression, _wrong_magic, _wrong_checksum)
+    number = 2 * len(ways)
+    stream.send(b"nonsense")
     for way in ways:
         stream.send_batch(b"damaged", b"damaged")
         stream.kafka.damage(stream.topic, way)
-    damaged = [Defect("unreadable_record", None)]
-    for offset in range(2 * len(ways)):
-        ledger.enter(Record(None, utc_now(), (), damaged), 0, offset)
     _roll(stream, _ROLL_MS)
     time.sleep(2 * _ROLL_MS / 1000)
     stream.send(b"nonsense")
-    nonsense = Record(None, utc_now(), (), [Defect("not_json", None)])
-    ledger.enter(nonsense, 0, 2 * len(ways))
+    reasons = ["not_json", *["unreadable_record"] * number, "not_json"]
+    for offset, reason in enumerate(reasons):
+        # What they make unknown is years after the traffic.
+        ledger.enter(Record(None, utc_now(), (), [Defect(reason, None)]), 0, offset)
     _roll(stream, _NEVER_MS)
     broker.restart()
 

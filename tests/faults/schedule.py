@@ -93,6 +93,5 @@ SHORT: Sequence[Fault] = (
     Fault(ANSWERS_LOST, 3),
     Fault(WAREHOUSE_KILLED, 1, recover=False),
     Fault(RETENTION, 3),
-    Fault(WORKER_PAUSED, PAST_SESSION),
 )
 """The run of the ordinary test suite."""
