@@ -35,7 +35,11 @@ ReasonOption = Annotated[
     str, typer.Option("--reason", help="Only those with this reason.")
 ]
 TypeOption = Annotated[
-    str, typer.Option("--type", help="Only those of this event type.")
+    str,
+    typer.Option(
+        "--type",
+        help="Only those of this event type, also one that the catalogue lacks.",
+    ),
 ]
 OriginOption = Annotated[
     str,

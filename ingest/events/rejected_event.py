@@ -3,7 +3,6 @@
 Nothing of it is taken; it tells which time, whose, and of which function is not known.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,14 +14,13 @@ from panelstream.models.events.event import (
     NOBODY,
     RejectedEvent,
     event_key,
+    unknown_type,
 )
 from panelstream.models.timestamps import EARLIEST, parse_instant
 
 Identify = Callable[[str], bytes]
 """From a subject to a participant id."""
 
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""A type that is stored although no catalogue has it: no address, no sentence."""
 _MAX_LENGTH = 256
 
 
@@ -41,7 +39,7 @@ def describe_rejected(
     name, source = _text(attributes, "type"), _text(attributes, "source")
     rule = catalogue.types.get(name)
     return RejectedEvent(
-        event_type=name if rule or _TYPE.fullmatch(name) else "",
+        event_type=name if rule or not name else unknown_type(name),
         function=(rule and rule.function) or "",
         every_function=rule is None and not name.startswith("study."),
         participant_id=_participant(_text(attributes, "subject"), identify),

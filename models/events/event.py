@@ -145,6 +145,15 @@ class Rejection:
         }
 
 
+def unknown_type(name: str) -> str:
+    """What a type that the catalogue does not have is called: never the name itself.
+
+    The same as `concat('unknown:', lower(hex(substring(MD5(name), 1, 4))))` in SQL.
+    """
+    text = name.encode("utf-8", "surrogatepass")
+    return f"unknown:{hashlib.md5(text, usedforsecurity=False).hexdigest()[:8]}"
+
+
 def event_key(source: str, identity: str) -> bytes:
     """16 bytes by which a rejected event is recognised when it is stored after all.
 

@@ -298,7 +298,7 @@ def test_summary(ledger: Ledger) -> None:
         for g in groups
     ] == [
         ("invalid_data", "u2plus.story_posted", 1, ["story"], False, 1),
-        ("unknown_type", NEW_TYPE, 2, [], True, 1),
+        ("unknown_type", "unknown:1fe006c1", 2, [], True, 1),
     ]
     [group] = summarize_open_letters(
         ledger.study.store, selection=LetterSelection(event_type=NEW_TYPE)

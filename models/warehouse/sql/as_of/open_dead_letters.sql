@@ -139,7 +139,10 @@ where
     and not arrayExists(
         dismissal
         -> dismissal.1 in ('', reason)
-        and dismissal.2 in ('', event_type)
+        and (
+            dismissal.2 in ('', event_type)
+            or event_type = concat('unknown:', lower(hex(substring(MD5(dismissal.2), 1, 4))))
+        )
         and dismissal.3 in ('', origin, origin_id)
         and dismissal.4 >= first_recorded_at,
         (

@@ -5,7 +5,7 @@ alter table dead_letters
 add column if not exists origin_id String comment 'Content it came from: SHA-256 of the file, topic and its first offset, run that read stdin; empty: known by origin' after field,
 add column if not exists arrival DateTime64(6, 'UTC') comment 'Batch it came in, as in arrivals; 1970: recorded before this was kept' after path,
 add column if not exists event_key FixedString(16) comment 'Hash of source and id; zeros: cannot be read' after arrival,
-add column if not exists event_type LowCardinality(String) comment 'CloudEvents type; empty: cannot be read' after event_key,
+add column if not exists event_type LowCardinality(String) comment 'CloudEvents type; unknown:<hash> where the catalogue does not have it; empty: cannot be read' after event_key,
 add column if not exists function LowCardinality(String) comment 'Platform function of the type; empty: none' after event_type,
 add column if not exists every_function UInt8 comment '1: its type is not in the catalogue or cannot be read, so that any function may be concerned' after function,
 add column if not exists participant_id FixedString(16) comment 'Keyed hash of the platform user; zeros: cannot be read' after every_function,

@@ -74,19 +74,19 @@ BROKEN = [
         "unknown type",
         {"type": "u2plus.new"},
         "unknown_type",
-        {"event_type": "u2plus.new", "function": "", "every_function": True},
+        {"event_type": "unknown:aeeeb6bd", "function": "", "every_function": True},
     ),
     (
         "a type that is a sentence",
         {"type": "ann writes"},
         "unknown_type",
-        {"event_type": "", "function": "", "every_function": True},
+        {"event_type": "unknown:9ee85780", "function": "", "every_function": True},
     ),
     (
         "a study event that is unknown",
         {"type": "study.new"},
         "unknown_type",
-        {"event_type": "study.new", "function": ""},
+        {"event_type": "unknown:ee164fde", "function": ""},
     ),
 ]
 
