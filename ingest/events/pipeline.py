@@ -271,15 +271,15 @@ def _not_storable(
                 and place not in refused_at
                 and all(getattr(outcome, name) == row[name] for name in columns)
             ):
-                return Rejection("not_storable", "", place, _described(row))
-    return Rejection("not_storable", "", raw.position(0), _described(row))
+                return Rejection("not_storable", "", place, _described(row, catalogue))
+    return Rejection("not_storable", "", raw.position(0), _described(row, catalogue))
 
 
-def _described(row: Mapping[str, Any]) -> RejectedEvent:
+def _described(row: Mapping[str, Any], catalogue: Catalogue) -> RejectedEvent:
     """What a row tells that was decoded and cannot be stored."""
     return RejectedEvent(
         event_type=row["event_type"],
-        function=row["function"],
+        function=catalogue.affected_function(row["event_type"]),
         every_function=False,
         participant_id=row["participant_id"],
         occurred_at=row["occurred_at"],

@@ -40,7 +40,7 @@ def describe_rejected(
     rule = catalogue.types.get(name)
     return RejectedEvent(
         event_type=name if rule or not name else unknown_type(name),
-        function=(rule and rule.function) or "",
+        function=catalogue.affected_function(name),
         every_function=rule is None and not name.startswith("study."),
         participant_id=_participant(_text(attributes, "subject"), identify),
         occurred_at=_plausible(_text(attributes, "time"), latest),

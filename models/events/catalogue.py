@@ -172,6 +172,15 @@ class Catalogue(Frozen):
             if event_type.withdraws
         }
 
+    def affected_function(self, name: str) -> str:
+        """The function whose counts an event of a type changes: as an act of it, or
+        as it takes one back. Empty: none, or the type is unknown.
+        """
+        event_type = self.types.get(name)
+        if event_type is not None and event_type.withdraws:
+            event_type = self.types.get(event_type.withdraws)
+        return (event_type and event_type.function) or ""
+
     @property
     def questionnaires(self) -> Questionnaires:
         """What the study asks, whose answers may come as events."""

@@ -103,7 +103,8 @@ class RejectedEvent:
     """What can be read of a rejected event, as the defaults where it cannot.
 
     `every_function`: any function may be concerned, as the catalogue does not have its
-    type. `occurred_at`: its own time where that is plausible. `event_key`: what its
+    type. `function`: the one whose counts it would have changed, be it by taking an act
+    back. `occurred_at`: its own time where that is plausible. `event_key`: what its
     source and id are known by (`event_key`). `source`: if the catalogue has it.
     """
 

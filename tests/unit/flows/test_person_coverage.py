@@ -10,6 +10,8 @@ import pytest
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
 from panelstream.models.events.log_gap import LogGap
+from panelstream.models.warehouse import views
+from panelstream.models.warehouse.definitions import create_views
 from panelstream.models.warehouse.ledger import append_log_gaps
 from tests.lib import studies
 from tests.lib.studies import HandClock
@@ -17,6 +19,7 @@ from tests.lib.studies import HandClock
 Make = Callable[..., Workspace]
 AT = datetime(2027, 1, 8, 3, tzinfo=UTC)
 """In the week before the wave, whose days in Tokyo are those from 4 to 10 January."""
+PEOPLE = ["aki", "ben"]
 EVERYTHING = {"from": "2026-12-01T00:00:00Z", "to": "2027-02-01T00:00:00Z"}
 WAVE = {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}
 
@@ -53,7 +56,7 @@ def numbered(kind: str, who: str | None, number: int, **more: Any) -> list[Any]:
 def use(study: Workspace) -> Mapping[str, list[float | None]]:
     """Stories, sign-ins and observed days of each person, as the panel has them."""
     [panel] = panels.build(study).by_window.values()
-    rows = studies.named(study, panel, ["aki", "ben"]).set_index("who")
+    rows = studies.named(study, panel, PEOPLE).set_index("who")
     columns = ["story_count", "sign_in_count", "observed_days"]
     return {
         who: [None if pd.isna(value) else value for value in rows.loc[who, columns]]
@@ -95,7 +98,7 @@ def test_a_letter_is_settled_by_its_event(small: Workspace, clock: HandClock) ->
     assert use(small)["aki"] == [1, 20, 7]
     [window] = small.folder.study.windows
     past = panels.Snapshot(small, between).panel(window)
-    shown = studies.named(small, past, ["aki", "ben"])["story_count"]
+    shown = studies.named(small, past, PEOPLE)["story_count"]
     assert [pd.isna(value) for value in shown] == [True, False]
 
 
@@ -117,6 +120,47 @@ def test_whom_a_letter_concerns(
     """An unknown type may be of any function; an event of nobody, of anybody."""
     later(small, clock, numbered(kind, who, 1))
     assert use(small) == expected
+
+
+def test_a_rejected_withdrawal(workspace: Make, clock: HandClock) -> None:
+    """A reaction that may have been taken back is no known one: her count is null."""
+    study = workspace(
+        exposure={"window": {"lookback": 7}, "functions": ["reaction", "sign_in"]}
+    )
+    start = AT - timedelta(days=20)
+    studies.send(study, [studies.event("enrolled", who, start) for who in PEOPLE])
+    studies.send(study, [*numbered("reaction_given", "aki", 1, data={"kind": "like"})])
+    later(study, clock, numbered("reaction_withdrawn", "aki", 1, data={"note": "x"}))
+    [panel] = panels.build(study).by_window.values()
+    rows = studies.named(study, panel, PEOPLE).set_index("who")
+    assert rows["reaction_count"].isna().to_dict() == {"aki": True, "ben": False}
+    assert rows["sign_in_count"].to_dict() == {"aki": 0, "ben": 0}
+
+
+def test_weeks_of_analysts(small: Workspace, clock: HandClock) -> None:
+    """A rejected story makes her week of stories null, and no other number of a week."""
+    later(small, clock, numbered("story_posted", "aki", 1, data={"note": "free text"}))
+    create_views(small.store, views.view_statements(small.folder))
+    panels.build(small)
+    weeks = small.store.select(
+        "select participant_id, lower(function) as name, toString(week_start) as wave,"
+        " toFloat64(observed_days) as days, toInt64(event_count) as events"
+        " from weekly_use where week_start between '2026-12-28' and '2027-01-04'"
+    ).to_pandas()
+    weeks = studies.named(small, weeks, PEOPLE)
+    shown = weeks.set_index(["who", "name", "wave"])[["days", "events"]]
+    expected: dict[tuple[str, str, str], tuple[int, int | None]] = {
+        (who, name, week): (7, 0)
+        for who in PEOPLE
+        for name in ("story", "sign_in")
+        for week in ("2026-12-28", "2027-01-04")
+    }
+    expected["aki", "sign_in", "2027-01-04"] = (7, 20)
+    expected["aki", "story", "2027-01-04"] = (6, None)
+    assert {
+        key: (days, None if pd.isna(events) else events)
+        for key, days, events in shown.itertuples(name=None)
+    } == expected
 
 
 def test_letters_of_other_days(small: Workspace, clock: HandClock) -> None:

@@ -77,6 +77,12 @@ BROKEN = [
         {"event_type": "unknown:aeeeb6bd", "function": "", "every_function": True},
     ),
     (
+        "what takes a reaction back",
+        {"type": "u2plus.reaction_withdrawn", "data": {"mood": 1}},
+        "invalid_data",
+        {"event_type": "u2plus.reaction_withdrawn", "function": "reaction"},
+    ),
+    (
         "a type that is a sentence",
         {"type": "ann writes"},
         "unknown_type",
