@@ -40,8 +40,17 @@ async def _read(kafka: KafkaSettings, places: set[Position], take: Take) -> None
                 uncopied.remove(place)
                 take(place, payload)
     if uncopied:
+        log = await asyncio.to_thread(clients.read_log, kafka)
         async with _reader(kafka, kafka.topic) as consumer:
-            await _look_again(consumer, uncopied, take)
+            await _look_again(consumer, places_in_topic(uncopied, log.topic_id), take)
+
+
+def places_in_topic(places: Iterable[Position], topic_id: str) -> list[Position]:
+    """The places that a topic may have: those of an earlier one of its name are gone.
+
+    A place without an id was stored when letters did not say of which topic they are.
+    """
+    return [place for place in places if place.origin_id in ("", topic_id)]
 
 
 @asynccontextmanager
