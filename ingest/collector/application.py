@@ -1,9 +1,9 @@
 """The collector as an ASGI application."""
 
 import logging
-import secrets
 import time
 import traceback
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ from panelstream.ingest.collector.problems import Problem
 from panelstream.ingest.collector.sinks import ORIGIN, EventSink, Written
 from panelstream.ingest.collector.tokens import Tokens
 from panelstream.models.events.catalogue import Catalogue
-from panelstream.models.events.event import Counts, Rejection
+from panelstream.models.events.event import Counts, Position, Rejection
 from panelstream.models.settings.collector import Limits
 
 DESCRIPTION = Path(__file__).parent / "openapi.json"
@@ -81,8 +81,11 @@ class Collector:
         return application
 
     async def post(self, request: Request) -> Response:
-        """Answer one request to take events; its id stands in dead letters and log."""
-        request_id = secrets.token_hex(8)
+        """Answer one request to take events; its id is in dead letters and log.
+
+        The id is the collector's own: clients may use one of theirs several times.
+        """
+        request_id = uuid.uuid4().hex
         try:
             response = await self._take(request, request_id)
         except Problem as problem:
@@ -119,7 +122,8 @@ class Collector:
         self, request: Request, kind: Mode, content: bytes, source: str, request_id: str
     ) -> Checked:
         def work() -> Checked:
-            raw = messages.read(request, kind, content, f"{ORIGIN}/{request_id}")
+            place = Position(f"{ORIGIN}/{request_id}", 1, origin_id=request_id)
+            raw = messages.read(request, kind, content, place)
             if raw.payload.count(b"\n") >= self._limits.events:
                 detail = f"A request may have {self._limits.events:,} events."
                 raise Problem(413, detail)

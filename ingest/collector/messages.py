@@ -5,6 +5,7 @@ After the HTTP protocol binding of CloudEvents 1.0.2, section 3.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
@@ -56,31 +57,32 @@ def mode(request: Request) -> Mode:
     return result
 
 
-def read(request: Request, kind: Mode, content: bytes, name: str) -> RawEvents:
-    """The events of a request, each at its line or index under the name `name`.
+def read(request: Request, kind: Mode, content: bytes, place: Position) -> RawEvents:
+    """The events of a request, each at its line or index; `place`: of its first line.
 
     Raises a problem, 400, if a body that is one JSON text is none, or not of its kind.
     """
     content = without_bom(content)
     if kind == "lines":
-        return records.placed(name, _lines(content, name))
+        return records.placed(place.origin, _lines(content, place))
     value = content
     if kind == "binary":
         value = _from_headers(request, content)
     elif kind == "structured":
         value = _single(content)
-    place = Position(name, 1)
-    raw = records.placed(name, [(place, value, _HEADERS.get(kind, ()))])
+    raw = records.placed(place.origin, [(place, value, _HEADERS.get(kind, ()))])
     if any(rejection.position.index is None for rejection in raw.rejections):
         wanted = "a JSON array of events" if kind == "batch" else "one JSON object"
         raise Problem(400, f"The body is not {wanted}.")
     return raw
 
 
-def _lines(content: bytes, name: str) -> Iterator[tuple[Position, bytes, Headers]]:
-    for number, line in enumerate(content.split(b"\n"), start=1):
+def _lines(
+    content: bytes, first: Position
+) -> Iterator[tuple[Position, bytes, Headers]]:
+    for number, line in enumerate(content.split(b"\n"), start=first.line):
         if line.strip():
-            yield Position(name, number), line, ()
+            yield replace(first, line=number), line, ()
 
 
 def _from_headers(request: Request, content: bytes) -> bytes:

@@ -253,14 +253,18 @@ def _require_module(node: str) -> None:
 
 
 def test_everything_taken_is_stored_once(stoppable: Running) -> None:
-    """Sent in every mode and again: one row; dead letters by request, without values."""
+    """Sent in every mode and again: one row; dead letters by request, without values.
+
+    A request has an id of the collector's own, whatever the client calls it.
+    """
     running, study = stoppable, stoppable.log.parent / "study"
     for _ in range(2):
         sent = json.dumps(event("again")).encode()
         assert running.post(sent, SINGLE).status == 202
         assert running.post(sent, LINES).status == 202
         assert running.post(b"[%b,%b]" % (sent, sent)).said["accepted"] == 2
-    bad = running.post(b'[{"id": "%b"}]' % CANARY.encode())
+    wrong = b'[{"id": "%b"}]' % CANARY.encode()
+    bad = [running.post(wrong, X_Request_ID="mine") for _ in range(2)]
     assert running.stop() == 0
     env = collecting.environment(study)
     asked = ["query", "--operator", "--json", "--study", str(study)]
@@ -270,5 +274,7 @@ def test_everything_taken_is_stored_once(stoppable: Running) -> None:
     assert len(ids) == len(set(ids))
     letters = collecting.command([*asked, "select * from dead_letters final"], env)
     assert CANARY not in letters.stdout
-    origins = {row["origin"] for row in json.loads(letters.stdout)}
-    assert f"collector/{bad.headers['x-request-id']}" in origins
+    origins = [(row["origin"], row["origin_id"]) for row in json.loads(letters.stdout)]
+    requests = [answer.headers["x-request-id"] for answer in bad]
+    assert len({*requests, "mine"}) == 3
+    assert {(f"collector/{name}", name) for name in requests} <= set(origins)
