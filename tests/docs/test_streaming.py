@@ -1,7 +1,10 @@
 """docs/how-to/streaming.md: metrics, headers and settings are those of the code."""
 
+import re
+
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.metrics import WorkerMetrics
+from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings import kafka
 from tests.docs import documents
 
@@ -15,15 +18,12 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_every_header_is_documented() -> None:
-    """The headers of a dead letter."""
-    ours = (
-        records.REASON,
-        records.FIELD,
-        records.ORIGIN,
-        records.OFFSET,
-        records.INDEX,
-    )
-    assert all(f"-{one.rpartition('-')[2]}`" in TEXT for one in ours)
+    """The headers that a worker gives a dead letter, without their common beginning."""
+    place = Position("events[0]", 0, 0, "id")
+    headers = records.why(Rejection("not_json", "", place))
+    names = {name.removeprefix(records.OURS) for name, _ in headers}
+    [sentence] = [line for line in TEXT.splitlines() if "`panelstream-reason`" in line]
+    assert set(re.findall("`(?:panelstream)?-([a-z-]+)`", sentence)) == names
 
 
 def test_settings_are_those_of_the_code() -> None:
