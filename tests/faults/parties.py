@@ -26,13 +26,15 @@ PATIENCE = 240.0
 _AGAIN_SECONDS = 1.0
 
 
-def wait_for(check: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+def wait_for(
+    check: Callable[[], Any], what: str, seconds: float = PATIENCE, pause: float = 0.1
+) -> None:
     """Wait until something is so; raises `TimeoutError` naming it."""
     end = time.monotonic() + seconds
     while not check():
         if time.monotonic() > end:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 @dataclass

@@ -95,7 +95,8 @@ class Sender:
                 steps = [next(stream) for _ in range(_AT_ONCE)]
                 steps += [self.orders.popleft()() for _ in range(len(self.orders))]
                 await asyncio.gather(*map(self._take, steps))
-                tokens -= self.ledger.sent.total() - before
+                # What was ordered is besides the pace.
+                tokens -= min(self.ledger.sent.total() - before, self.rate)
         finally:
             await self._disconnect()
 

@@ -1,12 +1,12 @@
 """How a process does while it runs: its memory, and how soon it says that it is alive."""
 
 import contextlib
-import http.client
 import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.lib.warm import Process
@@ -23,7 +23,11 @@ class Watch:
     """
 
     def __init__(self, process: Process, address: str = "") -> None:
-        self.pid, self._process, self._address = process.pid, process, address
+        self.pid, self._process = process.pid, process
+        self._pages: HTTPConnection | None = None
+        if address:
+            host, _, port = address.partition(":")
+            self._pages = HTTPConnection(host, int(port), timeout=_PATIENCE)
         self.slowest, self.peak, self.answers, self.refused = 0.0, 0, 0, 0
         self._excuses = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -41,9 +45,11 @@ class Watch:
     def _run(self) -> None:
         while self._process.poll() is None:
             self._measure_memory()
-            if self._address:
-                self._measure_answer()
+            if self._pages:
+                self._measure_answer(self._pages)
             time.sleep(_EVERY_SECONDS)
+        if self._pages:
+            self._pages.close()
 
     def _measure_memory(self) -> None:
         with contextlib.suppress(OSError):
@@ -51,11 +57,15 @@ class Watch:
             found = _PEAK.search(status)
             self.peak = max(self.peak, int(found[1]) * 1024 if found else 0)
 
-    def _measure_answer(self) -> None:
+    def _measure_answer(self, pages: HTTPConnection) -> None:
         excuses, began = self._excuses, time.monotonic()
         try:
-            status = self._ask()
-        except (OSError, http.client.HTTPException):
+            pages.request("GET", "/health")
+            answer = pages.getresponse()
+            answer.read()
+            status = answer.status
+        except (OSError, HTTPException):
+            pages.close()
             # Not there yet, or gone; else it took as long as we have patience.
             if time.monotonic() - began < _PATIENCE:
                 return
@@ -64,12 +74,3 @@ class Watch:
             self.answers += 1
             self.refused += status != 200
             self.slowest = max(self.slowest, time.monotonic() - began)
-
-    def _ask(self) -> int:
-        host, _, port = self._address.partition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=_PATIENCE)
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status
-        finally:
-            connection.close()
