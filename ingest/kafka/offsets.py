@@ -72,10 +72,14 @@ class Offsets:
         return dict(await self._consumer.end_offsets(assigned)) if assigned else {}
 
     def lags(self, ends: Mapping[TopicPartition, int]) -> dict[int, int]:
-        """Offsets of each partition up to its end that are not stored."""
+        """Offsets of each partition up to its end that are not stored.
+
+        Without partitions that the group took away since their ends were asked for.
+        """
         return {
             partition.partition: max(0, end - self._stored[partition].offset)
             for partition, end in ends.items()
+            if partition in self._stored
         }
 
     def beyond(self, ends: Mapping[TopicPartition, int]) -> list[TopicPartition]:
@@ -83,7 +87,7 @@ class Offsets:
         return [
             partition
             for partition, end in ends.items()
-            if end < self._stored[partition].offset
+            if partition in self._stored and end < self._stored[partition].offset
         ]
 
     def forget(self, partitions: Iterable[TopicPartition]) -> None:

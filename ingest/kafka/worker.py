@@ -378,8 +378,9 @@ def run_worker(
         app = StreamlessApp(kafka.group, **app_options(kafka, settings, folder))
         _add_pages(app, service)
         run_app(app, service)
-    if service.failure:
-        raise service.failure
+    failure = service.failure or service.crash_reason
+    if failure:
+        raise failure
 
 
 def _add_pages(app: StreamlessApp, service: EventWorker) -> None:
