@@ -23,7 +23,7 @@ from panelstream.models.timestamps import LATEST
 from tests.lib import studies
 from tests.lib.studies import HandClock
 
-EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25")) // 2
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "10")) // 2
 PEOPLE = ("aki", "ben", "chie")
 FIRST = datetime(2027, 1, 11, 3, tzinfo=UTC)
 WAVES = [

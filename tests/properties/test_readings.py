@@ -22,7 +22,7 @@ from tests.lib import readings_oracle, studies
 from tests.lib.readings_oracle import Answers, Event, Reading, Response
 from tests.lib.studies import HandClock
 
-EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25")) // 4
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "16")) // 4
 PEOPLE = ("aki", "ben", "chie")
 WAVES = [
     {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)},

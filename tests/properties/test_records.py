@@ -52,7 +52,7 @@ usual = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=int(os.environ.get("PANELSTREAM_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("PANELSTREAM_EXAMPLES", "40")),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

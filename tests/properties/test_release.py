@@ -38,7 +38,7 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from tests.lib import panels
 
-EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25")) // 2
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "12")) // 2
 WAVES = (101, 102)
 """So high that no count of few people looks like the number of a wave."""
 

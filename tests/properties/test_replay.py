@@ -29,7 +29,7 @@ from tests.lib import studies
 from tests.lib.oracle import Oracle, is_rejected
 from tests.lib.studies import Answer, Arrival, HandClock
 
-EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "10"))
 PEOPLE = ("aki", "ben", "chie")
 ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut", "Australia/Lord_Howe")
 """No summer time; it begins at 02:00; at midnight; and ends, by half an hour."""

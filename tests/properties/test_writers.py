@@ -16,7 +16,7 @@ from tests.lib import studies
 from tests.lib.studies import HandClock
 from tests.lib.writers import Writer
 
-EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("PANELSTREAM_EXAMPLES", "10"))
 AT = datetime(2027, 1, 5, 3, tzinfo=UTC)
 PATIENCE = timedelta(minutes=10)
 """A writer that takes longer than this is given up; the warehouse promises no more."""
