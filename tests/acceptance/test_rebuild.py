@@ -18,9 +18,15 @@ import os, sys
 from pathlib import Path
 from panelstream.flows import rebuild, workspace
 from panelstream.flows.commands.app import read_settings
+from panelstream.models.warehouse import projections
 
 def progress(done, total):
-    if done == total - 2:
+    builds = projections.list_builds(opened.store, projections.FACTS)
+    [build] = projections.unfinished_builds(builds)
+    written = opened.store.query(
+        "projection_chunks", projection=projections.FACTS, build=build.name
+    )
+    if written.num_rows == 4:
         os.kill(os.getpid(), 9)
 
 with workspace.open_workspace(read_settings(Path(sys.argv[1]))) as opened:
