@@ -6,6 +6,7 @@ from panelstream.flows.commands import (  # noqa: F401  # an import registers co
     demo,
     events,
     instruments,
+    people,
     responses,
     services,
     status,

@@ -162,7 +162,8 @@ def _refuse_second(path: Path, plan: WaveImport, earlier: Sequence[WaveImport]) 
 
 def _is_new(plan: WaveImport) -> bool:
     """Whether it says anything: an export that lies there unchanged is no new import."""
-    return plan.revision.is_news or plan.revision.replaces is None
+    revision = plan.revision
+    return revision.is_news or revision.replaces is None or plan.links.is_news
 
 
 def _is_withheld(plan: WaveImport) -> bool:

@@ -12,6 +12,7 @@ from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys.formats.importer import ImportProblem, ImportSummary
 
 if TYPE_CHECKING:
+    from panelstream.flows.people import LinkedPeople
     from panelstream.flows.survey_imports import WaveImport
     from panelstream.ingest.surveys.revisions import Change
 
@@ -46,15 +47,27 @@ def import_lines(wave_import: "WaveImport") -> Iterator[str]:
         f"{imported.answers.num_rows} answers for {_waves(wave_import)}"
     )
     yield from change_lines(imported.people, wave_import.revision.changes)
-    if wave_import.linked_with_events:
-        yield (
-            f"  links: {wave_import.linked_with_events} linked ids have events of their "
-            "own; links join answers only, so these events do not count for the person"
-        )
+    yield from _linked_lines(wave_import.links)
     yield from item_lines(imported.item_counts, imported.not_asked)
     yield from question_lines(wave_import.questions)
     yield from apart_lines(imported.set_apart)
     yield from strict_line(len(wave_import.questions), len(imported.set_apart))
+
+
+def _linked_lines(links: "LinkedPeople") -> Iterator[str]:
+    """Linked ids with events: those that are joined with the person, and the others."""
+    if links.statements:
+        yield (
+            f"  links: linked ids with events of their own: {len(links.statements)}; "
+            "these count for the person the id is linked to ('panelstream people split' "
+            "undoes it)"
+        )
+    if links.apart:
+        yield (
+            f"  links: linked ids with events of their own: {links.apart}; these do not "
+            "count for the person, as the id may be somebody else's; if it is not: "
+            "panelstream people merge PLATFORM_ID SURVEY_ID"
+        )
 
 
 def _waves(wave_import: "WaveImport") -> str:

@@ -23,7 +23,7 @@ from panelstream.models.study.template import (
 TEMPLATES = "templates"
 ROSTER_TEMPLATE, WAVE_TEMPLATE = f"{TEMPLATES}/roster.csv", f"{TEMPLATES}/wave1.csv"
 """Files to copy and fill in; an import of the folder does not read them there."""
-IGNORED = f"pseudonym.key\ncollector.tokens\nlinks.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n{TEMPLATES}/\n.env\n"
+IGNORED = f"pseudonym.key\ncollector.tokens\nlinks.csv\npairs.csv\nwarehouse/\nwarehouse.endpoint\nevents/\nresponses/\nroster.csv\n{TEMPLATES}/\n.env\n"
 """What a study's folder must never put into version control."""
 
 _WAVES = 4

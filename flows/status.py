@@ -30,6 +30,7 @@ from panelstream.models.study.coverage_summary import CoverageSummary
 from panelstream.models.study.study import Study, Wave
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
+from panelstream.models.warehouse.merges import read_merges
 from panelstream.models.warehouse.reads import People
 from panelstream.models.warehouse.settling import settle
 from panelstream.models.warehouse.store import Store
@@ -159,11 +160,11 @@ def list_due(workspace: Workspace, wave: int, ids: Path) -> list[str]:
     }
     sheets = response_sheets(raw[raw["wave"] == wave], workspace.folder.instruments)
     waiting = open_to - no_contact - _done(workspace, sheets)
-    pseudonyms = workspace.pseudonyms
+    pseudonyms, merges = workspace.pseudonyms, read_merges(workspace.store)
     return [
         platform_id
         for platform_id in platform_ids
-        if pseudonyms.participant_id(platform_id).hex() in waiting
+        if merges.person(pseudonyms.participant_id(platform_id)).hex() in waiting
     ]
 
 

@@ -1,13 +1,19 @@
 """Survey exports, brought into the warehouse: read, compared, then stored."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from panelstream.flows.people import (
+    LinkedPeople,
+    Population,
+    find_linked_people,
+    state_links,
+    withdraw_links,
+)
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.questions import Question
 from panelstream.ingest.roster.roster_revision import (
@@ -39,7 +45,6 @@ from panelstream.models.instruments.instrument import shipped_instruments
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study import windows
 from panelstream.models.study.consent import (
-    ConsentStatements,
     consent_scopes,
     revoked_scopes,
 )
@@ -48,6 +53,7 @@ from panelstream.models.study.study import Study
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import reads
 from panelstream.models.warehouse.ledger import retract_import
+from panelstream.models.warehouse.merges import read_merges
 
 MAPPING, LINKS = "mapping.yaml", "links.csv"
 """Beside an export: how its headers relate to items, and its ids to people."""
@@ -64,8 +70,8 @@ class WaveImport:
     """What a person should look at."""
     import_id: str = ""
     """Empty where nothing was stored."""
-    linked_with_events: int = 0
-    """Linked ids that have events of their own: links join answers, and no events."""
+    links: LinkedPeople = field(default_factory=LinkedPeople)
+    """Linked ids that have events of their own."""
 
     @property
     def doubts(self) -> str:
@@ -113,16 +119,17 @@ def plan_import(
     imported = _read(workspace, path, wave, mapped, links)
     _require_wave(study, path, wave, imported)
     consents = reads.read_consent_statements(workspace.store, LATEST)
-    withdrawn = derive_withdrawn(imported, consents, study.zone)
+    merges = read_merges(workspace.store)
+    withdrawn = derive_withdrawn(imported, consents, study.zone, merges)
     selection = wave or 0 if imported.told_by_file else 0
     revision = plan_response_revision(
         path, imported, selection, mapped, standing, withdrawn
     )
-    compared = _compare_with_study(workspace, path, imported, revision, consents)
-    link_file = links or _beside(path, LINKS)
-    return replace(
-        compared, linked_with_events=_linked_with_events(workspace, link_file)
-    )
+    people = reads.select_people(workspace.store, study, LATEST, consents).enrolled
+    population = Population(people, consents, merges)
+    compared = _compare_with_study(workspace, path, imported, revision, population)
+    linked = _links(path, links)
+    return replace(compared, links=find_linked_people(workspace, linked, population))
 
 
 def store_import(workspace: Workspace, planned: WaveImport) -> WaveImport:
@@ -130,6 +137,7 @@ def store_import(workspace: Workspace, planned: WaveImport) -> WaveImport:
     import_id = store_response_revision(
         planned.imported, planned.revision, workspace.store
     )
+    state_links(workspace, planned.links, planned.imported.summary.origin)
     return replace(planned, import_id=import_id)
 
 
@@ -154,6 +162,7 @@ def retract_wave_import(workspace: Workspace, import_id: str) -> int:
     if not counts.num_rows:
         raise UsageError(f"no import {import_id}; 'panelstream status' lists them")
     retract_import(workspace.store, import_id)
+    withdraw_links(workspace, import_id)
     return int(counts["responses"][0].as_py())
 
 
@@ -168,24 +177,12 @@ def _read(
     questions = [*instruments, CONSENT_QUESTION] if mapping.consent else instruments
     study = workspace.folder.study
     context = study_context(questions, workspace.pseudonyms, study.zone, study.waves)
+    return read_responses(path, wave, context, mapping, _links(path, links))
+
+
+def _links(path: Path, links: Path | None) -> Mapping[str, str] | None:
     link_file = links or _beside(path, LINKS)
-    linked = read_links(link_file) if link_file else None
-    return read_responses(path, wave, context, mapping, linked)
-
-
-def _linked_with_events(workspace: Workspace, link_file: Path | None) -> int:
-    if link_file is None:
-        return 0
-    rows = workspace.store.query("people_with_events", as_of=LATEST)
-    active = set(rows["participant_id"].to_pylist())
-    pseudonyms = workspace.pseudonyms
-    linked = read_links(link_file).items()
-    return sum(
-        pseudonyms.participant_id(survey_id).hex() in active
-        for survey_id, platform_id in linked
-        if pseudonyms.participant_id(survey_id)
-        != pseudonyms.participant_id(platform_id)
-    )
+    return read_links(link_file) if link_file else None
 
 
 def _require_wave(
@@ -206,22 +203,25 @@ def _compare_with_study(
     path: Path,
     imported: ImportedResponses,
     revision: ResponseRevision,
-    consents: ConsentStatements,
+    population: Population,
 ) -> WaveImport:
     """Set an import against the roster and the days of the waves."""
-    study = workspace.folder.study
-    people = reads.select_people(workspace.store, study, LATEST, consents).enrolled
-    sent = imported.response_times()
+    study, people = workspace.folder.study, population.enrolled
+    sent = population.by_person(imported.response_times())
     timing = windows.timing(study, people, sent)
     is_enrolled = sent["participant_id"].isin(people["participant_id"])
     strangers = sent.loc[~is_enrolled & (study.enrolment != "activity"), "row"]
-    _refuse_contradicting_moves(path, revision, partial(windows.timing, study, people))
+    _refuse_contradicting_moves(
+        path,
+        revision,
+        lambda times: windows.timing(study, people, population.by_person(times)),
+    )
     comparison = StudyComparison(
         early=int((timing == "early").sum()),
         late=int((timing == "late").sum()),
         not_enrolled=tuple(sorted(map(int, strangers))),
-        nearly_enrolled=tuple(_nearly_enrolled(workspace, imported, people, sent)),
-        revoked=tuple(_revoked(study, imported, consents)),
+        nearly_enrolled=tuple(_nearly_enrolled(workspace, imported, population)),
+        revoked=tuple(_revoked(study, imported, population)),
     )
     questions = (
         *imported.summary.questions,
@@ -231,24 +231,22 @@ def _compare_with_study(
 
 
 def _revoked(
-    study: Study, imported: ImportedResponses, consents: ConsentStatements
+    study: Study, imported: ImportedResponses, population: Population
 ) -> list[int]:
     """Rows of a no to what the person had agreed to."""
     return sorted(
         imported.file_rows[sheet.key]
         for sheet in imported.sheets
         for refusal in consent_statements(sheet.rows)
-        if revoked_scopes(study, refusal, consents.get(sheet.participant_id.hex(), ()))
+        if revoked_scopes(study, refusal, population.statements(sheet.participant_id))
     )
 
 
 def _nearly_enrolled(
-    workspace: Workspace,
-    imported: ImportedResponses,
-    people: pd.DataFrame,
-    sent: pd.DataFrame,
+    workspace: Workspace, imported: ImportedResponses, population: Population
 ) -> list[int]:
     """Rows of people who are not enrolled, but whose id is nearly that of one who is."""
+    sent, people = imported.response_times(), population.enrolled
     enrolled = {bytes.fromhex(person) for person in people["participant_id"]}
     stored = read_similar_ids(workspace.store)
     similar = {stored[person] for person in enrolled & stored.keys()}
@@ -257,7 +255,8 @@ def _nearly_enrolled(
     return sorted(
         row
         for row, person in rows.items()
-        if person not in enrolled and imported.similar_ids[person] in similar
+        if population.merges.person(person) not in enrolled
+        and imported.similar_ids[person] in similar
     )
 
 

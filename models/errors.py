@@ -26,6 +26,12 @@ class FileError(PanelstreamError):
         super().__init__(f"{where}: {problem}")
 
 
+class PersonError(PanelstreamError):
+    """What was said about an id of a person cannot be: says why, and what to do."""
+
+    exit_code = 3
+
+
 class SettingError(PanelstreamError):
     """A setting is wrong: says which, what is expected, and where it was set."""
 

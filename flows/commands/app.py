@@ -27,7 +27,7 @@ IMPORT = "import"
 PANELS = {
     "Study": ("demo", "init", "check", "plan", "status", "coverage"),
     "Events": ("ingest", "events", "catalogue", "dead-letters", "simulate"),
-    "Answers": ("roster", "instruments", "responses", "due"),
+    "Answers": ("roster", "people", "instruments", "responses", "due"),
     "Analysis": ("panel", "analyse", "report", "query"),
     "Services": ("flows", "warehouse", "worker", "collector", "topics", "tokens"),
     "Upkeep": ("migrate", "identity", "rebuild"),

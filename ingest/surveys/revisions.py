@@ -30,6 +30,7 @@ from panelstream.models.study.consent import (
 )
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.ledger import append_reading
+from panelstream.models.warehouse.merges import Merges
 from panelstream.models.warehouse.store import Store
 
 Change = Literal["new", "revised", "moved", "unchanged", "gone"]
@@ -135,13 +136,17 @@ def plan_response_revision(
 
 
 def derive_withdrawn(
-    imported: ImportedResponses, stored: ConsentStatements, zone: ZoneInfo
+    imported: ImportedResponses,
+    stored: ConsentStatements,
+    zone: ZoneInfo,
+    merges: Merges,
 ) -> Mapping[bytes, WithdrawalPeriods]:
     """When nothing of people is taken; a consent in the export itself ends that."""
     arriving: dict[str, list[ConsentStatement]] = defaultdict(list)
     for sheet in imported.sheets:
-        arriving[sheet.participant_id.hex()] += consent_statements(sheet.rows)
-    return derive_withdrawal_periods(stored, arriving, zone)
+        person = merges.person(sheet.participant_id).hex()
+        arriving[person] += consent_statements(sheet.rows)
+    return derive_withdrawal_periods(stored, arriving, zone, merges)
 
 
 def consent_statements(rows: Iterable[AnswerRecord]) -> list[ConsentStatement]:

@@ -6,7 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 import pyarrow as pa
 
 from panelstream.models.errors import SettingError
-from panelstream.models.warehouse.statements import read_statement, statement_names
+from panelstream.models.warehouse.statements import (
+    read_statement,
+    statement_names,
+    with_merges,
+)
 from panelstream.models.warehouse.store import TICK, Store, in_utc
 
 
@@ -52,11 +56,12 @@ def create_panel_view(store: Store, statement: str) -> None:
     _define(store, "panel", [statement])
 
 
-def _define(store: Store, kind: str, statements: Sequence[str]) -> None:
+def _define(store: Store, kind: str, texts: Sequence[str]) -> None:
     """Create views where they, or the tables below them, have changed.
 
     While a view is created again, other processes can miss it.
     """
+    statements = [with_merges(text) for text in texts]
     tables = statement_names("migrations")
     digest = hashlib.sha256("\n".join([*tables, *statements]).encode()).hexdigest()
     last = store.query("last_definition", kind=kind).to_pylist()

@@ -71,6 +71,16 @@ _DISMISSAL = pa.schema(
         "recorded_at": _INSTANT,
     }
 )
+_MERGE = pa.schema(
+    {
+        **dict.fromkeys(("alias", "person", "same_as"), pa.binary(16)),
+        "stated_at": _INSTANT,
+        "line": pa.uint32(),
+        "origin": pa.string(),
+        "links": pa.list_(pa.string()),
+        "recorded_at": _INSTANT,
+    }
+)
 _LOG_GAP = pa.schema(
     {
         "topic": pa.string(),
@@ -252,6 +262,19 @@ def append_roster(store: Store, people: pa.Table, similar_ids: pa.Table) -> None
         for table, rows in (("similar_ids", similar_ids), ("roster", people)):
             if rows.num_rows:
                 store.insert(table, _stamped(rows, at))
+
+
+def append_merges(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record under which id people count: the columns of `merges` but `recorded_at`.
+
+    `stated_at` is None where that is stated now.
+    """
+    with _arriving(store, "merges", Counts()) as at:
+        records = [
+            {**row, "stated_at": row["stated_at"] or at, "recorded_at": at}
+            for row in rows
+        ]
+        store.insert("merges", pa.Table.from_pylist(records, schema=_MERGE))
 
 
 @contextmanager

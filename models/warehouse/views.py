@@ -35,7 +35,7 @@ _RELATIONS: Mapping[str, Relations] = {
     "study_daily_use": {
         "log": "study_log",
         "acts": "acts",
-        "taking_back": "taking_back",
+        "taking_back": "study_taking_back",
         "withdrawn_acts": "withdrawn_acts",
         "permitted": "permitted",
     },

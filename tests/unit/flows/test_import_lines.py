@@ -108,8 +108,8 @@ def test_what_strict_would_do_is_said_only_where_it_would_stop() -> None:
 
 
 def test_linked_ids_with_events(workspace: Callable[..., Workspace]) -> None:
-    """Links join answers only: it is said where a linked id has events of its own."""
-    study = workspace()
+    """It is said where a linked id that is enrolled has events of its own."""
+    study = workspace(enrolment="activity")
     at = datetime(2027, 1, 12, 3, tzinfo=UTC)
     studies.send(study, [studies.event("story_viewed", "anna-new", at)])
     folder = study.folder.path
@@ -121,6 +121,7 @@ def test_linked_ids_with_events(workspace: Callable[..., Workspace]) -> None:
     assert [
         line for line in import_lines.import_lines(imported) if "links:" in line
     ] == [
-        "  links: 1 linked ids have events of their own; links join answers only, so "
-        "these events do not count for the person"
+        "  links: linked ids with events of their own: 1; these do not count for the "
+        "person, as the id may be somebody else's; if it is not: panelstream people "
+        "merge PLATFORM_ID SURVEY_ID"
     ]

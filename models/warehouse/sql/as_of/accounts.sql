@@ -8,12 +8,12 @@ from
         from roster_as_of(as_of = {as_of:DateTime64(6)})
         union all
         select
-            lower(hex(events.participant_id)) as participant_id,
+            lower(hex(person_as_of(events.participant_id))) as participant_id,
             argMax(JSONExtractString(data, 'account'), (occurred_at, id)) as called
         from events
         where
             recorded_at <= {as_of:DateTime64(6)} and event_type = 'study.enrolled'
-        group by events.participant_id
+        group by participant_id
     )
 where called in ('test', 'staff')
 group by participant_id

@@ -16,7 +16,7 @@ select
 from
     (
         select
-            responses.participant_id as participant_id,
+            sheets.person as participant_id,
             responses.wave as wave,
             sheets.response as response,
             responses.responded_at as responded_at,
@@ -30,6 +30,7 @@ from
             (
                 select
                     participant_id,
+                    person,
                     sheet,
                     multiIf(
                         own_response != '',
@@ -43,15 +44,15 @@ from
                     (
                         select
                             participant_id,
+                            person_as_of(sheets.participant_id) as person,
                             sheet,
                             responded_at,
                             stated_at,
                             response as own_response,
                             uniqExactIf(response, response != '') over second as names,
                             max(response) over second as named
-                        from standing_sheets_as_of(as_of = {as_of:DateTime64(6)})
-                        window
-                            second as (partition by participant_id, wave, responded_at)
+                        from standing_sheets_as_of(as_of = {as_of:DateTime64(6)}) as sheets
+                        window second as (partition by person, wave, responded_at)
                     )
             ) as sheets
             on
@@ -75,14 +76,18 @@ from
         from event_answers_as_of(as_of = {as_of:DateTime64(6)}) as unnamed
         left join
             (
-                select participant_id, wave, responded_at, any(sheets.response) as response
+                select
+                    person_as_of(sheets.participant_id) as person,
+                    wave,
+                    responded_at,
+                    any(sheets.response) as response
                 from standing_sheets_as_of(as_of = {as_of:DateTime64(6)}) as sheets
                 where sheets.response != ''
-                group by participant_id, wave, responded_at
+                group by person, wave, responded_at
                 having uniqExact(sheets.response) = 1
             ) as named
             on
-                named.participant_id = unnamed.participant_id
+                named.person = unnamed.participant_id
                 and named.wave = unnamed.wave
                 and named.responded_at = unnamed.responded_at
     ) as stated

@@ -3,7 +3,7 @@
 -- `scopes` are those declined. The same yes may come by several ways; it counts once.
 create or replace view consents_as_of as
 select distinct
-    lower(hex(events.participant_id)) as participant_id,
+    lower(hex(person_as_of(events.participant_id))) as participant_id,
     occurred_at as stated_at,
     JSONExtractString(data, 'level') as level,
     toUInt16(JSONExtractUInt(data, 'version')) as version,

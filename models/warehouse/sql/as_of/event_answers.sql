@@ -1,7 +1,7 @@
 -- Answers that came as events. One that came twice counts from its first time on.
 create or replace view event_answers_as_of as
 select
-    events.participant_id as participant_id,
+    person_as_of(events.participant_id) as participant_id,
     toUInt16(JSONExtractUInt(data, 'wave')) as wave,
     toDateTime64(toStartOfSecond(occurred_at), 6, 'UTC') as responded_at,
     JSONExtractString(data, 'instrument') as instrument,
@@ -12,5 +12,5 @@ from events
 array join JSONExtractKeysAndValues(data, 'answers', 'String') as entry
 where
     event_type = 'study.response_submitted' and recorded_at <= {as_of:DateTime64(6)}
-group by events.participant_id, source, id, occurred_at, data, entry
+group by participant_id, source, id, occurred_at, data, entry
 comment 'Answers that came as events, as known at an instant'

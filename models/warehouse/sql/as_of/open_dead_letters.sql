@@ -61,7 +61,7 @@ from
                     if(
                         dead_letters.participant_id = toFixedString('', 16),
                         '',
-                        lower(hex(dead_letters.participant_id))
+                        lower(hex(person_as_of(dead_letters.participant_id)))
                     ) as participant_id,
                     unknown_from,
                     if(

@@ -10,7 +10,7 @@ from
         from roster_as_of(as_of = {as_of:DateTime64(6)})
         union all
         select
-            lower(hex(events.participant_id)) as participant_id,
+            lower(hex(person_as_of(events.participant_id))) as participant_id,
             occurred_at as at,
             event_type = 'study.enrolled' as enrolled
         from events

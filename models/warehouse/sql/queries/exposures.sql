@@ -25,7 +25,7 @@ select
     groupBitOrResample(0, {sets:UInt32}, 1)(bitShiftLeft(toUInt64(1), bitAnd(since, 63)), block) as active_days
 from (
     select
-        participant_id,
+        person_as_of(events.participant_id) as participant_id,
         toUInt16(toDate(occurred_at, {zone:String})) as day,
         toUInt16(day - {first_day:UInt16}) as since,
         transform(day, {days:Array(UInt16)}, {cells:Array(UInt16)}, toUInt16(0)) as cell,

@@ -6,7 +6,7 @@ select
     if(
         events.participant_id = toFixedString('', 16),
         '',
-        lower(hex(events.participant_id))
+        lower(hex(person_as_of(events.participant_id)))
     ) as participant_id,
     parseDateTime64BestEffortOrNull(JSONExtractString(data, 'from'), 6, 'UTC') as start,
     parseDateTime64BestEffortOrNull(JSONExtractString(data, 'to'), 6, 'UTC') as end

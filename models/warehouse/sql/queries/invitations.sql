@@ -6,7 +6,7 @@ from
         from roster_as_of(as_of = {as_of:DateTime64(6)})
         union all
         select
-            lower(hex(events.participant_id)) as participant_id,
+            lower(hex(person_as_of(events.participant_id))) as participant_id,
             toUInt16(JSONExtractUInt(data, 'wave')) as wave
         from events
         where recorded_at <= {as_of:DateTime64(6)} and event_type = 'study.invited'

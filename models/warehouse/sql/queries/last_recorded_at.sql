@@ -4,6 +4,7 @@ select
     greatest(
         (select max(recorded_at) from arrivals),
         (select max(recorded_at) from roster),
+        (select max(recorded_at) from merges),
         (select max(recorded_at) from imports),
         (select max(recorded_at) from import_retractions),
         (select max(resolved_at) from dead_letter_resolutions),

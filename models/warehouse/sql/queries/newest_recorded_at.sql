@@ -21,6 +21,11 @@ select
         ),
         (
             select max(recorded_at)
+            from merges
+            where recorded_at <= {until:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
             from import_retractions
             where recorded_at <= {until:DateTime64(6)}
         ),

@@ -1,5 +1,5 @@
 -- Everybody of whom an act on the platform is in the log.
-select distinct lower(hex(events.participant_id)) as participant_id
+select distinct lower(hex(person_as_of(events.participant_id))) as participant_id
 from events
 where
     recorded_at <= {as_of:DateTime64(6)}

@@ -1,12 +1,14 @@
--- What the roster says of each person, as known at an instant.
+-- What the roster says of each id, as known at an instant, whoever else it is.
 select
-    participant_id,
-    account,
-    enrolled_at,
-    cohort,
-    consented_at,
-    consent_version,
-    consent_scopes,
-    invited_waves
-from roster_as_of(as_of = {as_of:DateTime64(6)})
+    lower(hex(roster.participant_id)) as participant_id,
+    argMax(roster.account, recorded_at) as account,
+    argMax(roster.enrolled_at, recorded_at) as enrolled_at,
+    argMax(roster.cohort, recorded_at) as cohort,
+    argMax(roster.consented_at, recorded_at) as consented_at,
+    argMax(roster.consent_version, recorded_at) as consent_version,
+    argMax(roster.consent_scopes, recorded_at) as consent_scopes,
+    argMax(roster.invited_waves, recorded_at) as invited_waves
+from roster
+where recorded_at <= {as_of:DateTime64(6)}
+group by roster.participant_id
 order by participant_id

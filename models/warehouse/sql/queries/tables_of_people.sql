@@ -5,4 +5,4 @@ where
     database = currentDatabase()
     and total_rows > 0
     and replaceRegexpOne(name, '_local$', '')
-    in ('events', 'responses', 'readings', 'roster')
+    in ('events', 'responses', 'readings', 'roster', 'merges')

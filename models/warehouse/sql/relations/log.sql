@@ -1,6 +1,6 @@
 -- What was known of some people at an instant, with study-local days.
 select
-    participant_id,
+    person_as_of(events.participant_id) as participant_id,
     event_type,
     function,
     occurred_at,

@@ -1,7 +1,7 @@
 -- The log of the people of the newest panel as it was known then, with study-local
 -- days.
 select
-    participant_id,
+    person_of_panel(events.participant_id) as participant_id,
     event_type,
     function,
     occurred_at,

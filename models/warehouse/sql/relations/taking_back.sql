@@ -1,6 +1,6 @@
 -- Who took something back, ever, and of which field values: all that has to be looked
 -- at. Without FINAL and as-of, which cost as much as the rest and only leave out some.
-select participant_id, data
+select person_as_of(events.participant_id) as participant_id, data
 from events
 where
     event_type in {withdrawing:Array(String)}

@@ -16,7 +16,7 @@ create or replace view operator_answer_statements
 )
 as
 select
-    lower(hex(responses.participant_id)) as participant_id,
+    lower(hex(person_now(responses.participant_id))) as participant_id,
     if(
         responses.response = '',
         toString(toUnixTimestamp(responses.responded_at)),
@@ -33,7 +33,7 @@ select
 from responses
 union all
 select
-    lower(hex(events.participant_id)) as participant_id,
+    lower(hex(person_now(events.participant_id))) as participant_id,
     toString(toUnixTimestamp(occurred_at)) as response,
     toUInt16(JSONExtractUInt(data, 'wave')) as wave,
     toDateTime64(toStartOfSecond(occurred_at), 6, 'UTC') as responded_at,

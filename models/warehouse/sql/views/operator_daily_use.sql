@@ -13,7 +13,7 @@ select lower(hex(used.participant_id)) as participant_id, function, used_on, eve
 from
     (
         select
-            participant_id,
+            person_now(events.participant_id) as participant_id,
             function,
             toDate(occurred_at, {zone:String}) as used_on,
             count() as event_count

@@ -18,7 +18,7 @@ create or replace view operator_events
 )
 as
 select
-    lower(hex(events.participant_id)) as participant_id,
+    lower(hex(person_now(events.participant_id))) as participant_id,
     event_type,
     function,
     occurred_at,
@@ -35,7 +35,7 @@ left join
         select toFixedString(unhex(participant_id), 16) as participant, periods
         from operator_withdrawn_periods
     ) as withdrawn
-    on withdrawn.participant = events.participant_id
+    on withdrawn.participant = person_now(events.participant_id)
 where
     not startsWith(event_type, 'study.')
     and not arrayExists(

@@ -28,7 +28,7 @@ select
 from
     (
         select
-            lower(hex(events.participant_id)) as participant_id,
+            lower(hex(person_now(events.participant_id))) as participant_id,
             occurred_at as at,
             multiIf(
                 event_type = 'study.enrolled',
@@ -49,7 +49,7 @@ from
                 select toFixedString(unhex(participant_id), 16) as participant, periods
                 from operator_withdrawn_periods
             ) as withdrawn
-            on withdrawn.participant = events.participant_id
+            on withdrawn.participant = person_now(events.participant_id)
         where events.participant_id != toFixedString('', 16)
         union all
         select participant_id, said.1 as at, 'enrolled' as what, said.2 as named

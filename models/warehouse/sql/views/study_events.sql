@@ -16,7 +16,7 @@ create or replace view study_events
 sql security definer
 as
 select
-    lower(hex(events.participant_id)) as participant_id,
+    lower(hex(person_of_panel(events.participant_id))) as participant_id,
     event_type,
     function,
     occurred_at,
@@ -30,7 +30,7 @@ select
 from events final
 inner join
     (select participant, consented, withdrawn from permitted) as permitted
-    on permitted.participant = events.participant_id
+    on permitted.participant = person_of_panel(events.participant_id)
 where
     recorded_at <= (select max(as_of) from participants)
     and not startsWith(event_type, 'study.')

@@ -15,7 +15,11 @@ from panelstream.models.warehouse import cluster, views
 from panelstream.models.warehouse.cluster import Cluster, sharding
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
 from panelstream.models.warehouse.open_letters import list_open_letters
-from panelstream.models.warehouse.statements import SQL, with_relations
+from panelstream.models.warehouse.statements import (
+    SQL,
+    with_relations,
+    without_merges,
+)
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
 from tests.lib.shards import SHARDS, Sharded
@@ -33,10 +37,10 @@ AT = datetime(2027, 1, 5, 3, tzinfo=UTC)
 
 
 def text(path: Path) -> str:
-    """A file's statement, as the store sends it."""
-    read = (SQL / path).read_text()
+    """A file's statement, as the store sends it where nobody is merged."""
+    read = without_merges((SQL / path).read_text())
     if str(path).startswith(OVER_RELATIONS):
-        return with_relations(read)
+        return without_merges(with_relations(read))
     return read
 
 
