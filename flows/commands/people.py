@@ -91,8 +91,10 @@ def people_list(study: StudyOption = None, as_json: JsonOption = False) -> None:
 
 def _statement_line(statement: Mapping[str, Any]) -> str:
     place = f", row {statement['line']}" if statement["line"] else ""
-    into = f" into {statement['same_as']}" if statement["statement"] == "merged" else ""
+    into = (
+        f" into {statement['same_as_id']}" if statement["statement"] == "merged" else ""
+    )
     return (
         f"{statement['recorded_at']:%Y-%m-%d %H:%M:%S}  {statement['statement']}  "
-        f"{statement['participant_id']}{into}  ({statement['origin']}{place})"
+        f"{statement['other_id']}{into}  ({statement['origin']}{place})"
     )

@@ -375,8 +375,8 @@ def test_file_of_pairs_is_stored_whole_or_not(workspace: Make) -> None:
     people.merge_people(study, people.read_pairs(path), path)
     [statement] = people.list_merges(study)
     pseudonyms = study.pseudonyms
-    assert statement["participant_id"] == pseudonyms.participant_id("bea").hex()
-    assert statement["same_as"] == pseudonyms.participant_id("anna").hex()
+    assert statement["other_id"] == pseudonyms.participant_id("bea").hex()
+    assert statement["same_as_id"] == pseudonyms.participant_id("anna").hex()
     assert (statement["statement"], statement["origin"]) == ("merged", "pairs.csv")
     assert statement["line"] == 2
 
