@@ -1,8 +1,7 @@
 -- First day of enrolment of each participant in each round of the study.
 -- A roster study counts its roster and `study.enrolled`; one without a roster, any
 -- activity since the platform's first day (`opened`) but for the times (`gone`) in
--- which
--- somebody had withdrawn, of which not everything was taken in.
+-- which somebody had withdrawn, of which not everything was taken in.
 select participant_id, round, toString(min(toDate(at, {zone:String}))) as enrolled_on
 from
     (
