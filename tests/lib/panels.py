@@ -218,6 +218,16 @@ def manifest() -> dict[str, Any]:
             ],
         },
         "data_hash": "b" * 64,
+        "coverage": {
+            "windows": 960,
+            "dead_letters": 6,
+            "letter_functions": ["story"],
+            "letter_days": 2,
+            "log_gaps": 0,
+            "null_windows": {"dead letters": 240},
+            "without_heartbeat": [],
+            "without_event": [],
+        },
         "versions": {"panelstream": "0.3.0", "numpy": "2.4.0"},
         "counts": {
             "received": 104213,
