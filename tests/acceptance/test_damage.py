@@ -94,7 +94,7 @@ def test_a_damaged_warehouse(
     study = tmp_path / "study"
     shutil.copytree(whole, study, symlinks=True)
     damage(study / "warehouse")
-    ended, line = run(study, "query", "select count() from roster")
+    ended, line = run(study, "query", "select count() from roster", "--operator")
     assert (ended, line.count("\n")) == (code, 1), line
     assert f"{study / 'warehouse'} " in line
     assert said in line
@@ -116,7 +116,7 @@ def test_a_copy_is_whole(whole: Path, tmp_path: Path) -> None:
     """A copy of the folder is a backup: it opens, in a place of any name."""
     study = tmp_path / "a#b %20 日本" / "study"
     shutil.copytree(whole, study, symlinks=True)
-    assert run(study, "query", "select count() from roster") == (0, "")
+    assert run(study, "query", "select count() from roster", "--operator") == (0, "")
 
 
 def test_a_warehouse_that_was_served_before_anything_was_stored(tmp_path: Path) -> None:
@@ -124,4 +124,4 @@ def test_a_warehouse_that_was_served_before_anything_was_stored(tmp_path: Path) 
     study = studies.write(tmp_path / "study", studies.BASE)
     with serving.serve(study):
         pass
-    assert run(study, "query", "select count() from roster") == (0, "")
+    assert run(study, "query", "select count() from roster", "--operator") == (0, "")
