@@ -1,7 +1,7 @@
 """The coordinator's view: people who answered, are missing, and agreed to what."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -80,6 +80,9 @@ class Status:
     """Enrolled people of whom no act on the platform is in the log."""
     events_not_enrolled: int
     """People with acts in the log who are not enrolled, test and staff accounts aside."""
+    nearly_enrolled: int
+    """Those of them whose id differs only by case, blanks, hyphens or leading zeros from
+    the id of an enrolled person."""
     events_before_opening: int
     """Acts whose time is before the platform's first day."""
     imports: Sequence[Import]
@@ -128,6 +131,7 @@ def read_status(workspace: Workspace) -> Status:
         not_enrolled=_responses(raw[~raw["participant_id"].isin(known_people)]),
         without_event=len(enrolled - active),
         events_not_enrolled=len(active - known_people),
+        nearly_enrolled=_nearly_enrolled(store, active - known_people, enrolled),
         events_before_opening=_early(store, folder.study),
         imports=imports,
         coverage=snapshot.coverage_summary,
@@ -247,6 +251,16 @@ def _freshness(store: Store) -> dict[str, Any]:
         "newest_event": store.query("newest_event", as_of=LATEST)["newest"][0].as_py(),
         "covered_until": {row["covered"]: row["until"] for row in covered},
     }
+
+
+def _nearly_enrolled(store: Store, people: Set[str], enrolled: Set[str]) -> int:
+    """How many people have an id that is similar to that of an enrolled person."""
+    similar_ids = {
+        row["participant_id"]: row["similar_id"]
+        for row in store.query("similar_ids").to_pylist()
+    }
+    similar = {similar_ids[person] for person in enrolled & similar_ids.keys()}
+    return sum(similar_ids.get(person) in similar for person in people)
 
 
 def _early(store: Store, study: Study) -> int:

@@ -134,6 +134,12 @@ def _match_lines(status: "Status") -> Iterator[str]:
             f"events of people who are not enrolled: {status.events_not_enrolled:,} "
             "people; add them to the roster, or as test or staff accounts"
         )
+    if status.nearly_enrolled:
+        yield (
+            f"{status.nearly_enrolled:,} of them have an id that differs only by case, "
+            "blanks, hyphens or leading zeros from an enrolled id: write the id in the "
+            "roster as the platform does, or join both with 'panelstream people merge'"
+        )
 
 
 def _event_lines(status: "Status") -> Iterator[str]:

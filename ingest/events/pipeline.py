@@ -4,11 +4,11 @@ Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
 """
 
 from bisect import bisect_right
-from collections import Counter, deque
+from collections import ChainMap, Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -47,6 +47,7 @@ from panelstream.models.warehouse.ledger import (
     append_batch,
     append_log_gaps,
     append_read_positions,
+    append_similar_ids,
 )
 from panelstream.models.warehouse.store import Store
 
@@ -56,6 +57,8 @@ _Output = TypeVar("_Output")
 UTC_ZONE = ZoneInfo("UTC")
 _CONSENT = {"study.consent_given", "study.consent_withdrawn"}
 _PREPARERS = 2
+_RECOGNISED = 1_000_000
+"""People whom a process remembers to have stored; storing them again is harmless."""
 _WORD = 63
 
 
@@ -88,18 +91,23 @@ class RawEvents:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Events ready to be written, and what they were made from."""
+    """Events ready to be written, and what they were made from.
+
+    `similar_ids`: by participant id, of people whom this process has not stored yet.
+    """
 
     raw: RawEvents
     batch: Batch
+    similar_ids: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def without(self, rejections: Set[Rejection]) -> "Prepared":
         """The same but for some rejections, which are on record already."""
         batch = self.batch
         remaining = [item for item in batch.rejections if item not in rejections]
-        return Prepared(
-            self.raw, _batch(self.raw, batch.events, remaining, batch.counts.refused)
+        remaining_batch = _batch(
+            self.raw, batch.events, remaining, batch.counts.refused
         )
+        return replace(self, batch=remaining_batch)
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,7 @@ class Pipeline:
     ) -> None:
         self._catalogue, self._pseudonyms = catalogue, pseudonyms
         self._store, self._clock, self._zone = store, clock, zone
+        self._recognised: set[bytes] = set()
         self.refresh()
 
     def refresh(self) -> None:
@@ -176,11 +185,28 @@ class Pipeline:
         decoded = decode_batch(
             raw, self._catalogue, received_at, self._pseudonyms.participant_id
         )
-        pseudonymous = pseudonymise(decoded.events, self._pseudonyms, received_at)
+        pseudonymous, subjects = pseudonymise(
+            decoded.events, self._pseudonyms, received_at
+        )
         accepted = _without_refused(pseudonymous, self._withdrawn)
         refused = pseudonymous.num_rows - accepted.num_rows
         rejections = [*raw.rejections, *decoded.rejections]
-        return Prepared(raw, _batch(raw, sort_events(accepted), rejections, refused))
+        batch = _batch(raw, sort_events(accepted), rejections, refused)
+        return Prepared(raw, batch, self._similar_ids(subjects, accepted))
+
+    def _similar_ids(
+        self, subjects: Mapping[bytes, str], accepted: pa.Table
+    ) -> Mapping[bytes, bytes]:
+        """What the ids of people look like whom this process has not stored yet.
+
+        Of those alone of whom something is accepted.
+        """
+        people = subjects.keys() - self._recognised
+        if people:
+            people &= set(pc.unique(accepted["participant_id"]).to_pylist())
+        return {
+            person: self._pseudonyms.similar_id(subjects[person]) for person in people
+        }
 
     def append(self, prepared: Prepared) -> Batch:
         """Write a batch; returns what was stored and what was rejected after all.
@@ -188,7 +214,19 @@ class Pipeline:
         Where the engine refuses a row, the batch is halved until that row is alone;
         it joins the rejected, and the others are stored.
         """
+        self._store_similar_ids(prepared.similar_ids)
         return self._write(prepared, frozenset())
+
+    def _store_similar_ids(self, similar_ids: Mapping[bytes, bytes]) -> None:
+        people = similar_ids.keys() - self._recognised
+        if not people:
+            return
+        append_similar_ids(
+            self._store, {person: similar_ids[person] for person in people}
+        )
+        if len(self._recognised) >= _RECOGNISED:
+            self._recognised.clear()
+        self._recognised |= people
 
     def _write(self, prepared: Prepared, refused_at: Set[Position]) -> Batch:
         """Write a batch; `refused_at`: where rows are that the engine has refused."""
@@ -233,7 +271,8 @@ def join_batches(name: str, parts: Sequence[Prepared]) -> Prepared:
     events = sort_events(pa.concat_tables([part.batch.events for part in parts]))
     rejections = [rejection for part in parts for rejection in part.batch.rejections]
     refused = sum(part.batch.counts.refused for part in parts)
-    return Prepared(raw, _batch(raw, events, rejections, refused))
+    similar_ids = ChainMap(*(dict(part.similar_ids) for part in parts))
+    return Prepared(raw, _batch(raw, events, rejections, refused), similar_ids)
 
 
 def changes_consent(batch: Batch) -> bool:
@@ -353,8 +392,11 @@ def _decode_strictly(
 
 def pseudonymise(
     events: pa.Table, pseudonyms: Pseudonyms, received_at: datetime
-) -> pa.Table:
-    """Replace subjects by participant ids; stamps when we first saw the events."""
+) -> tuple[pa.Table, Mapping[bytes, str]]:
+    """Replace subjects by participant ids; stamps when we first saw the events.
+
+    Returns the subjects too, by participant id.
+    """
     encoded = events["subject"].combine_chunks().dictionary_encode()
     subjects = encoded.dictionary.to_pylist()
     ids = [
@@ -366,9 +408,14 @@ def pseudonymise(
     )
     place = events.schema.get_field_index("subject")
     stamp = pa.scalar(received_at, pa.timestamp("us", "UTC"))
-    return events.set_column(place, "participant_id", participants).append_column(
-        "received_at", pa.repeat(stamp, events.num_rows)
-    )
+    pseudonymous = events.set_column(place, "participant_id", participants)
+    stamps = pa.repeat(stamp, events.num_rows)
+    people = {
+        person: subject
+        for person, subject in zip(ids, subjects, strict=True)
+        if subject
+    }
+    return pseudonymous.append_column("received_at", stamps), people
 
 
 def sort_events(events: pa.Table) -> pa.Table:

@@ -104,6 +104,7 @@ def plan_roster_revision(
             for name in roster.rows
         },
         read_similar_ids(warehouse),
+        stored.keys(),
     )
     return RosterRevision(
         people,
@@ -123,7 +124,7 @@ def store_roster_revision(revision: RosterRevision, warehouse: Store) -> None:
 
 
 def read_similar_ids(warehouse: Store) -> dict[bytes, bytes]:
-    """The similar id of each person of a roster, by participant id."""
+    """The similar id of each person of a roster or with events, by participant id."""
     return {
         bytes.fromhex(row["participant_id"]): bytes.fromhex(row["similar_id"])
         for row in warehouse.query("similar_ids").to_pylist()
@@ -132,11 +133,15 @@ def read_similar_ids(warehouse: Store) -> dict[bytes, bytes]:
 
 @dataclass(frozen=True)
 class _SimilarIds:
-    """Row and similar id of each person of a file, and similar ids that are stored."""
+    """Row and similar id of each person of a file, and similar ids that are stored.
+
+    `of_rosters`: the people of earlier rosters; others are stored for their events.
+    """
 
     rows: Mapping[bytes, int]
     of_file: Mapping[bytes, bytes]
     stored: Mapping[bytes, bytes]
+    of_rosters: Collection[bytes]
 
     def table(self) -> pa.Table:
         """What is not stored yet, as rows of `SIMILAR_IDS`."""
@@ -158,7 +163,9 @@ class _SimilarIds:
             problem = f"these ids differ {difference}"
             yield Question(row_numbers(group), problem, remedy)
         earlier = {
-            self.stored[person] for person in self.stored.keys() - self.rows.keys()
+            similar
+            for person, similar in self.stored.items()
+            if person in self.of_rosters and person not in self.rows
         }
         rows = [row for row, similar in by_row.items() if similar in earlier]
         if rows:

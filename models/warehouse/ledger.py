@@ -226,6 +226,21 @@ def append_read_positions(store: Store, positions: Sequence[ReadPosition]) -> No
     store.insert("log_positions", _stamped(table, store.next_instant()))
 
 
+def append_similar_ids(store: Store, similar_ids: Mapping[bytes, bytes]) -> None:
+    """Record what the ids of people look like, by participant id.
+
+    That is no state of knowledge: it needs no instant of its own.
+    """
+    hashes = pa.binary(16)
+    table = pa.table(
+        {
+            "participant_id": pa.array(similar_ids.keys(), hashes),
+            "similar_id": pa.array(similar_ids.values(), hashes),
+        }
+    )
+    store.insert("similar_ids", _stamped(table, store.now()))
+
+
 def append_reading(
     store: Store, answers: pa.Table, sheets: pa.Table, about: Mapping[str, Any]
 ) -> str:

@@ -13,6 +13,7 @@ from panelstream.flows.commands.status import show_status
 from panelstream.flows.status import Status, WaveDates, read_status
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study.coverage_summary import CoverageSummary
+from tests.lib import studies
 from tests.lib.studies import HandClock
 
 
@@ -61,6 +62,7 @@ def status_of(number: int) -> Status:
         not_enrolled={},
         without_event=0,
         events_not_enrolled=0,
+        nearly_enrolled=0,
         events_before_opening=0,
         coverage=CoverageSummary(9, 0, (), 0, 0, {}, (), ()),
         imports=[
@@ -100,6 +102,32 @@ def test_what_a_study_lacks_is_named(capsys: pytest.CaptureFixture[str]) -> None
         "log complete until 2027-01-01 12:00 UTC: story",
         "log complete until 2027-02-01 12:00 UTC: column",
     ]
+
+
+def test_ids_that_are_nearly_enrolled(capsys: pytest.CaptureFixture[str]) -> None:
+    """The remedy is named beside the number."""
+    status = replace(status_of(1), events_not_enrolled=3, nearly_enrolled=2)
+    [line] = [line for line in lines_of(status, capsys) if "enrolled id" in line]
+    assert line.startswith("2 of them have an id that differs only by case, blanks,")
+    assert line.endswith("or join both with 'panelstream people merge'")
+
+
+def test_ids_of_events_are_compared_with_enrolled_ones(
+    workspace: Callable[..., Workspace],
+) -> None:
+    """Case, hyphens and zeros: two of four strangers are nearly one of two enrolled.
+
+    Blanks around an id, full width and the soft hyphen are no difference at all.
+    """
+    study = workspace()
+    at = datetime(2027, 1, 5, 3, tzinfo=UTC)
+    enrolled = ("ann-1", "ben")
+    acts = ("Ann-01", "BEN", "carl", "ben-2", " ben ", "be\u00adn", "ｂｅｎ")
+    studies.send(study, [studies.event("enrolled", who, at) for who in enrolled])
+    studies.send(study, [studies.event("signed_in", who, at) for who in acts])
+    status = read_status(study)
+    assert (status.events_not_enrolled, status.nearly_enrolled) == (4, 2)
+    assert status.without_event == 1
 
 
 def test_imports_end_the_output(capsys: pytest.CaptureFixture[str]) -> None:
