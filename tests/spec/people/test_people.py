@@ -34,11 +34,10 @@ Make = Callable[..., Workspace]
 DAY = datetime(2027, 1, 5, 3, tzinfo=UTC)
 """Noon in Tokyo, in the week that the panel looks at."""
 IN_WAVE = datetime(2027, 1, 12, 3, tzinfo=UTC)
-MEASURES = ["active_weeks", "sessions", "night_use", "by_kind", "longest_gap"]
-EXPOSURE = {
-    "window": {"lookback": 7},
-    "functions": ["story", "reaction"],
-    "measures": MEASURES,
+EXPOSURE = {"window": {"lookback": 7}, "functions": ["story", "reaction"]}
+MEASURED = {
+    **EXPOSURE,
+    "measures": ["active_weeks", "sessions", "night_use", "by_kind", "longest_gap"],
 }
 BEN = ["ben", "2026-12-01"]
 """A person who has one id."""
@@ -108,14 +107,16 @@ CASES = {
             did("reaction_given", "A", 0),
             did("reaction_given", "A", 1),
             did("reaction_withdrawn", "B", 1.1),
-        )
+        ),
+        study={"exposure": MEASURED},
     ),
     "a session over both accounts": Case(
         (
             did("story_posted", "A", 0),
             did("story_posted", "B", 0.01),
             did("story_posted", "A", 0.02),
-        )
+        ),
+        study={"exposure": MEASURED},
     ),
     "consent of the second": Case(
         (
@@ -250,7 +251,7 @@ def assert_same(
 def test_merged_ids_are_as_one_id(name: str, workspace: Make, clock: HandClock) -> None:
     """The panel is that of a study in which the two ids were one id from the start."""
     case = CASES[name]
-    study = workspace(exposure=EXPOSURE, **case.study)
+    study = workspace(**{"exposure": EXPOSURE, **case.study})
     tell(study, clock, case, "anna")
     expected = build_panel(study)
     studies.empty(study.store)
