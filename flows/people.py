@@ -93,13 +93,13 @@ def merge_people(
     row, for an id that is empty, rounded or nobody's, and for two ids that are one.
     """
     _require_known(workspace, pairs, path)
-    before = after = read_merges(workspace.store)
+    stored = revised = read_merges(workspace.store)
     merged = 0
     for pair in pairs:
         statement = _statement(workspace, pair, path)
-        if after.person(statement.alias) != after.person(statement.same_as):
-            after, merged = after.with_statement(statement), merged + 1
-    store_merges(workspace.store, before, after)
+        if revised.person(statement.alias) != revised.person(statement.same_as):
+            revised, merged = revised.with_statement(statement), merged + 1
+    store_merges(workspace.store, stored, revised)
     return MergeCounts(merged, len(pairs) - merged)
 
 
@@ -108,16 +108,16 @@ def split_person(workspace: Workspace, platform_id: str) -> None:
 
     Raises `PersonError` for an id about which nothing is stated.
     """
-    before = read_merges(workspace.store)
+    stored = read_merges(workspace.store)
     alias = workspace.pseudonyms.participant_id(platform_id)
-    statement = before.statements.get(alias)
+    statement = stored.statements.get(alias)
     if statement is None or not statement.is_merge:
         raise PersonError(
             "OTHER: this id was not merged into another one; name the second id of the "
             "statement ('panelstream people list' shows the pseudonyms of both)"
         )
     undone = MergeStatement(alias, alias, SPLIT)
-    store_merges(workspace.store, before, before.with_statement(undone))
+    store_merges(workspace.store, stored, stored.with_statement(undone))
 
 
 def list_merges(workspace: Workspace) -> list[dict[str, Any]]:
@@ -162,29 +162,31 @@ def find_linked_people(
         and survey_id not in links.values()
         and not survey_id.isdecimal()
     ]
-    before = after = population.merges
-    statements = tuple(_link_statements(certain, hashed, before))
+    stored = revised = population.merges
+    statements = tuple(_link_statements(certain, hashed, stored))
     for statement in statements:
-        after = after.with_statement(statement)
+        revised = revised.with_statement(statement)
     return LinkedPeople(
         statements,
         sum(
-            after.person(alias) != after.person(kept) for alias, kept in linked.values()
+            revised.person(alias) != revised.person(kept)
+            for alias, kept in linked.values()
         ),
         any(
-            after.person(line.alias) != before.person(line.alias) for line in statements
+            revised.person(line.alias) != stored.person(line.alias)
+            for line in statements
         ),
     )
 
 
 def state_links(workspace: Workspace, linked: LinkedPeople, origin: str) -> None:
     """Store what a link file says of ids, and take back what no import says any more."""
-    before = after = read_merges(workspace.store)
+    stored = revised = read_merges(workspace.store)
     for statement in linked.statements:
-        after = after.with_statement(
+        revised = revised.with_statement(
             replace(statement, origin=statement.origin or f"links of {origin}")
         )
-    _store_held(workspace, before, after, f"links of {origin}")
+    _store_held(workspace, stored, revised, f"links of {origin}")
 
 
 def withdraw_links(workspace: Workspace, import_id: str) -> None:
@@ -194,10 +196,10 @@ def withdraw_links(workspace: Workspace, import_id: str) -> None:
 
 
 def _store_held(
-    workspace: Workspace, before: Merges, after: Merges, origin: str
+    workspace: Workspace, stored: Merges, revised: Merges, origin: str
 ) -> None:
     held = workspace.store.query("links_held")["links"].to_pylist()
-    store_merges(workspace.store, before, retract_links(after, held, origin))
+    store_merges(workspace.store, stored, retract_links(revised, held, origin))
 
 
 def _statement(workspace: Workspace, pair: IdPair, path: Path | None) -> MergeStatement:

@@ -212,7 +212,7 @@ def _new(settings: KafkaSettings, name: str) -> NewTopic:
     )
 
 
-def _topic(client: KafkaAdminClient, name: str, described: dict[str, list]) -> Topic:  # type: ignore[type-arg]
+def _topic(client: KafkaAdminClient, name: str, described: dict[str, list]) -> Topic:  # type: ignore[type-arg]  # as the client returns it
     from kafka.admin import ConfigResource, ConfigResourceType
 
     resource = ConfigResource(ConfigResourceType.TOPIC, name)

@@ -19,7 +19,7 @@ from prometheus_client import (
 from panelstream.models.events.event import Counts
 from panelstream.models.events.log_gap import LogGap
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's
 
 STUCK_SECONDS = 300
 """So long without a turn of its loop, and a worker counts as stuck; a write to a

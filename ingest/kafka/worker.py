@@ -313,7 +313,7 @@ class EventWorker(faust.Service):
                 await self.positions.inspect()
 
 
-class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     """Notes which partitions the group gives a worker, and takes from it."""
 
     def __init__(self, worker: EventWorker) -> None:

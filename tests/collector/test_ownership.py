@@ -17,7 +17,7 @@ REMEDY = "start 'panelstream warehouse', or give --own-warehouse"
 def made(tmp_path: Path) -> Stream:
     """A study without Kafka and without a warehouse."""
     study = studies.write(tmp_path / "study", studies.BASE)
-    return Stream(None, study, "", collecting.environment(study))  # type: ignore[arg-type]
+    return Stream(None, study, "", collecting.environment(study))  # type: ignore[arg-type]  # no broker
 
 
 def start(made: Stream) -> Running:
