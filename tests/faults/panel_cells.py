@@ -59,8 +59,12 @@ class Comparison:
 
     @property
     def sound(self) -> bool:
-        """Whether every cell is right, and both kinds are well represented."""
-        return not self.wrong and min(self.shares) >= 0.3
+        """Whether every cell is right, and there are many of both kinds.
+
+        How many cells a fault makes unknown depends on how long the machine took to
+        overcome it; right they must be whatever their shares.
+        """
+        return not self.wrong and min(self.shares) >= 0.1
 
     def lines(self) -> list[str]:
         """What is printed."""
