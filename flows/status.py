@@ -254,13 +254,11 @@ def _freshness(store: Store) -> dict[str, Any]:
 
 
 def _nearly_enrolled(store: Store, people: Set[str], enrolled: Set[str]) -> int:
-    """How many people have an id that is similar to that of an enrolled person."""
-    similar_ids = {
-        row["participant_id"]: row["similar_id"]
-        for row in store.query("similar_ids").to_pylist()
-    }
-    similar = {similar_ids[person] for person in enrolled & similar_ids.keys()}
-    return sum(similar_ids.get(person) in similar for person in people)
+    """How many people have an id that is similar to one of an enrolled person."""
+    similar_ids = reads.read_similar_ids(store)
+    similar = similar_ids.loc[similar_ids["person"].isin(enrolled), "similar_id"]
+    is_similar = similar_ids["similar_id"].isin(similar)
+    return len(people & {*similar_ids.loc[is_similar, "person"]})
 
 
 def _early(store: Store, study: Study) -> int:

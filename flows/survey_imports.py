@@ -16,9 +16,6 @@ from panelstream.flows.people import (
 )
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.questions import Question
-from panelstream.ingest.roster.roster_revision import (
-    read_similar_ids,
-)
 from panelstream.ingest.surveys import import_questions, mapping_draft
 from panelstream.ingest.surveys.import_questions import StudyComparison
 from panelstream.ingest.surveys.links import read_links
@@ -247,15 +244,16 @@ def _nearly_enrolled(
 ) -> list[int]:
     """Rows of people who are not enrolled, but whose id is nearly that of one who is."""
     sent, people = imported.response_times(), population.enrolled
-    enrolled = {bytes.fromhex(person) for person in people["participant_id"]}
-    stored = read_similar_ids(workspace.store)
-    similar = {stored[person] for person in enrolled & stored.keys()}
+    enrolled = set(people["participant_id"])
+    stored = reads.read_similar_ids(workspace.store)
+    of_enrolled = stored.loc[stored["person"].isin(enrolled), "similar_id"]
+    similar = set(map(bytes.fromhex, of_enrolled))
     by_person = zip(sent["participant_id"], sent["row"], strict=True)
     rows = {int(row): bytes.fromhex(person) for person, row in by_person}
     return sorted(
         row
         for row, person in rows.items()
-        if population.merges.person(person) not in enrolled
+        if population.merges.person(person).hex() not in enrolled
         and imported.similar_ids[person] in similar
     )
 

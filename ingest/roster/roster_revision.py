@@ -18,6 +18,7 @@ from panelstream.ingest.roster.roster_file import Roster, RosterConsent, RosterR
 from panelstream.models.study.consent import ConsentStatement, current_consent
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.ledger import append_roster
+from panelstream.models.warehouse.reads import read_similar_ids
 from panelstream.models.warehouse.store import Store
 
 _TIME = pa.timestamp("us", "UTC")
@@ -103,7 +104,7 @@ def plan_roster_revision(
             pseudonyms.participant_id(name): pseudonyms.similar_id(name)
             for name in roster.rows
         },
-        read_similar_ids(warehouse),
+        _stored_similar_ids(warehouse),
         stored.keys(),
     )
     return RosterRevision(
@@ -123,12 +124,13 @@ def store_roster_revision(revision: RosterRevision, warehouse: Store) -> None:
         append_roster(warehouse, revision.rows, revision.similar_ids)
 
 
-def read_similar_ids(warehouse: Store) -> dict[bytes, bytes]:
-    """The similar id of each person of a roster or with events, by participant id."""
-    return {
-        bytes.fromhex(row["participant_id"]): bytes.fromhex(row["similar_id"])
-        for row in warehouse.query("similar_ids").to_pylist()
-    }
+def _stored_similar_ids(warehouse: Store) -> dict[bytes, bytes]:
+    """The similar id of each id of a roster or with events, by participant id."""
+    stored = read_similar_ids(warehouse)
+    participants, similar_ids = (
+        map(bytes.fromhex, stored[name]) for name in ("participant_id", "similar_id")
+    )
+    return dict(zip(participants, similar_ids, strict=True))
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,16 @@ def read_heartbeats(store: Store, as_of: datetime) -> list[LogTime]:
     ]
 
 
+def read_similar_ids(store: Store) -> pd.DataFrame:
+    """What each id of a roster or with events looks like, and whose it is.
+
+    participant_id, person (the id under which it counts) and similar_id, as 32 hex
+    digits.
+    """
+    similar_ids: pd.DataFrame = store.query("similar_ids").to_pandas()
+    return similar_ids
+
+
 def read_unmeasured(
     store: Store, study: Study, people: People, as_of: datetime
 ) -> list[UnknownTime]:

@@ -9,6 +9,7 @@ in which nobody ever merged anything.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -316,6 +317,37 @@ def known(study: Workspace, *names: str) -> Workspace:
     """The study with an event of each of some ids."""
     studies.send(study, [studies.event("story_posted", name, DAY) for name in names])
     return study
+
+
+def test_ids_that_only_have_rejected_events(workspace: Make, clock: HandClock) -> None:
+    """They can be merged: then the days of their letters are the person's unknown ones."""
+    study = known(workspace(exposure=EXPOSURE), "anna")
+    rejected = studies.event("story_posted", "bea", DAY, data={"colour": "red"})
+    studies.send(study, [rejected])
+    assert people.merge_people(study, [IdPair("anna", "bea")]).merged == 1
+    unknown = study.store.query("unknown_times", as_of=LATEST, zone="Asia/Tokyo")
+    anna = study.pseudonyms.participant_id("anna").hex()
+    assert unknown["participant_id"].to_pylist() == [anna]
+
+
+@pytest.mark.parametrize("kept", ["anna", "bea-1"])
+def test_ids_that_are_nearly_a_merged_one(
+    kept: str, workspace: Make, tmp_path: Path
+) -> None:
+    """A stranger's id is compared with every id of an enrolled person.
+
+    Events and enrolment are of two accounts, whichever of them is kept; `Bea1` differs
+    from one of them by case and a hyphen.
+    """
+    study = known(workspace(enrolment="roster"), "anna", "Bea1", "carl")
+    roster = tmp_path / "roster.csv"
+    roster.write_text("platform_id,enrolled_on\nbea-1,2026-12-01\n", encoding="utf-8")
+    imports.import_roster(study, roster)
+    [alias] = {"anna", "bea-1"} - {kept}
+    people.merge_people(study, [IdPair(kept, alias)])
+    status = read_status(study)
+    assert (status.enrolled, status.without_event) == (1, 0)
+    assert (status.events_not_enrolled, status.nearly_enrolled) == (2, 1)
 
 
 def test_chains_are_one_person(workspace: Make, clock: HandClock) -> None:

@@ -1,4 +1,4 @@
--- Of some ids those of which anything is stored.
+-- Of some ids those of which anything is stored, be it a rejected event.
 with
     named as (
         select toFixedString(unhex(arrayJoin({people:Array(String)})), 16) as person
@@ -16,6 +16,10 @@ from
         union all
         select participant_id
         from readings
+        where participant_id in named
+        union all
+        select participant_id
+        from dead_letters
         where participant_id in named
     ) as stored
 order by participant_id

@@ -46,5 +46,5 @@ select
 from events
 array join JSONExtractKeysAndValues(data, 'answers', 'String') as said
 where event_type = 'study.response_submitted'
-group by events.participant_id, source, id, occurred_at, data, said
+group by participant_id, source, id, occurred_at, data, said
 comment 'Every answer that was ever said, by export or by event; one row a statement'

@@ -14,10 +14,10 @@ from panelstream.ingest.roster.roster_file import (
     RosterRules,
     read_roster,
 )
-from panelstream.ingest.roster.roster_revision import read_similar_ids
 from panelstream.models.errors import FileError
 from panelstream.models.study.consent import consent_scopes
 from panelstream.models.timestamps import LATEST
+from panelstream.models.warehouse.reads import read_similar_ids
 from tests.lib.studies import HandClock
 
 Make = Callable[..., Workspace]
@@ -216,8 +216,11 @@ def test_people_who_are_known_get_a_similar_id(tmp_path: Path, workspace: Make) 
     study = workspace()
     for rows in ("a,2026-01-05,,,,\n", "a,2026-01-06,,,,\nb,2026-01-06,,,,\n"):
         imports.import_roster(study, write(tmp_path, rows))
-    assert read_similar_ids(study.store) == {
-        study.pseudonyms.participant_id(person): study.pseudonyms.similar_id(person)
+    stored = read_similar_ids(study.store)
+    assert dict(zip(stored["participant_id"], stored["similar_id"], strict=True)) == {
+        study.pseudonyms.participant_id(person).hex(): study.pseudonyms.similar_id(
+            person
+        ).hex()
         for person in ("a", "b")
     }
 
