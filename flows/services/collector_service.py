@@ -8,7 +8,7 @@ from functools import partial
 
 import uvicorn
 
-from panelstream.flows.services import service_log, serving
+from panelstream.flows.services import early_stop, service_log, serving
 from panelstream.flows.services.pipelines import PipelineOpener
 from panelstream.ingest.collector import connections, sinks, tokens
 from panelstream.ingest.collector.application import Collector
@@ -36,6 +36,7 @@ def run_collector(
     else it waits, and answers 503. Raises `FileError` without tokens, `Unreachable`
     where Kafka cannot be reached or the address is in use.
     """
+    early_stop.end_well_at_sigterm()
     folder, own = load_study(settings.study), settings.collector
     accepted_tokens = Tokens(own.tokens_file)
     sink = _sink(settings, folder, own_warehouse)

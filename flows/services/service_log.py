@@ -15,9 +15,10 @@ def log_to_stderr(log_format: LogFormat) -> None:
     handler.setFormatter(_FORMATTERS[log_format])
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("panelstream").setLevel(logging.INFO)
-    # Faust logs under its own name, and under the module of a service.
-    logging.getLogger("mode").setLevel(logging.ERROR)
-    logging.getLogger("panelstream.ingest").setLevel(logging.WARNING)
+    # Faust logs under its own name, and under the module of a service. A crash ends the
+    # command, which says so in one line; what Faust logs of it may quote an event.
+    for name in ("mode", "faust", "panelstream.ingest"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     # What a client or a broken connection does is not worth a line of log.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     clients.quieten()

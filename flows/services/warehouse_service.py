@@ -14,7 +14,7 @@ import uvicorn
 from panelstream.chdb_server.admission import QueryLimits, User
 from panelstream.chdb_server.application import Application, Service
 from panelstream.chdb_server.engine import Engine, EngineError
-from panelstream.flows.services import serving
+from panelstream.flows.services import early_stop, serving
 from panelstream.models.errors import SettingError, Unreachable
 from panelstream.models.settings.dsn import embedded_path, is_embedded
 from panelstream.models.settings.environment import Settings
@@ -37,6 +37,7 @@ def serve_warehouse(
     Raises `SettingError` if the warehouse is not an embedded one; `Unreachable` if
     another process holds it or the port.
     """
+    early_stop.end_well_at_sigterm()
     folder, dsn = settings.study, settings.warehouse
     if not is_embedded(dsn):
         raise SettingError(

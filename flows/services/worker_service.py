@@ -1,6 +1,6 @@
 """The worker between Kafka and a study's warehouse."""
 
-from panelstream.flows.services import service_log
+from panelstream.flows.services import early_stop, service_log
 from panelstream.flows.services.pipelines import PipelineOpener
 from panelstream.models.settings.environment import Settings
 from panelstream.models.study.load import load_study
@@ -13,6 +13,7 @@ def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     `own_warehouse`: it opens an embedded warehouse itself where no process serves it,
     else it waits.
     """
+    early_stop.end_well_at_sigterm()
     from panelstream.ingest.kafka import worker
 
     service_log.log_to_stderr(settings.log)
@@ -23,6 +24,7 @@ def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
 
 def run_letter_agent(settings: Settings) -> None:
     """Keep a table of the dead letters that arrive, until told to stop."""
+    early_stop.end_well_at_sigterm()
     from panelstream.ingest.kafka import letter_agent
 
     service_log.log_to_stderr(settings.log)

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.structs import RecordMetadata
 
 from panelstream.ingest.events.splitting import events_at
 from panelstream.ingest.kafka import records
@@ -13,6 +15,11 @@ from panelstream.ingest.kafka.batch import KafkaRecord, RecordBatch, record_key
 from panelstream.models.events.event import Rejection
 
 _AT_ONCE = 1_000
+_TURN = 50
+"""Letters between which the loop has a turn of its own: pages answer, members live."""
+
+Letter: TypeAlias = tuple[Rejection, KafkaRecord | None, bytes | None]
+"""A rejection, its record, and the bytes of its event, where they can be told."""
 
 
 class DeadLetterSender:
@@ -36,28 +43,42 @@ class DeadLetterSender:
         for start in range(0, len(letters), _AT_ONCE):
             if start and is_stopped():
                 return False
-            sending = [self._send(*letter) for letter in letters[start:][:_AT_ONCE]]
-            await asyncio.gather(*sending)
+            await self._send(letters[start : start + _AT_ONCE])
         return True
 
-    async def _send(
+    async def _send(self, letters: Sequence[Letter]) -> None:
+        """Until all are acknowledged.
+
+        They go to the client one by one. Sent at the same time, all would wait for
+        room in its batch, and each time that there is some, all would look.
+        """
+        sent = []
+        for number, letter in enumerate(letters):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+            sent.append(await self._give_to_client(*letter))
+        await asyncio.gather(*sent)
+
+    async def _give_to_client(
         self, rejection: Rejection, record: KafkaRecord | None, value: bytes | None
-    ) -> None:
+    ) -> "asyncio.Future[RecordMetadata]":
         headers = records.foreign(record.headers) if record else []
         # The client sends no record that has neither key nor value.
         why, key = records.why(rejection), (record.key if record else None) or b""
-        send = self._producer.send_and_wait
+        send = self._producer.send
+        acknowledgement: asyncio.Future[RecordMetadata]
         try:
-            await send(self._topic, value, key=key, headers=[*headers, *why])
+            acknowledgement = await send(
+                self._topic, value, key=key, headers=[*headers, *why]
+            )
         except MessageSizeTooLargeError:
             # It stays where it is; the position tells where.
-            await send(self._topic, None, key=key, headers=why)
+            acknowledgement = await send(self._topic, None, key=key, headers=why)
+        return acknowledgement
 
 
-def _letters(
-    rejections: Sequence[Rejection], batch: RecordBatch
-) -> list[tuple[Rejection, KafkaRecord | None, bytes | None]]:
-    """Rejections with their record and the bytes of their event; splits a record once."""
+def _letters(rejections: Sequence[Rejection], batch: RecordBatch) -> list[Letter]:
+    """The letters of rejections; splits a record once."""
     by_position, letters = batch.by_position(), []
     for key, group in groupby(rejections, lambda entry: record_key(entry.position)):
         record, of_record = by_position.get(key), list(group)

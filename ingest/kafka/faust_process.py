@@ -29,7 +29,7 @@ def app_options(
 
 
 def run_app(app: faust.App, *services: ServiceT) -> None:
-    """Run until SIGTERM or SIGINT, or until the app crashes."""
+    """Run until SIGTERM or SIGINT; raises the reason if a service or task crashes."""
     worker = faust.Worker(
         app,
         *services,
@@ -41,6 +41,8 @@ def run_app(app: faust.App, *services: ServiceT) -> None:
     worker.spinner = None  # it writes escape codes, also where no terminal is
     with contextlib.suppress(SystemExit):
         worker.execute_from_commandline()
+    if worker.crash_reason:
+        raise worker.crash_reason
 
 
 def require_free_address(settings: WorkerSettings) -> None:

@@ -16,7 +16,7 @@ log = logging.getLogger("panelstream.worker")
 
 
 class Offsets:
-    """Up to where all is stored, and what of that is not committed yet."""
+    """Up to where all is stored, and what of that Kafka has as committed."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, count_failure: Callable[[], None]
@@ -24,11 +24,16 @@ class Offsets:
         self._consumer, self._count_failure = consumer, count_failure
         self._stored: dict[TopicPartition, LogPosition] = {}
         self._uncommitted: dict[TopicPartition, LogPosition] = {}
+        self._committed: dict[TopicPartition, LogPosition] = {}
 
     @property
-    def stored(self) -> Mapping[TopicPartition, LogPosition]:
-        """Up to where all is stored, of each partition."""
-        return self._stored
+    def committed(self) -> Mapping[TopicPartition, LogPosition]:
+        """What Kafka took as this worker's commits of the partitions that it has.
+
+        What is stored of a partition that went to another worker meanwhile is not among
+        it: that worker may have read much further.
+        """
+        return self._committed
 
     @property
     def are_uncommitted(self) -> bool:
@@ -47,22 +52,31 @@ class Offsets:
         After a failure the next commit includes them; the group's next owner of a
         partition would read it again.
         """
-        self._stored |= stored or {}
-        self._uncommitted |= stored or {}
-        assigned = self._consumer.assignment()
-        positions = {
-            partition: position.committed()
-            for partition, position in self._uncommitted.items()
-            if partition in assigned
-        }
-        if positions:
-            try:
-                await asyncio.wait_for(self._consumer.commit(positions), COMMIT_SECONDS)
-            except (TimeoutError, KafkaError) as error:
-                self._count_failure()
-                log.info("offsets are not committed yet: %s", type(error).__name__)
-                return
+        positions = self._assigned(self._uncommitted | dict(stored or {}))
+        self._stored |= positions
+        self._uncommitted = positions
+        if not positions:
+            return
+        offsets = {entry: position.committed() for entry, position in positions.items()}
+        try:
+            await asyncio.wait_for(self._consumer.commit(offsets), COMMIT_SECONDS)
+        except (TimeoutError, KafkaError) as error:
+            self._count_failure()
+            log.info("offsets are not committed yet: %s", type(error).__name__)
+            return
         self._uncommitted = {}
+        self._committed |= self._assigned(positions)
+
+    def _assigned(
+        self, positions: Mapping[TopicPartition, LogPosition]
+    ) -> dict[TopicPartition, LogPosition]:
+        """Those of partitions that this worker has just now."""
+        assigned = self._consumer.assignment()
+        return {
+            entry: position
+            for entry, position in positions.items()
+            if entry in assigned
+        }
 
     async def ends(self) -> dict[TopicPartition, int]:
         """The end of each assigned partition whose position is known."""
@@ -82,16 +96,9 @@ class Offsets:
             if partition in self._stored
         }
 
-    def beyond(self, ends: Mapping[TopicPartition, int]) -> list[TopicPartition]:
-        """Partitions that end below what is stored: their log was lost."""
-        return [
-            partition
-            for partition, end in ends.items()
-            if partition in self._stored and end < self._stored[partition].offset
-        ]
-
     def forget(self, partitions: Iterable[TopicPartition]) -> None:
         """Partitions that may be another worker's: their positions are not ours."""
         for partition in partitions:
             self._stored.pop(partition, None)
             self._uncommitted.pop(partition, None)
+            self._committed.pop(partition, None)

@@ -9,6 +9,7 @@ they acknowledge what was not stored (`docs/how-to/streaming.md` says why).
 
 import asyncio
 import contextlib
+import gc
 import signal
 import tempfile
 import time
@@ -60,6 +61,8 @@ _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
 _INSPECT_SECONDS = 30.0
 _PARKED_SECONDS = 60.0
 _RECORD_SECONDS = 60.0
+_COLLECT_SECONDS = 10.0
+_NEVER = 1 << 30
 _GRACE_SECONDS = 20.0
 
 
@@ -97,7 +100,7 @@ class EventWorker(faust.Service):
         self.batch = RecordBatch()
         self.behind_since: float | None = None
         self.counted_at, self.count_cost = float("-inf"), 0.0
-        self.parked_at = self.recorded_at = float("-inf")
+        self.parked_at = self.recorded_at = self.collected_at = float("-inf")
         self._ended = asyncio.Event()
 
     async def on_stop(self) -> None:
@@ -153,12 +156,19 @@ class EventWorker(faust.Service):
             consumer, self.positions, self.settings, self, self.retries
         )
         while not self.should_stop:
-            self.batch = RecordBatch()
+            self.drop_batch()
             await reader.read_batch(self.batch, self.housekeeping)
             if self.batch.positions:
                 await self.process(self.batch)
         if not self.health.waiting_for:
             await self.record_positions()
+
+    def drop_batch(self) -> None:
+        """Forget the last batch; garbage is collected while there is little to look at."""
+        self.batch = RecordBatch()
+        if time.monotonic() >= self.collected_at + _COLLECT_SECONDS:
+            gc.collect()
+            self.collected_at = time.monotonic()
 
     async def recall(self) -> Sequence[ReadPosition]:
         """How far the warehouse says that the topic was read.
@@ -178,7 +188,7 @@ class EventWorker(faust.Service):
         """Record how far the log is read, for when Kafka has forgotten the commits."""
         positions = [
             position.recorded(partition)
-            for partition, position in self.offsets.stored.items()
+            for partition, position in self.offsets.committed.items()
         ]
         self.recorded_at = time.monotonic()
         with contextlib.suppress(Exception):
@@ -370,6 +380,7 @@ def run_worker(
     """
     # Arrow's own allocator keeps the memory of a batch: 140 MB more than this one.
     pa.set_memory_pool(pa.system_memory_pool())
+    collect_seldom()
     use_bounded_decoders()
     clients.describe_topics(kafka)
     require_free_address(settings)
@@ -378,9 +389,19 @@ def run_worker(
         app = StreamlessApp(kafka.group, **app_options(kafka, settings, folder))
         _add_pages(app, service)
         run_app(app, service)
-    failure = service.failure or service.crash_reason
-    if failure:
-        raise failure
+    if service.failure:
+        raise service.failure
+
+
+def collect_seldom() -> None:
+    """Leave all but young garbage to `drop_batch`.
+
+    Looking through the objects of 80,000 rejected events takes a tenth of a second and
+    more, in which nothing else runs; Python would do it several times a batch.
+    """
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _NEVER)
 
 
 def _add_pages(app: StreamlessApp, service: EventWorker) -> None:

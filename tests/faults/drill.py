@@ -119,7 +119,7 @@ class Outcome:
             f"most {MAX_WAREHOUSE_BYTES >> 20})",
             f"workers that ended by themselves: {len(ended)} (exit codes "
             f"{sorted(set(ended))}); told to stop, and not 0: "
-            f"{len(self.workers.stopped_badly)}",
+            f"{len(self.workers.stopped_badly)} ({sorted(self.workers.stopped_badly)})",
         ]
 
     def _recovery_line(self) -> str:
@@ -243,6 +243,8 @@ class Drill:
         with ExitStack() as stop:
             with self.sender.held():
                 self.log.recover()
+                # How far a topic was read is known for good when its readers stop.
+                wait_for(self._all_read, "every partition has a worker")
                 stop.enter_context(self.workers.held())
             commits = self.log.commits()
             yield
@@ -257,6 +259,9 @@ class Drill:
             lambda: all(self.log.commits().get(g.partition) != g.start for g in gaps),
             "the workers go on after the gaps",
         )
+
+    def _all_read(self) -> bool:
+        return self.workers.partitions() == set(range(PARTITIONS))
 
     @contextmanager
     def _killed_waiting(self) -> Iterator[None]:

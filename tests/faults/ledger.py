@@ -82,12 +82,6 @@ class Gap(NamedTuple):
     start: int
     until: int
 
-    def comparable(self) -> "Gap":
-        """Without what is remembered once a minute only: how far a deleted topic was read."""
-        if self.reason == "topic_recreated":
-            return self._replace(start=0, until=0)
-        return self
-
 
 @dataclass(frozen=True)
 class Record:
@@ -372,10 +366,7 @@ def reconcile(ledger: Ledger, found: Found) -> Verdict:
         letters_missing=sorted(set(due.letters) - found.letters, key=str),
         letters_unexplained=extra - due.uncertain,
         letters_not_buried=sorted(found.letters - found.buried.keys(), key=str),
-        gaps_wrong=sorted(
-            {gap.comparable() for gap in ledger.gaps}
-            ^ {gap.comparable() for gap in found.gaps}
-        ),
+        gaps_wrong=sorted(ledger.gaps ^ found.gaps),
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -24,6 +25,7 @@ from tests.lib.warm import Process
 
 PATIENCE = 240.0
 _AGAIN_SECONDS = 1.0
+_PARTITION = re.compile(r'panelstream_lag_records{partition="(\d+)"}')
 
 
 def wait_for(
@@ -206,6 +208,13 @@ class Workers:
         return any(
             worker.ready().get("waiting_for") == "warehouse" for worker in workers
         )
+
+    def partitions(self) -> set[int]:
+        """Those that their metrics name."""
+        with self._lock:
+            workers = list(self.running.values())
+        pages = "".join(worker.page("metrics") for worker in workers)
+        return {int(number) for number in _PARTITION.findall(pages)}
 
     def kill(self, process: Process) -> None:
         """SIGKILL; the supervisor starts another."""
