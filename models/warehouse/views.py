@@ -37,6 +37,7 @@ _RELATIONS: Mapping[str, Relations] = {
         "acts": "acts",
         "taking_back": "study_taking_back",
         "withdrawn_acts": "withdrawn_acts",
+        "own_windows": "own_windows",
         "permitted": "permitted",
     },
     "sessions": {
@@ -180,6 +181,7 @@ def _literals(folder: StudyFolder) -> Mapping[str, str]:
     texts = {
         "zone": study.timezone,
         "end_of_time": _END_OF_TIME,
+        "own_window": study.own_window.name,
         "people_from": "",
         "people_until": "f" * 32,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -218,6 +219,81 @@ def test_whole_weeks_are_the_window_of_the_panel(study: Workspace) -> None:
     assert of_weeks["ben", "story"] is None
     for key, value in of_panel.items():
         assert of_weeks[key] == (None if pd.isna(value) else value)
+
+
+def test_days_and_weeks_of_a_window_are_the_cell_of_the_panel(
+    workspace: Callable[..., Workspace],
+) -> None:
+    """Also where acts were taken back: before the window ended, later, or not in fact.
+
+    Reactions and withdrawals are at random, three of the latter rejected: their own
+    days are unknown. Windows are whole weeks, from 8 February and from 15 March.
+    """
+    waves = [
+        *WAVES,
+        {"wave": 3, "opens_on": date(2027, 4, 5), "closes_on": date(2027, 4, 11)},
+    ]
+    exposure = {"window": "between_waves", "functions": list(FUNCTIONS)}
+    study = workspace(waves=waves, exposure=exposure)
+    create_views(study.store, views.view_statements(study.folder))
+    studies.send(study, reactions(seed=17))
+    panel = next(iter(panels.build(study).by_window.values()))
+    in_panel = {
+        (row["participant_id"], row["wave"], name): row[f"{name}_count"]
+        for _, row in panel[panel["wave"] > 1].iterrows()
+        for name in FUNCTIONS
+    }
+    assert {key: of_days(study, *key) for key in in_panel} == {
+        key: None if pd.isna(count) else count for key, count in in_panel.items()
+    }
+    counts = set(in_panel.values())
+    assert any(map(pd.isna, counts))
+    assert {0.0} < counts
+
+
+def reactions(seed: int) -> Iterator[dict[str, Any]]:
+    """Eight people from February to mid-April: two acts of three are reactions."""
+    random = Random(seed)
+    for who in (f"p{number}" for number in range(8)):
+        enrolled = local(date(2027, 1, 1), 9)
+        yield studies.event("enrolled", who, enrolled)
+        kinds = ("reaction_given", "reaction_given", "reaction_withdrawn")
+        for _ in range(40):
+            at = local(date(2027, 2, 1), 0) + timedelta(minutes=random.randrange(10**5))
+            yield studies.event(random.choice(kinds), who, at)
+    for number, day in enumerate(
+        (date(2027, 2, 12), date(2027, 3, 20), date(2027, 3, 9))
+    ):
+        unknown = {"data": {"kind": "thumbs", "target": "story"}}
+        yield studies.event(
+            "reaction_withdrawn", f"p{number}", local(day, 9), **unknown
+        )
+
+
+def of_days(study: Workspace, person: str, wave: int, function: str) -> float | None:
+    """The sum of days in the window of a wave; None if one of its weeks is unknown.
+
+    Days that are not known to be complete are among those of `study_daily_use`.
+    """
+    start, end = {2: ("2027-02-08", "2027-03-08"), 3: ("2027-03-15", "2027-04-05")}[
+        wave
+    ]
+    of_person = f"participant_id = '{person}' AND function = '{function}'"
+    [(of_weeks, unknown)] = rows(
+        study,
+        "SELECT sum(event_count) AS n, countIf(event_count IS NULL) AS unknown"  # noqa: S608
+        f" FROM weekly_use WHERE {of_person}"
+        f" AND week_start >= '{start}' AND week_start < '{end}'",
+    )
+    [(of_days,)] = rows(
+        study,
+        "SELECT sum(event_count) AS n FROM study_daily_use"  # noqa: S608
+        f" WHERE {of_person} AND used_on >= '{start}' AND used_on < '{end}'",
+    )
+    if unknown:
+        return None
+    assert of_days == of_weeks
+    return float(of_days)
 
 
 def test_sessions(study: Workspace) -> None:

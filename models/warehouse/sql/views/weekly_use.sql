@@ -7,7 +7,7 @@ create or replace view weekly_use
     week_start Date comment 'Study-local Monday with which the ISO week begins',
     study_days Float64 comment 'Days of the week in the study, of 24 hours: below 7 in the first and the last week',
     observed_days Float64 comment 'Those that consent and the log of this function cover',
-    event_count Nullable(UInt64) comment 'Events that were not taken back; null: not known, as the days are not all covered',
+    event_count Nullable(UInt64) comment 'Events that were not taken back before the window of their day ended; null: not known, as the days are not all covered',
     active_days Nullable(UInt64) comment 'Study-local days with such an event; null: not known'
 )
 sql security definer
