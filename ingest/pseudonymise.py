@@ -19,15 +19,16 @@ SEPARATOR = b"\x1f"
 _CACHED = 1_000_000
 _SIMILAR = b"similar" + SEPARATOR
 _HYPHENS = re.compile("[\u2010-\u2015\u2212\ufe63\uff0d]")
-_SEPARATORS = re.compile(r"[\s_\-\u30fc]")
-_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+_FOLDED = re.compile(r"(?<!\d)0+(?=\d)|[\s_\-\u30fc]")
+"""Leading zeros of numbers, blanks, hyphens and underscores."""
 
 
 class Pseudonyms:
     """Maps subjects of one namespace to 16-byte participant ids."""
 
     def __init__(self, keys: tuple[bytes, ...], namespace: str) -> None:
-        self._first, *self._later = keys
+        # Copying a keyed hash costs less than to hash the key for each message.
+        self._hashes = [hmac.new(key, digestmod="sha256") for key in keys]
         self._prefix = namespace.encode() + SEPARATOR
         self._cache: dict[str, bytes] = {}
 
@@ -49,10 +50,11 @@ class Pseudonyms:
         return self._derive(_SIMILAR + self._prefix + _folded(subject).encode())
 
     def _derive(self, message: bytes) -> bytes:
-        pseudonym = _mac(self._first, message)
-        for key in self._later:
-            pseudonym = _mac(key, pseudonym)
-        return pseudonym
+        for keyed in self._hashes:
+            mac = keyed.copy()
+            mac.update(message)
+            message = mac.digest()[:16]
+        return message
 
 
 def normalize_id(text: str) -> str:
@@ -69,8 +71,8 @@ def normalize_id(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Without case, leading zeros of numbers, blanks, hyphens and underscores."""
-    return _SEPARATORS.sub("", _LEADING_ZEROS.sub("", normalize_id(text).casefold()))
+    """Without case, and without what people add to an id or leave out."""
+    return _FOLDED.sub("", normalize_id(text).casefold())
 
 
 def read_keys(path: Path) -> tuple[bytes, ...]:
@@ -123,7 +125,3 @@ def _key(path: Path, number: int, line: str) -> bytes:
             path, str(number), "too short: a key has at least 32 hex digits"
         )
     return key
-
-
-def _mac(key: bytes, message: bytes) -> bytes:
-    return hmac.digest(key, message, "sha256")[:16]

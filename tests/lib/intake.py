@@ -38,12 +38,13 @@ def check_chunk(
     """Lines decode to what the strict decoder makes of each; no rejection quotes one."""
     expected = strictly(chunk, catalogue, received_at)
     raw = RawEvents("f", 1, b"\n".join(chunk))
-    decoded = pipeline.decode_batch(raw, catalogue, received_at)
-    events = [Event(**row) for row in decoded.events.to_pylist()]
-    assert rows(events) == rows(e for e in expected if isinstance(e, Event))
     rejections = [entry for entry in expected if isinstance(entry, Rejection)]
-    assert sorted(map(repr, decoded.rejections)) == sorted(map(repr, rejections))
-    assert CANARY not in repr(decoded.rejections)
+    for decode in (pipeline.decode_batch, pipeline.decode_lines):
+        decoded = decode(raw, catalogue, received_at)
+        events = [Event(**row) for row in decoded.events.to_pylist()]
+        assert rows(events) == rows(e for e in expected if isinstance(e, Event))
+        assert sorted(map(repr, decoded.rejections)) == sorted(map(repr, rejections))
+        assert CANARY not in repr(decoded.rejections)
 
 
 def strictly(
