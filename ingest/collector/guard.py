@@ -8,7 +8,7 @@ from panelstream.ingest.collector.checks import Checked
 from panelstream.ingest.collector.metrics import CollectorMetrics
 from panelstream.ingest.collector.problems import Problem, later
 from panelstream.ingest.collector.sinks import Away, EventSink, Written
-from panelstream.models.errors import Unreachable
+from panelstream.models.errors import PanelstreamError
 from panelstream.models.settings.collector import Limits
 
 _PROBE_SECONDS = 1.0
@@ -24,6 +24,7 @@ class Guard:
     ) -> None:
         self.sink, self._limits, self._metrics = sink, limits, metrics
         self.waiting_for = ""
+        self._reason = ""
         self._under_way: set[asyncio.Task[Written]] = set()
         self._watcher: asyncio.Task[None] | None = None
 
@@ -78,7 +79,8 @@ class Guard:
             return
         self.waiting_for = self.sink.name
         self._metrics.sink_up.set(0)
-        _log.warning("waiting for the %s: %s", self.sink.name, _why(away))
+        self._reason = ""
+        self._log_reason(_why(away))
         self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
@@ -88,11 +90,20 @@ class Guard:
             try:
                 async with asyncio.timeout(self._limits.sink_seconds):
                     await self.sink.probe()
-            except (Away, TimeoutError):
+            except Away as away:
+                self._log_reason(_why(away))
+                continue
+            except TimeoutError:
                 continue
             self.waiting_for = ""
         self._metrics.sink_up.set(1)
         _log.warning("the %s is back", self.sink.name)
+
+    def _log_reason(self, reason: str) -> None:
+        """Log what keeps the sink away, once for each reason that follows another."""
+        if reason != self._reason:
+            _log.warning("waiting for the %s: %s", self.sink.name, reason)
+        self._reason = reason
 
     def _problem(self) -> Problem:
         detail = f"The {self.sink.name} does not take events: send them again later."
@@ -100,8 +111,8 @@ class Guard:
 
 
 def _why(away: Away) -> str:
-    """Never what an error quotes."""
+    """Never what an error quotes, but for those that we wrote: they quote nobody's data."""
     cause = away.__cause__
-    if isinstance(cause, Unreachable):
+    if isinstance(cause, PanelstreamError):
         return str(cause)
     return type(cause).__name__ if cause else "no answer in time"
