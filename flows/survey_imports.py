@@ -265,12 +265,13 @@ def _refuse_contradicting_moves(
 
     One form for all waves, imported wave by wave, would take the first wave along.
     """
-    before = timing(_times(move.before for move in revision.moved)) == "in_time"
-    after = timing(_times(move.after for move in revision.moved)) == "in_time"
-    contradicting = int((before & ~after).sum())
+    changes = revision.wave_changes
+    was_in_time = timing(_times(change.previous for change in changes)) == "in_time"
+    is_in_time = timing(_times(change.current for change in changes)) == "in_time"
+    contradicting = int((was_in_time & ~is_in_time).sum())
     if revision.replaces is None or not contradicting:
         return
-    waves = sorted({move.before.wave for move in revision.moved})
+    waves = sorted({change.previous.wave for change in changes})
     problem = (
         f"{contradicting} of its responses are in wave {', '.join(map(str, waves))} "
         f"already ({revision.replaces.origin}), and were sent while that was open; if "

@@ -78,18 +78,18 @@ class CheckedPositions:
 
         None if it is where it was, or the partition was reassigned meanwhile.
         """
-        before = self._positions.get(partition)
+        previous = self._positions.get(partition)
         with contextlib.suppress(IllegalStateError):
             offset = await self._consumer.position(partition)
-            if before is None or before is not self._positions.get(partition):
+            if previous is None or previous is not self._positions.get(partition):
                 return None
             if fetched:
                 last = fetched[-1]
-                position = before.after(last.offset, last.timestamp, offset)
+                position = previous.after(last.offset, last.timestamp, offset)
             else:
-                position = replace(before, offset=max(offset, before.offset))
+                position = replace(previous, offset=max(offset, previous.offset))
             self._positions[partition] = position
-            return None if position == before else position
+            return None if position == previous else position
         return None
 
     async def check(self, batch: RecordBatch) -> None:
@@ -107,17 +107,19 @@ class CheckedPositions:
         log = await asyncio.to_thread(clients.read_log, self._settings)
         # A topic that is just being deleted or created has none yet: later.
         unchecked = {entry for entry in unchecked if entry.partition in log}
-        before = await self._before(unchecked, log)
-        gaps = {part: find_gap(before[part], log, part.partition) for part in unchecked}
+        previous = await self._last_positions(unchecked, log)
+        gaps = {
+            part: find_gap(previous[part], log, part.partition) for part in unchecked
+        }
         gaps |= await self._replaced(
-            {part: before[part] for part in unchecked if not gaps[part]}, log
+            {part: previous[part] for part in unchecked if not gaps[part]}, log
         )
-        for partition, position in before.items():
+        for partition, position in previous.items():
             with contextlib.suppress(IllegalStateError):
                 self._begin(partition, position, log, gaps[partition], batch)
         self._suspects -= unchecked
 
-    async def _before(
+    async def _last_positions(
         self, partitions: Collection[TopicPartition], log: TopicLog
     ) -> dict[TopicPartition, LogPosition]:
         """Where partitions are to be read on: by us, the group's commits, the warehouse."""
@@ -128,8 +130,8 @@ class CheckedPositions:
             and partition.partition not in log.commits
         ]
         recalled = {
-            TopicPartition(known.topic, known.partition): LogPosition.recall(known)
-            for known in (await self._recall() if uncommitted else ())
+            TopicPartition(stored.topic, stored.partition): LogPosition.recall(stored)
+            for stored in (await self._recall() if uncommitted else ())
         }
         now = int(time.time() * 1000)
         first = {part: first_position(log, part.partition, now) for part in uncommitted}
@@ -137,13 +139,13 @@ class CheckedPositions:
             TopicPartition(self._settings.topic, number): LogPosition.parse(commit)
             for number, commit in log.commits.items()
         }
-        known = first | recalled | committed | self._positions
-        return {partition: known[partition] for partition in partitions}
+        positions = first | recalled | committed | self._positions
+        return {partition: positions[partition] for partition in partitions}
 
     def _begin(
         self,
         partition: TopicPartition,
-        before: LogPosition,
+        previous: LogPosition,
         log: TopicLog,
         reason: GapReason | None,
         batch: RecordBatch,
@@ -151,11 +153,11 @@ class CheckedPositions:
         is_new = (
             partition not in self._positions and partition.partition not in log.commits
         )
-        position = replace(before, topic_id=log.topic_id)
+        position = replace(previous, topic_id=log.topic_id)
         if reason or is_new:
-            position = restart(before, log, partition.partition)
+            position = restart(previous, log, partition.partition)
         if reason:
-            batch.add_gap(partition, before, position, reason)
+            batch.add_gap(partition, previous, position, reason)
         self._consumer.seek(partition, position.offset)
         self._positions[partition] = position
         batch.positions[partition] = position
@@ -165,26 +167,26 @@ class CheckedPositions:
         self, positions: Mapping[TopicPartition, LogPosition], log: TopicLog
     ) -> dict[TopicPartition, GapReason]:
         """Partitions that hold another record where the last one was read."""
-        known = {
+        retained = {
             partition: position
             for partition, position in positions.items()
             if position.last_offset >= log.starts[partition.partition]
         }
         records = await self._fetch(
-            {part: position.last_offset for part, position in known.items()}
+            {part: position.last_offset for part, position in retained.items()}
         )
         return {
             partition: "log_lost"
             for partition, record in records.items()
-            if record.offset == known[partition].last_offset
-            and record.timestamp != known[partition].time
+            if record.offset == retained[partition].last_offset
+            and record.timestamp != retained[partition].time
         }
 
     async def _fetch(
         self, offsets: Mapping[TopicPartition, int]
     ) -> dict[TopicPartition, KafkaRecord]:
         """The records at offsets, or the next ones; without those that are not there."""
-        found: dict[TopicPartition, KafkaRecord] = {}
+        records: dict[TopicPartition, KafkaRecord] = {}
         with contextlib.suppress(IllegalStateError):
             for partition, offset in offsets.items():
                 self._consumer.seek(partition, offset)
@@ -203,6 +205,6 @@ class CheckedPositions:
                     pending.discard(partition)
                     continue
                 if partition in fetched:
-                    found[partition] = fetched[partition][0]
+                    records[partition] = fetched[partition][0]
                     pending.discard(partition)
-        return found
+        return records

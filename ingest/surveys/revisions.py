@@ -52,11 +52,11 @@ _READING = pa.schema(
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A response that stood in another wave before, and where it stands now."""
+class WaveChange:
+    """A response that was in another wave in the previous reading."""
 
-    before: Sheet
-    after: Sheet
+    previous: Sheet
+    current: Sheet
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ResponseRevision:
     selection: int
     sheets: tuple[Sheet, ...]
     changes: Mapping[Change, int]
-    moved: tuple[Moved, ...]
+    wave_changes: tuple[WaveChange, ...]
     refused: int
     """Responses given after a withdrawal from collection: not stored."""
     replaces: Source | None
@@ -123,13 +123,13 @@ def plan_response_revision(
     replaced, others = _split_replaced(
         source.sheets if source else (), sheets, selection
     )
-    changes, moved = _compare(sheets, replaced)
+    changes, wave_changes = _compare(sheets, replaced)
     return ResponseRevision(
         source=replace(state, key=key, sheets=(*others, *sheets)),
         selection=selection,
         sheets=sheets,
         changes=changes,
-        moved=moved,
+        wave_changes=wave_changes,
         refused=refused,
         replaces=source,
     )
@@ -227,15 +227,15 @@ Responses = dict[ResponseKey, list[Sheet]]
 
 
 def _compare(
-    after: Iterable[Sheet], before: Iterable[Sheet]
-) -> tuple[dict[Change, int], tuple[Moved, ...]]:
+    current: Iterable[Sheet], previous: Iterable[Sheet]
+) -> tuple[dict[Change, int], tuple[WaveChange, ...]]:
     """Responses by what became of them.
 
     Without an id, a response at another time, of another person or in another wave is
     recognised by what else is the same: answers and person, answers and wave, or the
     person's one other response in the wave. Two ids are two responses.
     """
-    new, old = _by_response(after), _by_response(before)
+    new, old = _by_response(current), _by_response(previous)
     pairs = [(old.pop(key), new.pop(key)) for key in list(new) if key in old]
     for feature in (_person_and_answers, _wave_and_answers, _person_and_wave):
         pairs += _pair_off(old, new, feature)
@@ -243,12 +243,12 @@ def _compare(
         map(_change, *zip(*pairs, strict=True)) if pairs else ()
     )
     counts.update({"new": len(new), "gone": len(old)})
-    moved = tuple(
-        Moved(first[0], second[0])
+    wave_changes = tuple(
+        WaveChange(first[0], second[0])
         for first, second in pairs
         if first[0].wave != second[0].wave
     )
-    return {change: counts[change] for change in get_args(Change)}, moved
+    return {change: counts[change] for change in get_args(Change)}, wave_changes
 
 
 def _by_response(sheets: Iterable[Sheet]) -> Responses:
@@ -292,13 +292,11 @@ def _person_and_wave(sheets: Sequence[Sheet]) -> Hashable:
     return sheets[0].participant_id, sheets[0].wave
 
 
-def _change(before: Sequence[Sheet], after: Sequence[Sheet]) -> Change:
-    first, second = before[0], after[0]
-    place_before = first.participant_id, first.wave
-    if place_before != (second.participant_id, second.wave):
+def _change(previous: Sequence[Sheet], current: Sequence[Sheet]) -> Change:
+    if _person_and_wave(previous) != _person_and_wave(current):
         return "moved"
-    digests = {sheet.digest for sheet in before}
-    return "unchanged" if digests == {s.digest for s in after} else "revised"
+    digests = {sheet.digest for sheet in previous}
+    return "unchanged" if digests == {s.digest for s in current} else "revised"
 
 
 def _rows_to_store(revision: ResponseRevision, warehouse: Store) -> pa.Table:

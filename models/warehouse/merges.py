@@ -111,9 +111,9 @@ def read_merges(store: Store) -> Merges:
     return Merges({line.alias: line for line in statements if line.order[0] > EARLIEST})
 
 
-def store_merges(store: Store, before: Merges, after: Merges) -> None:
-    """Store what is other than before; nothing where all is the same."""
-    if rows := list(after.rows_since(before)):
+def store_merges(store: Store, stored: Merges, revised: Merges) -> None:
+    """Store what is revised; nothing where all is the same."""
+    if rows := list(revised.rows_since(stored)):
         append_merges(store, rows)
 
 

@@ -23,7 +23,12 @@ class Warehouse:
 
     def __init__(self) -> None:
         other = FileError("study.yaml", "", MISMATCH)
-        self.errors = [Unreachable("nobody serves it"), other, other, ValueError("anna")]
+        self.errors = [
+            Unreachable("nobody serves it"),
+            other,
+            other,
+            ValueError("anna"),
+        ]
 
     async def start(self) -> None:
         """Not yet."""
