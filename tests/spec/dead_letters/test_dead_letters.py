@@ -172,6 +172,26 @@ def came_in_since(ledger: Ledger) -> None:
     ledger.ingest(ledger.write("events.ndjson", known_event("1"), new_event("2")))
 
 
+def stored_before(ledger: Ledger) -> None:
+    """Another event is stored already under the source and id of a rejected one."""
+    ledger.ingest(ledger.write("a.ndjson", known_event("1")))
+    ledger.ingest(ledger.write("b.ndjson", new_event("1")))
+    ledger.ingest(ledger.write("a.ndjson", known_event("1")))
+
+
+def stored_beside(ledger: Ledger) -> None:
+    """A good and a bad event of one file have the same source and id."""
+    ledger.ingest(ledger.write("events.ndjson", known_event("1"), new_event("1")))
+
+
+def rejected_again_after_it_came_in(ledger: Ledger) -> None:
+    """The first file is imported again after the corrected one."""
+    first = ledger.write("first.ndjson", new_event("1"))
+    ledger.ingest(first)
+    ledger.ingest(ledger.write("corrected.ndjson", known_event("1")))
+    ledger.ingest(first)
+
+
 CASES: Mapping[Callable[[Ledger], None], list[tuple[str, int]]] = {
     same_name: [("events.ndjson", 1), ("events.ndjson", 1)],
     same_file_twice: [("events.ndjson", 1)],
@@ -180,6 +200,9 @@ CASES: Mapping[Callable[[Ledger], None], list[tuple[str, int]]] = {
     same_file_after_a_replay: [("events.ndjson", 2)],
     stdin_twice: [("stdin", 1), ("stdin", 1)],
     came_in_since: [("events.ndjson", 2), ("events.ndjson", 2)],
+    stored_before: [("b.ndjson", 1)],
+    stored_beside: [("events.ndjson", 2)],
+    rejected_again_after_it_came_in: [],
 }
 
 

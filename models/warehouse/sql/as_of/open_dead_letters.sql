@@ -1,7 +1,8 @@
 -- Rejected events that were open at an instant, one row a letter: not resolved since
--- they were last read, not stored under the same source and id (of the same
--- person, where that could be read; else all events are looked at), not dismissed. Of a
--- letter that was read several times the newest row says what it was. A file is known
+-- they were last read, not stored later under the same source and id (of the same
+-- person, where that could be read; else all events are looked at), not dismissed. What
+-- was stored before, or with it, is another event under the same id. Of a letter that
+-- was read several times the newest row says what it was. A file is known
 -- by its content, whatever its name; a topic's content is in partitions. What letters
 -- without an arrival make unknown was not kept: all, up to their recording.
 create or replace view open_dead_letters_as_of as
@@ -33,7 +34,10 @@ from
             letters.line as line,
             letters.place as place,
             argMax(letters.path, letters.recorded_at) as path,
-            min(letters.recorded_at) as first_recorded_at,
+            min(letters.recorded_at) as first_read_at,
+            minIf(
+                letters.recorded_at, letters.recorded_at > resolved.settled_until
+            ) as first_recorded_at,
             max(letters.recorded_at) as last_recorded_at,
             argMax(letters.event_key, letters.recorded_at) as event_key,
             argMax(letters.event_type, letters.recorded_at) as event_type,
@@ -99,7 +103,6 @@ from
                 and resolved.`partition` = letters.`partition`
                 and resolved.line = letters.line
                 and resolved.place = letters.place
-        where letters.recorded_at > resolved.settled_until
         group by
             letters.reason,
             letters.field,
@@ -107,10 +110,11 @@ from
             letters.`partition`,
             letters.line,
             letters.place
+        having last_recorded_at > max(resolved.settled_until)
     ) as unresolved
-where
-    event_key not in (
-        select MD5(concat(source, char(31), id)) as stored_key
+left join
+    (
+        select MD5(concat(source, char(31), id)) as stored_key, min(recorded_at) as stored_at
         from events
         where
             recorded_at <= {as_of:DateTime64(6)}
@@ -135,7 +139,11 @@ where
                 from dead_letters
                 where event_key != toFixedString('', 16)
             )
-    )
+        group by stored_key
+    ) as stored
+    on stored.stored_key = unresolved.event_key
+where
+    stored.stored_at <= first_read_at
     and not arrayExists(
         dismissal
         -> dismissal.1 in ('', reason)
