@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from panelstream.ingest.kafka.metrics import Health
-from panelstream.models.errors import Unreachable
+from panelstream.models.errors import FileError, Unreachable
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 
@@ -72,7 +72,7 @@ class Retries:
     def _report(self, service: str, error: Exception) -> None:
         """Log once that a service is waited for, never what the error quotes."""
         if self._health.waiting_for != service:
-            is_own = isinstance(error, Unreachable)
+            is_own = isinstance(error, (Unreachable, FileError))
             reason = str(error) if is_own else type(error).__name__
             log.warning("waiting for the %s: %s", service, reason)
         self._health.waiting_for = service

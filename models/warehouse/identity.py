@@ -6,8 +6,10 @@ down whose they are, and an opening for anybody else is refused.
 """
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ _ROW = pa.schema(
     }
 )
 _DIGITS = 8
+_CLAIM_CHECKS, _CLAIM_SECONDS = 10, 0.2
+"""How often, and at which distance, a claim is looked for that may be taken back."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +78,83 @@ def read_identity(store: Store) -> Identity | None:
     rows = store.query("identity").to_pylist()
     if not rows:
         return _identity_of_study_file(store)
-    [row] = rows
-    return Identity(
-        row["study"],
-        row["namespace"],
-        row["timezone"],
-        tuple(row["keys"]),
-        bool(row["unverified"]),
-    )
+    return _identity(rows[-1])
 
 
 def claim_warehouse(
     store: Store, present: Identity, places: Places, program: str
 ) -> None:
-    """Check that the warehouse is of this study; the next rows write down what is new.
+    """Check that the warehouse is of this study, now and before the first rows.
 
     `present`: the study that opens it, without keys where no key file can be read.
-    Raises `FileError` where it is another's.
+    The first rows write down what is new: nothing is, while nobody stores anything, so
+    several studies may have opened an empty warehouse. Raises `FileError` where it is
+    another's, and so does the first insertion, which then stores nothing.
     """
+    _compare(store, present, places)
+    store.run_before_first_insert(lambda: _claim(store, present, places, program))
+
+
+def _claim(store: Store, present: Identity, places: Places, program: str) -> None:
+    """Write down whose the warehouse is, unless another study does so first."""
+    versions = store.query("identity").num_rows
+    stored = _compare(store, present, places)
+    if stored:
+        keys = present.keys or stored.keys
+        present = replace(present, keys=keys, unverified=stored.unverified)
+    if present != stored or not versions:
+        at = _record(store, present, stored, program)
+        _refuse_second(store, versions, at, present, places)
+
+
+def _refuse_second(
+    store: Store, versions: int, at: datetime, present: Identity, places: Places
+) -> None:
+    """Take a claim of the instant `at` back where another study made one meanwhile.
+
+    `versions`: how many rows there were before. An earlier claim counts. A later one
+    is taken back by its maker, unless that did not see ours when it was written down:
+    then it stays, and ours is taken back. So never do both stay.
+    """
+    for _ in range(_CLAIM_CHECKS):
+        rows = store.query("identity").to_pylist()[versions:]
+        others = [row for row in rows if not _is_same(_identity(row), present)]
+        if not others:
+            return
+        if any(row["recorded_at"] <= at for row in others):
+            break
+        time.sleep(_CLAIM_SECONDS)
+    _take_back(store, at, present)
+    _refuse_other(_identity(others[0]), present, places, True)
+    raise FileError(
+        places.study_file, "", "its warehouse was being set up twice; try again"
+    )
+
+
+def _take_back(store: Store, at: datetime, present: Identity) -> None:
+    keys = list(present.keys)
+    store.execute("changes/forget_claim", at=at, study=present.study, keys=keys)
+
+
+def _is_same(stored: Identity, present: Identity) -> bool:
+    keys = stored.keys == present.keys or not (stored.keys and present.keys)
+    return keys and stored == replace(
+        present, keys=stored.keys, unverified=stored.unverified
+    )
+
+
+def _compare(store: Store, present: Identity, places: Places) -> Identity | None:
     stored = read_identity(store)
     if stored:
-        _check_study(stored, present, places)
-        _check_keys(stored, present, places, has_people(store))
-        present = replace(
-            present,
-            keys=present.keys or stored.keys,
-            unverified=stored.unverified,
-        )
-    if present != stored or not store.query("identity").num_rows:
-        store.run_before_first_insert(lambda: _record(store, present, stored, program))
+        _refuse_other(stored, present, places, has_people(store))
+    return stored
+
+
+def _refuse_other(
+    stored: Identity, present: Identity, places: Places, people: bool
+) -> None:
+    _check_study(stored, present, places)
+    _check_keys(stored, present, places, people)
 
 
 def adopt_warehouse(
@@ -119,9 +171,20 @@ def adopt_warehouse(
     _record(store, replace(renamed, namespace=present.namespace), stored, program)
 
 
+def _identity(row: Mapping[str, Any]) -> Identity:
+    return Identity(
+        row["study"],
+        row["namespace"],
+        row["timezone"],
+        tuple(row["keys"]),
+        bool(row["unverified"]),
+    )
+
+
 def _record(
     store: Store, present: Identity, stored: Identity | None, program: str
-) -> None:
+) -> datetime:
+    """Write down whose the warehouse is; returns the instant."""
     keys_are_new = present.keys and not (stored and stored.keys)
     unverified = present.unverified or bool(keys_are_new and has_people(store))
     row = {
@@ -132,9 +195,10 @@ def _record(
         "unverified": int(unverified),
         "format": statement_names("migrations")[-1],
         "program": program,
-        "recorded_at": store.now(),
+        "recorded_at": (at := store.now()),
     }
     store.insert("identity", pa.Table.from_pylist([row], schema=_ROW))
+    return at
 
 
 def _check_study(stored: Identity, present: Identity, places: Places) -> None:

@@ -1,8 +1,10 @@
 """Whose warehouse it is: written with the first rows, compared at every opening."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -12,6 +14,7 @@ from panelstream.flows.workspace import open_workspace
 from panelstream.ingest.pseudonymise import read_keys
 from panelstream.models.errors import FileError, SettingError
 from panelstream.models.settings.environment import Settings
+from panelstream.models.warehouse import identity
 from panelstream.models.warehouse.identity import Identity, read_identity
 from panelstream.models.warehouse.store import Store
 from panelstream.models.warehouse.study_records import record_study_version
@@ -124,6 +127,62 @@ def test_a_longer_chain_counts_nobody_twice(
     assert "would be counted twice" in refusal(study, warehouse)
     write_chain(study, KEY)
     assert "has 1 of the 2 keys" in refusal(study, warehouse)
+
+
+def roster_row(name: bytes) -> pa.Table:
+    """A row of the roster about somebody."""
+    return pa.table({"participant_id": pa.array([name * 16], pa.binary(16))})
+
+
+def test_two_keys_that_opened_an_empty_warehouse(
+    study: Path, warehouse: str, store: Store
+) -> None:
+    """The first one to store keeps it; of the second nothing is stored, and it is told."""
+    with open_workspace(settings(study, warehouse)) as first:
+        write_chain(study, LATER)
+        with open_workspace(settings(study, warehouse)) as second:
+            first.store.insert("roster", roster_row(b"a"))
+            for _ in range(2):
+                with pytest.raises(FileError, match="not the key of this warehouse"):
+                    second.store.insert("roster", roster_row(b"b"))
+        first.store.insert("roster", roster_row(b"c"))
+    assert store.select("select count() as n from roster").to_pylist() == [{"n": 2}]
+    stored = read_identity(store)
+    assert stored
+    assert stored.keys == (fingerprint(KEY),)
+    write_chain(study, KEY)
+    with open_workspace(settings(study, warehouse)):
+        pass
+
+
+@pytest.mark.parametrize("seconds", [-60, 60])
+def test_another_study_that_is_written_down_at_the_same_moment(
+    study: Path,
+    warehouse: str,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+) -> None:
+    """Its row comes between our look and our row: what we wrote down is taken back.
+
+    That it has a later instant does not matter, if it stays: it did not see ours.
+    """
+    monkeypatch.setattr(identity, "_CLAIM_SECONDS", 0.0)
+    with open_workspace(settings(study, warehouse)) as opened:
+        insert = opened.store.insert
+
+        def insert_after_another(table: str, rows: pa.Table) -> None:
+            if table == "identity":
+                at = rows["recorded_at"][0].as_py() + timedelta(seconds=seconds)
+                changes = {"study": ["other"], "recorded_at": [at]}
+                insert(table, rows.from_pydict({**rows.to_pydict(), **changes}))
+            insert(table, rows)
+
+        monkeypatch.setattr(opened.store, "insert", insert_after_another)
+        with pytest.raises(FileError, match="the warehouse is of study 'other'"):
+            insert("roster", roster_row(b"a"))
+    assert store.query("identity")["study"].to_pylist() == ["other"]
+    assert not store.select("select 1 from roster").num_rows
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
--- Whose warehouse this is; no row before anything was stored.
+-- Whose warehouse this is, as written down so far: the last row holds; no row before
+-- anything was stored.
 select study, namespace, timezone, keys, unverified, format, program, recorded_at
 from identity
-order by recorded_at desc
-limit 1
+order by recorded_at
