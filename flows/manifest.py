@@ -50,6 +50,9 @@ def describe_results(
             str(wave): list(items) for wave, items in panels.not_asked.items()
         },
         "coverage": panels.coverage.as_dict(),
+        "clock_corrections": [
+            correction.as_dict() for correction in folder.study.clock_corrections
+        ],
         "counts": {name: int(counts[name]) for name in sorted(counts)},
         "epochs": {"erasure": 0, "retention": 0},
     }

@@ -10,6 +10,7 @@ import pandas as pd
 from panelstream.analysis.panel import person_waves, selected_responses
 from panelstream.analysis.panel.codebook import codebook_entries
 from panelstream.analysis.panel.selected_responses import SelectedAnswers
+from panelstream.flows.clocks import read_corrected_clocks
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import coverage, windows
@@ -203,6 +204,9 @@ def build(
         say(line)
     for line in snapshot.coverage_summary.lines():
         say(line)
+    study = workspace.folder.study
+    for clock in read_corrected_clocks(store, study, snapshot.as_of):
+        say(clock.line)
     return Panels(snapshot.as_of, by_window, snapshot.coverage_summary, not_asked)
 
 

@@ -17,6 +17,7 @@ from panelstream.analysis.panel.selected_responses import (
     items_not_asked,
     response_sheets,
 )
+from panelstream.flows.clocks import CorrectedClock, read_corrected_clocks
 from panelstream.flows.panels import Snapshot
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.surveys.file_types.export_file import (
@@ -26,6 +27,7 @@ from panelstream.ingest.surveys.file_types.export_file import (
 from panelstream.models.errors import FileError, UsageError
 from panelstream.models.study import consent, windows
 from panelstream.models.study.consent import ConsentStatements
+from panelstream.models.study.coverage import LogTime
 from panelstream.models.study.coverage_summary import CoverageSummary
 from panelstream.models.study.study import Study, Wave
 from panelstream.models.timestamps import LATEST
@@ -92,6 +94,8 @@ class Status:
     """By function, until when heartbeats say that the log is complete."""
     coverage: CoverageSummary
     """What makes use unknown."""
+    clocks: Sequence[CorrectedClock] = ()
+    """Clocks that the study corrects."""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`: counts only, nobody's pseudonym."""
@@ -135,7 +139,9 @@ def read_status(workspace: Workspace) -> Status:
         events_before_opening=_early(store, folder.study),
         imports=imports,
         coverage=snapshot.coverage_summary,
-        **_freshness(store),
+        clocks=read_corrected_clocks(store, folder.study, LATEST),
+        newest_event=store.query("newest_event", as_of=LATEST)["newest"][0].as_py(),
+        covered_until=_covered_until(snapshot.statements.heartbeats),
     )
 
 
@@ -244,13 +250,12 @@ def _consent_counts(
     }
 
 
-def _freshness(store: Store) -> dict[str, Any]:
-    """How new the log is."""
-    covered = store.query("covered_until", as_of=LATEST).to_pylist()
-    return {
-        "newest_event": store.query("newest_event", as_of=LATEST)["newest"][0].as_py(),
-        "covered_until": {row["covered"]: row["until"] for row in covered},
-    }
+def _covered_until(heartbeats: Iterable[LogTime]) -> dict[str, datetime]:
+    """By function, the end of the last heartbeat."""
+    ends: dict[str, datetime] = {}
+    for stated in heartbeats:
+        ends[stated.function] = max(stated.end, ends.get(stated.function, stated.end))
+    return dict(sorted(ends.items()))
 
 
 def _nearly_enrolled(store: Store, people: Set[str], enrolled: Set[str]) -> int:

@@ -84,6 +84,7 @@ def open_warehouse(
     try:
         if is_on_disk(settings.warehouse):
             refuse_damaged(warehouse, embedded_path(settings.warehouse))
+        warehouse.correct_clocks(folder.catalogue.clocks)
         statements = views.view_statements(folder)
         migrated = apply_migrations(warehouse)
         compare = identity.adopt_warehouse if adopt else identity.claim_warehouse

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from panelstream.flows.workspace import Workspace
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse import views
 from panelstream.models.warehouse.definitions import apply_migrations, create_views
@@ -93,6 +94,7 @@ def store(engine: str, clock: HandClock) -> Iterator[Store]:
     """A migrated warehouse without a row."""
     opened = stores.open_store(engine, clock)
     yield studies.empty(opened)
+    studies.correct_clocks(opened, Clocks())
     opened.close()
 
 

@@ -206,6 +206,8 @@ def _attrition() -> Iterator[CodebookEntry]:
 
 
 def _use(folder: StudyFolder) -> Iterator[CodebookEntry]:
+    clocks = folder.study.clock_corrections
+    source = "events, clocks corrected" if clocks else "events"
     for function in folder.study.exposure.functions:
         label = folder.catalogue.label(function)
         for suffix, measure in MEASURES.items():
@@ -213,7 +215,7 @@ def _use(folder: StudyFolder) -> Iterator[CodebookEntry]:
                 f"{function}_{suffix}",
                 f"{label}: {measure.meaning}",
                 measure.unit,
-                "events",
+                source,
                 f"{measure.null}, or there is no window",
                 measure.values,
             )
@@ -222,7 +224,7 @@ def _use(folder: StudyFolder) -> Iterator[CodebookEntry]:
             column.name,
             f"{measures.column_label(column, folder.catalogue)}: {column.definition.meaning}",
             column.definition.unit,
-            "events",
+            source,
             f"{column.definition.null}, or there is no window",
         )
 

@@ -5,7 +5,7 @@ each confirmatory specification, what it uses from elsewhere in the file (covari
 the first window, the smallest effects of its outcomes, the numbers of the waves, the
 adjustment, whether there are lead checks), and the scoring of the instruments that its
 outcomes and covariates come from. What depends on the field work (dates of waves,
-outages, consent, coverage, the catalogue) is not frozen; it is in the study's version.
+outages, clocks, consent, coverage, the catalogue) is not frozen; it is in the study's version.
 Nor are the exploratory part and other sensitivity checks, which decide nothing.
 
 A specification that is as it was locked is confirmatory. One that was changed or added

@@ -158,6 +158,7 @@ def _event_lines(status: "Status") -> Iterator[str]:
     for minute, names in sorted(functions.items()):
         yield f"log complete until {minute}: {', '.join(names)}"
     yield from status.coverage.lines()
+    yield from (clock.line for clock in status.clocks)
 
 
 def _not_asked_lines(status: "Status") -> Iterator[str]:

@@ -159,7 +159,7 @@ class ColumnDecoder:
         fits, data = self._data(_struct_fields(table), types)
         accepted = fits & self._is_usual(table)
         times = _times(table["time"], accepted)
-        accepted &= self._on_time(times)
+        accepted &= self._on_time(table["source"].combine_chunks(), times)
         events = pa.Table.from_arrays(
             [
                 table["source"],
@@ -201,10 +201,11 @@ class ColumnDecoder:
         ]
         return np.asarray(np.logical_and.reduce([_mask(check) for check in checks]))
 
-    def _on_time(self, times: pa.Array) -> np.ndarray:
+    def _on_time(self, sources: pa.Array, times: pa.Array) -> np.ndarray:
         earliest, latest = pa.scalar(EARLIEST, _TIME), pa.scalar(self.latest, _TIME)
+        corrected = self.catalogue.clocks.correct_columns(sources, times)
         return _mask(
-            pc.and_(pc.greater_equal(times, earliest), pc.less_equal(times, latest))
+            pc.and_(pc.greater_equal(times, earliest), pc.less_equal(corrected, latest))
         )
 
     def _data(

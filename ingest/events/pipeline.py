@@ -26,6 +26,7 @@ from panelstream.ingest.pseudonymise import Pseudonyms
 from panelstream.ingest.withdrawals import read_withdrawal_periods
 from panelstream.models.errors import FileError
 from panelstream.models.events.catalogue import TAKING_PART, Catalogue
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.events.event import (
     COUNTED_REJECTIONS,
     DECODED,
@@ -191,7 +192,9 @@ class Pipeline:
         pseudonymous, subjects = pseudonymise(
             decoded.events, self._pseudonyms, received_at
         )
-        accepted = _without_refused(pseudonymous, self._withdrawn)
+        accepted = _without_refused(
+            pseudonymous, self._withdrawn, self._catalogue.clocks
+        )
         refused = pseudonymous.num_rows - accepted.num_rows
         rejections = [*raw.rejections, *decoded.rejections]
         batch = _batch(raw, sort_events(accepted), rejections, refused)
@@ -480,7 +483,7 @@ def _table(events: list[Event]) -> pa.Table:
 
 
 def _without_refused(
-    events: pa.Table, withdrawn: Mapping[bytes, WithdrawalPeriods]
+    events: pa.Table, withdrawn: Mapping[bytes, WithdrawalPeriods], clocks: Clocks
 ) -> pa.Table:
     """Take nothing of a person between withdrawing and agreeing again.
 
@@ -494,7 +497,10 @@ def _without_refused(
         row
         for row, event in zip(rows, events.take(rows).to_pylist(), strict=True)
         if event["event_type"] not in TAKING_PART
-        and is_withdrawn(withdrawn[event["participant_id"]], event["occurred_at"])
+        and is_withdrawn(
+            withdrawn[event["participant_id"]],
+            clocks.correct(event["source"], event["occurred_at"]),
+        )
     ]
     if not refused:
         return events

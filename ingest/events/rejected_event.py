@@ -43,7 +43,7 @@ def describe_rejected(
         function=catalogue.affected_function(name),
         every_function=rule is None and not name.startswith("study."),
         participant_id=_participant(_text(attributes, "subject"), identify),
-        occurred_at=_plausible(_text(attributes, "time"), latest),
+        occurred_at=_plausible(_text(attributes, "time"), source, catalogue, latest),
         event_key=_key(source, _text(attributes, "id")),
         source=source if source in catalogue.accepted_sources else "",
     )
@@ -59,9 +59,14 @@ def _participant(subject: str, identify: Identify) -> bytes:
     return identify(subject) if normalize_id(subject) else NOBODY
 
 
-def _plausible(text: str, latest: datetime) -> datetime | None:
+def _plausible(
+    text: str, source: str, catalogue: Catalogue, latest: datetime
+) -> datetime | None:
+    """The time as recorded; what is judged is when that was."""
     instant = parse_instant(text)
-    return instant if instant and EARLIEST <= instant <= latest else None
+    if instant is None or instant < EARLIEST:
+        return None
+    return instant if catalogue.clocks.correct(source, instant) <= latest else None
 
 
 def _key(source: str, identity: str) -> bytes:

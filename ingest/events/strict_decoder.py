@@ -128,7 +128,7 @@ class Decoder:
             function=rule.function or "",
             subject=_subject(attributes, rule),
             schema_version=_version(attributes, rule),
-            occurred_at=self._occurred_at(attributes),
+            occurred_at=self._occurred_at(attributes, source),
             sent_at=_instant(attributes, "senttime"),
             data=canonical_json(self._data(attributes, rule)),
         )
@@ -144,11 +144,11 @@ class Decoder:
             raise _Invalid("invalid_data", f"data.{field}") from None
         return data
 
-    def _occurred_at(self, attributes: Mapping[str, Any]) -> datetime:
+    def _occurred_at(self, attributes: Mapping[str, Any], source: str) -> datetime:
         occurred_at = _instant(attributes, "time")
         if occurred_at is None or occurred_at < EARLIEST:
             raise _Invalid("time_unparsable", "time")
-        if occurred_at > self.latest:
+        if self.catalogue.clocks.correct(source, occurred_at) > self.latest:
             raise _Invalid("time_in_future", "time")
         return occurred_at
 

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Frozen, Location
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.events.field_kinds import KINDS, FieldKind, FieldRule
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.timestamps import parse_instant
@@ -120,6 +121,7 @@ class Catalogue(Frozen):
     types: dict[str, EventType]
     views: dict[str, EventView] = {}
     _questionnaires: Questionnaires = PrivateAttr(default=Questionnaires())
+    _clocks: Clocks = PrivateAttr(default=Clocks())
 
     @model_validator(mode="after")
     def _consistent(self) -> "Catalogue":
@@ -186,10 +188,15 @@ class Catalogue(Frozen):
         """What the study asks, whose answers may come as events."""
         return self._questionnaires
 
-    def with_questionnaires(self, questionnaires: Questionnaires) -> "Catalogue":
-        """The same catalogue, in a study that asks something."""
+    @property
+    def clocks(self) -> Clocks:
+        """Which clocks of the platform the study corrects."""
+        return self._clocks
+
+    def in_study(self, questionnaires: Questionnaires, clocks: Clocks) -> "Catalogue":
+        """The same catalogue, in a study that asks something and corrects clocks."""
         copy = self.model_copy()
-        copy._questionnaires = questionnaires
+        copy._questionnaires, copy._clocks = questionnaires, clocks
         return copy
 
     def label(self, function: str, language: str = "en") -> str:

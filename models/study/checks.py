@@ -44,6 +44,7 @@ def check_study(document: Document[Study], loaded: StudyFolder) -> None:
     """
     _check_codes(document, loaded.instruments)
     _check_waves(document)
+    _check_clocks(document)
     _check_measures(document, loaded)
     _check_functions(document, loaded)
     _check_columns(document, loaded)
@@ -102,6 +103,18 @@ def _check_waves(document: Document[Study]) -> None:
                 ["waves", index],
                 f"wave {later.wave} opens before wave {earlier.wave} closes; move one of them",
             )
+
+
+def _check_clocks(document: Document[Study]) -> None:
+    corrections = document.value.clock_corrections
+    for index, correction in enumerate(corrections):
+        for number, earlier in enumerate(corrections[:index], start=1):
+            if correction.overlaps(earlier):
+                raise document.error(
+                    ["clock_corrections", index],
+                    f"'{correction.source}' is corrected twice at some times, here and "
+                    f"in entry {number}; end one where the other begins",
+                )
 
 
 def _check_measures(document: Document[Study], folder: StudyFolder) -> None:

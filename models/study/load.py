@@ -9,6 +9,7 @@ from panelstream.models import config_file
 from panelstream.models.config_file import Document, Location, NotFound
 from panelstream.models.events import catalogue as catalogues
 from panelstream.models.events.catalogue import Questionnaires
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.instruments.instrument import Instrument, find_instrument
 from panelstream.models.study.checks import check_panel_study, check_study
 from panelstream.models.study.folder import StudyFolder
@@ -30,7 +31,9 @@ def load_study(folder: Path) -> StudyFolder:
     instruments = tuple(_instruments(document, folder))
     waves = tuple(wave.wave for wave in study.waves)
     by_name = {instrument.instrument: instrument for instrument in instruments}
-    catalogue = catalogue.with_questionnaires(Questionnaires(waves, by_name))
+    catalogue = catalogue.in_study(
+        Questionnaires(waves, by_name), Clocks(study.clock_corrections)
+    )
     loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
     check_study(document, loaded)
     return loaded

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from panelstream.models.config_file import Frozen
+from panelstream.models.events.clocks import ClockCorrection
 from panelstream.models.study import measures
 from panelstream.models.study.estimators import Effect, EstimatorName, PresetName
 from panelstream.models.timestamps import known_zone
@@ -305,6 +306,8 @@ class Study(Planned):
     instruments: tuple[str, ...] = Field(min_length=1)
     exposure: Exposure
     outages: tuple[Outage, ...] = ()
+    clock_corrections: tuple[ClockCorrection, ...] = ()
+    """Times of sources whose clocks were wrong; every reader of the log applies them."""
     outcomes: tuple[str, ...] = Field(min_length=1)
     disclosure: Disclosure = Disclosure()
     schedule: Schedule = Schedule()

@@ -1,8 +1,10 @@
-"""What queries over acts must know of the study: outages, and what takes acts back."""
+"""What queries over acts must know of the study: outages, clocks, what takes acts back."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
 from panelstream.models.timestamps import microseconds
@@ -44,4 +46,14 @@ def lost(study: Study) -> Mapping[str, list[Any]]:
         "lost": [name for name, _, _ in outages],
         "lost_from": [start for _, start, _ in outages],
         "lost_to": [end for _, _, end in outages],
+    }
+
+
+def clock_parameters(clocks: Clocks) -> Mapping[str, list[int]]:
+    """The times that are corrected, of whatever source, and by how much: microseconds."""
+    corrections = clocks.corrections
+    return {
+        "clocks_from": [microseconds(c.start) for c in corrections],
+        "clocks_until": [microseconds(c.end) for c in corrections],
+        "clock_shifts": [c.shift // timedelta(microseconds=1) for c in corrections],
     }

@@ -9,6 +9,7 @@ from panelstream.models.errors import SettingError
 from panelstream.models.warehouse.statements import (
     read_statement,
     statement_names,
+    with_clocks,
     with_merges,
 )
 from panelstream.models.warehouse.store import TICK, Store, in_utc
@@ -61,7 +62,7 @@ def _define(store: Store, kind: str, texts: Sequence[str]) -> None:
 
     While a view is created again, other processes can miss it.
     """
-    statements = [with_merges(text) for text in texts]
+    statements = [with_clocks(with_merges(text), store.clocks) for text in texts]
     tables = statement_names("migrations")
     digest = hashlib.sha256("\n".join([*tables, *statements]).encode()).hexdigest()
     last = store.query("last_definition", kind=kind).to_pylist()

@@ -11,6 +11,7 @@ from panelstream.models.study.coverage import LogTime, UnknownTime
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, midnight
 from panelstream.models.timestamps import EARLIEST, LATEST, microseconds
+from panelstream.models.warehouse.act_parameters import clock_parameters
 from panelstream.models.warehouse.store import Store
 
 
@@ -78,11 +79,14 @@ def read_raw_answers(
 
 
 def read_heartbeats(store: Store, as_of: datetime) -> list[LogTime]:
-    """What every heartbeat states, by function."""
+    """What every heartbeat states, by function; its times are by its source's clock."""
     rows = store.query("heartbeats", as_of=as_of).to_pylist()
     return [
-        LogTime(row["covered"], row["start"], row["end"], row["participant_id"])
+        LogTime(row["covered"], start, end, row["participant_id"])
         for row in rows
+        for start, end in store.clocks.correct_span(
+            row["source"], row["start"], row["end"]
+        )
     ]
 
 
@@ -116,8 +120,17 @@ def read_unmeasured(
 def read_unknown_times(
     store: Store, study: Study, as_of: datetime
 ) -> list[UnknownTime]:
-    """The days that open dead letters and gaps of the log make unknown."""
-    rows = store.query("unknown_times", as_of=as_of, zone=study.timezone).to_pylist()
+    """The days that open dead letters and gaps of the log make unknown.
+
+    A letter does not tell its source: where clocks are corrected, its time may be
+    either, and both are unknown.
+    """
+    rows = store.query(
+        "unknown_times",
+        as_of=as_of,
+        zone=study.timezone,
+        **clock_parameters(store.clocks),
+    ).to_pylist()
     return [
         UnknownTime(
             LogTime(

@@ -1,18 +1,23 @@
 """The SQL of the warehouse: one statement a file, found by folder and name.
 
 A statement writes `person_as_of(<column>)` for the id under which an id counts, as
-known at the statement's instant: ids that were merged are one person.
+known at the statement's instant: ids that were merged are one person. It writes
+`corrected(events.occurred_at)` for when an event took place, where its clock was wrong.
 """
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cache, partial
 from pathlib import Path
 
 from panelstream.models.errors import PanelstreamError
+from panelstream.models.events.clocks import ClockCorrection, Clocks
+from panelstream.models.timestamps import microseconds
 
 SQL = Path(__file__).parent / "sql"
 _PERSON = re.compile(r"\bperson_(?P<known>as_of|of_panel|now)\((?P<id>[\w.]+)\)")
+_CORRECTED = re.compile(r"\bcorrected\((?P<table>\w+)\.occurred_at\)")
 _KNOWN: Mapping[str, str] = {
     "as_of": "recorded_at <= {as_of:DateTime64(6)}",
     "of_panel": "recorded_at <= (select max(as_of) from participants)",
@@ -84,6 +89,37 @@ def with_merges(sql: str) -> str:
 def without_merges(sql: str) -> str:
     """The same statement where no two ids are one person."""
     return _PERSON.sub(lambda call: call["id"], sql)
+
+
+def with_clocks(sql: str, clocks: Clocks) -> str:
+    """A statement that reads times as a study corrects them; as recorded without any."""
+    return _CORRECTED.sub(partial(_corrected_time, clocks.corrections), sql)
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _corrected_time(corrections: Sequence[ClockCorrection], call: re.Match[str]) -> str:
+    table = call["table"]
+    recorded = f"{table}.occurred_at"
+    cases = "".join(f"{_case(table, correction)}, " for correction in corrections)
+    if not cases:
+        return recorded
+    return f"{recorded} + toIntervalMicrosecond(multiIf({cases}toInt64(0)))"
+
+
+def _case(table: str, correction: ClockCorrection) -> str:
+    """The condition under which a correction applies, and its shift in microseconds."""
+    at = f"toUnixTimestamp64Micro({table}.occurred_at)"
+    return (
+        f"{table}.source = {quoted(correction.source)} "
+        f"and {at} >= {microseconds(correction.start)} "
+        f"and {at} < {microseconds(correction.end)}, "
+        f"toInt64({correction.shift // timedelta(microseconds=1)})"
+    )
 
 
 def _person(call: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.settings.dsn import is_embedded
 from panelstream.models.timestamps import EARLIEST, Clock, utc_now
 from panelstream.models.warehouse import client as clients
@@ -20,6 +21,7 @@ from panelstream.models.warehouse.cluster import Cluster
 from panelstream.models.warehouse.statements import (
     names_people,
     read_statement,
+    with_clocks,
     with_merges,
     with_relations,
     without_merges,
@@ -50,8 +52,16 @@ class Store:
         self._clock = clock
         self.shared = shared
         self._cluster = cluster
+        self.clocks = Clocks()
         self._last: datetime | None = None
         self._before_first_insert: Callable[[], None] | None = None
+
+    def correct_clocks(self, clocks: Clocks) -> None:
+        """Read times of the log as a study corrects them from here on.
+
+        Views have to be defined again after it.
+        """
+        self.clocks = clocks
 
     def close(self) -> None:
         """Give the warehouse free for another process."""
@@ -119,7 +129,8 @@ class Store:
         clients.insert_rows(self._client, table, rows)
 
     def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
-        [text] = self._statements(self._resolve_people(sql))
+        corrected = with_clocks(sql, self.clocks)
+        [text] = self._statements(self._resolve_people(corrected))
         with clients.disk_errors():
             return self._client.query_arrow(
                 text, parameters=clients.as_parameters(parameters), use_strings=True

@@ -20,6 +20,7 @@ from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.act_parameters import lost, taken_back
 from panelstream.models.warehouse.statements import (
     Relations,
+    quoted,
     read_statement,
     statement_names,
     with_relations,
@@ -28,6 +29,9 @@ from panelstream.models.warehouse.statements import (
 OPERATOR = "operator_"
 """How the names of the views begin that show more than the study's population."""
 _END_OF_TIME = f"{LATEST:%Y-%m-%d %H:%M:%S}"
+_OCCURRED_AT = (
+    "When the act took place, as sent, but for clocks that the study corrects"
+)
 _PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
 _TABLE = re.compile(r"^create table if not exists (\w+)", re.MULTILINE)
 _RELATIONS: Mapping[str, Relations] = {
@@ -61,7 +65,7 @@ class ViewColumn:
     @property
     def declared(self) -> str:
         """The column as a statement declares it."""
-        return f"    {self.name} {self.type} comment {_quoted(self.comment)}"
+        return f"    {self.name} {self.type} comment {quoted(self.comment)}"
 
     @property
     def selected(self) -> str:
@@ -147,7 +151,7 @@ def panel_view(columns: Iterable[ViewColumn]) -> str:
 
 def panel_column(name: str, is_text: bool, comment: str) -> ViewColumn:
     """A column of the panel that is stored by its name; null where it has no value."""
-    column, values = _quoted(name), "texts" if is_text else "numbers"
+    column, values = quoted(name), "texts" if is_text else "numbers"
     value = f"if(mapContains({values}, {column}), {values}[{column}], null)"
     sql_type = "Nullable(String)" if is_text else "Nullable(Float64)"
     return ViewColumn(_named(name), sql_type, comment, value)
@@ -190,8 +194,8 @@ def _literals(folder: StudyFolder) -> Mapping[str, str]:
         **taken_back(folder),
         **lost(study),
     }
-    quoted = {name: _quoted(text) for name, text in texts.items()}
-    return quoted | {name: _array(values) for name, values in arrays.items()}
+    literals = {name: quoted(text) for name, text in texts.items()}
+    return literals | {name: _array(values) for name, values in arrays.items()}
 
 
 def _filled(text: str, literals: Mapping[str, str]) -> str:
@@ -203,12 +207,12 @@ def _filled(text: str, literals: Mapping[str, str]) -> str:
 
 def _literal(value: str, sql_type: str) -> str:
     is_array = sql_type.startswith("Array")
-    return f"cast({value}, {_quoted(sql_type)})" if is_array else value
+    return f"cast({value}, {quoted(sql_type)})" if is_array else value
 
 
 def _array(values: Iterable[str | int]) -> str:
     literals = (
-        _quoted(value) if isinstance(value, str) else str(value) for value in values
+        quoted(value) if isinstance(value, str) else str(value) for value in values
     )
     return f"[{', '.join(literals)}]"
 
@@ -216,7 +220,7 @@ def _array(values: Iterable[str | int]) -> str:
 def _scores_view(instruments: Sequence[Instrument]) -> str:
     """Scores of the newest panel, one row each: the panel's columns, turned."""
     scores = ", ".join(
-        "(" + ", ".join(map(_quoted, names)) + ")"
+        "(" + ", ".join(map(quoted, names)) + ")"
         for instrument in instruments
         for names in _score_names(instrument)
     )
@@ -251,12 +255,12 @@ def _newest(projection: str) -> str:
     """The build of a projection that readers see."""
     newest = "select argMax(build, (as_of, finished_at)) from projection_builds final"
     finished = "finished_at > toDateTime64(0, 6, 'UTC')"
-    return f"({newest} where projection = {_quoted(projection)} and {finished})"
+    return f"({newest} where projection = {quoted(projection)} and {finished})"
 
 
 def _catalogue_view(name: str, view: EventView, catalogue: Catalogue) -> str:
     columns = [*_of_every_event(), *_of_fields(view, catalogue)]
-    types = ", ".join(map(_quoted, view.types))
+    types = ", ".join(map(quoted, view.types))
     query = f"from {ALL_EVENTS}\nwhere event_type in ({types})"
     return _view(name, columns, query, view.comment)
 
@@ -274,7 +278,7 @@ def _view(name: str, columns: Sequence[ViewColumn], query: str, comment: str) ->
             "select",
             ",\n".join(column.selected for column in columns),
             query,
-            f"comment {_quoted(comment)}",
+            f"comment {quoted(comment)}",
         ]
     )
 
@@ -284,7 +288,7 @@ def _of_every_event() -> Iterator[ViewColumn]:
     for name, kind, comment in (
         ("participant_id", "String", "Pseudonym, 32 hex digits"),
         ("event_type", word, "CloudEvents type, as in the catalogue"),
-        ("occurred_at", instant, "When the act took place, as sent"),
+        ("occurred_at", instant, _OCCURRED_AT),
         ("occurred_on", "Date", "Study-local day of the act"),
         ("recorded_at", instant, "When it became part of the log"),
         ("source", word, "CloudEvents source; with id, the identity of the event"),
@@ -317,7 +321,7 @@ def field_column(field: str, rules: Sequence[FieldRule], always: bool) -> ViewCo
         name=field,
         type=f"LowCardinality({sql_type})" if kind.low_cardinality else sql_type,
         comment=_comment(field, rules) + ("; null: not given" if nullable else ""),
-        value=kind.sql_value(_quoted(field), _quoted(sql_type)),
+        value=kind.sql_value(quoted(field), quoted(sql_type)),
     )
 
 
@@ -330,8 +334,3 @@ def _comment(field: str, rules: Sequence[FieldRule]) -> str:
 
 def _named(name: str) -> str:
     return f"`{name}`"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from panelstream.models.config_file import Frozen
+from panelstream.models.events.clocks import ClockCorrection
 from panelstream.models.instruments.instrument import SHIPPED_INSTRUMENTS
 from panelstream.models.study import study
 from panelstream.models.study.load import load_study
@@ -35,6 +36,7 @@ SHAPES: dict[str, type[Frozen]] = {
     "Waves": Wave,
     "Exposure": Exposure,
     "Outages": Outage,
+    "Clock corrections": ClockCorrection,
     "Covariates": Covariates,
     "The plan": Plan,
     "A specification": PlannedSpecification,
@@ -75,7 +77,8 @@ def test_every_shape_has_a_section() -> None:
         and value.__module__ == study.__name__
     }
     elsewhere = {Window, Planned, PanelStudy}
-    assert parts - elsewhere == set(SHAPES.values())
+    of_events = {ClockCorrection}
+    assert parts - elsewhere | of_events == set(SHAPES.values())
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -11,6 +11,7 @@ import pytest
 from panelstream.ingest.events.pipeline import RawEvents, decode_batch
 from panelstream.models.events import catalogue
 from panelstream.models.events.catalogue import Catalogue, Questionnaires
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.instruments.instrument import find_instrument
 
 HERE = Path(__file__).parent / "events"
@@ -24,7 +25,8 @@ def u2plus() -> Catalogue:
     """The shipped catalogue, in a study of two waves that asks PHQ-9."""
     asked = {"phq9": find_instrument("phq9", HERE).value}
     questionnaires = Questionnaires((1, 2), asked)
-    return catalogue.find_catalogue("u2plus", HERE).with_questionnaires(questionnaires)
+    shipped = catalogue.find_catalogue("u2plus", HERE)
+    return shipped.in_study(questionnaires, Clocks())
 
 
 def outcome(payload: bytes, catalogue: Catalogue) -> dict[str, Any]:

@@ -62,7 +62,9 @@ class Oracle:
         known = arrivals[: as_of + 1]
         self.log: list[Mapping[str, Any]] = []
         for batch in known:
-            valid = [event for event in batch.events if not is_rejected(event)]
+            valid = [
+                self.on_time(event) for event in batch.events if not is_rejected(event)
+            ]
             taken = [event for event in valid if not self.is_refused(event)]
             self.log = first_recorded([*self.log, *taken])
         stored = {(event["source"], event["id"]) for event in self.log}
@@ -559,22 +561,35 @@ class Oracle:
     def beats(self, function: str, who: str | None) -> list[Stretch]:
         """What heartbeats of everybody, or of somebody's device, say of a function."""
         said = [
-            stretch(event["data"])
+            times
             for event in self.log
             if event["type"] == "study.heartbeat"
             and event.get("subject") == who
             and function in event["data"]["functions"]
+            for times in self.stated(event)
         ]
         return [(start, bridged(start, end, said)) for start, end in said]
 
     def rejected_days(self, function: str, who: str) -> list[Stretch]:
-        """The days on which something of theirs, or of nobody known, was rejected."""
-        days = {
-            self.day(event["time"])
+        """The days on which something of theirs, or of nobody known, was rejected.
+
+        By the clock of any source: whose it was is not kept.
+        """
+        times = [
+            datetime.fromisoformat(event["time"])
             for event in self.letters
             if event.get("subject", who) == who
             and FUNCTIONS.get(event["type"], function) == function
+        ]
+        shifts = {
+            at: [
+                hours(row["shift"])
+                for row in self.study.get("clock_corrections", ())
+                if holds([wrong_times(row)], at)
+            ]
+            for at in times
         }
+        days = {self.on(at + by) for at in times for by in (timedelta(), *shifts[at])}
         return [(self.midnight(day), self.midnight(day + DAY)) for day in days]
 
     def pieces(
@@ -585,6 +600,32 @@ class Oracle:
         cuts = {at for pair in bounds for at in pair if start < at < end}
         for one, other in pairwise(sorted({start, end, *cuts})):
             yield one + (other - one) / 2, days_between(one, other)
+
+    # Clocks
+
+    def on_time(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An event with the time that the study says it had."""
+        at = datetime.fromisoformat(event["time"])
+        return {**event, "time": (at + self.shift(event["source"], at)).isoformat()}
+
+    def shift(self, source: str, at: datetime) -> timedelta:
+        """How much later it was than a source's clock showed."""
+        for row in self.study.get("clock_corrections", ()):
+            if row["source"] == source and holds([wrong_times(row)], at):
+                return hours(row["shift"])
+        return timedelta()
+
+    def stated(self, event: Mapping[str, Any]) -> list[Stretch]:
+        """When it was what a heartbeat calls from and to, shift by shift."""
+        start, end = stretch(event["data"])
+        cuts = {start, end}
+        for row in self.study.get("clock_corrections", ()):
+            cuts |= {at for at in wrong_times(row) if start < at < end}
+        shifts = {at: self.shift(event["source"], at) for at in cuts}
+        return [
+            (first + shifts[first], last + shifts[first])
+            for first, last in pairwise(sorted(cuts))
+        ]
 
     # Days
 
@@ -681,6 +722,16 @@ def frequency(days_a_year: Fraction) -> float:
 def stretch(one: Mapping[str, Any]) -> Stretch:
     """From and to of a heartbeat or an outage."""
     return datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"])
+
+
+def wrong_times(row: Mapping[str, Any]) -> Stretch:
+    """From when until when a clock was wrong, by that clock."""
+    return datetime.fromisoformat(row["from"]), datetime.fromisoformat(row["until"])
+
+
+def hours(text: str) -> timedelta:
+    """A shift of whole hours, as +1h."""
+    return timedelta(hours=int(text.removesuffix("h")))
 
 
 def holds(stretches: Iterable[Stretch], at: datetime) -> bool:

@@ -30,11 +30,13 @@ from panelstream.ingest.surveys.revisions import (
     read_sources,
     store_response_revision,
 )
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.events.event import Counts
 from panelstream.models.study.consent import stored_answer
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import load_study
 from panelstream.models.timestamps import Clock
+from panelstream.models.warehouse.definitions import apply_migrations
 from panelstream.models.warehouse.store import Store
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -151,7 +153,16 @@ def write(folder: Path, content: Mapping[str, Any]) -> Path:
 
 def open_in(folder: Path, store: Store, clock: Clock) -> Workspace:
     """A workspace of a study folder, on a store that is open already."""
-    return Workspace(load_study(folder), store, folder / "pseudonym.key", clock)
+    study = load_study(folder)
+    correct_clocks(store, study.catalogue.clocks)
+    return Workspace(study, store, folder / "pseudonym.key", clock)
+
+
+def correct_clocks(store: Store, clocks: Clocks) -> None:
+    """Let a store, and the views that its queries read, correct these clocks only."""
+    if store.clocks != clocks:
+        store.correct_clocks(clocks)
+        apply_migrations(store)
 
 
 def empty(store: Store) -> Store:

@@ -35,6 +35,7 @@ ZONES = ("Asia/Tokyo", "Europe/Berlin", "Asia/Beirut", "Australia/Lord_Howe")
 """No summer time; it begins at 02:00; at midnight; and ends, by half an hour."""
 
 USE = ("story_viewed", "story_posted", "reaction_given", "signed_in")
+SOURCES = ("u2plus", "u2plus.app")
 TAKES_BACK = ("reaction_given", "reaction_withdrawn")
 RARE = ("enrolled", "consent_given", "consent_withdrawn", "consent_given")
 
@@ -62,6 +63,7 @@ Event = Mapping[str, Any]
 Make = Callable[[Mapping[str, Any]], Workspace]
 
 days = st.integers(0, 27).map(lambda n: FIRST + timedelta(days=n))
+sources = st.sampled_from(SOURCES)
 hours = st.sampled_from(
     ("00:00:00", "00:00:01", "01:30:00", "12:00:00", "23:59:59.999999")
 )
@@ -82,6 +84,18 @@ def spans(draw: DrawFn, zone: str) -> dict[str, str]:
     # In UTC: the wall clock of a zone may repeat an hour.
     end = (start.astimezone(UTC) + later).astimezone(start.tzinfo)
     return {"from": start.isoformat(), "to": end.isoformat()}
+
+
+@st.composite
+def corrections(draw: DrawFn, zone: str) -> list[dict[str, str]]:
+    """Clocks that were wrong for a while, of one source or of two."""
+    rows = []
+    for source in sorted(draw(st.sets(sources, min_size=1))):
+        span = draw(spans(zone))
+        shift = draw(st.sampled_from(("+1h", "-1h", "+9h", "-33h")))
+        row = {"source": source, "from": span["from"], "until": span["to"]}
+        rows.append({**row, "shift": shift})
+    return rows
 
 
 @st.composite
@@ -152,6 +166,7 @@ def study_files(draw: DrawFn, measures: SearchStrategy[list[str]]) -> dict[str, 
         waves=draw(waves()),
         exposure=exposure | ({"first_window_days": first} if first else {}),
         outages=draw(st.lists(outage, max_size=2)),
+        clock_corrections=draw(st.just([]) | corrections(zone)),
     )
 
 
@@ -178,7 +193,7 @@ def usage(draw: DrawFn, zone: str) -> Event:
     if kind == "consent_given":
         scopes = st.sampled_from(SCOPES)
         more["data"] = {"version": draw(st.integers(1, 2)), "scopes": draw(scopes)}
-    return studies.event(kind, who, at, **more)
+    return studies.event(kind, who, at, source=draw(sources), **more)
 
 
 @st.composite
@@ -188,7 +203,9 @@ def heartbeats(draw: DrawFn, zone: str) -> Event:
     who = draw(st.sampled_from((None, None, None, *PEOPLE[:1])))
     identity = f"{who} {data['functions']} {data['from']} {data['to']}"
     at = datetime.fromisoformat(data["to"])
-    return studies.event("heartbeat", who, at, id=identity, data=data)
+    return studies.event(
+        "heartbeat", who, at, id=identity, source=draw(sources), data=data
+    )
 
 
 @st.composite

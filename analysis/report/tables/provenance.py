@@ -22,6 +22,7 @@ from panelstream.analysis.report.table import (
 
 _FACTS = (
     "as_of",
+    "clock_corrections",
     "code_hash",
     "data_hash",
     "epochs",
@@ -143,6 +144,8 @@ def _functions(cause: str, coverage: Mapping[str, Any]) -> str:
 def facts(data: ReportInput) -> Table:
     """What the results depend on."""
     manifest = {name: data.manifest[name] for name in data.manifest if name in _FACTS}
+    if not manifest.get("clock_corrections"):
+        manifest.pop("clock_corrections", None)
     if "plan" in manifest:
         manifest["plan"] = manifest["plan"]["hash"]
     rows = [

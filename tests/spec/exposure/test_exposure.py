@@ -5,9 +5,9 @@ A table's file is prose, then sections, each below its name:
 - `study`: what differs from `tests.lib.studies.BASE` (Asia/Tokyo; wave 1 from 11 to
   17 January 2027; the seven days before the answer; the log is whole; consent is
   kept elsewhere), as YAML;
-- `heartbeats`: functions, from, to; optionally `in`;
-- `events`: who, what, at; optionally `id`, `data`, and the number of the arrival
-  in which it came (`in`, 0 unless said);
+- `heartbeats`: functions, from, to; optionally `source` and `in`;
+- `events`: who, what, at; optionally `id`, `source`, `data`, and the number of the
+  arrival in which it came (`in`, 0 unless said);
 - `answers`: who, wave, at; optionally `complete` (yes or no) and `in`;
 - `panel`, or `panel as of N`: the columns of the panel that matter, all rows.
 
@@ -144,19 +144,21 @@ def _heartbeats(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int
             "from": start.isoformat(),
             "to": end.isoformat(),
         }
-        yield (
-            int(row.get("in", 0)),
-            studies.event("heartbeat", None, end, id=f"beat-{index}", data=data),
-        )
+        more = {"id": f"beat-{index}", "data": data, **_source(row)}
+        yield int(row.get("in", 0)), studies.event("heartbeat", None, end, **more)
 
 
 def _events(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int, Row]]:
     for row in tables.get("events", ()):
-        more = {"id": row["id"]} if row.get("id") else {}
+        more = ({"id": row["id"]} if row.get("id") else {}) | _source(row)
         if row.get("data"):
             more["data"] = yaml.safe_load(row["data"])
         at = _at(row["at"], zone)
         yield int(row.get("in", 0)), studies.event(row["what"], row["who"], at, **more)
+
+
+def _source(row: Row) -> Row:
+    return {"source": row["source"]} if row.get("source") else {}
 
 
 def _answers(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int, Answer]]:

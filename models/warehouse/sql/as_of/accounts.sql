@@ -9,7 +9,9 @@ from
         union all
         select
             lower(hex(person_as_of(events.participant_id))) as participant_id,
-            argMax(JSONExtractString(data, 'account'), (occurred_at, id)) as called
+            argMax(
+                JSONExtractString(data, 'account'), (corrected(events.occurred_at), id)
+            ) as called
         from events
         where
             recorded_at <= {as_of:DateTime64(6)} and event_type = 'study.enrolled'

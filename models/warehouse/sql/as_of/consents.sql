@@ -4,7 +4,7 @@
 create or replace view consents_as_of as
 select distinct
     lower(hex(person_as_of(events.participant_id))) as participant_id,
-    occurred_at as stated_at,
+    corrected(events.occurred_at) as stated_at,
     JSONExtractString(data, 'level') as level,
     toUInt16(JSONExtractUInt(data, 'version')) as version,
     JSONExtract(data, 'scopes', 'Array(String)') as scopes

@@ -3,7 +3,9 @@ create or replace view event_answers_as_of as
 select
     person_as_of(events.participant_id) as participant_id,
     toUInt16(JSONExtractUInt(data, 'wave')) as wave,
-    toDateTime64(toStartOfSecond(occurred_at), 6, 'UTC') as responded_at,
+    toDateTime64(
+        toStartOfSecond(corrected(events.occurred_at)), 6, 'UTC'
+    ) as responded_at,
     JSONExtractString(data, 'instrument') as instrument,
     entry.1 as item,
     entry.2 as answer,

@@ -10,7 +10,7 @@ from
         union all
         select
             lower(hex(person_as_of(events.participant_id))) as participant_id,
-            occurred_at as at,
+            corrected(events.occurred_at) as at,
             event_type = 'study.enrolled' as enrolled
         from events
         where

@@ -4,4 +4,4 @@ from events final
 where
     recorded_at <= {as_of:DateTime64(6)}
     and not startsWith(event_type, 'study.')
-    and toDate(occurred_at, {zone:String}) < {opened:Date}
+    and toDate(corrected(events.occurred_at), {zone:String}) < {opened:Date}

@@ -26,7 +26,8 @@ select
 from (
     select
         person_as_of(events.participant_id) as participant_id,
-        toUInt16(toDate(occurred_at, {zone:String})) as day,
+        corrected(events.occurred_at) as at,
+        toUInt16(toDate(at, {zone:String})) as day,
         toUInt16(day - {first_day:UInt16}) as since,
         transform(day, {days:Array(UInt16)}, {cells:Array(UInt16)}, toUInt16(0)) as cell,
         transform(function, {functions:Array(String)}, {bins_from:Array(UInt32)}, toUInt32(0)) + cell as bin,
@@ -41,8 +42,8 @@ from (
             empty({lost:Array(String)})
             or not arrayExists(
                 (name, start, end) -> name = function
-                and toUnixTimestamp64Micro(occurred_at) >= start
-                and toUnixTimestamp64Micro(occurred_at) < end,
+                and toUnixTimestamp64Micro(at) >= start
+                and toUnixTimestamp64Micro(at) < end,
                 {lost:Array(String)}, {lost_from:Array(Int64)}, {lost_to:Array(Int64)}
             )
         )

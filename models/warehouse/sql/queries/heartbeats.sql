@@ -3,6 +3,7 @@
 -- A time that cannot be read covers nothing, rather than failing the whole panel.
 select
     arrayJoin(JSONExtract(data, 'functions', 'Array(String)')) as covered,
+    source,
     if(
         events.participant_id = toFixedString('', 16),
         '',

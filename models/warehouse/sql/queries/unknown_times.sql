@@ -1,15 +1,38 @@
 -- Study-local days that are not known to be complete, from `from_on` until before
 -- `until_on`: those of open dead letters and of gaps of the log. An empty function
--- means every one, an empty participant everybody.
-select cause, participant_id, function, from_on, until_on, count() as number
+-- means every one, an empty participant everybody. A letter whose time a clock
+-- correction may concern has those days too; it is counted once.
+select
+    cause,
+    participant_id,
+    function,
+    from_on,
+    until_on,
+    countIf(shift = 0) as number
 from
     (
         select
             'dead letters' as cause,
             participant_id,
             if(every_function, '', function) as function,
-            toDate32(unknown_from, {zone:String}) as from_on,
-            toDate32(unknown_until - interval 1 microsecond, {zone:String})
+            arrayJoin(
+                arrayPushFront(
+                    arrayFilter(
+                        (by, start, end) -> toUnixTimestamp64Micro(unknown_from) < end
+                        and toUnixTimestamp64Micro(unknown_until) > start,
+                        {clock_shifts:Array(Int64)},
+                        {clocks_from:Array(Int64)},
+                        {clocks_until:Array(Int64)}
+                    ),
+                    0
+                )
+            ) as shift,
+            toDate32(
+                unknown_from + toIntervalMicrosecond(shift), {zone:String}
+            ) as from_on,
+            toDate32(
+                unknown_until + toIntervalMicrosecond(shift - 1), {zone:String}
+            )
             + 1 as until_on
         from open_dead_letters_as_of(as_of = {as_of:DateTime64(6)})
         where every_function or function != ''
@@ -18,6 +41,7 @@ from
             'log gap' as cause,
             '' as participant_id,
             '' as function,
+            toInt64(0) as shift,
             toDate32(unknown_from, {zone:String}) as from_on,
             toDate32(unknown_until - interval 1 microsecond, {zone:String})
             + 1 as until_on

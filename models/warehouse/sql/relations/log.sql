@@ -3,7 +3,7 @@ select
     person_as_of(events.participant_id) as participant_id,
     event_type,
     function,
-    occurred_at,
+    corrected(events.occurred_at) as occurred_at,
     toDate(occurred_at, {zone:String}) as day,
     data
 from events final

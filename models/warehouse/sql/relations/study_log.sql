@@ -4,7 +4,7 @@ select
     person_of_panel(events.participant_id) as participant_id,
     event_type,
     function,
-    occurred_at,
+    corrected(events.occurred_at) as occurred_at,
     toDate(occurred_at, {zone:String}) as day,
     data
 from events final

@@ -34,9 +34,11 @@ from responses
 union all
 select
     lower(hex(person_now(events.participant_id))) as participant_id,
-    toString(toUnixTimestamp(occurred_at)) as response,
+    toString(toUnixTimestamp(corrected(events.occurred_at))) as response,
     toUInt16(JSONExtractUInt(data, 'wave')) as wave,
-    toDateTime64(toStartOfSecond(occurred_at), 6, 'UTC') as responded_at,
+    toDateTime64(
+        toStartOfSecond(corrected(events.occurred_at)), 6, 'UTC'
+    ) as responded_at,
     JSONExtractString(data, 'instrument') as instrument,
     said.1 as item,
     said.2 as answer,

@@ -15,7 +15,7 @@ from
         select
             person_now(events.participant_id) as participant_id,
             function,
-            toDate(occurred_at, {zone:String}) as used_on,
+            toDate(corrected(events.occurred_at), {zone:String}) as used_on,
             count() as event_count
         from events final
         where function != ''

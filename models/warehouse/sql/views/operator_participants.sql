@@ -29,13 +29,13 @@ from
     (
         select
             lower(hex(person_now(events.participant_id))) as participant_id,
-            occurred_at as at,
+            corrected(events.occurred_at) as at,
             multiIf(
                 event_type = 'study.enrolled',
                 'enrolled',
                 function = ''
                 or arrayExists(
-                    period -> toDate(occurred_at, {zone:String})
+                    period -> toDate(at, {zone:String})
                     between period.1 and period.2,
                     withdrawn.periods
                 ),

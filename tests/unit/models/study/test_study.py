@@ -230,6 +230,56 @@ def test_columns_of_the_panel_have_one_name_each(
     assert (caught.value.path.name, caught.value.place) == ("study.yaml", place)
 
 
+CLOCK = """\
+  - source: u2plus.app
+    from: "2027-03-01T00:00+09:00"
+    until: "2027-03-02T00:00+09:00"
+    shift: -9h
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            'until: "2027-03-02',
+            'until: "2027-03-01',
+            "35: clock_corrections.0: 'until'",
+        ),
+        ('+09:00"\n    until', '"\n    until', "36: clock_corrections.0.from: "),
+        ("2027-03-02T00:00+09:00", "2149-01-02T00:00Z", "before 1970 or after 2148"),
+        ("shift: -9h", "shift: -25000d", "35: clock_corrections.0: shifted times lie"),
+        ("shift: -9h", "shift: 9h", "38: clock_corrections.0.shift: write a sign and"),
+        ("shift: -9h", "shift: +9", "38: clock_corrections.0.shift: write a sign and"),
+        (
+            "shift: -9h",
+            "shift: +0h",
+            "38: clock_corrections.0.shift: a shift of nothing",
+        ),
+        ("shift: -9h", "shift: +9999999999d", "a shift of nothing, or of centuries"),
+        ("source: ", "sources: ", "35: unknown key 'sources'; did you mean 'source'?"),
+        ("    shift: -9h\n", "", "clock_corrections.0.shift' is missing"),
+        ("shift: -9h\n", "shift: -9h\n" + CLOCK, "39: 'u2plus.app' is corrected twice"),
+    ],
+)
+def test_mistakes_of_clocks(tmp_path: Path, old: str, new: str, says: str) -> None:
+    """Each is told in one line with its place and what to write."""
+    text = GOOD + "clock_corrections:\n" + CLOCK
+    assert load(tmp_path, text).catalogue.clocks.corrections[0].shift_text == "-9h"
+    with pytest.raises(FileError) as caught:
+        load(tmp_path, GOOD + "clock_corrections:\n" + CLOCK.replace(old, new))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_clocks_of_several_sources_and_times(tmp_path: Path) -> None:
+    """Corrections may meet, and those of two sources may overlap."""
+    later = CLOCK.replace("03-02", "03-03").replace("03-01", "03-02")
+    web = CLOCK.replace(".app", ".web")
+    text = GOOD + "clock_corrections:\n" + CLOCK + later + web
+    assert len(load(tmp_path, text).study.clock_corrections) == 3
+
+
 def test_rounds_follow_one_another(tmp_path: Path) -> None:
     """A wave of an earlier round cannot come after one of a later round."""
     text = changed("closes_on: 2027-01-31}", "closes_on: 2027-01-31, round: 2}")
