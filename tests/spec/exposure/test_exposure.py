@@ -150,7 +150,7 @@ def _heartbeats(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int
 
 def _events(tables: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[int, Row]]:
     for row in tables.get("events", ()):
-        more = ({"id": row["id"]} if row.get("id") else {}) | _source(row)
+        more = {**({"id": row["id"]} if row.get("id") else {}), **_source(row)}
         if row.get("data"):
             more["data"] = yaml.safe_load(row["data"])
         at = _at(row["at"], zone)

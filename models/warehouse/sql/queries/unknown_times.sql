@@ -2,13 +2,7 @@
 -- `until_on`: those of open dead letters and of gaps of the log. An empty function
 -- means every one, an empty participant everybody. A letter whose time a clock
 -- correction may concern has those days too; it is counted once.
-select
-    cause,
-    participant_id,
-    function,
-    from_on,
-    until_on,
-    countIf(shift = 0) as number
+select cause, participant_id, function, from_on, until_on, countIf(shift = 0) as number
 from
     (
         select
@@ -30,9 +24,7 @@ from
             toDate32(
                 unknown_from + toIntervalMicrosecond(shift), {zone:String}
             ) as from_on,
-            toDate32(
-                unknown_until + toIntervalMicrosecond(shift - 1), {zone:String}
-            )
+            toDate32(unknown_until + toIntervalMicrosecond(shift - 1), {zone:String})
             + 1 as until_on
         from open_dead_letters_as_of(as_of = {as_of:DateTime64(6)})
         where every_function or function != ''
