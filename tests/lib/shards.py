@@ -56,7 +56,7 @@ class Sharded(Store):
         self._spread(table)
 
     def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
-        sql = self._resolve_people(sql)
+        sql = self._resolve(sql)
         [text] = self._statements(sql)
         result = self._client.query_arrow(
             _answered(text), parameters=as_parameters(parameters), use_strings=True

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from panelstream.flows.workspace import Workspace
+from panelstream.models.events.clocks import Clocks
 from panelstream.models.warehouse import views
 from panelstream.models.warehouse.definitions import create_views
 from panelstream.models.warehouse.statements import (
     read_statement,
     statement_names,
+    with_clocks,
     with_relations,
 )
 from panelstream.models.warehouse.store import Store
@@ -86,6 +88,7 @@ def raw_ids(store: Store, sql: str) -> list[str]:
 
     That an event is nobody's may be asked of the id itself.
     """
+    sql = with_clocks(sql, Clocks())
     text = _PARAMETER.sub(_literal, _MACRO.sub("identity(", _COMMENT.sub("", sql)))
     explained = store._client.query(f"EXPLAIN QUERY TREE passes=1 {text}")
     tree = list(nodes("\n".join(line for [line] in explained.result_rows)))
