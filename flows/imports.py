@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from panelstream.flows.workspace import Workspace
+from panelstream.ingest.dead_letters import list_replaced_letters
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source as EventSource
 from panelstream.ingest.roster.roster_file import RosterRules, read_roster
@@ -21,6 +22,7 @@ from panelstream.models.study.consent import (
     consent_scopes,
     required_scopes,
 )
+from panelstream.models.warehouse.ledger import resolve_dead_letters
 from panelstream.models.warehouse.settling import settle
 
 EVENTS, RESPONSES = "events", "responses"
@@ -38,10 +40,14 @@ def event_files(folder: Path) -> list[EventSource]:
 
 @dataclass(frozen=True)
 class EventImport:
-    """What became of the events of files, and the files that could not be read whole."""
+    """What became of the events of files, and the files that could not be read whole.
+
+    `settled`: dead letters of an earlier file that these files replace.
+    """
 
     counts: Counts
     damaged: tuple[FileError, ...] = ()
+    settled: int = 0
 
     def raise_damaged(self) -> None:
         """Raises `FileError` that names every damaged file, if there are any."""
@@ -58,11 +64,16 @@ def import_events(
     workspace: Workspace,
     sources: Sequence[EventSource],
     progress: Progress = lambda *_: None,
+    replaces: str = "",
 ) -> EventImport:
     """Import event files; `progress` is told the bytes read of each.
 
     A file that is damaged or cannot be read does not keep the others from being read.
+    `replaces`: the earlier file that these are, repaired. What no line could tell of it
+    is settled, unless a file is damaged. Raises `UsageError` if that file is not clear.
     """
+    store = workspace.store
+    replaced = list_replaced_letters(store, replaces, sources) if replaces else ()
     pipeline, counts, damaged = workspace.pipeline, Counts(), list[FileError]()
     for source in sources:
         try:
@@ -72,7 +83,10 @@ def import_events(
                 counts += arrived
         except FileError as error:
             damaged.append(error)
-    return EventImport(counts, tuple(damaged))
+    if damaged or not replaced:
+        return EventImport(counts, tuple(damaged))
+    resolve_dead_letters(store, replaced)
+    return EventImport(counts, settled=len(replaced))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from panelstream.ingest.events.splitting import events_at
 from panelstream.ingest.kafka import records
 from panelstream.ingest.kafka.records import Headers
 from panelstream.ingest.kafka.stored_letters import read_payloads
-from panelstream.models.errors import FileError
-from panelstream.models.events.event import Position, Rejection
+from panelstream.models.errors import FileError, UsageError
+from panelstream.models.events.event import NO_KEY, Position, Rejection
 from panelstream.models.settings.kafka import KafkaSettings
 from panelstream.models.warehouse.ledger import resolve_dead_letters
 from panelstream.models.warehouse.open_letters import (
@@ -191,6 +191,31 @@ def replay_dead_letters(
     return counts + _replay_streamed(
         Replay(store, pipeline, streamed, dry_run=dry_run), kafka
     )
+
+
+def list_replaced_letters(
+    store: Store, origin: str, sources: Sequence[Source]
+) -> Sequence[Letter]:
+    """Open letters of a file that `sources` replace, where no source and id were read.
+
+    Letters with source and id need no statement: the repaired event settles them.
+    `origin` is the name of the file or its `origin_id`. Raises `UsageError` where
+    several contents have the name, or where the file is still the same.
+    """
+    letters = [
+        letter
+        for letter in list_open_letters(store, LetterSelection(origin=origin))
+        if letter["path"] and letter["event_key"] == NO_KEY
+    ]
+    contents = sorted({letter["origin_id"] for letter in letters})
+    if len(contents) > 1:
+        raise UsageError(
+            f"--replaces: several files were called '{origin}'; "
+            f"give an origin_id: {', '.join(contents)}"
+        )
+    if any(files.identify_content(source) in contents for source in sources):
+        raise UsageError(f"--replaces: '{origin}' is still the same; repair it first")
+    return letters
 
 
 def _replay_streamed(replay: Replay, kafka: KafkaSettings) -> ReplayCounts:

@@ -54,10 +54,19 @@ DryRunOption = Annotated[
 def ingest(
     paths: FilesArgument,
     study: StudyOption = None,
+    replaces: Annotated[
+        str,
+        typer.Option(
+            "--replaces",
+            help="Earlier import (file name or origin_id) of which these are the repaired files.",
+        ),
+    ] = "",
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import event files into the warehouse. Importing a file again changes nothing.
+
+    With --replaces, dead letters of damaged lines of the earlier file are settled.
 
     Example: [bold]panelstream ingest events.ndjson.gz[/bold]   [bold]cat x.ndjson | panelstream ingest -[/bold]
     """
@@ -69,10 +78,12 @@ def ingest(
     sources = files.find_event_files(paths)
     with open_workspace(read_settings(study)) as workspace:
         with show.reading() as progress:
-            imported = imports.import_events(workspace, sources, progress)
+            imported = imports.import_events(workspace, sources, progress, replaces)
         report = imports.report_arrival(workspace, imported.counts)
         notes = list(heartbeat_lines(workspace))
     show_arrival(report, as_json)
+    if replaces:
+        show.note(f"settled {imported.settled:,} dead letters of '{replaces}'")
     for line in notes:
         show.note(line)
     imported.raise_damaged()
@@ -188,7 +199,7 @@ def dead_letters_replay(
 @dead_letter_commands.command("dismiss")
 def dead_letters_dismiss(
     because: Annotated[
-        str, typer.Option("--because", help="Why they are no events of people.")
+        str, typer.Option("--because", help="Why they make nothing unknown.")
     ],
     study: StudyOption = None,
     reason: ReasonOption = "",
@@ -196,7 +207,9 @@ def dead_letters_dismiss(
     origin: OriginOption = "",
     dry_run: DryRunOption = False,
 ) -> None:
-    """State that rejected events were no events of people: they make nothing unknown.
+    """State that rejected events make nothing unknown, and why.
+
+    They were no events of people, or they were repaired and came in by another way.
 
     Example: [bold]panelstream dead-letters dismiss --origin test.ndjson --because "a load test"[/bold]
     """

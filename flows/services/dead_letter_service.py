@@ -83,7 +83,7 @@ def dismiss_letters(
     if selection == open_letters.ALL_LETTERS:
         raise UsageError("which letters? Give --reason, --type or --origin")
     if not because.strip():
-        raise UsageError("--because: write why they are no events of people")
+        raise UsageError("--because: write why they make nothing unknown")
     with open_workspace(settings) as workspace:
         store = workspace.store
         groups = open_letters.summarize_open_letters(store, selection=selection)

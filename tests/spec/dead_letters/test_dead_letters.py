@@ -9,16 +9,19 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.dead_letters import ReplayCounts, replay_dead_letters
 from panelstream.ingest.events import files
 from panelstream.ingest.events.pipeline import Pipeline, RawEvents
+from panelstream.models.errors import UsageError
 from panelstream.models.events.catalogue import EventType
 from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings.environment import Settings
@@ -340,3 +343,25 @@ def test_topics(ledger: Ledger) -> None:
         raw = RawEvents("t", 1, b"", rejections=[Rejection("not_json", "", place)])
         ledger.pipeline.process(raw)
     assert ledger.open() == [("t[0]", 0), ("t[0]", 0), ("t[1]", 0)]
+
+
+def test_a_repaired_file_replaces_the_damaged_one(ledger: Ledger) -> None:
+    """Said so, it settles the damaged line of that file, and not of its namesake."""
+    [cut, whole] = known_event("2")[:40], known_event("2")
+    january = ledger.write("jan/events.ndjson", known_event("1"), cut)
+    ledger.ingest(january)
+    before = ledger.tick()
+    [letter] = list_open_letters(ledger.study.store, as_of=before)
+    ledger.ingest(ledger.write("feb/events.ndjson", "{", new_event("3")))
+    repaired = ledger.write("fixed/events.ndjson", known_event("1"), whole, "{")
+    sources = files.find_event_files([str(repaired)])
+    replace = partial(imports.import_events, ledger.study, sources)
+    with pytest.raises(UsageError, match="several files were called"):
+        replace(replaces="events.ndjson")
+    same = files.find_event_files([str(january)])
+    with pytest.raises(UsageError, match="is still the same; repair it first"):
+        imports.import_events(ledger.study, same, replaces=letter["origin_id"])
+    assert replace(replaces=letter["origin_id"]).settled == 1
+    of_february, of_the_repaired = [1, 2], 3
+    assert sorted(line for _, line in ledger.open()) == [*of_february, of_the_repaired]
+    assert ledger.open(before) == [("events.ndjson", 2)]
