@@ -291,3 +291,36 @@ def test_views_are_made_anew_only_where_they_changed(
     counts = [made(zone) for zone in [*zones, "Asia/Tokyo"]]
     every = len(views.view_statements(shipped))
     assert counts == [every, 0, every, every, every]
+
+
+@pytest.mark.parametrize(
+    ("view", "table"),
+    [
+        ("dim_item", "instrument_items"),
+        ("dim_wave", "study_waves"),
+        ("coverage", "coverage_intervals"),
+        ("coverage_of_people", "person_coverage_intervals"),
+        ("fact_exposure", "exposure_facts"),
+    ],
+)
+def test_views_have_the_columns_of_their_tables(
+    view: str, table: str, workspace: Callable[..., Workspace]
+) -> None:
+    """A column that a table has and its view has not would never be seen, or the reverse.
+
+    The types are the same but for the participant, whom the view shows as text.
+    """
+    study = workspace()
+    create_views(study.store, views.view_statements(study.folder))
+
+    def columns(name: str) -> set[tuple[str, str]]:
+        sql = (
+            "SELECT name, type FROM system.columns"  # noqa: S608 - our own names
+            f" WHERE database = currentDatabase() AND table = '{name}' AND name != 'build'"
+        )
+        return {
+            (row["name"], "" if row["name"] == "participant_id" else row["type"])
+            for row in rows(study.store, sql)
+        }
+
+    assert columns(view) == columns(table)
