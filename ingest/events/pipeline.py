@@ -4,7 +4,7 @@ Files, streams and HTTP all bring `RawEvents` here; nothing else writes events.
 """
 
 from bisect import bisect_right
-from collections import ChainMap, Counter, deque
+from collections import ChainMap, Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -63,6 +63,8 @@ _RECOGNISED = 1_000_000
 _WORD = 63
 _FEW_LINES = 100
 """The columns of a batch cost as much as to decode so many lines one by one."""
+_IDENTIFYING = ("source", "id", "occurred_at", "data")
+"""Columns by which a row is found again among the events that arrived."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,22 @@ class Pipeline:
         append_log_gaps(self._store, gaps)
 
     def record_positions(self, positions: Sequence[ReadPosition]) -> None:
-        """Record how far a log is read."""
-        append_read_positions(self._store, positions)
+        """Record how far partitions of a topic are read.
+
+        Not where more was read of the same log already: of two workers the one that
+        lost a partition may be the later one to say so.
+        """
+        known = {
+            (entry.partition, entry.topic_id): entry.next_offset
+            for entry in self.read_positions(positions[0].topic)
+        }
+        further = [
+            entry
+            for entry in positions
+            if entry.next_offset >= known.get((entry.partition, entry.topic_id), 0)
+        ]
+        if further:
+            append_read_positions(self._store, further)
 
     def read_positions(self, topic: str) -> list[ReadPosition]:
         """How far a topic had been read."""
@@ -221,7 +237,8 @@ class Pipeline:
         it joins the rejected, and the others are stored.
         """
         self._store_similar_ids(prepared.similar_ids)
-        return self._write(prepared, frozenset())
+        places = _EventPlaces(prepared.raw, self._catalogue)
+        return self._write(prepared.raw, prepared.batch, places)
 
     def _store_similar_ids(self, similar_ids: Mapping[bytes, bytes]) -> None:
         people = similar_ids.keys() - self._recognised
@@ -234,33 +251,63 @@ class Pipeline:
             self._recognised.clear()
         self._recognised |= people
 
-    def _write(self, prepared: Prepared, refused_at: Set[Position]) -> Batch:
-        """Write a batch; `refused_at`: where rows are that the engine has refused."""
-        batch = prepared.batch
+    def _write(self, raw: RawEvents, batch: Batch, places: "_EventPlaces") -> Batch:
+        """Write events of a batch, or those parts of them that the engine takes."""
         try:
             append_batch(self._store, batch)
         except NotStorable:
             if not batch.events.num_rows:
                 raise
-            return self._write_halves(prepared, refused_at)
+            return self._write_halves(raw, batch, places)
         return batch
 
-    def _write_halves(self, prepared: Prepared, refused_at: Set[Position]) -> Batch:
-        raw, batch = prepared.raw, prepared.batch
+    def _write_halves(
+        self, raw: RawEvents, batch: Batch, places: "_EventPlaces"
+    ) -> Batch:
+        """Write events of which the engine refuses some: each half by itself."""
         refused, rejections = batch.counts.refused, batch.rejections
         middle = batch.events.num_rows // 2
         if middle == 0:
-            rejection = _not_storable(raw, batch.events, self._catalogue, refused_at)
+            rejection = _not_storable(batch.events, places, self._catalogue)
             no_events = batch.events.slice(0, 0)
             rejected = _batch(raw, no_events, [*rejections, rejection], refused)
-            return self._write(Prepared(raw, rejected), refused_at)
+            return self._write(raw, rejected, places)
         first = _batch(raw, batch.events.slice(0, middle), rejections, refused)
         second = _batch(raw, batch.events.slice(middle), (), 0)
-        first = self._write(Prepared(raw, first), refused_at)
-        refused_at |= {rejection.position for rejection in first.rejections}
-        second = self._write(Prepared(raw, second), refused_at)
+        first = self._write(raw, first, places)
+        is_whole = len(first.rejections) == len(rejections)
+        if is_whole and second.events.num_rows > 1:
+            # What is refused is in the second half: to try it whole would be in vain.
+            second = self._write_halves(raw, second, places)
+        else:
+            second = self._write(raw, second, places)
         events = pa.concat_tables([first.events, second.events])
         return _batch(raw, events, [*first.rejections, *second.rejections], refused)
+
+
+class _EventPlaces:
+    """Where the events of a batch are: rows do not know, as that is seldom asked for."""
+
+    def __init__(self, raw: RawEvents, catalogue: Catalogue) -> None:
+        self._raw, self._catalogue = raw, catalogue
+        self._places: dict[tuple[Any, ...], deque[Position]] | None = None
+
+    def pop(self, row: Mapping[str, Any]) -> Position:
+        """The next place of an event: one that came twice has two."""
+        if self._places is None:
+            self._places = self._decode(row["received_at"])
+        places = self._places.get(tuple(row[name] for name in _IDENTIFYING))
+        return places.popleft() if places else self._raw.position(0)
+
+    def _decode(self, received_at: datetime) -> dict[tuple[Any, ...], deque[Position]]:
+        places: dict[tuple[Any, ...], deque[Position]] = defaultdict(deque)
+        decoder = Decoder(self._catalogue, received_at)
+        for place, text in _placed_events(self._raw):
+            for outcome in decoder.decode(text, place):
+                if isinstance(outcome, Event):
+                    key = tuple(getattr(outcome, name) for name in _IDENTIFYING)
+                    places[key].append(place)
+        return places
 
 
 def join_batches(name: str, parts: Sequence[Prepared]) -> Prepared:
@@ -300,24 +347,11 @@ def _batch(
 
 
 def _not_storable(
-    raw: RawEvents, events: pa.Table, catalogue: Catalogue, refused_at: Set[Position]
+    events: pa.Table, places: _EventPlaces, catalogue: Catalogue
 ) -> Rejection:
-    """The rejection of a single event: its place is found by decoding once more.
-
-    One that came twice has two places, of which one may be in `refused_at` already.
-    """
+    """The rejection of a single event."""
     [row] = events.to_pylist()
-    columns = ("source", "id", "occurred_at", "data")
-    decoder = Decoder(catalogue, row["received_at"])
-    for place, event in _placed_events(raw):
-        for outcome in decoder.decode(event, place):
-            if (
-                isinstance(outcome, Event)
-                and place not in refused_at
-                and all(getattr(outcome, name) == row[name] for name in columns)
-            ):
-                return Rejection("not_storable", "", place, _described(row, catalogue))
-    return Rejection("not_storable", "", raw.position(0), _described(row, catalogue))
+    return Rejection("not_storable", "", places.pop(row), _described(row, catalogue))
 
 
 def _described(row: Mapping[str, Any], catalogue: Catalogue) -> RejectedEvent:

@@ -47,9 +47,12 @@ class RecordBatch:
     """Bytes of the values."""
 
     @property
-    def topic_id(self) -> str:
-        """The id of the topic, as it was last looked up; empty for an empty batch."""
-        return next((entry.topic_id for entry in self.positions.values()), "")
+    def log_ids(self) -> dict[str, str]:
+        """The id of the log of each partition, by the partition's name in positions."""
+        return {
+            records.origin(partition.topic, partition.partition): position.log_id
+            for partition, position in self.positions.items()
+        }
 
     @property
     def has_events(self) -> bool:
@@ -70,7 +73,7 @@ class RecordBatch:
     def add_unreadable(self, partition: TopicPartition, position: LogPosition) -> None:
         """Add a record that cannot be decoded: the one at the position."""
         origin = records.origin(partition.topic, partition.partition)
-        place = Position(origin, position.offset, origin_id=position.topic_id)
+        place = Position(origin, position.offset, origin_id=position.log_id)
         self.unreadable.append(
             UnreadableRecord(partition, place, position.time, len(self.records))
         )
@@ -82,18 +85,17 @@ class RecordBatch:
         position: LogPosition,
         reason: GapReason,
     ) -> None:
-        """Add a gap: the log does not continue at `before`, but at `position`."""
+        """Add a gap: the log does not continue at `before`, but at `position`.
+
+        Nothing is read of a partition before its gap is in the batch.
+        """
         until = position.offset if reason == "retention" else before.offset
-        gap = OpenGap(
-            partition, before.offset, until, before.time, reason, len(self.records)
-        )
-        self.gaps.append(gap)
+        self.gaps.append(OpenGap(partition, before.offset, until, before.time, reason))
 
     def closed_gaps(self, now: datetime) -> list[LogGap]:
         """The gaps, each up to the first record that was read after it."""
         return [
-            gap.closed(self._time_after(gap.partition, gap.rank), now)
-            for gap in self.gaps
+            gap.closed(self._time_after(gap.partition, 0), now) for gap in self.gaps
         ]
 
     def unreadable_periods(self, now: datetime) -> dict[Position, Period | None]:

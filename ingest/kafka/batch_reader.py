@@ -49,10 +49,13 @@ class BatchReader:
     ) -> None:
         """Fill a batch until it is large, old, or the worker is told to stop.
 
-        `when_idle` runs while there is nothing to read.
+        `when_idle` runs while there is nothing to read. What was read of a log is
+        written before a partition's log is checked: it may be another log then.
         """
         until, pause = float("inf"), _FIRST_PAUSE
         while not self._lifetime.should_stop and self._has_room(batch):
+            if batch.has_events and self._positions.unchecked:
+                break
             has_new = await self._fetch(batch)
             if batch.positions and until == float("inf"):
                 until = time.monotonic() + self._settings.max_age

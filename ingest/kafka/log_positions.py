@@ -22,6 +22,8 @@ from panelstream.models.events.log_gap import (
 )
 
 _NO_RECORD = -1
+_LOST = "."
+"""Between a topic's id and the number of times that its log was lost."""
 TICK = timedelta(microseconds=1)
 
 
@@ -30,13 +32,21 @@ class LogPosition:
     """The next offset of a partition, and what was read before it.
 
     `time`: of the last record, in milliseconds; of a partition that was empty when it
-    was first assigned, that moment; None where neither is known.
+    was first assigned, that moment; None where neither is known. `generation`: how often
+    the log of this topic was lost: each time old offsets are given to other records.
     """
 
     offset: int
     topic_id: str = ""
     last_offset: int = _NO_RECORD
     time: int | None = None
+    generation: int = 0
+
+    @property
+    def log_id(self) -> str:
+        """What no other log shares that has the same offsets."""
+        suffix = f"{_LOST}{self.generation}" if self.generation else ""
+        return f"{self.topic_id}{suffix}"
 
     @classmethod
     def parse(cls, committed: OffsetAndMetadata) -> "LogPosition":
@@ -46,13 +56,15 @@ class LogPosition:
             topic_id, last_offset, time = words[0], int(words[1]), int(words[2])
         except (IndexError, ValueError):
             return cls(committed.offset)
-        return cls(committed.offset, topic_id, last_offset, time if time >= 0 else None)
+        read = cls(committed.offset, topic_id, last_offset, time if time >= 0 else None)
+        return replace(read, generation=int(words[3])) if len(words) > 3 else read
 
     def committed(self) -> OffsetAndMetadata:
         """The position as it is committed."""
         time = -1 if self.time is None else self.time
         return OffsetAndMetadata(
-            self.offset, f"{self.topic_id} {self.last_offset} {time}"
+            self.offset,
+            f"{self.topic_id} {self.last_offset} {time} {self.generation}",
         )
 
     @classmethod
@@ -60,19 +72,21 @@ class LogPosition:
         """A position as the warehouse has it."""
         last = known.last_time
         time = None if last is None else round(last.timestamp() * 1000)
-        return cls(known.next_offset, known.topic_id, time=time)
+        topic_id, _, generation = known.topic_id.partition(_LOST)
+        return cls(
+            known.next_offset, topic_id, time=time, generation=int(generation or 0)
+        )
 
     def recorded(self, partition: TopicPartition) -> ReadPosition:
         """The position as the warehouse has it."""
         last_time = None if self.time is None else instant(self.time)
         topic, number = partition
-        return ReadPosition(topic, number, self.topic_id, self.offset, last_time)
+        return ReadPosition(topic, number, self.log_id, self.offset, last_time)
 
     def after(self, last_offset: int, time: int, offset: int) -> "LogPosition":
         """The position after a record; the next offset may lie beyond its successor."""
-        return LogPosition(
-            max(offset, last_offset + 1), self.topic_id, last_offset, time
-        )
+        following = max(offset, last_offset + 1)
+        return replace(self, offset=following, last_offset=last_offset, time=time)
 
 
 @dataclass(frozen=True)
@@ -95,23 +109,26 @@ class TopicLog:
             for partition, end in self.ends.items()
         )
 
+    def log_id(self, partition: int) -> str:
+        """Which log a partition has now, as far as the group has seen."""
+        commit = self.commits.get(partition)
+        position = LogPosition.parse(commit) if commit else LogPosition(0)
+        is_same = position.topic_id == self.topic_id
+        return position.log_id if is_same else self.topic_id
+
     def _passed(self, partition: int) -> int:
         return self.commits[partition].offset if partition in self.commits else 0
 
 
 @dataclass(frozen=True)
 class OpenGap:
-    """A gap until the first record after it is read: its end is not known yet.
-
-    `rank`: how many records of the batch were read before it was noticed.
-    """
+    """A gap until the first record after it is read: its end is not known yet."""
 
     partition: TopicPartition
     from_offset: int
     until_offset: int
     time: int | None
     reason: GapReason
-    rank: int
 
     def closed(self, first_time: int | None, now: datetime) -> LogGap:
         """The gap, up to the time of the first record after it, or up to now."""
@@ -138,12 +155,22 @@ def first_position(log: TopicLog, partition: int, now: int) -> LogPosition:
     return LogPosition(0, log.topic_id, time=now if is_empty else None)
 
 
-def restart(position: LogPosition, log: TopicLog, partition: int) -> LogPosition:
+def restart(
+    position: LogPosition, log: TopicLog, partition: int, reason: GapReason | None
+) -> LogPosition:
     """Where to go on after a gap: at the first record that is there."""
-    start = log.starts[partition]
-    return replace(
-        position, offset=start, topic_id=log.topic_id, last_offset=_NO_RECORD
+    return LogPosition(
+        log.starts[partition],
+        log.topic_id,
+        time=position.time,
+        generation=_generation(position, reason),
     )
+
+
+def _generation(position: LogPosition, reason: GapReason | None) -> int:
+    if reason == "topic_recreated":
+        return 0
+    return position.generation + (reason == "log_lost")
 
 
 def instant(milliseconds: int) -> datetime:

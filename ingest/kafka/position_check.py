@@ -48,6 +48,11 @@ class CheckedPositions:
     def __contains__(self, partition: TopicPartition) -> bool:
         return partition in self._positions and partition not in self._suspects
 
+    @property
+    def unchecked(self) -> set[TopicPartition]:
+        """Partitions of this worker that are new or suspect."""
+        return {entry for entry in self._consumer.assignment() if entry not in self}
+
     def forget(self, partitions: Iterable[TopicPartition]) -> None:
         """Partitions that may be another worker's: they begin at their next commit."""
         for partition in partitions:
@@ -97,11 +102,7 @@ class CheckedPositions:
 
         Raises `Unreachable` or `KafkaError` while Kafka cannot be asked.
         """
-        unchecked = {
-            partition
-            for partition in self._consumer.assignment()
-            if partition not in self
-        }
+        unchecked = self.unchecked
         if not unchecked:
             return
         log = await asyncio.to_thread(clients.read_log, self._settings)
@@ -155,7 +156,7 @@ class CheckedPositions:
         )
         position = replace(previous, topic_id=log.topic_id)
         if reason or is_new:
-            position = restart(previous, log, partition.partition)
+            position = restart(previous, log, partition.partition, reason)
         if reason:
             batch.add_gap(partition, previous, position, reason)
         self._consumer.seek(partition, position.offset)
@@ -166,7 +167,7 @@ class CheckedPositions:
     async def _replaced(
         self, positions: Mapping[TopicPartition, LogPosition], log: TopicLog
     ) -> dict[TopicPartition, GapReason]:
-        """Partitions that hold another record where the last one was read."""
+        """Partitions that do not hold the record any more that was read last."""
         retained = {
             partition: position
             for partition, position in positions.items()
@@ -178,15 +179,19 @@ class CheckedPositions:
         return {
             partition: "log_lost"
             for partition, record in records.items()
-            if record.offset == retained[partition].last_offset
-            and record.timestamp != retained[partition].time
+            if record is None
+            or record.offset != retained[partition].last_offset
+            or record.timestamp != retained[partition].time
         }
 
     async def _fetch(
         self, offsets: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, KafkaRecord]:
-        """The records at offsets, or the next ones; without those that are not there."""
-        records: dict[TopicPartition, KafkaRecord] = {}
+    ) -> dict[TopicPartition, KafkaRecord | None]:
+        """The records at offsets, or the next ones; None: there is none any more.
+
+        Without partitions that did not answer in time, or cannot be decoded.
+        """
+        records: dict[TopicPartition, KafkaRecord | None] = {}
         with contextlib.suppress(IllegalStateError):
             for partition, offset in offsets.items():
                 self._consumer.seek(partition, offset)
@@ -206,5 +211,9 @@ class CheckedPositions:
                     continue
                 if partition in fetched:
                     records[partition] = fetched[partition][0]
+                    pending.discard(partition)
+                elif await self._consumer.position(partition) > offsets[partition]:
+                    # What is there are ends of transactions, or what they took back.
+                    records[partition] = None
                     pending.discard(partition)
         return records

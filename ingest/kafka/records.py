@@ -77,28 +77,30 @@ def origin(topic: str, partition: int) -> str:
     return f"{topic}[{partition}]"
 
 
-def position(record: Record, topic_id: str = "") -> Position:
-    """Where a record is; the id tells a topic from a later one of the same name."""
+def position(
+    record: Record, log_ids: Mapping[str, str] = MappingProxyType({})
+) -> Position:
+    """Where a record is; the id tells a log from others with the same offsets."""
     place = origin(record.topic, record.partition)
-    return Position(place, record.offset, origin_id=topic_id)
+    return Position(place, record.offset, origin_id=log_ids.get(place, ""))
 
 
 def raw_events(
     name: str,
     records: Iterable[Record],
     unreadable: Mapping[Position, Period | None] = MappingProxyType({}),
-    topic_id: str = "",
+    log_ids: Mapping[str, str] = MappingProxyType({}),
 ) -> RawEvents:
     """The events of records as one batch of lines that arrived in the topic `name`.
 
     `unreadable`: records that the client could not decode, which are rejected, each with
-    when its events took place.
+    when its events took place. `log_ids`: of which log the records of a partition are.
     """
     lines = _Lines()
     rejections = [Rejection("unreadable_record", "", entry) for entry in unreadable]
     periods = dict(unreadable)
     for record in records:
-        place = position(record, topic_id)
+        place = position(record, log_ids)
         periods[place] = _period(record.timestamp)
         try:
             lines.add(place, _split(record.value, record.headers))

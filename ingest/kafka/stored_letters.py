@@ -1,7 +1,7 @@
 """The payloads of dead letters that came by Kafka: copies, or the records themselves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -42,15 +42,24 @@ async def _read(kafka: KafkaSettings, places: set[Position], take: Take) -> None
     if uncopied:
         log = await asyncio.to_thread(clients.read_log, kafka)
         async with _reader(kafka, kafka.topic) as consumer:
-            await _look_again(consumer, places_in_topic(uncopied, log.topic_id), take)
+            log_ids = {
+                records.origin(kafka.topic, partition): log.log_id(partition)
+                for partition in log.ends
+            }
+            await _look_again(consumer, places_in_logs(uncopied, log_ids), take)
 
 
-def places_in_topic(places: Iterable[Position], topic_id: str) -> list[Position]:
-    """The places that a topic may have: those of an earlier one of its name are gone.
+def places_in_logs(
+    places: Iterable[Position], log_ids: Mapping[str, str]
+) -> list[Position]:
+    """The places that partitions may have: those of a log that is gone are not there.
 
-    A place without an id was stored when letters did not say of which topic they are.
+    `log_ids`: of each partition, by its name in positions. A place without an id was
+    stored when letters did not say of which log they are.
     """
-    return [place for place in places if place.origin_id in ("", topic_id)]
+    return [
+        place for place in places if place.origin_id in ("", log_ids.get(place.origin))
+    ]
 
 
 @asynccontextmanager

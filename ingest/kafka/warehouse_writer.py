@@ -60,7 +60,7 @@ class WarehouseWriter:
 
         def decode() -> Prepared:
             unreadable = batch.unreadable_periods(utc_now())
-            raw = records.raw_events(topic, batch.records, unreadable, batch.topic_id)
+            raw = records.raw_events(topic, batch.records, unreadable, batch.log_ids)
             return self.pipeline.prepare(raw)
 
         return await self._in_thread(decode)

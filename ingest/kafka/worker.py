@@ -61,6 +61,7 @@ _COUNT_SECONDS, _COUNT_SHARE = 30.0, 20
 _INSPECT_SECONDS = 30.0
 _PARKED_SECONDS = 60.0
 _RECORD_SECONDS = 60.0
+_HAND_OVER_SECONDS = 3.0
 _COLLECT_SECONDS = 10.0
 _NEVER = 1 << 30
 _GRACE_SECONDS = 20.0
@@ -185,7 +186,10 @@ class EventWorker(faust.Service):
         return known
 
     async def record_positions(self) -> None:
-        """Record how far the log is read, for when Kafka has forgotten the commits."""
+        """Record how far the log is read, for when Kafka has forgotten the commits.
+
+        Without waiting long: the group waits for a worker that hands partitions over.
+        """
         positions = [
             position.recorded(partition)
             for partition, position in self.offsets.committed.items()
@@ -193,7 +197,8 @@ class EventWorker(faust.Service):
         self.recorded_at = time.monotonic()
         with contextlib.suppress(Exception):
             if positions:
-                await self.warehouse.record_positions(positions)
+                recording = self.warehouse.record_positions(positions)
+                await asyncio.wait_for(recording, _HAND_OVER_SECONDS)
 
     async def process(self, batch: RecordBatch) -> None:
         """Store a batch and commit it, or leave both for later."""
@@ -329,8 +334,14 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     def __init__(self, worker: EventWorker) -> None:
         self._worker = worker
 
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """What is read next of them begins where another worker may have committed."""
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """What is read next of them begins where another worker may have committed.
+
+        How far they are read is recorded now: whoever has them next may be told to stop
+        before it has read anything.
+        """
+        if revoked:
+            await self._worker.record_positions()
         self._worker.positions.forget(revoked)
         self._worker.offsets.forget(revoked)
 
@@ -350,10 +361,27 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
 def gap_line(gap: LogGap) -> str:
     """A gap of the log, for the log."""
     return (
-        f"gap in {gap.topic}[{gap.partition}] ({gap.reason}): offsets "
-        f"{gap.from_offset} to {gap.until_offset} cannot be read any more; events from "
+        f"gap in {gap.topic}[{gap.partition}] ({gap.reason}): {_missing(gap)}; events from "
         f"{gap.unknown_from:%Y-%m-%dT%H:%M:%SZ} to "
         f"{gap.unknown_until:%Y-%m-%dT%H:%M:%SZ} are not known"
+    )
+
+
+def _missing(gap: LogGap) -> str:
+    """What cannot be read; of a log that is gone its end is not known."""
+    if gap.reason == "retention":
+        return (
+            f"offsets {gap.from_offset} to {gap.until_offset - 1} were deleted before "
+            f"they were read"
+        )
+    log_that_is_gone = (
+        "an earlier topic of this name"
+        if gap.reason == "topic_recreated"
+        else "the log that the broker lost"
+    )
+    return (
+        f"{log_that_is_gone} was read up to offset {gap.from_offset}, and what followed "
+        f"there is gone; the log is read from its beginning"
     )
 
 

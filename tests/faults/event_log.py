@@ -100,8 +100,12 @@ class EventLog:
 
     def begin(self) -> None:
         """From now on records are in the log as it is now."""
-        before = self.ledger.log
-        self.ledger.log = Log(before.number + 1, self.read().topic_id)
+        before, topic_id = self.ledger.log, self.read().topic_id
+        previous_id, _, losses = before.log_id.partition(".")
+        log_id = f"{topic_id}.{int(losses or 0) + 1}"
+        if previous_id != topic_id:
+            log_id = topic_id
+        self.ledger.log = Log(before.number + 1, log_id)
 
     def last_read(self, commits: Mapping[int, int]) -> dict[int, Delivery]:
         """The last record that was read of each partition."""

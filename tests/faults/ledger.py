@@ -99,10 +99,13 @@ class Record:
 
 
 class Log(NamedTuple):
-    """A topic as long as it continues: another after it was lost or created again."""
+    """A topic as long as it continues: another after it was lost or created again.
+
+    `log_id`: what letters name; that of the topic, and how often its log was lost.
+    """
 
     number: int
-    topic_id: str
+    log_id: str
 
 
 NO_LOG = Log(0, "")
@@ -279,7 +282,7 @@ def _entries(
 
 def _letter(topic: str, place: Place, defect: Defect) -> Letter:
     origin = f"{topic}[{place.partition}]"
-    return Letter(defect.reason, origin, place.offset, defect.at, place.log.topic_id)
+    return Letter(defect.reason, origin, place.offset, defect.at, place.log.log_id)
 
 
 class Found(NamedTuple):

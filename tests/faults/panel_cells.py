@@ -97,11 +97,11 @@ def study() -> dict[str, Any]:
 
 
 def expect(due: Expected) -> dict[Cell, Count]:
-    """What each cell up to the last week of the traffic should be."""
+    """What each cell up to the last week of the traffic, or of the study, should be."""
     acts = [act for act in due.stored.values() if act]
     counts = Counter(_cell(act) for act in acts)
     unknown = {cell for blind in due.blind for cell in _cells(blind)}
-    weeks = 1 + max(_week(act.day) for act in acts)
+    weeks = min(WEEKS, 1 + max(_week(act.day) for act in acts))
     return {
         cell: None if cell in unknown else counts[cell]
         for week in range(weeks)

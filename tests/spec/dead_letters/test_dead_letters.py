@@ -333,16 +333,17 @@ def test_summary(ledger: Ledger) -> None:
 
 
 def test_topics(ledger: Ledger) -> None:
-    """Partitions of a topic, and a topic that was made again, have their own letters.
+    """Partitions of a topic, a topic that was made again and a log that was lost, with
+    other records at the same offsets, have their own letters.
 
     A record that is delivered again is the same letter.
     """
-    for topic_id, partition in (("a", 0), ("a", 1), ("a", 1), ("b", 0)):
+    for topic_id, partition in (("a", 0), ("a", 1), ("a", 1), ("b", 0), ("a.1", 0)):
         ledger.tick()
         place = Position(f"t[{partition}]", 0, None, topic_id)
         raw = RawEvents("t", 1, b"", rejections=[Rejection("not_json", "", place)])
         ledger.pipeline.process(raw)
-    assert ledger.open() == [("t[0]", 0), ("t[0]", 0), ("t[1]", 0)]
+    assert ledger.open() == [("t[0]", 0)] * 3 + [("t[1]", 0)]
 
 
 def test_a_repaired_file_replaces_the_damaged_one(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """Where a log does not continue, and what times a gap makes unknown."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,8 +13,9 @@ from panelstream.ingest.kafka.log_positions import (
     TopicLog,
     find_gap,
     first_position,
+    restart,
 )
-from panelstream.models.events.log_gap import BEGINNING
+from panelstream.models.events.log_gap import BEGINNING, GapReason
 
 NOON = 1_767_960_000_000
 """2026-01-09T12:00:00Z in milliseconds."""
@@ -58,11 +60,45 @@ def test_an_empty_partition_is_known_from_its_first_assignment_on() -> None:
 
 @pytest.mark.parametrize(
     "position",
-    [LogPosition(10, "t1", 8, NOON), LogPosition(0, "t1"), LogPosition(3, "t1", 2, 0)],
+    [
+        LogPosition(10, "t1", 8, NOON),
+        LogPosition(0, "t1"),
+        LogPosition(3, "t1", 2, 0),
+        LogPosition(3, "t1", 2, 0, generation=2),
+    ],
 )
 def test_commits_are_read_back(position: LogPosition) -> None:
     """The metadata of a commit say what was read."""
     assert LogPosition.parse(position.committed()) == position
+
+
+def test_the_warehouse_remembers_which_log_it_was() -> None:
+    """Topic and generation; the last record's offset is not needed where commits are gone."""
+    partition, position = TopicPartition("t", 3), LogPosition(10, "t1", 8, NOON, 2)
+    recalled = LogPosition.recall(position.recorded(partition))
+    assert recalled == replace(position, last_offset=-1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "log_id"),
+    [("retention", "t1.1"), ("log_lost", "t1.2"), ("topic_recreated", "t2")],
+)
+def test_each_log_has_an_id_of_its_own(reason: GapReason, log_id: str) -> None:
+    """A log that is lost, or created again, is another with the same offsets."""
+    position = LogPosition(10, "t1", 9, NOON, generation=1)
+    topic_id = "t2" if reason == "topic_recreated" else "t1"
+    now = restart(position, log(3, 8, topic_id), 0, reason)
+    assert (now.log_id, now.offset, now.last_offset) == (log_id, 3, -1)
+    assert now.time == NOON
+    committed = TopicLog(topic_id, {0: 3}, {0: 8}, {0: now.committed()})
+    assert committed.log_id(0) == log_id
+    assert TopicLog("t3", {0: 0}, {0: 0}, {0: now.committed()}).log_id(0) == "t3"
+
+
+def test_commits_of_an_earlier_version_are_read() -> None:
+    """Without a generation: the log was never lost."""
+    metadata = OffsetAndMetadata(10, "t1 8 5")
+    assert LogPosition.parse(metadata) == LogPosition(10, "t1", 8, 5)
 
 
 @pytest.mark.parametrize("metadata", ["", "by another tool", "t1 x 3"])
@@ -96,5 +132,5 @@ def test_unknown_times(
     time: int | None, first: int | None, since: datetime, until: datetime
 ) -> None:
     """From the last record to the next; without one, from the beginning, up to now."""
-    gap = OpenGap(TopicPartition("t", 0), 5, 8, time, "retention", 0).closed(first, NOW)
+    gap = OpenGap(TopicPartition("t", 0), 5, 8, time, "retention").closed(first, NOW)
     assert (gap.unknown_from, gap.unknown_until) == (since, until)
