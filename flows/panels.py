@@ -32,6 +32,7 @@ from panelstream.models.warehouse.reads import (
     read_heartbeats,
     read_people,
     read_raw_answers,
+    read_study_letters,
     read_unknown_times,
     read_unmeasured,
 )
@@ -87,12 +88,14 @@ class Snapshot:
     def statements(self) -> LogStatements:
         """What heartbeats, open dead letters and gaps of the log say."""
         store, study = self._workspace.store, self._workspace.folder.study
+        letters, devices = read_study_letters(store, study, self.as_of)
         return LogStatements(
-            read_heartbeats(store, self.as_of),
+            [*read_heartbeats(store, self.as_of), *devices],
             [
                 *read_unknown_times(store, study, self.as_of),
                 *read_unmeasured(store, study, self.people, self.as_of),
             ],
+            letters,
         )
 
     @cached_property

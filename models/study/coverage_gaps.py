@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -53,10 +53,14 @@ class CoverageGap:
 
 @dataclass(frozen=True)
 class LogStatements:
-    """What is said of the log: heartbeats, and the times that are unknown."""
+    """What is said of the log: heartbeats, and the times that are unknown.
+
+    `study_letters`: open dead letters of the study's own events, by type.
+    """
 
     heartbeats: Sequence[LogTime]
     unknown: Sequence[UnknownTime]
+    study_letters: Mapping[str, int] = field(default_factory=dict)
 
     def functions_heard(self) -> frozenset[str]:
         """The functions of which a heartbeat of everybody speaks."""

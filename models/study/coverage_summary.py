@@ -1,7 +1,7 @@
 """What makes use unknown, in a few numbers and lines with remedies."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from panelstream.models.study.coverage import PersonWindows, UnknownTime
@@ -11,6 +11,7 @@ from panelstream.models.study.coverage_gaps import (
     null_windows,
 )
 from panelstream.models.study.study import Study
+from panelstream.models.study.study_letters import study_letter_lines
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class CoverageSummary:
     `dead_letters`: open ones that make use unknown, of `letter_functions` (all of them
     where the type cannot be read) on `letter_days`; `log_gaps`: in the stream.
     `null_windows`: by cause, windows in which some function's use is not known.
-    `without_heartbeat`, `without_event`: functions of the study.
+    `without_heartbeat`, `without_event`: functions of the study. `study_letters`: open
+    dead letters of the study's own events, by type.
     """
 
     windows: int
@@ -31,6 +33,7 @@ class CoverageSummary:
     null_windows: Mapping[GapCause, int]
     without_heartbeat: Sequence[str]
     without_event: Sequence[str]
+    study_letters: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For manifests and `--json`."""
@@ -38,6 +41,7 @@ class CoverageSummary:
 
     def lines(self) -> Iterator[str]:
         """What is not known, a line each, with the remedy."""
+        yield from study_letter_lines(self.study_letters)
         if self.dead_letters:
             yield (
                 f"open dead letters: {self.dead_letters:,} of "
@@ -101,6 +105,7 @@ def summarize_coverage(
         null_windows=null_windows(study, statements, windows),
         without_heartbeat=without_heartbeat(study, statements.functions_heard()),
         without_event=[name for name in functions if name not in functions_with_events],
+        study_letters=statements.study_letters,
     )
 
 

@@ -1,5 +1,7 @@
 """Reads from the warehouse as of one instant: enrolment, consent, answers, heartbeats."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +12,7 @@ from panelstream.models.study.consent import Consents, ConsentStatements
 from panelstream.models.study.coverage import LogTime, UnknownTime
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, midnight
+from panelstream.models.study.study_letters import HEARTBEAT
 from panelstream.models.timestamps import EARLIEST, LATEST, microseconds
 from panelstream.models.warehouse.act_parameters import clock_parameters
 from panelstream.models.warehouse.store import Store
@@ -88,6 +91,27 @@ def read_heartbeats(store: Store, as_of: datetime) -> list[LogTime]:
             row["source"], row["start"], row["end"]
         )
     ]
+
+
+def read_study_letters(
+    store: Store, study: Study, as_of: datetime
+) -> tuple[Mapping[str, int], list[LogTime]]:
+    """Open dead letters of the study's own events, by type; what they say of devices.
+
+    A rejected heartbeat of a person says that this person has a device, and covers
+    nothing: so only what other heartbeats of the device state is covered.
+    """
+    rows = store.query("open_study_letters", as_of=as_of).to_pylist()
+    letters: Counter[str] = Counter()
+    for row in rows:
+        letters[row["event_type"]] += row["letters"]
+    devices = [
+        LogTime(function, EARLIEST, EARLIEST, row["participant_id"])
+        for row in rows
+        for function in study.exposure.functions
+        if row["event_type"] == HEARTBEAT and row["participant_id"]
+    ]
+    return dict(letters), devices
 
 
 def read_similar_ids(store: Store) -> pd.DataFrame:

@@ -137,6 +137,46 @@ def test_a_rejected_withdrawal(workspace: Make, clock: HandClock) -> None:
     assert rows["sign_in_count"].to_dict() == {"aki": 0, "ben": 0}
 
 
+def test_rejected_events_of_the_study_are_named_first(
+    small: Workspace, clock: HandClock
+) -> None:
+    """A withdrawal and two consents with a typing error: who is counted is in doubt."""
+    said: list[str] = []
+    later(
+        small,
+        clock,
+        [
+            *numbered("story_posted", "aki", 1, data={"note": "x"}),
+            *numbered("consent_withdrawn", "aki", 1, data={"level": "colection"}),
+            *numbered("consent_given", "ben", 2, data={"version": "1"}),
+        ],
+    )
+    built = panels.build(small, say=said.append)
+    assert said[:2] == [
+        "1 rejected withdrawal of consent: that person's data still count; see "
+        "'panelstream dead-letters list'",
+        "2 rejected statements of consent: those people's data may not count; see "
+        "'panelstream dead-letters list'",
+    ]
+    assert built.coverage.as_dict()["study_letters"] == {
+        "study.consent_given": 2,
+        "study.consent_withdrawn": 1,
+    }
+    assert use(small)["ben"] == [0, 0, 7]
+
+
+def test_a_rejected_heartbeat_of_a_device(small: Workspace, clock: HandClock) -> None:
+    """A device is there and states nothing: unknown, but for what its others state."""
+    times = {"from": "2027-01-03T15:00:00Z", "to": "2027-01-05T15:00:00Z"}
+    wrong = {"functions": ["signin"], **times}
+    later(small, clock, [studies.event("heartbeat", "aki", AT, data=wrong)])
+    assert use(small) == {"aki": [None, None, 0], "ben": [0, 0, 7]}
+    right = {"functions": ["sign_in"], **times}
+    device = studies.event("heartbeat", "aki", AT, id="another", data=right)
+    later(small, clock, [device])
+    assert use(small)["aki"] == [None, None, 2]
+
+
 def test_weeks_of_analysts(small: Workspace, clock: HandClock) -> None:
     """A rejected story makes her week of stories null, and no other number of a week."""
     later(small, clock, numbered("story_posted", "aki", 1, data={"note": "free text"}))
