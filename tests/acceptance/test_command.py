@@ -302,6 +302,18 @@ def test_a_study_that_cannot_be_measured(
     assert not (study / "warehouse").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("name", ["panel.csv", "panel.parquet"])
+def test_a_full_disk(study: Path, name: str) -> None:
+    """One line and exit code 3; the warehouse is as before."""
+    (study / name).symlink_to("/dev/full")
+    ran = panelstream("panel", "--out", name, cwd=study)
+    assert ran.code == 3, ran.err
+    assert "No space left on device; name another place, or make room there" in ran.err
+    (study / name).unlink()
+    assert panelstream("panel", "--out", name, cwd=study).code == 0
+
+
 def test_warehouse_held_by_another_process_is_said(study: Path) -> None:
     """Exit code 5, naming the place, the setting and the remedy."""
     ran = panelstream(
