@@ -1,7 +1,7 @@
 """NDJSON files and standard input, plain, gzip or zstd, in bounded memory."""
 
-import gzip
 import hashlib
+import re
 import sys
 import uuid
 import zlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import zstandard
 
@@ -34,7 +34,12 @@ STDIN = "-"
 _BLOCK_BYTES = 4 << 20
 _ZSTD_BYTES = 1 << 10
 """Compressed bytes taken at once: a few of them may stand for 128 KB of content."""
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+_GZIP_WITH_CHECKSUM = 31
+"""zlib's number for the format of gzip."""
+_PACKED_BYTES = 64 << 10
+_ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+"""A frame of content, or one to skip (RFC 8878, 3.1)."""
 _OVERLONG = b'"' + b" " * MAX_EVENT_BYTES
 """Stands in for a line beyond all bounds, so that it is rejected as too large."""
 
@@ -186,21 +191,48 @@ def _blocks(name: str, file: BinaryIO) -> Iterator[bytes]:
     start = cast(BufferedReader, file).peek(4)[:4]
     try:
         if start.startswith(_GZIP):
-            yield from _read(cast(IO[bytes], gzip.GzipFile(fileobj=file)))
-        elif start == _ZSTD:
+            yield from _gzip_members(file)
+        elif _ZSTD.match(start):
             yield from _zstd_frames(file)
         else:
             yield from _read(file)
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+    except (EOFError, zlib.error, zstandard.ZstdError):
         problem = "the compressed file is damaged or ends early; copy it again"
         raise FileError(name, "", problem) from None
     except OSError as error:
         raise FileError(name, "", f"cannot be read: {error.strerror}") from None
 
 
-def _read(file: IO[bytes]) -> Iterator[bytes]:
+def _read(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(_BLOCK_BYTES):
         yield block
+
+
+def _gzip_members(file: BinaryIO) -> Iterator[bytes]:
+    """Member by member (RFC 1952), up to the damage; zeros may fill up the end."""
+    member, packed = None, b""
+    while packed := packed or file.read(_PACKED_BYTES):
+        if member is None and not (packed := packed.lstrip(b"\0")):
+            continue
+        member = member or zlib.decompressobj(_GZIP_WITH_CHECKSUM)
+        yield from _unpacked(member, packed)
+        packed = member.unused_data
+        member = None if member.eof else member
+    if member is not None:
+        raise EOFError
+
+
+def _unpacked(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """The content of a piece of a member in blocks; before an error, byte by byte."""
+    while packed:
+        start = member.copy()
+        try:
+            yield member.decompress(packed, _BLOCK_BYTES)
+        except zlib.error:
+            for byte in packed:
+                yield start.decompress(bytes([byte]))
+            raise
+        packed = member.unconsumed_tail
 
 
 def _zstd_frames(file: BinaryIO) -> Iterator[bytes]:

@@ -80,6 +80,55 @@ def test_members_of_one_gzip_file_are_all_read(tmp_path: Path) -> None:
     assert b"\n".join(seen).split(b"\n") == [b"a", b"b"]
 
 
+_LONG = b"".join(b'{"n":%d,"x":"%d"}\n' % (n, 7**n % 10**60) for n in range(3_000))
+_PACKED = gzip.compress(_LONG)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "lines"),
+    [
+        (_PACKED[:-8] + bytes(4) + _PACKED[-4:], 3_000),
+        (_PACKED + b"garbage", 3_000),
+        (_PACKED[: len(_PACKED) // 2], 1_400),
+        (_PACKED + _PACKED[: len(_PACKED) // 2], 4_400),
+    ],
+    ids=["checksum", "bytes after it", "half", "half of a second member"],
+)
+def test_what_precedes_the_damage_of_gzip(
+    tmp_path: Path, damaged: bytes, lines: int
+) -> None:
+    """All that can be unpacked is taken: of half a file nearly half of its lines."""
+    path = tmp_path / "events.ndjson.gz"
+    path.write_bytes(damaged)
+    seen: list[bytes] = []
+    with pytest.raises(FileError, match="damaged or ends early"):
+        list(files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen)))
+    content = b"\n".join(seen)
+    assert (_LONG + _LONG).startswith(content)
+    assert lines <= content.count(b"\n") + 1 < lines + 200
+
+
+def test_zeros_after_gzip(tmp_path: Path) -> None:
+    """Tapes and disks fill up blocks with zeros: that is no damage."""
+    path = tmp_path / "events.ndjson.gz"
+    path.write_bytes(_PACKED + bytes(100_000))
+    seen: list[bytes] = []
+    list(files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen)))
+    assert b"\n".join(seen) == _LONG.rstrip(b"\n")
+
+
+@pytest.mark.parametrize("frames", [(0, 1), (1, 0), (1, 0, 1, 0)])
+def test_frames_to_skip(tmp_path: Path, frames: tuple[int, ...]) -> None:
+    """Frames without content (RFC 8878, 3.1.2) may come before and after the others."""
+    skipped = b"\x5a\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"notes"
+    kinds = [skipped, zstandard.ZstdCompressor().compress(LINES)]
+    path = tmp_path / "events.ndjson.zst"
+    path.write_bytes(b"".join(kinds[frame] for frame in frames))
+    seen: list[bytes] = []
+    list(files.ingest_file(files.find_event_files([str(path)])[0], recorder(seen)))
+    assert b"\n".join(seen) == (LINES * sum(frames)).rstrip(b"\n")
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
