@@ -10,7 +10,7 @@ from typing import Any
 from panelstream.ingest.events import files
 from panelstream.ingest.events.files import Source
 from panelstream.ingest.events.pipeline import Decoded
-from panelstream.models.errors import FileError
+from panelstream.models.errors import FileError, join_file_errors
 from panelstream.models.events import schema
 from panelstream.models.events.event import Counts
 from panelstream.models.settings.environment import Settings
@@ -47,7 +47,7 @@ def check_events(
     """What an ingest would take of event files, part by part with all its rejections.
 
     Stores nothing and needs no key. Nobody is refused, as only the warehouse knows who
-    withdrew. Raises `FileError` for the first file that is damaged, after all are read.
+    withdrew. Raises `FileError` for the files that are damaged, after all are read.
     """
     catalogue, damaged = load_study(settings.study).catalogue, list[FileError]()
     now = utc_now()
@@ -60,7 +60,7 @@ def check_events(
         except FileError as error:
             damaged.append(error)
     if damaged:
-        raise damaged[0]
+        raise join_file_errors(damaged)
 
 
 def _counts(decoded: Decoded) -> Counts:

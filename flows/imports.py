@@ -16,7 +16,7 @@ from panelstream.ingest.roster.roster_revision import (
     plan_roster_revision,
     store_roster_revision,
 )
-from panelstream.models.errors import FileError
+from panelstream.models.errors import FileError, join_file_errors
 from panelstream.models.events.event import Counts
 from panelstream.models.study.consent import (
     consent_scopes,
@@ -51,13 +51,8 @@ class EventImport:
 
     def raise_damaged(self) -> None:
         """Raises `FileError` that names every damaged file, if there are any."""
-        if not self.damaged:
-            return
-        first, *further = self.damaged
-        names = ", ".join(error.path.name for error in further)
-        more = f"; also damaged: {names}" if further else ""
-        problem = f"{first.problem} (what could be read is stored{more})"
-        raise FileError(first.path, first.place, problem)
+        if self.damaged:
+            raise join_file_errors(self.damaged, " (what could be read is stored)")
 
 
 def import_events(

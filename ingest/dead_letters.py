@@ -8,6 +8,7 @@ resolved; what is rejected as before stays open.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -213,8 +214,11 @@ def list_replaced_letters(
             f"--replaces: several files were called '{origin}'; "
             f"give an origin_id: {', '.join(contents)}"
         )
-    if any(files.identify_content(source) in contents for source in sources):
-        raise UsageError(f"--replaces: '{origin}' is still the same; repair it first")
+    with suppress(FileError):  # the import itself will tell
+        if {*map(files.identify_content, sources)} & {*contents}:
+            raise UsageError(
+                f"--replaces: '{origin}' is still the same; repair it first"
+            )
     return letters
 
 
@@ -248,7 +252,8 @@ def _locate_files(
     for source in [*places.values(), *sources]:
         if wanted <= located.keys():
             break
-        located.setdefault(files.identify_content(source), source)
+        with suppress(FileError):  # one that cannot be read is not what is looked for
+            located.setdefault(files.identify_content(source), source)
     return located
 
 

@@ -1,5 +1,6 @@
 """The one error family. A `PanelstreamError` prints one line and sets an exit code."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -23,7 +24,22 @@ class FileError(PanelstreamError):
     def __init__(self, path: Path | str, place: str, problem: str) -> None:
         self.path, self.place, self.problem = Path(path), place, problem
         where = f"{path}:{place}" if place else str(path)
-        super().__init__(f"{where}: {problem}")
+        super().__init__(f"{printable(where)}: {problem}")
+
+
+def join_file_errors(errors: Sequence[FileError], note: str = "") -> FileError:
+    """Several as one, a line each; the note is added to the first."""
+    first, *further = errors
+    lines = [f"{first.problem}{note}", *map(str, further)]
+    return FileError(first.path, first.place, "\n".join(lines))
+
+
+def printable(text: str) -> str:
+    """A text on one line: line ends, and what is no character, as Python writes them."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
 
 
 class PersonError(PanelstreamError):

@@ -1,6 +1,7 @@
 """NDJSON files and standard input, plain, gzip or zstd, in bounded memory."""
 
 import hashlib
+import os
 import re
 import sys
 import uuid
@@ -21,9 +22,9 @@ from panelstream.ingest.events.pipeline import (
     RawEvents,
     decode_batch,
 )
-from panelstream.ingest.events.splitting import MAX_EVENTS
+from panelstream.ingest.events.splitting import MAX_EVENTS, is_utf8
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
-from panelstream.models.errors import FileError
+from panelstream.models.errors import FileError, printable
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.events.event import Counts
 
@@ -48,7 +49,10 @@ ByteProgress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Source:
-    """A file of events and its size in bytes as it lies there (0: not known)."""
+    """A file of events and its size in bytes as it lies there (0: not known).
+
+    `name` is printable, whatever the file is called.
+    """
 
     path: str
     name: str
@@ -259,7 +263,11 @@ def _sources(path: str) -> list[Source]:
 
 
 def _source(path: Path) -> Source:
-    return Source(str(path), path.name, path.stat().st_size)
+    try:
+        size = path.stat().st_size
+    except OSError:  # a link to nothing, or removed since: to open it will tell
+        size = 0
+    return Source(str(path), printable(path.name), size)
 
 
 def _event_files(folder: Path) -> list[Path]:
@@ -272,6 +280,8 @@ def _event_files(folder: Path) -> list[Path]:
 def _open(source: Source) -> BinaryIO:
     if source.path == STDIN:
         return sys.stdin.buffer
+    if not is_utf8(os.fsencode(source.path)):
+        raise FileError(source.path, "", "its name is not UTF-8; rename it")
     try:
         return Path(source.path).open("rb")
     except OSError as error:
