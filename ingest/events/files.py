@@ -24,7 +24,7 @@ from panelstream.ingest.events.pipeline import (
 )
 from panelstream.ingest.events.splitting import MAX_EVENTS, is_utf8
 from panelstream.ingest.events.strict_decoder import MAX_EVENT_BYTES
-from panelstream.models.errors import FileError, printable
+from panelstream.models.errors import FileError, join_file_errors, printable
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.events.event import Counts
 
@@ -120,9 +120,11 @@ def check_file(
 def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents]:
     """Cut a stream of bytes into batches of whole lines of about `size` bytes.
 
-    Raises the `FileError` that the stream ends with, after the whole lines before it.
+    Raises the `FileError` that the stream ends with, after the whole lines before it;
+    or one that names the lines longer than a batch, after all lines.
     """
     number, partial, damage = 1, b"", list[FileError]()
+    overlong = dict[int, FileError]()
     for gathered in _gathered(_until_damage(blocks, damage), size):
         lines, newline, partial = _cut([partial, *gathered])
         if newline:
@@ -131,10 +133,11 @@ def batches(name: str, blocks: Iterable[bytes], size: int) -> Iterator[RawEvents
                 number += piece.count(b"\n") + 1
         elif len(partial) > size + MAX_EVENT_BYTES:
             partial = _OVERLONG
-    if damage:
-        raise damage[0]
-    if partial:
+            overlong[number] = _overlong(name, number, size)
+    if partial and not damage:
         yield RawEvents(name, number, partial)
+    if errors := [*damage, *overlong.values()]:
+        raise join_file_errors(errors)
 
 
 def read_lines(
@@ -149,6 +152,15 @@ def read_lines(
             for number, line in enumerate(raw.payload.split(b"\n"), raw.first_line):
                 if numbers is None or number in numbers:
                     yield number, line
+
+
+def _overlong(name: str, line: int, size: int) -> FileError:
+    problem = (
+        f"is longer than {size >> 20} MiB, so that none of its events is stored; write "
+        f"an event a line (jq -c . FILE; of an array: jq -c '.[]' FILE) and import that "
+        f"with --replaces {name}"
+    )
+    return FileError(name, str(line), problem)
 
 
 def _until_damage(blocks: Iterable[bytes], damage: list[FileError]) -> Iterator[bytes]:

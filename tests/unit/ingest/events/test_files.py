@@ -50,11 +50,22 @@ def test_last_line_needs_no_newline() -> None:
 
 
 def test_endless_line_does_not_fill_memory() -> None:
-    """A line without end is replaced by a short one that is too large to accept."""
-    [(first, payload), *_] = payloads(b"x" * 500_000 + b"\nnext\n", 100_000)
-    assert first == 1
+    """A line without end is replaced by a short one that is too large to accept.
+
+    The lines after it are read, and then it is an error with the remedy.
+    """
+    text, seen = b"x" * 500_000 + b"\nnext\nlast", list[tuple[int, bytes]]()
+    blocks = iter(partial(io.BytesIO(text).read, 100_000), b"")
+    with pytest.raises(FileError, match="f:1: is longer than"):
+        seen.extend(
+            (raw.first_line, raw.payload) for raw in files.batches("f", blocks, 100_000)
+        )
+    [(first, payload), (last, end)] = seen
+    assert (first, last, end) == (1, 3, b"last")
     assert len(payload) < 300_000
-    assert len(payload.splitlines()[0]) > MAX_EVENT_BYTES
+    [overlong, following] = payload.splitlines()
+    assert len(overlong) > MAX_EVENT_BYTES
+    assert following == b"next"
 
 
 @pytest.mark.parametrize(
