@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from panelstream.ingest.events.pipeline import RawEvents
+from panelstream.ingest.events.splitting import without_bom
 from panelstream.ingest.events.strict_decoder import ATTRIBUTES, Decoder, without_nulls
 from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.events.event import Position, Rejection
@@ -70,7 +71,7 @@ def known(line: bytes) -> bytes:
 
     What comes after us, which decodes by columns, meets no name but ours.
     """
-    attributes = msgspec.json.decode(line)
+    attributes = msgspec.json.decode(without_bom(line))
     kept = {name: attributes[name] for name in ATTRIBUTES if name in attributes}
     if isinstance(kept.get("data"), dict):
         kept["data"] = without_nulls(kept["data"])

@@ -62,12 +62,11 @@ def read(request: Request, kind: Mode, content: bytes, place: Position) -> RawEv
 
     Raises a problem, 400, if a body that is one JSON text is none, or not of its kind.
     """
-    content = without_bom(content)
     if kind == "lines":
         return records.placed(place.origin, _lines(content, place))
     value = content
     if kind == "binary":
-        value = _from_headers(request, content)
+        value = _from_headers(request, without_bom(content))
     elif kind == "structured":
         value = _single(content)
     raw = records.placed(place.origin, [(place, value, _HEADERS.get(kind, ()))])
@@ -102,7 +101,7 @@ def _from_headers(request: Request, content: bytes) -> bytes:
 
 
 def _single(content: bytes) -> bytes:
-    if not (is_json(content) and is_utf8(content)):
+    if not (is_json(without_bom(content)) and is_utf8(content)):
         raise _not_json()
     return content
 

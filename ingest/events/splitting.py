@@ -1,9 +1,9 @@
 """A payload to the events in it: split once, so that one bad event harms no other.
 
-A payload is one event, a JSON array of events, or a sequence of events, as delivery
-streams write that put no line ends between records. An array is split leniently:
-where it is not JSON as a whole, its strings and brackets still say where each element
-ends, and the decoder judges the elements one by one.
+A payload is one event, a JSON array of events, or a sequence of events and arrays, as
+delivery streams write that put no line ends between records. Arrays and sequences are
+split leniently: where they are not JSON as a whole, strings and brackets still say
+where each part ends, and the decoder judges the events one by one.
 """
 
 import re
@@ -25,6 +25,8 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding bytes that are not JSON can raise."""
 
 _BLANKS = b" \t\r\n"
+_BETWEEN = b" \t\r\n,\0"
+"""What may stand between the parts of a sequence. NUL is a line end of before."""
 _BOM = b"\xef\xbb\xbf"
 """No JSON starts with it, and a reader may ignore it (RFC 8259, section 8.1)."""
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -48,7 +50,10 @@ class Unsplittable(Exception):
 
 
 class Split(NamedTuple):
-    """The events of a payload, and how they were written."""
+    """The events of a payload, and how they were written.
+
+    A single event is the payload itself, with the mark that may precede it.
+    """
 
     payload: bytes
     form: Literal["event", "array", "sequence"]
@@ -68,14 +73,14 @@ def split_payload(payload: bytes) -> Split:
     Raises `Unsplittable`: for an array, where its own brackets and commas are wrong
     or an element is missing; for anything, where there are more than `MAX_EVENTS`.
     """
-    payload = without_bom(payload)
-    start = payload.lstrip()[:1]
+    text = without_bom(payload)
+    start = text.lstrip()[:1]
     if start == b"[":
-        return Split(payload, "array", _elements(payload))
-    if start == b"{" and not is_json(payload):
-        objects = list(_objects(payload))
-        if len(objects) > 1:
-            return Split(payload, "sequence", objects)
+        return _split_arrays(text)
+    if start == b"{" and not is_json(text):
+        parts = list(_parts(text))
+        if len(parts) > 1:
+            return _join_parts(text, parts)
     return Split(payload, "event", [payload])
 
 
@@ -90,8 +95,10 @@ def placed_events(
         yield position, payload
         return
     split = split_payload(payload)
-    for number, event in enumerate(split.events):
-        index = None if split.form == "event" else number
+    if split.form == "event":
+        yield position, without_bom(payload)
+        return
+    for index, event in enumerate(split.events):
         yield position.element(index), bytes(event)
 
 
@@ -141,7 +148,34 @@ def _one_line(event: bytes) -> bytes:
     In what is not JSON they become NUL, which JSON has nowhere, so that it does not
     turn into JSON.
     """
-    return event.replace(b"\n", b" " if is_json(event) else b"\0")
+    end = b" " if is_json(without_bom(event)) else b"\0"
+    return event.replace(b"\n", end)
+
+
+def _split_arrays(text: bytes) -> Split:
+    """An array, or a sequence that begins with one. Raises `Unsplittable`."""
+    try:
+        return Split(text, "array", _elements(text))
+    except Unsplittable as broken:
+        parts = list(_parts(text)) if broken.reason == "not_json" else []
+        if len(parts) < 2:
+            raise
+        return _join_parts(text, parts)
+
+
+def _join_parts(text: bytes, parts: Iterable[bytes]) -> Split:
+    """The events of all parts. Raises `Unsplittable` if there are too many."""
+    events = [event for part in parts for event in _events(part)]
+    if len(events) > MAX_EVENTS:
+        raise Unsplittable("too_large")
+    return Split(text, "sequence", events)
+
+
+def _events(part: bytes) -> Sequence[Slice]:
+    """The elements of an array, or an object; what is no array is one bad event."""
+    with suppress(Unsplittable):
+        return _elements(part) if part.startswith(b"[") else [part]
+    return [part]
 
 
 def _elements(payload: bytes) -> Sequence[Slice]:
@@ -172,15 +206,15 @@ def _scanned_elements(payload: bytes) -> Iterator[bytes]:
         raise Unsplittable("not_json")
 
 
-def _objects(payload: bytes) -> Iterator[bytes]:
-    """Objects that follow each other; the last one may be cut off.
+def _parts(payload: bytes) -> Iterator[bytes]:
+    """Objects and arrays that follow each other; the last one may be cut off.
 
     None where anything else stands among them: then it is no sequence of events.
     """
     spans: list[tuple[int, int]] = []
     position, count = _next_start(payload, 0), 0
     while position < len(payload):
-        if payload[position : position + 1] != b"{":
+        if payload[position] not in b"[{":
             return
         try:
             end = _end_of_brackets(payload, position + 1)
@@ -193,7 +227,7 @@ def _objects(payload: bytes) -> Iterator[bytes]:
 
 
 def _next_start(payload: bytes, position: int) -> int:
-    while position < len(payload) and payload[position] in _BLANKS:
+    while position < len(payload) and payload[position] in _BETWEEN:
         position += 1
     return position
 

@@ -31,7 +31,12 @@ DEEP = b"[" * 3000 + b"]" * 3000
         (b'{"a":1}{"b":', "sequence", [b'{"a":1}', b'{"b":']),
         (b'{"a":1} x', "event", [b'{"a":1} x']),
         (b'{"a":1}}', "event", [b'{"a":1}}']),
-        (b'{"a":1}[2]', "event", [b'{"a":1}[2]']),
+        (b'{"a":1}[2, NaN]', "sequence", [b'{"a":1}', b"2", b"NaN"]),
+        (b'{"a":1}, {"b":NaN}', "sequence", [b'{"a":1}', b'{"b":NaN}']),
+        (b"[1][2,][3]", "sequence", [b"1", b"[2,]", b"3"]),
+        (b'[1]\0{"a":2}', "sequence", [b"1", b'{"a":2}']),
+        (b'{"a":1}, 7, {"b":2}', "event", [b'{"a":1}, 7, {"b":2}']),
+        (b'\xef\xbb\xbf{"a":1}', "event", [b'\xef\xbb\xbf{"a":1}']),
         (b"nonsense", "event", [b"nonsense"]),
     ],
 )
