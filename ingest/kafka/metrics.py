@@ -1,7 +1,7 @@
 """The metrics of a worker for Prometheus, and whether it is alive."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import metadata
 
@@ -184,10 +184,10 @@ class WorkerMetrics:
         self.gaps.labels(gap.reason).inc()
         self.gap_offsets.inc(gap.until_offset - gap.from_offset)
 
-    def waits(self, service: str) -> None:
-        """What is waited for; empty: nothing."""
+    def waits(self, services: Collection[str]) -> None:
+        """What is waited for."""
         for name in SERVICES:
-            self.waiting_for.labels(name).set(name == service)
+            self.waiting_for.labels(name).set(name in services)
 
     def behind(self, lags: Mapping[int, int]) -> None:
         """How far behind each partition is; those of other workers are left out."""
@@ -211,14 +211,20 @@ class WorkerMetrics:
 class Health:
     """What a worker does; seconds are those of a monotonic clock.
 
-    `turned_at`: when its loop last began something, or tried again.
+    `turned_at`: when its loop last began something, or tried again. `waits`: which of
+    its activities waits for which service.
     """
 
     turned_at: float
     is_member: bool = False
-    waiting_for: str = ""
+    waits: dict[str, str] = field(default_factory=dict)
     records_behind: int = 0
     seconds_behind: float = 0.0
+
+    @property
+    def waiting_for(self) -> list[str]:
+        """The services that are waited for."""
+        return sorted(set(self.waits.values()))
 
     def liveness(self, now: float) -> dict[str, object]:
         """Whether its loop turns, whatever other services do."""
@@ -229,8 +235,8 @@ class Health:
     def readiness(self) -> dict[str, object]:
         """Whether it takes events, else what it waits for."""
         return {
-            "ready": self.is_member and not self.waiting_for,
-            "waiting_for": self.waiting_for,
+            "ready": self.is_member and not self.waits,
+            "waiting_for": ", ".join(self.waiting_for),
             "records_behind": self.records_behind,
             "seconds_behind": round(self.seconds_behind, 1),
         }

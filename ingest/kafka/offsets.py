@@ -79,11 +79,17 @@ class Offsets:
         }
 
     async def ends(self) -> dict[TopicPartition, int]:
-        """The end of each assigned partition whose position is known."""
+        """The end of each assigned partition whose position is known.
+
+        Raises `KafkaError` if Kafka does not answer, also where no position is known.
+        """
         assigned = [
             entry for entry in self._consumer.assignment() if entry in self._stored
         ]
-        return dict(await self._consumer.end_offsets(assigned)) if assigned else {}
+        if not assigned:
+            await self._consumer.topics()
+            return {}
+        return dict(await self._consumer.end_offsets(assigned))
 
     def lags(self, ends: Mapping[TopicPartition, int]) -> dict[int, int]:
         """Offsets of each partition up to its end that are not stored.

@@ -9,6 +9,7 @@ from panelstream.ingest.kafka.metrics import Health
 from panelstream.models.errors import FileError, Unreachable
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
+_NAMES = {"warehouse": "the warehouse"}
 
 log = logging.getLogger("panelstream.worker")
 
@@ -30,11 +31,37 @@ async def _do_nothing() -> None:
     pass
 
 
+class Waits:
+    """Notes what is waited for, and logs once when that begins and when it ends.
+
+    Several activities may wait for the same service: it is back for all of them.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self._waits = health.waits
+
+    def begin(self, activity: str, service: str, error: Exception) -> None:
+        """An activity waits for a service; the log never has what an error quotes."""
+        if service not in self._waits.values():
+            is_own = isinstance(error, (Unreachable, FileError))
+            reason = str(error) if is_own else type(error).__name__
+            log.warning("waiting for %s: %s", _NAMES.get(service, service), reason)
+        self._waits[activity] = service
+
+    def end(self, activity: str) -> None:
+        """An activity waits no more."""
+        service = self._waits.pop(activity, "")
+        if service and service not in self._waits.values():
+            log.warning("%s is back", _NAMES.get(service, service))
+
+
 class Retries:
     """Repeats attempts with growing delays, and reports what is waited for."""
 
-    def __init__(self, lifetime: Lifetime, health: Health) -> None:
-        self._lifetime, self._health = lifetime, health
+    _ACTIVITY = "attempts"
+
+    def __init__(self, lifetime: Lifetime, health: Health, waits: Waits) -> None:
+        self._lifetime, self._health, self._waits = lifetime, health, waits
 
     async def until_done(
         self,
@@ -54,25 +81,12 @@ class Retries:
             try:
                 result = await attempt()
             except errors as error:
-                self._report(service, error)
+                self._waits.begin(self._ACTIVITY, service, error)
             else:
-                self._report_back(service)
+                self._waits.end(self._ACTIVITY)
                 return result
             if self._lifetime.should_stop:
                 return None
             await self._lifetime.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY)
             await recover()
-
-    def _report_back(self, service: str) -> None:
-        if self._health.waiting_for == service:
-            log.warning("the %s is back", service)
-        self._health.waiting_for = ""
-
-    def _report(self, service: str, error: Exception) -> None:
-        """Log once that a service is waited for, never what the error quotes."""
-        if self._health.waiting_for != service:
-            is_own = isinstance(error, (Unreachable, FileError))
-            reason = str(error) if is_own else type(error).__name__
-            log.warning("waiting for the %s: %s", service, reason)
-        self._health.waiting_for = service

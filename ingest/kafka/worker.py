@@ -48,7 +48,7 @@ from panelstream.ingest.kafka.rejection_brake import (
     Kind,
     RejectionBrake,
 )
-from panelstream.ingest.kafka.retries import Retries, log
+from panelstream.ingest.kafka.retries import Retries, Waits, log
 from panelstream.ingest.kafka.warehouse_writer import OpenPipeline, WarehouseWriter
 from panelstream.models.errors import Unreachable
 from panelstream.models.events.log_gap import LogGap, ReadPosition
@@ -96,7 +96,8 @@ class EventWorker(faust.Service):
         self.metrics = WorkerMetrics()
         self.health = Health(time.monotonic())
         self.failure: Exception | None = None
-        self.retries = Retries(self, self.health)
+        self.waits = Waits(self.health)
+        self.retries = Retries(self, self.health, self.waits)
         self.warehouse = WarehouseWriter(open_pipeline)
         self.batch = RecordBatch()
         self.behind_since: float | None = None
@@ -146,9 +147,11 @@ class EventWorker(faust.Service):
         self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer
     ) -> None:
         """Leave the group at once, so that others need not wait for a timeout."""
-        for client in (consumer, producer):
-            with contextlib.suppress(KafkaError, asyncio.TimeoutError):
-                await asyncio.wait_for(client.stop(), COMMIT_SECONDS)
+        stops = [
+            asyncio.wait_for(client.stop(), COMMIT_SECONDS)
+            for client in (producer, consumer)
+        ]
+        await asyncio.gather(*stops, return_exceptions=True)
         await self.warehouse.close()
 
     async def move(self, consumer: AIOKafkaConsumer) -> None:
@@ -161,7 +164,7 @@ class EventWorker(faust.Service):
             await reader.read_batch(self.batch, self.housekeeping)
             if self.batch.positions:
                 await self.process(self.batch)
-        if not self.health.waiting_for:
+        if "warehouse" not in self.health.waiting_for:
             await self.record_positions()
 
     def drop_batch(self) -> None:
@@ -297,16 +300,25 @@ class EventWorker(faust.Service):
 
     @faust.Service.timer(_LAG_SECONDS)
     async def measure_lag(self) -> None:
-        """Measure how far behind this worker is."""
+        """Measure how far behind this worker is; it waits for Kafka if that is away."""
+        if self.health.is_member:
+            with contextlib.suppress(IllegalStateError):
+                await self.ask_ends()
         self.metrics.waits(self.health.waiting_for)
-        if not self.health.is_member:
-            return
-        with contextlib.suppress(KafkaError, IllegalStateError, asyncio.TimeoutError):
+
+    async def ask_ends(self) -> None:
+        """Ask Kafka where the log ends, also where there is nothing to read."""
+        try:
             ends = await asyncio.wait_for(self.offsets.ends(), COMMIT_SECONDS)
-            lags = self.offsets.lags(ends)
-            self.metrics.behind(lags)
-            self.health.records_behind = sum(lags.values())
-            self.measure_age()
+        except (TimeoutError, KafkaError) as error:
+            away = clients.unreachable(self.kafka, error)
+            self.waits.begin("measuring", "Kafka", away)
+            return
+        self.waits.end("measuring")
+        lags = self.offsets.lags(ends)
+        self.metrics.behind(lags)
+        self.health.records_behind = sum(lags.values())
+        self.measure_age()
 
     def measure_age(self) -> None:
         """The age of the oldest record that is not stored."""

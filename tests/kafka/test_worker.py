@@ -99,6 +99,33 @@ def test_workers_that_start_before_the_warehouse(stream: Streams) -> None:
     assert log.count("the warehouse is back") == 1
 
 
+def test_kafka_away_and_back(stream: Streams) -> None:
+    """A worker whose broker is silent is alive, not ready, and says so, also in its log.
+
+    Told to stop meanwhile it closes its clients and ends with 0.
+    """
+    made = stream()
+    with (
+        made.warehouse(),
+        made.worker(own=False) as one,
+        made.worker(own=False) as two,
+    ):
+        until(lambda: one.ready()["ready"] and two.ready()["ready"], one)
+        with made.kafka.silent():
+            until(lambda: waiting(one) == "Kafka", one)
+            assert not one.ready()["ready"]
+            assert json.loads(one.page("health"))["status"] == "ok"
+            metric = 'panelstream_waiting_for{service="Kafka"} 1.0'
+            until(lambda: metric in one.page("metrics"), one)
+            assert two.stop() == 0
+        until(lambda: one.ready()["ready"], one)
+        assert one.stop() == 0
+    log = one.log.read_text()
+    assert log.count("waiting for Kafka: cannot use Kafka at") == 1
+    assert log.count("Kafka is back") == 1
+    assert "Unclosed" not in log + two.log.read_text()
+
+
 def waiting(worker: Worker) -> str:
     """What a worker waits for."""
     return str(worker.ready().get("waiting_for", ""))

@@ -8,6 +8,7 @@ embedded engine belongs to one process at a time.
 import asyncio
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -64,6 +65,16 @@ class Kafka:
         where += ["--extra", str(self.extra)] if self.extra else []
         command = [sys.executable, str(SCRIPT), action, *where]
         subprocess.run(command, check=True, env={"KAFKA_HEAP": JAVA, **os.environ})
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Meanwhile the broker answers nobody, and refuses no connection either."""
+        process = int((self.data / "pid").read_text())
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def damage(self, topic: str, change: Callable[[bytearray], None]) -> None:
         """Change the last batch of partition 0 where it lies on the disk."""

@@ -10,6 +10,7 @@ from panelstream.ingest.kafka.rejection_brake import (
     RejectionBrake,
     TooManyRejected,
 )
+from panelstream.ingest.kafka.retries import Waits
 from panelstream.models.events.event import Counts, Position, Reason, Rejection
 from panelstream.models.warehouse.ledger import Batch
 
@@ -70,15 +71,38 @@ def test_without_a_brake_nothing_stops() -> None:
 )
 def test_alive(idle: int, status: str) -> None:
     """A loop that does not turn is stuck, one that waits for a service is not."""
-    health = Health(turned_at=0.0, waiting_for="warehouse", records_behind=9)
+    health = Health(0.0, waits={"attempts": "warehouse"}, records_behind=9)
     assert health.liveness(float(idle))["status"] == status
 
 
 @pytest.mark.parametrize(
-    ("is_member", "waiting_for", "ready"),
-    [(True, "", True), (True, "warehouse", False), (False, "", False)],
+    ("is_member", "waits", "ready", "waiting_for"),
+    [
+        (True, {}, True, ""),
+        (True, {"attempts": "warehouse"}, False, "warehouse"),
+        (True, {"a": "warehouse", "b": "Kafka"}, False, "Kafka, warehouse"),
+        (False, {}, False, ""),
+    ],
 )
-def test_ready(is_member: bool, waiting_for: str, ready: bool) -> None:
+def test_ready(
+    is_member: bool, waits: dict[str, str], ready: bool, waiting_for: str
+) -> None:
     """Ready is a member of the group that waits for nothing."""
-    health = Health(0.0, is_member, waiting_for)
-    assert health.readiness()["ready"] == ready
+    report = Health(0.0, is_member, waits).readiness()
+    assert (report["ready"], report["waiting_for"]) == (ready, waiting_for)
+
+
+def test_waits_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A service that two activities wait for is away once, and back once for both."""
+    health = Health(0.0, is_member=True)
+    waits = Waits(health)
+    with caplog.at_level("INFO", "panelstream.worker"):
+        for _ in range(2):
+            waits.begin("measuring", "Kafka", TimeoutError("canary"))
+            waits.begin("attempts", "Kafka", TimeoutError())
+        waits.end("attempts")
+        assert health.waiting_for == ["Kafka"]
+        waits.end("measuring")
+        waits.end("measuring")
+    assert caplog.messages == ["waiting for Kafka: TimeoutError", "Kafka is back"]
+    assert not health.waiting_for
