@@ -1,5 +1,7 @@
 """What is wrong with Kafka or the warehouse is said in one line, with exit code 5."""
 
+import re
+import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.lib import studies
-from tests.lib.streams import Stream, until
+from tests.lib.streams import PATIENCE, Stream, until
 
 Streams = Callable[..., Stream]
 
@@ -66,6 +68,29 @@ def test_a_warehouse_that_another_process_holds(
         until(lambda: worker.ready()["ready"], worker)
         for words in (["dead-letters", "list"], ["demo"]):
             check(run(made, tmp_path / words[0], {}, words), f"{said} {SET}")
+
+
+def test_a_crash(stream: Streams) -> None:
+    """A timer that fails ends the worker with 1, and one line that names the error."""
+    made = stream()
+    with made.worker(module="tests.kafka.crashing_worker") as worker:
+        assert worker.process.wait(PATIENCE) == 1
+    line = worker.log.read_text().splitlines()[-1]
+    assert "a defect in panelstream: KeyError at crashing_worker.py:" in line
+    assert not {"Traceback", "canary"} & set(re.findall(r"\w+", worker.log.read_text()))
+
+
+def test_told_to_stop_while_it_starts(stream: Streams) -> None:
+    """It waits for a broker that never answers, and ends with 0."""
+    made = stream()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with made.worker(PANELSTREAM_KAFKA=address) as worker:
+            silent.settimeout(PATIENCE)
+            connection, _ = silent.accept()
+            with connection:
+                assert worker.stop() == 0
+    assert worker.log.read_text() == ""
 
 
 def run(

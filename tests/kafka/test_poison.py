@@ -4,10 +4,14 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from panelstream.ingest.kafka import clients
+from tests.faults.watch import Watch
+from tests.kafka.test_dead_letters import listed
 from tests.kafka.test_worker import array, events
 from tests.lib import streams, studies
-from tests.lib.streams import Stream
+from tests.lib.streams import Stream, until
 
 AT = datetime(2026, 1, 11, 8, tzinfo=UTC)
 
@@ -138,3 +142,46 @@ def test_a_wrong_clock_stops_the_worker(stream: Streams) -> None:
     assert made.letters() == []
     made.drain("--no-limit")
     assert len(made.letters()) == 2_000
+
+
+def poison(size: int) -> tuple[bytes, int, int]:
+    """A record of events of which 94 % are rejected; how many are stored, how many not."""
+    good = size * 6 // 100
+    bad = events(1)[0].replace(b"story_posted", b"never_heard_of")
+    return array(events(good) + [bad] * (size - good)), good, size - good
+
+
+def test_told_to_stop_in_the_middle_of_a_record(stream: Streams) -> None:
+    """It ends with 0 and commits nothing; the next worker has the whole record once more."""
+    made = stream()
+    record, good, bad = poison(3_000)
+    made.send(record)
+    with made.worker(module="tests.kafka.slow_sender") as worker:
+        until(lambda: made.received(made.settings.dead_topic), worker)
+        assert json.loads(worker.page("health"))["status"] == "ok"
+        assert worker.stop() == 0
+    assert not made.caught_up()
+    assert 0 < len(made.received(made.settings.dead_topic)) < bad
+    made.drain()
+    assert sorted(made.ids()) == sorted(f"e{n}" for n in range(good))
+    assert len(listed(made)) == len(set(made.letters())) == bad
+
+
+@pytest.mark.parametrize("size", [3_000, pytest.param(90_000, marks=pytest.mark.long)])
+def test_two_workers_and_one_record(stream: Streams, size: int) -> None:
+    """None of them is thrown out of the group over it: it arrives once. Of 14 MB, too."""
+    made = stream(env={"KAFKA_PARTITIONS": "2"})
+    record, good, bad = poison(size)
+    with made.warehouse(), made.worker(own=False) as first:
+        until(lambda: first.ready()["ready"], first)
+        watch = Watch(first.process, first.address)
+        made.send(record)
+        with made.worker(own=False) as second:
+            until(made.caught_up, first)
+            assert (first.stop(), second.stop()) == (0, 0)
+    assert sorted(made.ids()) == sorted(f"e{n}" for n in range(good))
+    [counts] = made.select(
+        "select sum(accepted) as a, sum(rejected) as r from arrivals"
+    )
+    assert counts == {"a": good, "r": bad}
+    assert not watch.refused

@@ -35,6 +35,7 @@ from tests.lib.warm import Process
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / "deploy/kafka/kafka"
+COMMAND = "panelstream.flows.cli"
 JAVA = "-Xms128m -Xmx512m -XX:TieredStopAtLevel=1"
 """A broker of a test lives too short for Java's second compiler: half the start is its."""
 PATIENCE = 180.0
@@ -139,24 +140,30 @@ class Stream:
         return asyncio.run(_receive(self.settings, topic))
 
     @contextmanager
-    def worker(self, *words: str, own: bool = True, **env: str) -> "Iterator[Worker]":
+    def worker(
+        self, *words: str, own: bool = True, module: str = COMMAND, **env: str
+    ) -> "Iterator[Worker]":
         """A worker process; killed at the end if the test did not stop it.
 
-        `own`: it opens the embedded warehouse where no process serves it.
+        `own`: it opens the embedded warehouse where no process serves it. `module`: the
+        program, if it is not ours as it is.
         """
         options = ["--own-warehouse"] if own else []
-        with self.process("worker", *options, *words, **env) as worker:
+        line = ("worker", *options, *words)
+        with self.process(*line, module=module, **env) as worker:
             yield worker
 
     @contextmanager
-    def process(self, *words: str, **env: str) -> "Iterator[Worker]":
+    def process(
+        self, *words: str, module: str = COMMAND, **env: str
+    ) -> "Iterator[Worker]":
         """A command that has pages; killed at the end if the test did not stop it."""
         address = f"127.0.0.1:{free_port()}"
         log = self.study.parent / f"worker{len(self.logs)}.log"
         self.logs.append(log)
         env = {"PANELSTREAM_WORKER_ADDRESS": address, **env}
         with log.open("wb") as out:
-            line = [*_command(*words), "--study", str(self.study)]
+            line = ["-m", module, *words, "--study", str(self.study)]
             process = warm.start(line, {**self.env, **env}, ROOT, out, out)
         try:
             yield Worker(process, address, log)
@@ -254,7 +261,7 @@ def free_port() -> int:
 
 
 def _command(*words: str) -> list[str]:
-    return ["-m", "panelstream.flows.cli", *words]
+    return ["-m", COMMAND, *words]
 
 
 def until(check: Callable[[], Any], worker: Worker | None = None) -> None:
