@@ -18,6 +18,8 @@ from panelstream.models.errors import FileError
 SEPARATOR = b"\x1f"
 _CACHED = 1_000_000
 _SIMILAR = b"similar" + SEPARATOR
+_INVISIBLE = {"Cc", "Mn", "Me"}
+"""Controls, and marks that need a letter; they count beside one, and are no id alone."""
 _HYPHENS = re.compile("[\u2010-\u2015\u2212\ufe63\uff0d]")
 _FOLDED = re.compile(r"(?<!\d)0+(?=\d)|[\s_\-\u30fc]")
 """Leading zeros of numbers, blanks, hyphens and underscores."""
@@ -61,13 +63,20 @@ def normalize_id(text: str) -> str:
     """An id as it is compared at every door: events, roster, exports and links.
 
     Full and half width are one (NFKC), dashes are hyphens; blanks around it and
-    characters without width do not count. Empty: it is no id.
+    characters without width do not count. Empty: it is no id, as nothing in it can
+    be seen.
     """
     if text.isascii():
-        return text.strip()
-    compatible = unicodedata.normalize("NFKC", text)
-    visible = (c for c in compatible if unicodedata.category(c) != "Cf")
-    return _HYPHENS.sub("-", "".join(visible)).strip()
+        stripped = text.strip()
+    else:
+        compatible = unicodedata.normalize("NFKC", text)
+        visible = (c for c in compatible if unicodedata.category(c) != "Cf")
+        stripped = _HYPHENS.sub("-", "".join(visible)).strip()
+    return stripped if any(map(_is_visible, stripped)) else ""
+
+
+def _is_visible(sign: str) -> bool:
+    return not sign.isspace() and unicodedata.category(sign) not in _INVISIBLE
 
 
 def _folded(text: str) -> str:
