@@ -1,11 +1,12 @@
 """What a platform may send, for its engineers' tools: JSON Schema and AsyncAPI.
 
 Every event that the strict decoder takes is valid by its schema. A schema cannot say
-all rules: that a time exists and is not in the future, that 1.0 is no Integer, which
+all rules: that a time exists and is not in the future, that a period ends after it
+begins (but for the emitter, which reads `x-period`), that 1.0 is no Integer, which
 charset JSON has, and what a study's instruments ask.
 """
 
-from panelstream.models.events.catalogue import Catalogue, EventType
+from panelstream.models.events.catalogue import HEARTBEAT, Catalogue, EventType
 from panelstream.models.events.field_kinds import (
     INSTANT,
     KINDS,
@@ -15,6 +16,7 @@ from panelstream.models.events.field_kinds import (
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
+VISIBLE = r"\S"
 LONGEST = 256
 """Characters of an id, a subject, a type."""
 
@@ -47,9 +49,15 @@ def event_schema(catalogue: Catalogue, name: str) -> JsonSchema:
         "senttime": _optional(_instant()),
         "data": _data(rule),
     }
+    if name == HEARTBEAT:
+        _restrict_heartbeat(properties["data"], catalogue)
     if rule.subject is True:
         described = "The platform's user id; becomes a pseudonym at once"
-        properties["subject"] = {**_text(), "description": described}
+        properties["subject"] = {
+            **_text(),
+            "pattern": VISIBLE,
+            "description": described,
+        }
         needed.append("subject")
     if any(field.required for field in rule.data.values()):
         needed.append("data")
@@ -154,6 +162,13 @@ def _data(rule: EventType) -> JsonSchema:
         "additionalProperties": _NULL,
     }
     return shape if needed else _optional(shape)
+
+
+def _restrict_heartbeat(data: JsonSchema, catalogue: Catalogue) -> None:
+    """What a heartbeat covers; `x-period` names the fields of start and end."""
+    functions = data["properties"]["functions"]
+    functions |= {"minItems": 1, "items": {"enum": list(catalogue.functions)}}
+    data["x-period"] = ["from", "to"]
 
 
 def _field(rule: FieldRule) -> JsonSchema:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,40 @@ Emitters = Callable[..., Emitter]
 V7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 BOTH = pytest.mark.parametrize("mode", ["durable", "fast"])
+
+
+class Unprintable:
+    """A user id of a class that fails."""
+
+    def __str__(self) -> str:
+        raise AttributeError("canary")
+
+
+class NoZone(tzinfo):
+    """A time zone that fails."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise LookupError("canary")
+
+    def dst(self, _: datetime | None) -> None:
+        """None."""
+
+    def tzname(self, _: datetime | None) -> None:
+        """None."""
+
+
+WRONG: list[dict[str, Any]] = [
+    {"time": "2026-01-02 03:04:05+09:00"},
+    {"time": date(2026, 1, 2)},
+    {"time": datetime(2026, 1, 2, tzinfo=NoZone())},
+    {"subject": 10**5000},
+    {"subject": Unprintable()},
+    {"subject": "\u200b \0\ufe0f"},
+    {"data": ["canary"]},
+    {"data": {"x": 10**5000}},
+    {"id": 5},
+]
+"""Events that can never be accepted, each for its one field."""
 
 
 @BOTH
@@ -127,19 +161,21 @@ def test_what_cannot_be_sent_is_dropped_and_counted(
         {"data": {"x": float("nan")}},
         {"data": {"x": "canary" * 20_000}},
         {"time": datetime(2026, 1, 1)},  # noqa: DTZ001
+        *WRONG,
         {"subject": "canary\udc80"},
         {"id": "\ud83d"},
         {"data": {"\ud83d": 1}},
     ]
-    assert [one.emit("u2plus.x", **more) for more in bad] == [None] * 7
+    assert [one.emit("u2plus.x", **more) for more in bad] == [None] * len(bad)
     good = one.emit("u2plus.signed_in", subject="a")
     assert one.close(PATIENCE)
     assert collector.ids() == [good]
     counts = one.counts()
-    assert (counts["accepted"], counts["dropped"], counts["sent"]) == (1, 7, 1)
-    assert sum(trouble.events for trouble in troubles) == 7
+    assert (counts["accepted"], counts["dropped"], counts["sent"]) == (1, len(bad), 1)
+    assert sum(trouble.events for trouble in troubles) == len(bad)
     assert {trouble.what for trouble in troubles} == {"dropped"}
     assert "canary" not in str(troubles)
+    assert not [trouble.why for trouble in troubles if "Error" in trouble.why]
     assert one.emit("u2plus.signed_in", subject="late") is None
 
 
@@ -325,6 +361,16 @@ def test_strict_tells_never_from_later(emitter: Emitters) -> None:
     with pytest.raises(Dropped, match="the spool is full"):
         one.emit("u2plus.x", data={"x": "y" * 300})
     assert one.counts()["dropped"] == 2
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_back_fill_ends(emitter: Emitters, wrong: dict[str, Any]) -> None:
+    """A strict emitter and the recorder name the field: to try again is no use."""
+    [field] = wrong
+    for strict in (emitter(strict=True), Recorder(source="u2plus.web")):
+        with pytest.raises(InvalidEvent, match=f"^{field}: ") as told:
+            strict.emit("u2plus.x", **wrong)
+        assert "canary" not in str(told.value)
 
 
 def _schema(folder: Path) -> Path:

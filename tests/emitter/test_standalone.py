@@ -69,6 +69,7 @@ WRONG = [
     ({"type": "u2plus.reaction"}, "type: the catalogue has no"),
     ({"time": "yesterday"}, "time: "),
     ({"subject": None}, "subject: "),
+    ({"subject": "  "}, "subject: pattern"),
     ({"subject": "x" * 257}, "subject: maxLength"),
     ({"id": "ann@example.org"}, "id: pattern"),
     ({"data": {"kind": "like"}}, r"data\.target: required"),
@@ -82,9 +83,36 @@ def test_right_by_the_catalogue(compiled: Path) -> None:
     schemas = Schemas.read(compiled)
     schemas.check(BASE)
     schemas.check({**BASE, "data": {**BASE["data"], "text": None}})  # type: ignore[dict-item]
-    heartbeat = {"functions": ["story"], "from": BASE["time"], "to": BASE["time"]}
+    schemas.check(heartbeat())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"functions": ["stories"]}, r"data\.functions: enum"),
+        ({"functions": []}, r"data\.functions: minItems"),
+        ({"to": "2026-01-01T08:59:59.9+09:00"}, "data: x-period"),
+        ({"to": "2026-01-01T00:00:00Z"}, "data: x-period"),
+    ],
+)
+def test_heartbeats_that_cover_nothing(
+    compiled: Path, changes: dict[str, object], said: str
+) -> None:
+    """An unknown function, none, and a period that ends before or as it begins."""
+    with pytest.raises(InvalidEvent, match=said):
+        Schemas.read(compiled).check(heartbeat(**changes))
+
+
+def heartbeat(**changes: object) -> dict[str, object]:
+    """The first nine hours of a year in Tokyo, as the emitter makes it."""
+    data = {
+        "functions": ["story"],
+        "from": "2026-01-01T00:00:00.000+00:00",
+        "to": "2026-01-01T09:00:00Z",
+        **changes,
+    }
     plain = {name: BASE[name] for name in BASE if name != "subject"}
-    schemas.check({**plain, "type": "study.heartbeat", "data": heartbeat})
+    return {**plain, "type": "study.heartbeat", "data": data}
 
 
 @pytest.mark.parametrize(("changes", "said"), WRONG)

@@ -98,9 +98,10 @@ class Emitter:
             process = self._process()
             identity = id or process.ids.next()
             event = events.event(self._source, identity, type, subject, data, time)
+            line = events.line(event)
             if self._strict and self._schemas is not None:
                 self._schemas.check(event)
-            process.accept(events.line(event))
+            process.accept(line)
         except Exception as error:
             with suppress(Exception):  # as when it is just being closed
                 self._drop(_reason(error))

@@ -20,7 +20,7 @@ def why(error: Exception) -> str:
     """An error in words that hold no value and no file's name."""
     if isinstance(error, OSError):
         return f"spool: {error.strerror or error}"
-    return type(error).__name__
+    return f"a fault in the emitter itself ({type(error).__name__}); report it"
 
 
 class Reports:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable
 
@@ -50,6 +50,9 @@ _RULES: Mapping[str, _Check] = {
     ),
     "format": lambda rule, value: (
         rule != "date-time" or not _is("string", value) or _is_instant(value)
+    ),
+    "x-period": lambda rule, value: (
+        not _is("object", value) or _is_period(*map(value.get, rule))
     ),
 }
 """Keywords that look at a value by itself."""
@@ -223,11 +226,25 @@ def _same(rule: Any, value: Any) -> bool:
 
 
 def _is_instant(text: str) -> bool:
-    if not _INSTANT.fullmatch(text):
-        return False
+    return _instant(text) is not None
+
+
+def _is_period(start: Any, end: Any) -> bool:
+    """Whether one instant is before the other; what is none, other rules say."""
+    first, last = (_instant(at) if isinstance(at, str) else None for at in (start, end))
+    return first is None or last is None or first < last
+
+
+def _instant(text: str) -> tuple[datetime, str] | None:
+    """The second (UTC), and its fraction; None if it is no instant."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return None
+    fraction, offset = match[1] or "", match[2].upper().replace("Z", "+00:00")
+    # A leap second is written as 60, which Python does not know.
+    second = re.sub(":60$", ":59", text[:19].upper().replace(" ", "T"))
     try:
-        # A leap second is written as 60, which Python does not know.
-        datetime.fromisoformat(re.sub(":60$", ":59", text[:19].replace("t", "T")))
-    except ValueError:
-        return False
-    return True
+        at = datetime.fromisoformat(second + offset).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+    return at + timedelta(seconds=text[17:19] == "60"), fraction.rstrip("0")
