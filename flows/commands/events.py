@@ -193,7 +193,9 @@ def dead_letters_replay(
         f"rejected as before {replay.rejected:,}, payload not found {replay.missing:,}"
     )
     if replay.missing:
-        show.note("not found: name the files, if they were moved; ingest changed ones")
+        show.note(
+            "not found: name the files, if they were moved; ingest repaired ones with --replaces"
+        )
 
 
 @dead_letter_commands.command("dismiss")
