@@ -29,7 +29,7 @@ def settle(store: Store) -> datetime:
 
 def newest_instant(store: Store, limit: datetime = LATEST) -> datetime:
     """The newest `recorded_at` that is present, up to `limit`."""
-    [row] = store.query("newest_recorded_at", until=limit).to_pylist()
+    [row] = store.query("newest_recorded_at", as_of=limit).to_pylist()
     return in_utc(row["newest"])
 
 

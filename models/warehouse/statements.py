@@ -38,6 +38,8 @@ _ALIASES = """(
 Relations = Mapping[str, str]
 """By the name under which a statement reads it, the file of `sql/relations`; a later one
 may read earlier ones."""
+_AS_OF = re.compile(r"\b(?P<view>\w+)_as_of\(as_of = \{as_of:DateTime64\(6\)\}\)")
+_VIEW_QUERY = re.compile(r"\nselect\b.*(?=\ncomment ')", re.DOTALL)
 OF_PANELS: Relations = {
     name: name
     for name in (
@@ -74,6 +76,19 @@ def with_relations(sql: str, relations: Relations = OF_PANELS) -> str:
         for name, file in relations.items()
     )
     return f"with {texts}\n{sql}"
+
+
+def with_view_queries(sql: str) -> str:
+    """A statement with the query of each view of `sql/as_of` in place of its name.
+
+    The engine analyses a view with a parameter twice, and one inside it four times.
+    """
+    return _AS_OF.sub(_view_query, sql)
+
+
+def _view_query(call: re.Match[str]) -> str:
+    [query] = _VIEW_QUERY.findall(read_statement(f"as_of/{call['view']}"))
+    return f"({with_view_queries(query)}\n)"
 
 
 def names_people(sql: str) -> bool:

@@ -24,6 +24,7 @@ from panelstream.models.warehouse.statements import (
     with_clocks,
     with_merges,
     with_relations,
+    with_view_queries,
     without_merges,
 )
 
@@ -129,7 +130,8 @@ class Store:
         clients.insert_rows(self._client, table, rows)
 
     def _read(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
-        [text] = self._statements(self._resolve(sql))
+        query = sql if self._cluster else with_view_queries(sql)
+        [text] = self._statements(self._resolve(query))
         with clients.disk_errors():
             return self._client.query_arrow(
                 text, parameters=clients.as_parameters(parameters), use_strings=True

@@ -5,52 +5,52 @@ select
         (
             select max(recorded_at)
             from events final
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
             from imports
             where
-                recorded_at <= {until:DateTime64(6)}
+                recorded_at <= {as_of:DateTime64(6)}
                 and added + changed + moved + gone > 0
         ),
         (
             select max(recorded_at)
             from roster
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
             from merges
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
             from import_retractions
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
-            from open_dead_letters_as_of(as_of = {until:DateTime64(6)})
+            from open_dead_letters_as_of(as_of = {as_of:DateTime64(6)})
         ),
         (
             select max(resolved_at)
             from dead_letter_resolutions
-            where resolved_at <= {until:DateTime64(6)}
+            where resolved_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
             from dead_letter_dismissals
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
             from dismissal_retractions
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         ),
         (
             select max(recorded_at)
             from log_gaps
-            where recorded_at <= {until:DateTime64(6)}
+            where recorded_at <= {as_of:DateTime64(6)}
         )
     ) as newest
