@@ -32,15 +32,18 @@ from panelstream.flows.commands.app import read_settings
 from panelstream.flows.workspace import open_workspace
 from panelstream.models.errors import PanelstreamError
 study, *exports = sys.argv[1:]
-for export in exports:
-    for words in (["map", export], [export, "--wave", "1", "--dry-run", "--json"],
-                  [export, "--wave", "1"]):
-        try:
-            app(["responses", *words, "--study", study], standalone_mode=False)
-        except PanelstreamError as error:
-            print(error)
+settings = read_settings(Path(study))
+# An engine that is open is opened again in no time.
+with open_workspace(settings):
+    for export in exports:
+        for words in (["map", export], [export, "--wave", "1", "--dry-run", "--json"],
+                      [export, "--wave", "1"]):
+            try:
+                app(["responses", *words, "--study", study], standalone_mode=False)
+            except PanelstreamError as error:
+                print(error)
 print("=== rows ===")
-with open_workspace(read_settings(Path(study))) as opened:
+with open_workspace(settings) as opened:
     kept = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine != 'View'"
     for name in opened.store.select(kept)["name"].to_pylist():
         print(name, opened.store.select(f"SELECT * FROM {name}").to_pylist())

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 from panelstream.flows.scheduled import prefect_server
 from tests.lib import streams
 from tests.lib.command import Ran, panelstream
 from tests.lib.prefect_api import ask
-from tests.lib.shared import copy_simulated_study
+from tests.lib.shared import copy_simulated_study, plan_one_outcome
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated study's folder, with one planned outcome."""
     folder = tmp_path_factory.mktemp("flow") / "study"
     copy_simulated_study(tmp_path_factory, folder)
-    file = folder / "study.yaml"
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    functions = {**content["plan"]["confirmatory"][0], "outcomes": ["pdd_total"]}
-    content["plan"] = {"confirmatory": [functions], "sensitivity": ["lead"]}
-    file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    plan_one_outcome(folder, sensitivity=["lead"])
     return folder
 
 

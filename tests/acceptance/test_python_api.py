@@ -15,6 +15,7 @@ import panelstream
 from panelstream.models.errors import FileError, Unreachable, UsageError
 from tests.lib import serving
 from tests.lib.command import succeed
+from tests.lib.shared import copy_demo
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,9 +23,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo with its results."""
-    folder = tmp_path_factory.mktemp("api") / "demo"
-    succeed("demo", "--out", folder, "--participants", 40, "--waves", 3)
-    return folder
+    return copy_demo(tmp_path_factory, tmp_path_factory.mktemp("api") / "demo")
 
 
 @pytest.fixture(scope="class")

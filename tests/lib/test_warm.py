@@ -34,9 +34,7 @@ ENDINGS = (
 )
 COMMANDS: Sequence[Sequence[str]] = (
     ["--help"],
-    ["stat"],
     ["check", "--study", "nowhere"],
-    ["status", "--json"],
     ["query", "SELECT a"],
     ["panel", "--out", "panel.csv"],
 )

@@ -337,7 +337,7 @@ def test_the_past_stays(data: st.DataObject, make: Make, clock: HandClock) -> No
     assert [panel_as_of(workspace, number) for number in range(len(then))] == then
 
 
-@SUITE
+@settings(SUITE, max_examples=max(1, EXAMPLES // 2))
 @given(data=st.data())
 def test_replay(data: st.DataObject, make: Make, clock: HandClock) -> None:
     """Order, batches and repetition of what arrives leave the panel's bytes alone.

@@ -1,6 +1,7 @@
 """What analysts see, against a slow recount of the same events without SQL."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -13,11 +14,12 @@ from panelstream.flows import panels
 from panelstream.flows.queries import select_rows
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import UsageError
+from panelstream.models.warehouse import store as stores
 from panelstream.models.warehouse import views
 from panelstream.models.warehouse.definitions import create_views
 from panelstream.models.warehouse.store import Store
 from tests.lib import studies
-from tests.lib.studies import Answer
+from tests.lib.studies import Answer, HandClock
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 WAVES = [
@@ -74,21 +76,37 @@ STAFF: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@pytest.fixture
-def study(workspace: Callable[..., Workspace]) -> Workspace:
-    """The panel of this study is built, and its views are there."""
+@pytest.fixture(scope="module")
+def study(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The panel of this study is built, and its views are there; for reading."""
     outage = {"from": local(OUTAGE[0], 0), "to": local(OUTAGE[1], 0)}
-    made = workspace(
+    content = studies.with_base(
         waves=WAVES,
         consent={"required": ["survey", "telemetry"], "telemetry_from": "consent"},
         outages=[{**outage, "functions": ["reaction"]}],
         exposure={"window": "between_waves", "functions": list(FUNCTIONS)},
     )
+    folder, clock = tmp_path_factory.mktemp("views") / "study", HandClock()
+    with closing(stores.open_store(engine, clock)) as store:
+        made = studies.open_in(studies.write(folder, content), store, clock)
+        fill(made)
+        yield made
+
+
+@pytest.fixture
+def changing(study: Workspace) -> Iterator[Workspace]:
+    """The same study for a test that changes it; it is filled again afterwards."""
+    yield study
+    studies.empty(study.store)
+    fill(study)
+
+
+def fill(made: Workspace) -> None:
+    """Store views, events and an answer, and build the panel."""
     create_views(made.store, views.view_statements(made.folder))
     studies.send(made, events())
     studies.answer(made, [Answer("aki", 1, local(date(2027, 2, 2), 9), calm=7)])
     panels.build(made)
-    return made
 
 
 def names(made: Workspace) -> Mapping[str, str]:
@@ -341,26 +359,26 @@ def test_items_and_waves(study: Workspace) -> None:
     ]
 
 
-def test_a_withdrawal_acts_at_once(study: Workspace) -> None:
+def test_a_withdrawal_acts_at_once(changing: Workspace) -> None:
     """What lies after it is gone from the views before the next panel."""
     withdrawn = studies.event("consent_withdrawn", "aki", local(date(2027, 3, 1), 9))
-    studies.send(study, [withdrawn])
+    studies.send(changing, [withdrawn])
     sql = "SELECT participant_id, max(used_on) AS d FROM study_daily_use GROUP BY participant_id"
-    assert dict(rows(study, sql))["aki"] < date(2027, 3, 1)
+    assert dict(rows(changing, sql))["aki"] < date(2027, 3, 1)
 
 
-def test_clock_skew_is_for_operators(study: Workspace) -> None:
+def test_clock_skew_is_for_operators(changing: Workspace) -> None:
     """Our clock less the sender's; null where the sender does not say."""
     at = studies.START.astimezone(UTC)
     sent = (at + timedelta(seconds=90)).isoformat()
-    studies.send(study, [studies.event("story_viewed", "aki", at, senttime=sent)])
+    studies.send(changing, [studies.event("story_viewed", "aki", at, senttime=sent)])
     sql = "SELECT DISTINCT clock_skew_seconds AS s FROM operator_events ORDER BY s"
-    assert [row["s"] for row in select(study.store, sql, operator=True)] == [
+    assert [row["s"] for row in select(changing.store, sql, operator=True)] == [
         -90.0,
         None,
     ]
     with pytest.raises(UsageError, match="say --operator"):
-        select_rows(study.store, sql)
+        select_rows(changing.store, sql)
 
 
 def select(store: Store, sql: str, operator: bool) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """The panel as a file: what was written is read by others, and twice the same."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from panelstream.analysis.panel import codebook, export_formats
 from panelstream.analysis.panel.export_formats import DescribedPanel
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
-from panelstream.models.warehouse.store import Store
+from panelstream.models.warehouse import store as stores
 from tests.lib import studies
 from tests.lib.parts import require
 from tests.lib.studies import Answer, HandClock
@@ -68,13 +69,22 @@ LONG = "psychoeducation_days_per_week_previous"
 CUT = "psychoeducation_days_per_we_2b81"
 
 
-@pytest.fixture
-def described(tmp_path: Path, store: Store, clock: HandClock) -> DescribedPanel:
+@pytest.fixture(scope="module")
+def described(
+    engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DescribedPanel]:
     """Two waves of three people; one answers, one only enrols, one leaves."""
-    folder = studies.write(tmp_path / "study", studies.with_base(**CHANGES))
+    path = tmp_path_factory.mktemp("formats") / "study"
+    folder = studies.write(path, studies.with_base(**CHANGES))
     (folder / "clinic.yaml").write_text(CATALOGUE, encoding="utf-8")
     (folder / "who.yaml").write_text(WHO, encoding="utf-8")
-    made = studies.open_in(folder, store, clock)
+    clock = HandClock()
+    with closing(stores.open_store(engine, clock)) as store:
+        yield describe(studies.open_in(folder, store, clock))
+
+
+def describe(made: Workspace) -> DescribedPanel:
+    """The panel of a study in which this happened."""
     enrolled = [studies.event("enrolled", who, AT) for who in ("aki", "ben", "chie")]
     left = studies.event("consent_withdrawn", "chie", AT.replace(day=14))
     use = [studies.event("story_viewed", "aki", AT.replace(day=day)) for day in (8, 9)]
