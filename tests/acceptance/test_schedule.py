@@ -21,7 +21,7 @@ from panelstream.flows.scheduled.schedule import next_run
 from tests.lib import streams
 from tests.lib.command import panelstream
 from tests.lib.prefect_api import ask
-from tests.lib.shared import copy_simulated_study, plan_one_outcome
+from tests.lib.shared import copy_simulated_study
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600
@@ -32,10 +32,9 @@ EVERY_MINUTE = 'schedule: {study: "* * * * *"}\n'
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small simulated study with one planned outcome, due every minute."""
+    """A small simulated study that is due every minute."""
     folder = tmp_path_factory.mktemp("schedule") / "study"
     copy_simulated_study(tmp_path_factory, folder)
-    plan_one_outcome(folder)
     path = folder / "study.yaml"
     path.write_text(path.read_text() + EVERY_MINUTE)
     return folder

@@ -1,6 +1,6 @@
 """What analysts see, against a slow recount of the same events without SQL."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -239,6 +239,7 @@ def test_whole_weeks_are_the_window_of_the_panel(study: Workspace) -> None:
         assert of_weeks[key] == (None if pd.isna(value) else value)
 
 
+@pytest.mark.usefixtures("changing")
 def test_days_and_weeks_of_a_window_are_the_cell_of_the_panel(
     workspace: Callable[..., Workspace],
 ) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from panelstream.flows import imports
 from panelstream.flows.workspace import Workspace
 from panelstream.models.events.clocks import Clocks
 from panelstream.models.timestamps import LATEST
@@ -26,9 +28,12 @@ VIEWS = tuple(statement_names("as_of"))
 
 
 @pytest.fixture
-def study(workspace: Callable[..., Workspace]) -> Workspace:
-    """Two people, of whom one has two ids; a tester; answers by two roads; a rejection."""
-    made = workspace(enrolment="activity")
+def study(workspace: Callable[..., Workspace], tmp_path: Path) -> Workspace:
+    """Two people, of whom one has two ids; staff; answers by two roads; a rejection."""
+    made = workspace()
+    roster = tmp_path / "roster.csv"
+    roster.write_text("platform_id,enrolled_on\naki,2027-01-01\nben,2027-01-02\n")
+    imports.import_roster(made, roster)
     account = {"data": {"account": "staff"}}
     answers = {"instrument": "mood", "wave": 1, "answers": {"calm": "3"}}
     at = studies.START
@@ -45,28 +50,30 @@ def study(workspace: Callable[..., Workspace]) -> Workspace:
     )
     studies.answer(made, [Answer("aki", 1, at), Answer("aki2", 1, at + DAY)])
     studies.decline(made, "ben", at, 1, "telemetry")
-    ids = [made.pseudonyms.participant_id(name) for name in ("aki2", "aki")]
-    merged = Merges().with_statement(MergeStatement(*ids, origin="test"))
+    alias, person = map(made.pseudonyms.participant_id, ("aki2", "aki"))
+    merged = Merges().with_statement(MergeStatement(alias, person, origin="test"))
     store_merges(made.store, Merges(), merged)
     return made
 
 
 def rows(store: Store, sql: str) -> list[dict[str, Any]]:
     """What a statement gives as of now, in any order."""
-    text = with_merges(with_clocks(sql, Clocks())).replace("{as_of:DateTime64(6)}", f"'{LATEST:%F %T}'")
+    text = with_merges(with_clocks(sql, Clocks())).replace(
+        "{as_of:DateTime64(6)}", f"'{LATEST:%F %T}'"
+    )
     table = store._client.query_arrow(text, use_strings=True)
     return sorted(table.to_pylist(), key=repr)
 
 
 def test_rows_of_views(study: Workspace) -> None:
-    """Every view has rows here but the ledgers of a roster, and its query has the same."""
+    """Every view has rows here, and its query has the same."""
     filled = set()
     for name in VIEWS:
         sql = f"select * from {name}_as_of(as_of = {{as_of:DateTime64(6)}})"  # noqa: S608 - our own names
         view = rows(study.store, sql)
         assert rows(study.store, with_view_queries(sql)) == view, name
         filled |= {name} if view else set()
-    assert filled == {*VIEWS} - {"roster"}
+    assert filled == {*VIEWS}
 
 
 @pytest.mark.parametrize("name", statement_names("queries"))
