@@ -39,9 +39,14 @@ class Workspace:
     @property
     def pipeline(self) -> Pipeline:
         """The path of the platform's events into this warehouse."""
-        folder = self.folder
+        study = self.folder.study
         return Pipeline(
-            folder.catalogue, self.pseudonyms, self.store, self.clock, folder.study.zone
+            self.folder.catalogue,
+            self.pseudonyms,
+            self.store,
+            self.clock,
+            study.zone,
+            study.opened_at,
         )
 
 

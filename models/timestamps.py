@@ -51,6 +51,14 @@ def _after_leap_second(instant: datetime) -> datetime | None:
     return later if starts_a_month else None
 
 
+def resolution(*instants: datetime) -> timedelta:
+    """The unit in which all are written: a second, a millisecond, or a microsecond."""
+    for unit in (timedelta(seconds=1), timedelta(milliseconds=1)):
+        if not any((instant - EARLIEST) % unit for instant in instants):
+            return unit
+    return timedelta(microseconds=1)
+
+
 def microseconds(instant: datetime) -> int:
     """Microseconds since `EARLIEST`, as SQL parameters state instants."""
     return (instant - EARLIEST) // timedelta(microseconds=1)

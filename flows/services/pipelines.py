@@ -44,9 +44,14 @@ class PipelineOpener:
             open_warehouse(self._settings, self._folder, address)[0].close()
             self._is_migrated.set()
         store, _ = open_warehouse(self._settings, self._folder, address, writing=True)
-        folder = self._folder
+        study = self._folder.study
         return Pipeline(
-            folder.catalogue, self._pseudonyms, store, utc_now, folder.study.zone
+            self._folder.catalogue,
+            self._pseudonyms,
+            store,
+            utc_now,
+            study.zone,
+            study.opened_at,
         )
 
     def _address(self) -> str:

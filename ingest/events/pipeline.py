@@ -42,6 +42,7 @@ from panelstream.models.events.event import (
 from panelstream.models.events.log_gap import LogGap, ReadPosition
 from panelstream.models.events.unknown_period import Periods
 from panelstream.models.study.consent import WithdrawalPeriods, is_withdrawn
+from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.ledger import (
     Batch,
@@ -75,7 +76,7 @@ class RawEvents:
     that come from several places have a `place` that tells where each was, by its
     number from 0. `rejections`: what was found wrong before there were lines.
     `path`: where a file lies, so that its dead letters can be read again; `origin_id`:
-    what its content, or a run, is known by. `periods`: as of a `Batch`.
+    what its content, or a run, is known by. `periods`, `opened`: as of a `Batch`.
     """
 
     origin: str
@@ -86,6 +87,7 @@ class RawEvents:
     path: str = ""
     origin_id: str = ""
     periods: Periods = field(default_factory=dict)
+    opened: datetime = EARLIEST
 
     def position(self, row: int) -> Position:
         """Where a line was; rows count from 0."""
@@ -124,7 +126,10 @@ class Decoded:
 
 
 class Pipeline:
-    """Takes raw events in. What is stored is settled later, before it is read."""
+    """Takes raw events in. What is stored is settled later, before it is read.
+
+    `opened`: no event of the platform is from before; such times are wrong.
+    """
 
     def __init__(
         self,
@@ -133,10 +138,12 @@ class Pipeline:
         store: Store,
         clock: Callable[[], datetime],
         zone: ZoneInfo = UTC_ZONE,
+        opened: datetime = EARLIEST,
     ) -> None:
         self._catalogue, self._pseudonyms = catalogue, pseudonyms
         self._store, self._clock, self._zone = store, clock, zone
         self._recognised: set[bytes] = set()
+        self._opened = opened
         self.refresh()
 
     def refresh(self) -> None:
@@ -201,6 +208,7 @@ class Pipeline:
     def prepare(self, raw: RawEvents) -> Prepared:
         """Everything short of writing: decode, pseudonymise, refuse, sort."""
         received_at = self._clock()
+        raw = replace(raw, opened=self._opened)
         decode = decode_lines if _is_short(raw) else decode_batch
         decoded = decode(
             raw, self._catalogue, received_at, self._pseudonyms.participant_id
@@ -343,7 +351,9 @@ def _batch(
         reasons=dict(Counter(rejection.reason for rejection in rejections)),
         rejections=tuple(rejections[:COUNTED_REJECTIONS]),
     )
-    return Batch(raw.origin, events, rejections, counts, raw.path, raw.periods)
+    return Batch(
+        raw.origin, events, rejections, counts, raw.path, raw.periods, raw.opened
+    )
 
 
 def _not_storable(
@@ -407,7 +417,7 @@ def decode_batch(
 ) -> Decoded:
     """Decode a batch: by columns where rows are unremarkable, else one by one."""
     columnar = ColumnDecoder(catalogue, received_at).decode(raw.payload)
-    decoder = Decoder(catalogue, received_at, identify)
+    decoder = Decoder(catalogue, received_at, identify, raw.opened)
     outcomes = (
         _decode_strictly(raw, columnar.strict_rows, decoder)
         if columnar.strict_rows.size
@@ -424,7 +434,7 @@ def decode_lines(
 ) -> Decoded:
     """The same one by one: faster where the lines are few."""
     rows = np.arange(raw.payload.count(b"\n") + 1)
-    decoder = Decoder(catalogue, received_at, identify)
+    decoder = Decoder(catalogue, received_at, identify, raw.opened)
     return _decoded(DECODED.empty_table(), _decode_strictly(raw, rows, decoder))
 
 

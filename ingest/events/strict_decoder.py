@@ -15,6 +15,7 @@ import msgspec
 from panelstream.ingest.events.media_types import is_json_media_type
 from panelstream.ingest.events.rejected_event import (
     Identify,
+    damaged_attributes,
     describe_rejected,
     nobody,
 )
@@ -38,6 +39,7 @@ from panelstream.models.events.event import (
     RejectedEvent,
     Rejection,
 )
+from panelstream.models.events.unknown_period import TICK
 from panelstream.models.timestamps import EARLIEST, FUTURE_TOLERANCE, parse_instant
 
 MAX_EVENT_BYTES = 65_536
@@ -70,14 +72,20 @@ class _Invalid(Exception):
 class Decoder:
     """Decodes payloads against a catalogue, as seen at `received_at` (UTC).
 
-    `identify` gives the participant of a rejected event; no subject leaves here.
+    `identify` gives the participant of a rejected event; no subject leaves here. What
+    a rejected event says of its time counts from `opened` on.
     """
 
     def __init__(
-        self, catalogue: Catalogue, received_at: datetime, identify: Identify = nobody
+        self,
+        catalogue: Catalogue,
+        received_at: datetime,
+        identify: Identify = nobody,
+        opened: datetime = EARLIEST,
     ) -> None:
         self.catalogue, self._identify = catalogue, identify
         self.latest = received_at + FUTURE_TOLERANCE
+        self._plausible = opened, self.latest + TICK
 
     def decode(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
         """Yield one outcome for each event of a payload.
@@ -88,7 +96,7 @@ class Decoder:
             for place, event in placed_events(payload, position):
                 yield self._decode_event(event, place)
         except Unsplittable as broken:
-            yield Rejection(broken.reason, "", position)
+            yield Rejection(broken.reason, "", position, self._rejected_event(payload))
 
     def _decode_event(self, payload: bytes, position: Position) -> Event | Rejection:
         try:
@@ -105,9 +113,9 @@ class Decoder:
         try:
             attributes = _attributes(payload)
         except _Invalid:
-            return NOTHING_READ
+            attributes = damaged_attributes(bytes(payload))
         return describe_rejected(
-            attributes, self.catalogue, self.latest, self._identify
+            attributes, self.catalogue, self._plausible, self._identify
         )
 
     def _event(self, attributes: Mapping[str, Any]) -> Event:
@@ -121,25 +129,30 @@ class Decoder:
         if rule is None:
             raise _Invalid("unknown_type", "type")
         _check_others(attributes)
+        subject = _subject(attributes, rule)
+        version = _version(attributes, rule)
+        occurred_at = self._occurred_at(attributes, source)
         return Event(
             source=source,
             id=identity,
             event_type=name,
             function=rule.function or "",
-            subject=_subject(attributes, rule),
-            schema_version=_version(attributes, rule),
-            occurred_at=self._occurred_at(attributes, source),
+            subject=subject,
+            schema_version=version,
+            occurred_at=occurred_at,
             sent_at=_instant(attributes, "senttime"),
-            data=canonical_json(self._data(attributes, rule)),
+            data=canonical_json(self._data(attributes, rule, occurred_at)),
         )
 
-    def _data(self, attributes: Mapping[str, Any], rule: EventType) -> dict[str, Any]:
+    def _data(
+        self, attributes: Mapping[str, Any], rule: EventType, occurred_at: datetime
+    ) -> dict[str, Any]:
         data = _data(attributes, rule)
         try:
             if attributes["type"] == RESPONSE_SUBMITTED:
                 data["answers"] = self.catalogue.questionnaires.coded_answers(data)
             elif attributes["type"] == HEARTBEAT:
-                self.catalogue.check_heartbeat(data)
+                self.catalogue.check_heartbeat(data, occurred_at)
         except ValueError as field:
             raise _Invalid("invalid_data", f"data.{field}") from None
         return data

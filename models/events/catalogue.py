@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as defaulting
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from panelstream.models.config_file import Document, Frozen, Location
 from panelstream.models.events.clocks import Clocks
 from panelstream.models.events.field_kinds import KINDS, FieldKind, FieldRule
 from panelstream.models.instruments.instrument import Instrument
-from panelstream.models.timestamps import parse_instant
+from panelstream.models.timestamps import parse_instant, resolution
 
 SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 STUDY_EVENTS = Path(__file__).parent / "study_events.yaml"
@@ -156,13 +157,19 @@ class Catalogue(Frozen):
             for field, rule in event_type.data.items()
         }
 
-    def check_heartbeat(self, data: Mapping[str, Any]) -> None:
-        """Raise `ValueError` with the name of the field that covers nothing."""
+    def check_heartbeat(self, data: Mapping[str, Any], sent_at: datetime) -> None:
+        """Raise `ValueError` with the name of the field that covers nothing.
+
+        Or more than could be known at the heartbeat's own time; `to` may be later by
+        one unit in which both ends are written.
+        """
         functions = data["functions"]
         if not functions or not set(functions) <= set(self.functions):
             raise ValueError("functions")
         start, end = parse_instant(data["from"]), parse_instant(data["to"])
         if start is None or end is None or start >= end:
+            raise ValueError("to")
+        if end - resolution(start, end) > sent_at:
             raise ValueError("to")
 
     @property

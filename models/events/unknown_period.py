@@ -15,12 +15,12 @@ Periods: TypeAlias = Mapping[Position, Period | None]
 
 DELAY = timedelta(hours=24)
 """So long may an event that arrives as it happens have been on its way."""
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
 
 
 def period_before(arrived_at: datetime) -> Period:
     """When an event took place that arrived in a stream at an instant."""
-    return arrived_at - DELAY, arrived_at + _TICK
+    return arrived_at - DELAY, arrived_at + TICK
 
 
 def unknown_period(
@@ -33,5 +33,5 @@ def unknown_period(
     until it was recorded.
     """
     if occurred_at is not None:
-        return occurred_at, occurred_at + _TICK
+        return occurred_at, occurred_at + TICK
     return period or (EARLIEST, recorded_at)

@@ -299,7 +299,8 @@ class Study(Planned):
     enrolment: Literal["roster", "activity"] = "roster"
     """`activity`: nobody kept a roster; a person enrols with the first event or answer."""
     platform_opened: Day = date(2000, 1, 1)
-    """Acts before this day have a wrong time: nobody enrols by them."""
+    """Acts before this day have a wrong time: nobody enrols by them, and a rejected
+    event with such a time may be of any."""
     consent: Consent | Literal["external"] = Consent()
     coverage: Literal["heartbeats", "assumed"] = "heartbeats"
     waves: tuple[Wave, ...] = Field(min_length=1)
@@ -322,6 +323,11 @@ class Study(Planned):
     def zone(self) -> ZoneInfo:
         """The time zone whose midnights bound the study's days."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def opened_at(self) -> datetime:
+        """The instant (UTC) at which the platform's first day begins."""
+        return midnight(self.platform_opened, self.zone)
 
     @property
     def windows(self) -> tuple[Window, ...]:

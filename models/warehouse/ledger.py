@@ -24,6 +24,7 @@ from panelstream.models.events.unknown_period import (
     period_before,
     unknown_period,
 )
+from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse.client import NotStorable
 from panelstream.models.warehouse.settling import SETTLING
 from panelstream.models.warehouse.store import TICK, Store
@@ -144,6 +145,7 @@ class Batch:
 
     `path`: where a file lies; empty for streams. `periods`: when what arrived at a
     place (of a record, or of an event in it) must have taken place; None: at any time.
+    `opened`: accepted events from before have a wrong time.
     """
 
     origin: str
@@ -152,6 +154,7 @@ class Batch:
     counts: Counts
     path: str = ""
     periods: Periods = field(default_factory=dict)
+    opened: datetime = EARLIEST
 
     def period(self, position: Position, recorded_at: datetime) -> Period | None:
         """When the event at a place took place at all events; None: at any time."""
@@ -163,7 +166,9 @@ class Batch:
     @cached_property
     def _accepted(self) -> Period | None:
         """From the first accepted event to the last; None if there is none."""
-        first, last = pc.min_max(self.events["occurred_at"]).as_py().values()
+        times = self.events["occurred_at"]
+        times = times.filter(pc.greater_equal(times, pa.scalar(self.opened, _INSTANT)))
+        first, last = pc.min_max(times).as_py().values()
         return (first, last + TICK) if first else None
 
 

@@ -77,12 +77,14 @@ _PERSONAL_BAD: Sequence[Personal] = (
 what is changed, and whether its time can be read."""
 _NOT_STORABLE: Personal = ("not_storable", {}, True)
 
-_UNREADABLE: Sequence[Callable[[str], str]] = (
-    lambda text: text.replace('"subject":"', r'"subject":"\udc80'),
-    lambda text: text[:-1] + ',"data":{"x":NaN}}',
-    lambda text: text[:-1] + ',"data":' + "[" * _LEVELS + "]" * _LEVELS + "}",
+Spoil = tuple[Callable[[str], str], bool]
+_UNREADABLE: Sequence[Spoil] = (
+    (lambda text: text.replace('"subject":"', r'"subject":"\udc80'), False),
+    (lambda text: text[:-1] + ',"data":{"x":NaN}}', True),
+    (lambda text: text[:-1] + ',"data":' + "[" * _LEVELS + "]" * _LEVELS + "}", True),
 )
-"""What makes an event of a batch no JSON: half a character, no number, depth."""
+"""What makes an event of a batch no JSON: half a character, no number, depth; and
+whether the subject is still whole, as type and time are."""
 
 
 @dataclass
@@ -230,13 +232,16 @@ class Traffic:
         blind = Blind(*days_before(at))
         return Record(value_sent, at, (), [Defect(reason, None, blind)])
 
-    def _one_bad(self, made: list[Made], spoil: Callable[[str], str]) -> Record:
+    def _one_bad(self, made: list[Made], way: Spoil) -> Record:
         """A batch with an event that is no JSON: its neighbours are stored."""
         index, at = self._rng.randrange(_BATCH), self._now()
         identity = Identity(SOURCES[1], f"unreadable{self.poisons}")
+        spoil, is_of_somebody = way
         text = spoil(_event(identity, PEOPLE[0], at, "signed_in"))
         made[index] = (Entry(identity, Fate.REJECTED), text)
-        return _record(made, at, [Defect("not_json", index, Blind(*days_before(at)))])
+        person, day = PEOPLE[0] if is_of_somebody else "", local_day(at)
+        blind = Blind(day, day, person, "sign_in")
+        return _record(made, at, [Defect("not_json", index, blind)])
 
     def _nobody(self, made: list[Made]) -> Record:
         """A batch with an event of nobody: everybody's use of its function that day."""

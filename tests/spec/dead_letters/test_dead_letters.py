@@ -62,7 +62,13 @@ class Ledger:
     def pipeline(self) -> Pipeline:
         """The path of events with the catalogue of now."""
         study = self.study
-        return Pipeline(self.catalogue, study.pseudonyms, study.store, self.clock)
+        return Pipeline(
+            self.catalogue,
+            study.pseudonyms,
+            study.store,
+            self.clock,
+            opened=datetime(2020, 1, 1, tzinfo=UTC),
+        )
 
     def tick(self) -> datetime:
         """A second later; the time before."""
@@ -305,6 +311,25 @@ def test_what_letters_make_unknown(ledger: Ledger) -> None:
     )
     ann = ledger.study.pseudonyms.participant_id("ann").hex()
     assert (unknown_type["participant_id"], unknown_type["every_function"]) == (ann, 1)
+
+
+@pytest.mark.parametrize("time", ["2019-12-31T23:59:59Z", "2039-01-01T00:00:00Z"])
+def test_times_that_are_not_plausible(ledger: Ledger, time: str) -> None:
+    """From before the platform opened, or of the future: as if it could not be read.
+
+    A good event with such a time does not make what its file was about longer.
+    """
+    lines = [
+        json.dumps(studies.event("signed_in", "bob", at, data=None))
+        for at in (datetime(1970, 1, 1, tzinfo=UTC), AT, AT + timedelta(days=3))
+    ]
+    ledger.ingest(ledger.write("events.ndjson", *lines, new_event("1", time=time)))
+    [letter] = list_open_letters(ledger.study.store)
+    tick = timedelta(microseconds=1)
+    assert (letter["unknown_from"], letter["unknown_until"]) == (
+        AT,
+        AT + timedelta(days=3) + tick,
+    )
 
 
 def test_summary(ledger: Ledger) -> None:

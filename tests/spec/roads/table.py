@@ -127,6 +127,8 @@ def _members(identity: str, subject: str, kind: str) -> dict[str, bytes]:
     members = {name: json.dumps(text).encode() for name, text in texts.items()}
     for field, value in _DATA.get(kind, {}).items():
         members[f"data.{field}"] = value.encode()
+    if kind == "study.heartbeat":
+        members["time"] = b'"2026-02-01T00:00:00Z"'
     return members
 
 

@@ -125,6 +125,39 @@ def test_nothing_can_be_read(payload: bytes) -> None:
     assert rejected(payload).event == NOTHING
 
 
+TEXT = json.dumps(EVENT).encode()
+DAMAGED: list[tuple[str, bytes, dict[str, Any] | None]] = [
+    ("cut at the end", TEXT[:-1], {}),
+    ("cut in the data", TEXT[:-1] + b', "data": {"mood": "lo', {}),
+    ("cut in the time", TEXT[:-5], {"occurred_at": None}),
+    ("a wrong byte", TEXT.replace(b'"1.0"', b'"1.\xff"'), {}),
+    ("a number that is none", TEXT[:-1] + b', "data": {"mood": NaN}}', {}),
+    ("another time", TEXT[:-1] + b', "data": {"time": "x"}', {"occurred_at": None}),
+    ("a subject twice", TEXT[:-1] + b', "subject": "bob"', {"participant_id": ZEROS}),
+    ("no time of its own", b'{"data": {' + TEXT[1:], None),
+    ("another event in it", TEXT[:-9] + TEXT, None),
+    ("cut at the beginning", TEXT[30:], None),
+    ("an array that is cut", b"[" + TEXT, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("payload", "different"),
+    [row[1:] for row in DAMAGED],
+    ids=[row[0] for row in DAMAGED],
+)
+def test_damaged_text(payload: bytes, different: dict[str, Any] | None) -> None:
+    """Type, time and subject are read where they are whole and there once.
+
+    Worked by hand; what may be of another event, or of the data, is not read.
+    """
+    rejection = rejected(payload)
+    whole = {**vars(WHOLE), "event_key": ZEROS, "source": ""}
+    expected = vars(NOTHING) if different is None else {**whole, **different}
+    assert rejection.reason == "not_json"
+    assert vars(rejection.event) == expected
+
+
 def test_no_rejection_shows_the_event() -> None:
     """Neither the subject nor what it stands for is in the text of a rejection."""
     text = repr(rejected(json.dumps({**EVENT, **UNKNOWN_TYPE}).encode()))
