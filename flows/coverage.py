@@ -72,7 +72,7 @@ def read_coverage(workspace: Workspace, as_of: datetime | None = None) -> StudyC
 def heartbeat_lines(workspace: Workspace) -> Iterator[str]:
     """Which functions of the study have no heartbeat at all, with the remedy."""
     heartbeats = read_heartbeats(workspace.store, LATEST)
-    heard = LogStatements(heartbeats, []).functions_heard()
+    heard = LogStatements(heartbeats, [], workspace.clock()).functions_heard()
     if functions := without_heartbeat(workspace.folder.study, heard):
         yield no_heartbeat_line(functions)
 

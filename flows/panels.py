@@ -22,6 +22,7 @@ from panelstream.models.study.coverage_summary import (
 )
 from panelstream.models.study.study import Window
 from panelstream.models.study.use import MeasuredUse
+from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse import analyst_rows, projection_rows, projections
 from panelstream.models.warehouse.definitions import create_panel_view
 from panelstream.models.warehouse.exposure_counts import count_use
@@ -82,7 +83,7 @@ class Snapshot:
         """For which times the log of each function is complete."""
         unknown = [gap.time for gap in self.statements.unknown]
         study = self._workspace.folder.study
-        return coverage.cover(study, self.statements.heartbeats, unknown)
+        return coverage.cover(study, self.statements.heartbeats, unknown, self._now)
 
     @cached_property
     def statements(self) -> LogStatements:
@@ -92,11 +93,17 @@ class Snapshot:
         return LogStatements(
             [*read_heartbeats(store, self.as_of), *devices],
             [
-                *read_unknown_times(store, study, self.as_of),
+                *read_unknown_times(store, self._workspace.folder, self.as_of),
                 *read_unmeasured(store, study, self.people, self.as_of),
             ],
+            self._now,
             letters,
         )
+
+    @property
+    def _now(self) -> datetime:
+        """The end of what has happened: its instant, or the clock for all there is."""
+        return self._workspace.store.now() if self.as_of == LATEST else self.as_of
 
     @cached_property
     def coverage_summary(self) -> CoverageSummary:

@@ -213,12 +213,20 @@ def dead_letters_dismiss(
 
     They were no events of people, or they were repaired and came in by another way.
 
+    With [bold]--reason conflicting[/bold]: that events whose id another event had first
+    were no acts of their own, or were sent again with new ids.
+
     Example: [bold]panelstream dead-letters dismiss --origin test.ndjson --because "a load test"[/bold]
     """
     from panelstream.flows.services import dead_letter_service as service
 
     settings = read_settings(study)
-    selection = service.select_letters(reason, event_type, origin)
+    selection = service.select_letters(
+        reason,
+        event_type,
+        origin,
+        reasons=(*service.REASONS, service.CONFLICTING),
+    )
     letters, dismissal = service.dismiss_letters(settings, selection, because, dry_run)
     if dismissal:
         show.say(f"dismissed {letters:,} dead letters as {dismissal}")

@@ -1,5 +1,6 @@
 """A study's dead letters: listed, sent again, dismissed."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -16,20 +17,27 @@ from panelstream.models.timestamps import EARLIEST
 from panelstream.models.warehouse import open_letters
 from panelstream.models.warehouse.ledger import dismiss_dead_letters, retract_dismissal
 from panelstream.models.warehouse.open_letters import LetterGroup, LetterSelection
+from panelstream.models.warehouse.store import Store
 
 REASONS = get_args(Reason)
+CONFLICTING = "conflicting"
+"""Of events that were not rejected: their id was another event's. To be dismissed only."""
 
 
 def select_letters(
-    reason: str, event_type: str, origin: str, since: str = ""
+    reason: str,
+    event_type: str,
+    origin: str,
+    since: str = "",
+    reasons: Sequence[str] = REASONS,
 ) -> LetterSelection:
     """A selection from the words of a command.
 
     Raises `UsageError` for a reason that there is not, and for a time that is none.
     """
-    if reason and reason not in REASONS:
+    if reason and reason not in reasons:
         raise UsageError(
-            f"--reason: no reason '{reason}'; there are: {', '.join(REASONS)}"
+            f"--reason: no reason '{reason}'; there are: {', '.join(reasons)}"
         )
     return LetterSelection(reason, event_type, origin, _instant(since))
 
@@ -78,16 +86,18 @@ def dismiss_letters(
 ) -> tuple[int, str]:
     """Dismiss the open letters of a selection; how many, and the id of the dismissal.
 
-    Raises `UsageError` if nothing selects them or nothing is said about why.
+    Of the reason `CONFLICTING`: conflicting events, which are of no origin. Raises
+    `UsageError` if nothing selects them or nothing is said about why.
     """
     if selection == open_letters.ALL_LETTERS:
         raise UsageError("which letters? Give --reason, --type or --origin")
     if not because.strip():
         raise UsageError("--because: write why they make nothing unknown")
+    if selection.reason == CONFLICTING and selection.origin:
+        raise UsageError("--origin: where conflicting events came from is not kept")
     with open_workspace(settings) as workspace:
         store = workspace.store
-        groups = open_letters.summarize_open_letters(store, selection=selection)
-        letters = sum(group.letters for group in groups)
+        letters = _count_letters(store, selection)
         if dry_run or not letters:
             return letters, ""
         about = {**asdict(selection), "because": because, "letters": letters}
@@ -107,6 +117,13 @@ def restore_letters(settings: Settings, dismissal_id: str) -> int:
             raise UsageError(f"no dismissal '{dismissal_id}'; there are: {listed}")
         retract_dismissal(workspace.store, dismissal_id)
     return letters[dismissal_id]
+
+
+def _count_letters(store: Store, selection: LetterSelection) -> int:
+    if selection.reason == CONFLICTING:
+        return open_letters.count_open_conflicts(store, selection.event_type)
+    groups = open_letters.summarize_open_letters(store, selection=selection)
+    return sum(group.letters for group in groups)
 
 
 def _instant(text: str) -> datetime:

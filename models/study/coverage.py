@@ -3,7 +3,7 @@
 What makes a zero a known zero: heartbeats of the platform (or the study file's
 word that the log covers everything), less the outages that the study file lists, the
 times of events that were rejected or lost, and, for a person whose own device sends
-heartbeats, the times in which it was silent.
+heartbeats, the times in which it was silent. Nothing is known of the future.
 """
 
 from collections import defaultdict
@@ -21,6 +21,7 @@ from panelstream.models.arrays import Vector
 from panelstream.models.study.intervals import Instants, Intervals, utc_instants
 from panelstream.models.study.study import Study
 from panelstream.models.study.windows import days_to_instants
+from panelstream.models.timestamps import LATEST
 
 _RESOLUTIONS = (1_000, 1_000_000)
 """Microseconds: instants are written in milliseconds or whole seconds, else in single ones."""
@@ -45,7 +46,7 @@ class UnknownTime:
     """A time that `number` causes of one kind make unknown."""
 
     time: LogTime
-    cause: Literal["dead letters", "log gap", "not measured"]
+    cause: Literal["dead letters", "conflicts", "catalogue", "log gap", "not measured"]
     number: int
 
 
@@ -115,15 +116,18 @@ def cover(
     study: Study,
     heartbeats: Iterable[LogTime],
     unknown: Iterable[LogTime] = (),
+    now: datetime = LATEST,
 ) -> Mapping[str, Coverage]:
     """The coverage of each function of the study.
 
     `heartbeats`: those of an unknown function are passed over; one of a participant is
     of that person's own device. `unknown`: times of events that were rejected or lost.
+    From `now` on nothing is covered.
     """
     beats, gaps = _by_function(heartbeats), _by_function(unknown)
+    past = Intervals.past(now)
     return {
-        name: _cover_function(study, name, beats[name], [*gaps[name], *gaps[""]])
+        name: _cover_function(study, name, beats[name], [*gaps[name], *gaps[""]], past)
         for name in study.exposure.functions
     }
 
@@ -157,19 +161,25 @@ def stated_times(heartbeats: Sequence[LogTime]) -> Intervals:
 
 
 def _cover_function(
-    study: Study, name: str, heartbeats: Iterable[LogTime], unknown: Iterable[LogTime]
+    study: Study,
+    name: str,
+    heartbeats: Iterable[LogTime],
+    unknown: Iterable[LogTime],
+    past: Intervals,
 ) -> Coverage:
     beats, gaps = _by_participant(heartbeats), _by_participant(unknown)
     of_everybody = beats.pop("", [])
-    recorded = (
-        Intervals.always()
-        if study.coverage == "assumed"
-        else stated_times(of_everybody)
-    )
+    recorded = past
+    if study.coverage == "heartbeats":
+        recorded = past.common(stated_times(of_everybody))
     outages = [outage for outage in study.outages if name in outage.functions]
     lost = Intervals.merge((outage.start, outage.end) for outage in outages)
-    excused = Intervals.merge(
-        (outage.start, outage.end) for outage in outages if outage.handling == "prorate"
+    excused = past.common(
+        Intervals.merge(
+            (outage.start, outage.end)
+            for outage in outages
+            if outage.handling == "prorate"
+        )
     )
     observed = recorded.minus(lost).minus(Intervals.union(*_bounds(gaps.pop("", []))))
     return Coverage(observed, excused, dict(_observed_of(observed, beats, gaps)))

@@ -24,9 +24,12 @@ GapCause = Literal[
     "outage",
     "prorated outage",
     "dead letters",
+    "conflicts",
+    "catalogue",
     "log gap",
     "silent device",
     "not measured",
+    "not over",
 ]
 
 
@@ -55,11 +58,13 @@ class CoverageGap:
 class LogStatements:
     """What is said of the log: heartbeats, and the times that are unknown.
 
-    `study_letters`: open dead letters of the study's own events, by type.
+    `now`: when that is said; nothing is known of later times. `study_letters`: open dead
+    letters of the study's own events, by type.
     """
 
     heartbeats: Sequence[LogTime]
     unknown: Sequence[UnknownTime]
+    now: datetime
     study_letters: Mapping[str, int] = field(default_factory=dict)
 
     def functions_heard(self) -> frozenset[str]:
@@ -115,7 +120,8 @@ def time_span(windows: PersonWindows) -> Intervals:
 def _gaps(
     study: Study, statements: LogStatements, windows: PersonWindows
 ) -> Iterator[_Gap]:
-    span = time_span(windows)
+    whole, past = time_span(windows), Intervals.past(statements.now)
+    span, future = whole.common(past), whole.minus(past)
     for function in study.exposure.functions:
         outages = [o for o in study.outages if function in o.functions]
         unknown = [
@@ -133,6 +139,9 @@ def _gaps(
             for start, end in zip(inside.starts, inside.ends, strict=True):
                 concerned = _overlap(windows, start, end) & (cause != "prorated outage")
                 yield _Gap(function, cause, start, end, None, concerned)
+        for start, end in zip(future.starts, future.ends, strict=True):
+            concerned = _overlap(windows, start, end)
+            yield _Gap(function, "not over", start, end, None, concerned)
         yield from _gaps_of_people(function, unknown, windows, span)
         yield from _silent_devices(study, function, statements, windows, span)
 
@@ -164,8 +173,9 @@ def _silent_devices(
     """One gap of all the people whose devices were silent at some time."""
     always = study.model_copy(update={"coverage": "assumed", "outages": ()})
     devices = [time for time in statements.heartbeats if time.participant]
-    log = cover(always, devices)[function]
-    silent = log.observed_days(windows) < windows.lengths
+    log = cover(always, devices, now=statements.now)[function]
+    past = log.observed.days_within(windows.starts, windows.ends)
+    silent = log.observed_days(windows) < past
     people = frozenset(windows.participants[silent])
     if people:
         yield _Gap(

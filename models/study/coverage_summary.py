@@ -19,7 +19,9 @@ class CoverageSummary:
     """Of the study's own windows.
 
     `dead_letters`: open ones that make use unknown, of `letter_functions` (all of them
-    where the type cannot be read) on `letter_days`; `log_gaps`: in the stream.
+    where the type cannot be read) on `letter_days`; `conflicts`: events whose id another
+    had first; `reclassified`: events whose type has another function now than when they
+    were stored; `log_gaps`: in the stream.
     `null_windows`: by cause, windows in which some function's use is not known.
     `without_heartbeat`, `without_event`: functions of the study. `study_letters`: open
     dead letters of the study's own events, by type.
@@ -29,6 +31,8 @@ class CoverageSummary:
     dead_letters: int
     letter_functions: Sequence[str]
     letter_days: int
+    conflicts: int
+    reclassified: int
     log_gaps: int
     null_windows: Mapping[GapCause, int]
     without_heartbeat: Sequence[str]
@@ -49,6 +53,19 @@ class CoverageSummary:
                 f"unknown, {self._nulls('dead letters')}; see 'panelstream dead-letters "
                 "list'"
             )
+        if self.conflicts:
+            yield (
+                f"conflicting events: {self.conflicts:,} with an id that another event "
+                f"had first, {self._nulls('conflicts')}; send them again with new ids "
+                "if they were acts of their own, then 'panelstream dead-letters dismiss "
+                "--reason conflicting'"
+            )
+        if self.reclassified:
+            yield (
+                f"changed catalogue: {self.reclassified:,} stored events whose type has "
+                f"another function now, {self._nulls('catalogue')}; ingest the events "
+                "again, into a new warehouse"
+            )
         if self.log_gaps:
             yield (
                 f"gaps of the log: {self.log_gaps:,}, {self._nulls('log gap')}; see "
@@ -58,6 +75,8 @@ class CoverageSummary:
             yield f"silent devices: {self._nulls('silent device')}"
         if "not measured" in self.null_windows:
             yield f"not measured for a person's group: {self._nulls('not measured')}"
+        if "not over" in self.null_windows:
+            yield f"not over yet: {self._nulls('not over')}"
         yield from self._heartbeat_lines()
         if self.without_event:
             yield (
@@ -92,7 +111,7 @@ def summarize_coverage(
     letters = [gap for gap in relevant if gap.cause == "dead letters"]
     return CoverageSummary(
         windows=int((windows.starts < windows.ends).sum()),
-        dead_letters=sum(letter.number for letter in letters),
+        dead_letters=_number(relevant, "dead letters"),
         letter_functions=_functions_of(letters, functions),
         letter_days=len(
             {
@@ -101,7 +120,9 @@ def summarize_coverage(
                 for day in range((letter.time.end - letter.time.start).days or 1)
             }
         ),
-        log_gaps=sum(gap.number for gap in relevant if gap.cause == "log gap"),
+        conflicts=_number(relevant, "conflicts"),
+        reclassified=_number(relevant, "catalogue"),
+        log_gaps=_number(relevant, "log gap"),
         null_windows=null_windows(study, statements, windows),
         without_heartbeat=without_heartbeat(study, statements.functions_heard()),
         without_event=[name for name in functions if name not in functions_with_events],
@@ -123,6 +144,10 @@ def no_heartbeat_line(functions: Iterable[str]) -> str:
         "study.heartbeat events, or write 'coverage: assumed' in study.yaml if the log "
         "is complete"
     )
+
+
+def _number(gaps: Iterable[UnknownTime], cause: GapCause) -> int:
+    return sum(gap.number for gap in gaps if gap.cause == cause)
 
 
 def _functions_of(

@@ -50,6 +50,11 @@ class Intervals:
         """All the time a study can lie in."""
         return cls(_array([_ALWAYS[0]]), _array([_ALWAYS[1]]))
 
+    @classmethod
+    def past(cls, now: datetime) -> "Intervals":
+        """All the time before an instant."""
+        return cls.always().common(cls(_array([_ALWAYS[0]]), utc_instants([now])))
+
     @property
     def bounds(self) -> tuple[np.datetime64, np.datetime64] | None:
         """The first and the last instant; None where there is no interval."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from panelstream.models.events.catalogue import Catalogue
 from panelstream.models.events.clocks import Clocks
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
@@ -11,6 +12,16 @@ from panelstream.models.timestamps import microseconds
 
 _NO_TYPE = [""]
 """The engine wants one type at least; no event has this one."""
+
+
+def functions_of_types(catalogue: Catalogue) -> Mapping[str, list[str]]:
+    """The types of a catalogue with their functions, for queries."""
+    types = catalogue.types
+    return {
+        "types": list(types),
+        "own_functions": [rule.function or "" for rule in types.values()],
+        "changed_functions": [catalogue.affected_function(name) for name in types],
+    }
 
 
 def withdrawals(folder: StudyFolder) -> Mapping[str, str]:

@@ -69,3 +69,12 @@ def summarize_open_letters(
         LetterGroup(**{**row, "every_function": bool(row["every_function"])})
         for row in rows
     ]
+
+
+def count_open_conflicts(
+    store: Store, event_type: str = "", as_of: datetime = LATEST
+) -> int:
+    """Conflicting events about which nothing is stated, as known at an instant."""
+    rows = store.query("open_conflict_count", as_of=as_of, event_type=event_type)
+    [row] = rows.to_pylist()
+    return int(row["conflicts"])

@@ -14,7 +14,10 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, midnight
 from panelstream.models.study.study_letters import HEARTBEAT
 from panelstream.models.timestamps import EARLIEST, LATEST, microseconds
-from panelstream.models.warehouse.act_parameters import clock_parameters
+from panelstream.models.warehouse.act_parameters import (
+    clock_parameters,
+    functions_of_types,
+)
 from panelstream.models.warehouse.store import Store
 
 
@@ -142,18 +145,20 @@ def read_unmeasured(
 
 
 def read_unknown_times(
-    store: Store, study: Study, as_of: datetime
+    store: Store, folder: StudyFolder, as_of: datetime
 ) -> list[UnknownTime]:
-    """The days that open dead letters and gaps of the log make unknown.
+    """The days that rejected, conflicting and lost events make unknown.
 
-    A letter does not tell its source: where clocks are corrected, its time may be
-    either, and both are unknown.
+    And those of events whose type has another function since. A letter does not tell
+    its source: where clocks are corrected, its time may be either, and both are unknown.
     """
+    study = folder.study
     rows = store.query(
         "unknown_times",
         as_of=as_of,
         zone=study.timezone,
         **clock_parameters(store.clocks),
+        **functions_of_types(folder.catalogue),
     ).to_pylist()
     return [
         UnknownTime(

@@ -240,7 +240,12 @@ class Expected:
         defects = [
             (delivery, defect) for delivery in remaining for defect in delivery.defects
         ]
-        blind = {defect.blind for _, defect in defects if defect.blind}
+        conflicts = {identity for identity, both in versions.items() if len(both) == 2}
+        hidden = [act for identity in conflicts if (act := stored[identity])]
+        blind = {
+            *(defect.blind for _, defect in defects if defect.blind),
+            *(Blind(act.day, act.day, act.person, act.function) for act in hidden),
+        }
         return cls(
             stored,
             {
@@ -256,7 +261,7 @@ class Expected:
                 for delivery, defect in defects
                 if delivery.place
             },
-            {identity for identity, both in versions.items() if len(both) == 2},
+            conflicts,
             Counter(
                 defect.reason
                 for delivery in ledger.deliveries

@@ -137,6 +137,17 @@ def test_what_the_panel_must_say() -> None:
     }
 
 
+def test_what_conflicts_make_unknown() -> None:
+    """Two events under one id, of which one is hidden: was it an act of its own?"""
+    act = Act("p0", "story", panel_cells.MONDAY)
+    sent = Ledger()
+    for conflicts in (False, True):
+        entry = Entry(Identity("web", "1"), Fate.STORED, act)
+        sent.enter(Record(None, AT, [entry], conflicts=conflicts), None)
+    cells = panel_cells.expect(sent.expect())
+    assert (cells[Cell("p0", "story", 0)], cells[Cell("p0", "cycle", 0)]) == (None, 0)
+
+
 def _sent() -> Ledger:
     """Two events, one record of both sent twice, and one event that is rejected."""
     result = Ledger()

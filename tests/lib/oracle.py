@@ -61,12 +61,14 @@ class Oracle:
         self.as_of = studies.as_of(as_of)
         known = arrivals[: as_of + 1]
         self.log: list[Mapping[str, Any]] = []
+        self.hidden: list[Mapping[str, Any]] = []
         for batch in known:
             valid = [
                 self.on_time(event) for event in batch.events if not is_rejected(event)
             ]
             taken = [event for event in valid if not self.is_refused(event)]
             self.log = first_recorded([*self.log, *taken])
+            self.hidden += [event for event in taken if event not in self.log]
         stored = {(event["source"], event["id"]) for event in self.log}
         self.letters = [
             event
@@ -555,8 +557,10 @@ class Oracle:
             *map(stretch, out),
             *self.rejected_days(function, who),
             *(between(device) if device else []),
+            (self.as_of, ALWAYS[1]),
         ]
-        return recorded, lost, [*map(stretch, excused)]
+        past = [(start, min(end, self.as_of)) for start, end in map(stretch, excused)]
+        return recorded, lost, past
 
     def beats(self, function: str, who: str | None) -> list[Stretch]:
         """What heartbeats of everybody, or of somebody's device, say of a function."""
@@ -573,13 +577,13 @@ class Oracle:
     def rejected_days(self, function: str, who: str) -> list[Stretch]:
         """The days on which something of theirs, or of nobody known, was rejected.
 
-        By the clock of any source: whose it was is not kept.
+        By the clock of any source: whose it was is not kept. Or had an id that another
+        event had first.
         """
         times = [
             datetime.fromisoformat(event["time"])
             for event in self.letters
-            if event.get("subject", who) == who
-            and FUNCTIONS.get(event["type"], function) == function
+            if self.concerns(event, function, who)
         ]
         shifts = {
             at: [
@@ -590,7 +594,17 @@ class Oracle:
             for at in times
         }
         days = {self.on(at + by) for at in times for by in (timedelta(), *shifts[at])}
+        days |= {
+            self.day(event["time"])
+            for event in self.hidden
+            if self.concerns(event, function, who)
+        }
         return [(self.midnight(day), self.midnight(day + DAY)) for day in days]
+
+    def concerns(self, event: Mapping[str, Any], function: str, who: str) -> bool:
+        """Whether it may be an act of somebody, of a function."""
+        is_of_function = FUNCTIONS.get(event["type"], function) == function
+        return bool(event.get("subject", who) == who and is_of_function)
 
     def pieces(
         self, seen: Days, bounds: Iterable[Stretch]

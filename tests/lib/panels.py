@@ -223,6 +223,8 @@ def manifest() -> dict[str, Any]:
             "dead_letters": 6,
             "letter_functions": ["story"],
             "letter_days": 2,
+            "conflicts": 0,
+            "reclassified": 0,
             "log_gaps": 0,
             "null_windows": {"dead letters": 240},
             "without_heartbeat": [],

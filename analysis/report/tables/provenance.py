@@ -117,9 +117,12 @@ def coverage_gaps(data: ReportInput) -> Table:
     coverage = data.manifest.get("coverage", {})
     words = {
         "dead letters": "events that were rejected and not sent again",
+        "conflicts": "events whose id another event had first",
+        "catalogue": "events whose type had another function when they were stored",
         "log gap": "records that the stream lost",
         "silent device": "devices that were silent",
         "no heartbeat": "no statement of the platform that its log is complete",
+        "not over": "windows that were not over",
     }
     causes = coverage.get("null_windows", {})
     rows = [

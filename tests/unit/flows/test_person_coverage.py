@@ -1,6 +1,7 @@
 """What is not known of a person is null: rejected and lost events, silent devices."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,15 @@ import pytest
 
 from panelstream.flows import panels
 from panelstream.flows.workspace import Workspace
+from panelstream.models.events.catalogue import EventType
 from panelstream.models.events.log_gap import LogGap
 from panelstream.models.warehouse import views
 from panelstream.models.warehouse.definitions import create_views
-from panelstream.models.warehouse.ledger import append_log_gaps
+from panelstream.models.warehouse.ledger import (
+    append_log_gaps,
+    dismiss_dead_letters,
+    retract_dismissal,
+)
 from tests.lib import studies
 from tests.lib.studies import HandClock
 
@@ -21,6 +27,7 @@ AT = datetime(2027, 1, 8, 3, tzinfo=UTC)
 """In the week before the wave, whose days in Tokyo are those from 4 to 10 January."""
 PEOPLE = ["aki", "ben"]
 EVERYTHING = {"from": "2026-12-01T00:00:00Z", "to": "2027-02-01T00:00:00Z"}
+END = datetime(2027, 2, 1, tzinfo=UTC)
 WAVE = {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}
 
 
@@ -38,7 +45,7 @@ def small(workspace: Make) -> Workspace:
         [
             studies.event("enrolled", "aki", start),
             studies.event("enrolled", "ben", start),
-            studies.event("heartbeat", None, AT, data=data),
+            studies.event("heartbeat", None, END, data=data),
             *numbered("signed_in", "aki", 20),
         ],
     )
@@ -100,6 +107,55 @@ def test_a_letter_is_settled_by_its_event(small: Workspace, clock: HandClock) ->
     past = panels.Snapshot(small, between).panel(window)
     shown = studies.named(small, past, PEOPLE)["story_count"]
     assert [pd.isna(value) for value in shown] == [True, False]
+
+
+def test_a_conflict_until_it_is_dismissed(small: Workspace, clock: HandClock) -> None:
+    """Ben's story has the id of a sign-in of Aki: was there one? As of then, not before.
+
+    Once it is stated that it was nothing, the zero is known; and the statement can be
+    taken back.
+    """
+    before = clock.now + timedelta(minutes=30)
+    taken = numbered("signed_in", "aki", 1)[0]["id"]
+    later(small, clock, numbered("story_posted", "ben", 1, id=taken))
+    assert use(small) == {"aki": [0, 20, 7], "ben": [None, 0, 7]}
+    [window] = small.folder.study.windows
+    past = panels.Snapshot(small, before).panel(window)
+    assert not past["story_count"].isna().any()
+    summary = panels.build(small).coverage
+    assert (summary.conflicts, summary.null_windows) == (1, {"conflicts": 1})
+    [line] = [text for text in summary.lines() if "conflicting" in text]
+    assert line.startswith(
+        "conflicting events: 1 with an id that another event had first, 1 of 2 windows "
+        "null; send them again with new ids"
+    )
+    clock.now += timedelta(hours=1)
+    about = {"reason": "conflicting", "event_type": "", "origin": "", "letters": 1}
+    dismissal = dismiss_dead_letters(small.store, {**about, "because": "a load test"})
+    assert use(small)["ben"] == [0, 0, 7]
+    clock.now += timedelta(hours=1)
+    retract_dismissal(small.store, dismissal)
+    assert use(small)["ben"] == [None, 0, 7]
+
+
+def test_a_type_that_got_a_function_later(small: Workspace, clock: HandClock) -> None:
+    """What was stored, or rejected, of a type without a function is none of it."""
+    noted = numbered("story_viewed", "ben", 1, data={"note": "?"})
+    types = small.folder.catalogue.types
+    plain = {**types, "u2plus.story_viewed": EventType()}
+    earlier = with_types(small, plain)
+    later(earlier, clock, [*numbered("story_viewed", "aki", 2), *noted])
+    assert use(earlier) == {"aki": [0, 20, 7], "ben": [0, 0, 7]}
+    assert use(small) == {"aki": [None, 20, 7], "ben": [None, 0, 7]}
+    summary = panels.build(small).coverage
+    assert (summary.reclassified, summary.dead_letters) == (2, 1)
+    assert summary.null_windows == {"catalogue": 1, "dead letters": 1}
+
+
+def with_types(study: Workspace, types: Mapping[str, EventType]) -> Workspace:
+    """The same study with other types in its catalogue."""
+    catalogue = study.folder.catalogue.model_copy(update={"types": types})
+    return replace(study, folder=replace(study.folder, catalogue=catalogue))
 
 
 @pytest.mark.parametrize(
@@ -223,10 +279,10 @@ def test_a_silent_device(small: Workspace, clock: HandClock) -> None:
     """A person with heartbeats of a device is known while it spoke, the others as before."""
     spoken = {"from": "2027-01-03T15:00:00Z", "to": "2027-01-09T14:59:59Z"}
     data = {"functions": ["story"], **spoken}
-    later(small, clock, [studies.event("heartbeat", "aki", AT, data=data)])
+    later(small, clock, [studies.event("heartbeat", "aki", END, data=data)])
     assert use(small) == {"aki": [None, 20, 7], "ben": [0, 0, 7]}
     again = {"from": "2027-01-09T15:00:00Z", "to": "2027-01-12T00:00:00Z"}
     data = {"functions": ["story"], **again}
-    next_day = AT + timedelta(days=1)
+    next_day = END + timedelta(days=1)
     later(small, clock, [studies.event("heartbeat", "aki", next_day, data=data)])
     assert use(small) == {"aki": [0, 20, 7], "ben": [0, 0, 7]}

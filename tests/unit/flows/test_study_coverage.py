@@ -32,7 +32,8 @@ def two_people(workspace: Make) -> Workspace:
 def beat(functions: list[str], start: str, end: str) -> dict[str, object]:
     """A heartbeat of everybody."""
     data = {"functions": functions, "from": start, "to": end}
-    return studies.event("heartbeat", None, AT, id=f"{functions} {start}", data=data)
+    at = datetime.fromisoformat(end)
+    return studies.event("heartbeat", None, at, id=f"{functions} {start}", data=data)
 
 
 def test_no_heartbeat_at_all(two_people: Workspace) -> None:

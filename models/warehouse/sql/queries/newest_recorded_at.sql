@@ -9,6 +9,11 @@ select
         ),
         (
             select max(recorded_at)
+            from event_conflicts
+            where recorded_at <= {as_of:DateTime64(6)}
+        ),
+        (
+            select max(recorded_at)
             from imports
             where
                 recorded_at <= {as_of:DateTime64(6)}

@@ -64,7 +64,7 @@ def status_of(number: int) -> Status:
         events_not_enrolled=0,
         nearly_enrolled=0,
         events_before_opening=0,
-        coverage=CoverageSummary(9, 0, (), 0, 0, {}, (), ()),
+        coverage=CoverageSummary(9, 0, (), 0, 0, 0, 0, {}, (), ()),
         imports=[
             {"import_id": "20270202", **record},
             {"import_id": "20270101", **record},
