@@ -31,6 +31,7 @@ SIGNED_IN = {**REACTION, "type": "u2plus.signed_in", "data": None}
 HEARTBEAT = {
     **REACTION,
     "type": "study.heartbeat",
+    "time": "2027-01-13T00:00:00Z",
     "data": {
         "functions": ["story"],
         "from": "2027-01-12T00:00:00Z",
