@@ -40,17 +40,22 @@ Payload = tuple[bytes, Headers]
 
 @dataclass(frozen=True)
 class ReplayCounts:
-    """What became of dead letters: taken in (or refused), still rejected, not found."""
+    """What became of dead letters: taken in (or refused), still rejected, not found.
+
+    `skipped`: partition and offset of each copy of a letter that cannot be decoded.
+    """
 
     resolved: int = 0
     rejected: int = 0
     missing: int = 0
+    skipped: tuple[str, ...] = ()
 
     def __add__(self, counts: "ReplayCounts") -> "ReplayCounts":
         return ReplayCounts(
             self.resolved + counts.resolved,
             self.rejected + counts.rejected,
             self.missing + counts.missing,
+            self.skipped + counts.skipped,
         )
 
 
@@ -225,9 +230,10 @@ def list_replaced_letters(
 def _replay_streamed(replay: Replay, kafka: KafkaSettings) -> ReplayCounts:
     """Letters of Kafka; a request over HTTP is nowhere any more."""
     places = {place for place in replay.missing if place.origin.endswith("]")}
+    skipped: list[str] = []
     if places:
-        read_payloads(kafka, places, replay.add)
-    return replay.finish()
+        read_payloads(kafka, places, replay.add, skipped.append)
+    return replay.finish() + ReplayCounts(skipped=tuple(skipped))
 
 
 def _locate_files(

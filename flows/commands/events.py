@@ -192,6 +192,11 @@ def dead_letters_replay(
         f"{'would be ' if dry_run else ''}resolved {replay.resolved:,}, "
         f"rejected as before {replay.rejected:,}, payload not found {replay.missing:,}"
     )
+    if replay.skipped:
+        show.note(
+            f"{len(replay.skipped):,} records of dead letters cannot be decoded and are "
+            f"skipped: {', '.join(replay.skipped[:SHOWN])}"
+        )
     if replay.missing:
         show.note(
             "not found: name the files, if they were moved; ingest repaired ones with --replaces"

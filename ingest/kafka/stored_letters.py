@@ -9,33 +9,40 @@ from aiokafka.errors import KafkaTimeoutError
 
 from panelstream.ingest.events.splitting import events_at
 from panelstream.ingest.kafka import clients, records
+from panelstream.ingest.kafka.record_fetcher import RecordFetcher
 from panelstream.ingest.kafka.records import Headers
 from panelstream.models.events.event import Position
 from panelstream.models.settings.kafka import KafkaSettings
 
-_FETCH_MS = 500
+_PAUSE = 0.02
 _PATIENCE_MS = 10_000
 
 Take = Callable[[Position, tuple[bytes, Headers] | None], None]
 """Called with each payload that is there; None: it cannot be decoded."""
+Skip = Callable[[str], None]
+"""Called with partition and offset of a dead letter's copy that cannot be decoded."""
 
 
-def read_payloads(kafka: KafkaSettings, places: set[Position], take: Take) -> None:
+def read_payloads(
+    kafka: KafkaSettings, places: set[Position], take: Take, skip: Skip
+) -> None:
     """Read what lies at the positions of dead letters, each once.
 
     Raises `Unreachable` if Kafka cannot be reached.
     """
     clients.describe_topics(kafka)
     try:
-        asyncio.run(_read(kafka, places, take))
+        asyncio.run(_read(kafka, places, take, skip))
     except clients.ERRORS as error:
         raise clients.unreachable(kafka, error) from None
 
 
-async def _read(kafka: KafkaSettings, places: set[Position], take: Take) -> None:
+async def _read(
+    kafka: KafkaSettings, places: set[Position], take: Take, skip: Skip
+) -> None:
     uncopied = set(places)
     async with _reader(kafka, kafka.dead_topic) as consumer:
-        async for place, payload in _copies(consumer):
+        async for place, payload in _copies(consumer, skip):
             if place in uncopied:
                 uncopied.remove(place)
                 take(place, payload)
@@ -73,15 +80,21 @@ async def _reader(kafka: KafkaSettings, topic: str) -> AsyncIterator[AIOKafkaCon
 
 
 async def _copies(
-    consumer: AIOKafkaConsumer,
+    consumer: AIOKafkaConsumer, skip: Skip
 ) -> AsyncIterator[tuple[Position | None, tuple[bytes, Headers]]]:
-    """What was copied to the topic of dead letters, with the place that it came from."""
-    ends = await consumer.end_offsets(consumer.assignment())
-    while any(
-        [await consumer.position(partition) < end for partition, end in ends.items()]
-    ):
-        for got in (await consumer.getmany(timeout_ms=_FETCH_MS)).values():
-            for record in got:
+    """What was copied to the topic of dead letters, with the place that it came from.
+
+    A record there that cannot be decoded concerns no other.
+    """
+    fetcher = RecordFetcher(consumer)
+    for partition, end in (await consumer.end_offsets(consumer.assignment())).items():
+        while await consumer.position(partition) < end:
+            fetched = await fetcher.fetch(partition)
+            if fetched.skipped is not None:
+                skip(f"{records.origin(*partition)}:{fetched.skipped}")
+            if fetched.is_empty:
+                await asyncio.sleep(_PAUSE)
+            for record in fetched.records:
                 if record.value is not None:
                     headers = records.foreign(record.headers)
                     yield records.buried_at(record.headers), (record.value, headers)

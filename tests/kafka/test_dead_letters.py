@@ -23,6 +23,10 @@ MENDED = CATALOGUE + "  u2plus.reaction_given: {function: reaction}\n"
 Streams = Callable[..., Stream]
 
 
+COUNTED = {"ready": True, "waiting_for": "", "records_behind": 0}
+"""What an agent that has counted all letters says of itself."""
+
+
 def posted(name: str) -> bytes:
     """An event that the catalogue knows from the start."""
     return json.dumps(studies.event("story_posted", "ann", AT, id=name)).encode()
@@ -114,16 +118,33 @@ def state(stream: Stream) -> list[object]:
 
 
 def test_agent_counts_what_arrives(stream: Streams) -> None:
-    """By reason and day, and the same after a restart: its table is in Kafka."""
+    """By reason and day, and the same after a restart: its table is in Kafka.
+
+    A record that cannot be decoded is named and skipped, by the agent and by replay.
+    """
     made = stream()
-    made.send(b"never JSON", b"nor this", b"{}")
+    made.send(b"never JSON", b"nor this")
+    made.drain()
+    made.poison_dead_letters()
+    made.send(b"{}")
     made.drain()
     today = datetime.now(UTC).date().isoformat()
     rows = [
         {"day": today, "reason": "not_cloudevent", "arrived": 1},
         {"day": today, "reason": "not_json", "arrived": 2},
     ]
-    for _ in range(2):
+    dead = made.settings.dead_topic
+    for skipped in (1.0, 0.0):
         with made.process("dead-letters", "watch") as agent:
             until(lambda: json.loads(agent.page("dead-letters")) == rows, agent)
+            until(lambda: agent.ready() == COUNTED, agent)
+            page, log = agent.page("metrics"), agent.log.read_text()
+            assert f"panelstream_dead_letters_skipped_total {skipped}" in page
+            assert 'arrived{reason="not_json"} 2.0' in page
+            assert f"topic {dead} as group {made.topic}.letters, partitions 0" in log
+            assert (f"the record {dead}[0]:2 cannot be decoded" in log) == bool(skipped)
+            assert "ok" in agent.page("health")
             assert agent.stop() == 0
+    replay = made.run("dead-letters", "replay")
+    assert "rejected as before 3" in replay.stdout
+    assert f"skipped: {dead}[0]:2" in replay.stderr

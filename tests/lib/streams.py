@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,12 @@ class Stream:
     def send_batch(self, *values: bytes) -> None:
         """Send records in one batch of Kafka's."""
         asyncio.run(_send_batch(self.settings, values))
+
+    def poison_dead_letters(self) -> None:
+        """Add a record that cannot be decoded to the topic of dead letters."""
+        dead = replace(self.settings, topic=self.settings.dead_topic)
+        asyncio.run(_send(dead, [b"x"], ()))
+        self.kafka.damage(dead.topic, _break_checksum)
 
     def delete_before(self, offset: int) -> None:
         """Delete the first records of partition 0, as retention does."""
@@ -299,6 +305,10 @@ def environment(kafka: Kafka, study: Path, topic: str, **more: str) -> dict[str,
 def seal(batch: bytearray) -> None:
     """Make the checksum of a batch right again."""
     batch[17:21] = struct.pack(">I", calc_crc32c(bytes(batch[21:])))
+
+
+def _break_checksum(batch: bytearray) -> None:
+    batch[-1] ^= 1
 
 
 def _batches(content: bytes | bytearray) -> Iterator[int]:
