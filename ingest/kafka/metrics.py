@@ -72,9 +72,10 @@ class WorkerMetrics:
     def _add_states(self) -> None:
         self.seconds_behind = Gauge(
             "panelstream_seconds_behind",
-            "Age of the oldest record that is not stored; 0: all are",
+            "Age of the oldest record that is not stored; 0: all are; NaN: not known",
             registry=self.registry,
         )
+        self.seconds_behind.set(float("nan"))
         self.waiting_for = Gauge(
             "panelstream_waiting_for",
             "1 while this worker waits for the service",
@@ -195,6 +196,11 @@ class WorkerMetrics:
         for partition, records in lags.items():
             self.lag.labels(partition).set(records)
 
+    def forget_lag(self) -> None:
+        """How far behind this worker is, is not known."""
+        self.lag.clear()
+        self.seconds_behind.set(float("nan"))
+
     def leaves_open(self, letters: Mapping[str, int]) -> None:
         """Dead letters that nothing has settled, by reason."""
         self.open_letters.clear()
@@ -212,14 +218,15 @@ class Health:
     """What a worker does; seconds are those of a monotonic clock.
 
     `turned_at`: when its loop last began something, or tried again. `waits`: which of
-    its activities waits for which service.
+    its activities waits for which service. How far it is behind is None where that is
+    not known.
     """
 
     turned_at: float
     is_member: bool = False
     waits: dict[str, str] = field(default_factory=dict)
-    records_behind: int = 0
-    seconds_behind: float = 0.0
+    records_behind: int | None = None
+    seconds_behind: float | None = None
 
     @property
     def waiting_for(self) -> list[str]:
@@ -234,9 +241,10 @@ class Health:
 
     def readiness(self) -> dict[str, object]:
         """Whether it takes events, else what it waits for."""
+        seconds = self.seconds_behind
         return {
             "ready": self.is_member and not self.waits,
             "waiting_for": ", ".join(self.waiting_for),
             "records_behind": self.records_behind,
-            "seconds_behind": round(self.seconds_behind, 1),
+            "seconds_behind": None if seconds is None else round(seconds, 1),
         }

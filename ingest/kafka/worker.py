@@ -313,12 +313,18 @@ class EventWorker(faust.Service):
         except (TimeoutError, KafkaError) as error:
             away = clients.unreachable(self.kafka, error)
             self.waits.begin("measuring", "Kafka", away)
+            self.forget_lag()
             return
         self.waits.end("measuring")
         lags = self.offsets.lags(ends)
         self.metrics.behind(lags)
         self.health.records_behind = sum(lags.values())
         self.measure_age()
+
+    def forget_lag(self) -> None:
+        """While Kafka does not answer, the last figures say nothing."""
+        self.health.records_behind = self.health.seconds_behind = None
+        self.metrics.forget_lag()
 
     def measure_age(self) -> None:
         """The age of the oldest record that is not stored."""

@@ -88,6 +88,7 @@ def test_workers_that_start_before_the_warehouse(stream: Streams) -> None:
     made.send(array(events(3)))
     with made.worker(own=False) as one, made.worker(own=False) as two:
         until(lambda: waiting(one) == waiting(two) == "warehouse", one)
+        assert one.ready()["records_behind"] is one.ready()["seconds_behind"] is None
         assert made.run("query", "select 1").returncode == 0
         assert two.stop() == 0
         with made.warehouse():

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from panelstream.ingest.kafka.metrics import STUCK_SECONDS, Health
+from panelstream.ingest.kafka.metrics import STUCK_SECONDS, Health, WorkerMetrics
 from panelstream.ingest.kafka.rejection_brake import (
     MIN_EVENTS,
     WINDOW_EVENTS,
@@ -90,6 +90,21 @@ def test_ready(
     """Ready is a member of the group that waits for nothing."""
     report = Health(0.0, is_member, waits).readiness()
     assert (report["ready"], report["waiting_for"]) == (ready, waiting_for)
+
+
+def test_what_is_not_known_is_not_zero() -> None:
+    """Before it is a member, and while Kafka is away, a worker does not claim no lag."""
+    health, metrics = Health(0.0), WorkerMetrics()
+    assert health.readiness()["records_behind"] is None
+    assert health.readiness()["seconds_behind"] is None
+    assert "panelstream_seconds_behind NaN" in metrics.text().decode()
+    metrics.behind({3: 5})
+    metrics.seconds_behind.set(2)
+    assert 'panelstream_lag_records{partition="3"} 5.0' in metrics.text().decode()
+    metrics.forget_lag()
+    page = metrics.text().decode()
+    assert "panelstream_lag_records{" not in page
+    assert "panelstream_seconds_behind NaN" in page
 
 
 def test_waits_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
