@@ -84,7 +84,8 @@ class WorkerMetrics:
         )
         self.parked_kinds = Gauge(
             "panelstream_parked_kinds",
-            "Kinds of events (source and type) of which nearly all are rejected",
+            "Kinds of events (source, type, reason) of which nearly all are rejected",
+            ["reason"],
             registry=self.registry,
         )
         self.open_letters = Gauge(
@@ -200,6 +201,12 @@ class WorkerMetrics:
         """How far behind this worker is, is not known."""
         self.lag.clear()
         self.seconds_behind.set(float("nan"))
+
+    def parks(self, kinds: Mapping[str, int]) -> None:
+        """Kinds of events that are set apart, by reason."""
+        self.parked_kinds.clear()
+        for reason, count in kinds.items():
+            self.parked_kinds.labels(reason).set(count)
 
     def leaves_open(self, letters: Mapping[str, int]) -> None:
         """Dead letters that nothing has settled, by reason."""

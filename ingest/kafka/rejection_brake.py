@@ -1,15 +1,16 @@
 """What a worker does when nearly everything of a kind is rejected.
 
 Rejected events are dead letters, and can be replayed once the cause is fixed. So a
-kind of event (its source and type) of which nearly all are rejected is only *parked*:
-named in the log and a metric, while everybody else's events go on. The worker stops
-only for what is rather its own fault, a wrong clock or a wrong topic.
+kind of event (its source, type and reason) of which nearly all are rejected is only
+*parked*: counted in the log and a metric, while everybody else's events go on. The
+worker stops only for what is rather its own fault, a wrong clock or a wrong topic: that
+is so if no other source has events accepted meanwhile.
 """
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -28,8 +29,16 @@ MAX_SHARE = 0.95
 STOPPING: frozenset[Reason] = frozenset({"time_in_future", "not_json"})
 """Reasons that tell of a wrong worker (its clock, its topic) rather than of events."""
 
-Kind = tuple[str, str]
-"""Source and type of events; empty where they cannot be read."""
+
+class Kind(NamedTuple):
+    """Source, type and reason of rejected events; empty where they cannot be read.
+
+    A clock or a topic is wrong for all types: `STOPPING` reasons have no type.
+    """
+
+    source: str
+    event_type: str
+    reason: Reason
 
 
 class TooManyRejected(PanelstreamError):
@@ -38,9 +47,8 @@ class TooManyRejected(PanelstreamError):
 
 @dataclass(frozen=True)
 class _Tally:
-    accepted: Counter[Kind]
+    accepted: Counter[tuple[str, str]]
     rejected: Counter[Kind]
-    stopping: Counter[Reason]
     received: int
 
 
@@ -52,13 +60,20 @@ class RejectionBrake:
         self._tallies: deque[_Tally] = deque()
 
     def check(self, batch: Batch) -> None:
-        """Add a batch. Raises `TooManyRejected` where `STOPPING` reasons abound."""
+        """Add a batch.
+
+        Raises `TooManyRejected` where `STOPPING` reasons abound, and nothing is accepted
+        but of the sources that they are of.
+        """
         self._tallies.append(_tally(batch))
         while self._received - self._tallies[0].received >= WINDOW_EVENTS:
             self._tallies.popleft()
-        stopping = _sum(tally.stopping for tally in self._tallies)
-        if self._stops and _is_nearly_all(stopping.total(), self._received):
-            reason, count = stopping.most_common(1)[0]
+        stopping = Counter(
+            {kind: n for kind, n in self._rejected.items() if kind.reason in STOPPING}
+        )
+        is_flood = _is_nearly_all(stopping.total(), self._received)
+        if self._stops and is_flood and not self._accepts_others(stopping):
+            reason, count = _by_reason(stopping).most_common(1)[0]
             raise TooManyRejected(
                 f"{count:,} of the last {self._received:,} events were rejected as "
                 f"{reason}: stopped before taking more; nothing of the last batch is "
@@ -69,13 +84,25 @@ class RejectionBrake:
     @property
     def parked(self) -> Mapping[Kind, int]:
         """Kinds of which nearly all were rejected lately, with how many."""
-        accepted = _sum(tally.accepted for tally in self._tallies)
-        rejected = _sum(tally.rejected for tally in self._tallies)
+        accepted = self._accepted
         return {
             kind: count
-            for kind, count in rejected.items()
-            if _is_nearly_all(count, count + accepted[kind])
+            for kind, count in self._rejected.items()
+            if _is_nearly_all(count, count + accepted[kind.source, kind.event_type])
         }
+
+    def _accepts_others(self, stopping: Iterable[Kind]) -> bool:
+        """Whether events of a source are accepted that none of the rejected is of."""
+        sources = {source for source, _ in self._accepted}
+        return not sources <= {kind.source for kind in stopping}
+
+    @property
+    def _accepted(self) -> Counter[tuple[str, str]]:
+        return _sum(tally.accepted for tally in self._tallies)
+
+    @property
+    def _rejected(self) -> Counter[Kind]:
+        return _sum(tally.rejected for tally in self._tallies)
 
     @property
     def _received(self) -> int:
@@ -87,25 +114,34 @@ def _is_nearly_all(rejected: int, received: int) -> bool:
 
 
 def _tally(batch: Batch) -> _Tally:
-    reasons = (rejection.reason for rejection in batch.rejections)
     return _Tally(
         _accepted(batch.events),
         Counter(map(_kind, batch.rejections)),
-        Counter(reason for reason in reasons if reason in STOPPING),
         batch.counts.received,
     )
 
 
-def _accepted(events: pa.Table) -> Counter[Kind]:
+def _accepted(events: pa.Table) -> Counter[tuple[str, str]]:
+    """Accepted events by source and type, and by source alone."""
     groups = events.group_by(["source", "event_type"]).aggregate([([], "count_all")])
     rows = groups.to_pylist()
-    return Counter(
-        {(row["source"], row["event_type"]): row["count_all"] for row in rows}
-    )
+    result: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        for event_type in (row["event_type"], ""):
+            result[row["source"], event_type] += row["count_all"]
+    return result
 
 
 def _kind(rejection: Rejection) -> Kind:
-    return rejection.event.source, rejection.event.event_type
+    event, reason = rejection.event, rejection.reason
+    return Kind(event.source, "" if reason in STOPPING else event.event_type, reason)
+
+
+def _by_reason(kinds: Mapping[Kind, int]) -> Counter[Reason]:
+    result: Counter[Reason] = Counter()
+    for kind, count in kinds.items():
+        result[kind.reason] += count
+    return result
 
 
 def _sum(counters: Iterable[Counter[T]]) -> Counter[T]:

@@ -13,6 +13,7 @@ import gc
 import signal
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -276,7 +277,7 @@ class EventWorker(faust.Service):
         newest = pc.max(stored.events["occurred_at"]).as_py()
         self.metrics.stored(stored.counts, seconds, newest, time.time())
         parked = self.brake.parked
-        self.metrics.parked_kinds.set(len(parked))
+        self.metrics.parks(Counter(kind.reason for kind in parked))
         if parked and time.monotonic() >= self.parked_at + _PARKED_SECONDS:
             self.parked_at = time.monotonic()
             log.warning(parked_line(parked))
@@ -404,11 +405,12 @@ def _missing(gap: LogGap) -> str:
 
 
 def parked_line(parked: Mapping[Kind, int]) -> str:
-    """Kinds of events that are rejected, for the log; their names may be anything."""
+    """Kinds of events that are rejected, for the log: sources and types may be anything."""
+    reasons = ", ".join(sorted({kind.reason for kind in parked}))
     return (
-        f"nearly all events of {len(parked)} kinds are rejected and set apart "
-        f"({sum(parked.values()):,} of the last {WINDOW_EVENTS:,}); "
-        f"'panelstream dead-letters list' names them"
+        f"nearly all events of {len(parked)} kinds (source, type, reason) are rejected "
+        f"and set apart: {reasons} ({sum(parked.values()):,} of the last "
+        f"{WINDOW_EVENTS:,}); 'panelstream dead-letters list' names them"
     )
 
 

@@ -11,16 +11,25 @@ from panelstream.ingest.kafka.rejection_brake import (
     TooManyRejected,
 )
 from panelstream.ingest.kafka.retries import Waits
-from panelstream.models.events.event import Counts, Position, Reason, Rejection
+from panelstream.models.events.event import (
+    Counts,
+    Position,
+    Reason,
+    RejectedEvent,
+    Rejection,
+)
 from panelstream.models.warehouse.ledger import Batch
 
 
-def batch(accepted: int, rejected: int, reason: Reason) -> Batch:
-    """A batch of accepted events of one type and of rejected ones."""
+def batch(accepted: int, rejected: int, reason: Reason, source: str = "web") -> Batch:
+    """A batch of accepted events of the source `web` and of rejected ones."""
     events = pa.table(
         {"source": ["web"] * accepted, "event_type": ["posted"] * accepted}
     )
-    rejections = [Rejection(reason, "", Position("t[0]", n)) for n in range(rejected)]
+    event = RejectedEvent(event_type="unknown:1", source=source)
+    rejections = [
+        Rejection(reason, "", Position("t[0]", n), event) for n in range(rejected)
+    ]
     counts = Counts(accepted, 0, rejected, {reason: rejected})
     return Batch("t", events, rejections, counts)
 
@@ -48,6 +57,16 @@ def test_the_past_is_forgotten() -> None:
     brake.check(batch(0, WINDOW_EVENTS // 2, "not_json"))
     with pytest.raises(TooManyRejected):
         brake.check(batch(0, WINDOW_EVENTS // 2, "not_json"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "source"), [("time_in_future", "phone"), ("not_json", "")]
+)
+def test_a_flood_of_one_source_stops_nobody(reason: Reason, source: str) -> None:
+    """Where another source is accepted, clock and topic of the worker are right."""
+    brake = RejectionBrake()
+    brake.check(batch(50, 2_000, reason, source))
+    assert brake.parked == {(source, "", reason): 2_000}
 
 
 def test_one_unknown_type_is_parked() -> None:
