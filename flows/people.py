@@ -90,9 +90,12 @@ def merge_people(
     """State of pairs of ids that each is one person; all of them are stored or none.
 
     `path`: the file that they are from. Raises `PersonError`, or `FileError` with the
-    row, for an id that is empty, rounded or nobody's, and for two ids that are one.
+    row, for an id that is empty, rounded or nobody's, for two ids that are one, and for
+    an id that a file merges into two.
     """
     _require_known(workspace, pairs, path)
+    if path:
+        _require_consistent(workspace, pairs, path)
     stored = revised = read_merges(workspace.store)
     merged = 0
     for pair in pairs:
@@ -229,6 +232,23 @@ def _require_known(
                 raise FileError(path, f"row {pair.line}, {name}", problem)
             place = "KEEP" if name == "same_as" else "OTHER"
             raise PersonError(f"{place}: {problem}")
+
+
+def _require_consistent(
+    workspace: Workspace, pairs: Iterable[IdPair], path: Path
+) -> None:
+    """Raise `FileError` with both rows for an id that is merged into two ids."""
+    participant_id = workspace.pseudonyms.participant_id
+    earlier: dict[bytes, IdPair] = {}
+    for pair in pairs:
+        first = earlier.setdefault(participant_id(pair.platform_id), pair)
+        if participant_id(first.same_as) != participant_id(pair.same_as):
+            raise FileError(
+                path,
+                f"rows {first.line} and {pair.line}, platform_id",
+                "the same id is merged into two ids; keep one of the rows, and if all "
+                "three are one person, merge the second id into the first in a row",
+            )
 
 
 def _problems(

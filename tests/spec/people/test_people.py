@@ -397,6 +397,18 @@ def test_impossible_pairs(pair: IdPair, problem: str, workspace: Make) -> None:
     assert people.list_merges(study) == []
 
 
+def test_a_file_that_merges_an_id_into_two(workspace: Make) -> None:
+    """Both rows are named, and nothing is stored; the same pair twice is harmless."""
+    study = known(workspace(), "anna", "bea", "cleo")
+    path = study.folder.path / "pairs.csv"
+    pairs = [IdPair("anna", "cleo", 2), IdPair("bea", "cleo", 3)]
+    with pytest.raises(FileError, match="rows 2 and 3, platform_id: the same id"):
+        people.merge_people(study, pairs, path)
+    assert people.list_merges(study) == []
+    people.merge_people(study, [pairs[0], IdPair("anna", "cleo", 3)], path)
+    assert person(study, "cleo") == "anna"
+
+
 def test_file_of_pairs_is_stored_whole_or_not(workspace: Make) -> None:
     """The row of an unknown id is named; the pairs before it are not stored."""
     study = known(workspace(), "anna", "bea")
