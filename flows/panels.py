@@ -30,12 +30,14 @@ from panelstream.models.warehouse.exposure_measures import Windows
 from panelstream.models.warehouse.projections import Basis, Chunk
 from panelstream.models.warehouse.reads import (
     People,
+    read_groups,
     read_heartbeats,
     read_people,
     read_raw_answers,
+    read_refused,
     read_study_letters,
     read_unknown_times,
-    read_unmeasured,
+    unmeasured_times,
 )
 from panelstream.models.warehouse.settling import await_settled
 from panelstream.models.warehouse.views import panel_column, panel_view
@@ -89,15 +91,18 @@ class Snapshot:
     def statements(self) -> LogStatements:
         """What heartbeats, open dead letters and gaps of the log say."""
         store, study = self._workspace.store, self._workspace.folder.study
+        groups = read_groups(store, study, self.as_of)
         letters, devices = read_study_letters(store, study, self.as_of)
         return LogStatements(
             [*read_heartbeats(store, self.as_of), *devices],
             [
                 *read_unknown_times(store, self._workspace.folder, self.as_of),
-                *read_unmeasured(store, study, self.people, self.as_of),
+                *unmeasured_times(study, self.people, groups),
+                *read_refused(store, study, self.as_of),
             ],
             self._now,
             letters,
+            frozenset(group for of_person in groups.values() for _, group in of_person),
         )
 
     @property

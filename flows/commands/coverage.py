@@ -75,6 +75,12 @@ def _sign(week: "CoveredWeek", function: str) -> str:
     return "▒" if covered > 0 else "░"
 
 
+def _length(gap: "CoverageGap") -> str:
+    if gap.person_days is None:
+        return f"{gap.days:,.6g}"
+    return f"{gap.person_days:,.6g} person-days"
+
+
 def _gap_table(gaps: "Sequence[CoverageGap]") -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("function", "cause", "from", "until"):
@@ -86,7 +92,7 @@ def _gap_table(gaps: "Sequence[CoverageGap]") -> Table:
             gap.function,
             gap.cause,
             *(f"{at:%Y-%m-%d %H:%M:%SZ}" for at in (gap.start, gap.end)),
-            f"{gap.days:,.6g}",
+            _length(gap),
             "all" if gap.people is None else f"{gap.people:,}",
             f"{gap.windows:,}",
         )

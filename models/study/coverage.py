@@ -46,7 +46,14 @@ class UnknownTime:
     """A time that `number` causes of one kind make unknown."""
 
     time: LogTime
-    cause: Literal["dead letters", "conflicts", "catalogue", "log gap", "not measured"]
+    cause: Literal[
+        "dead letters",
+        "conflicts",
+        "catalogue",
+        "log gap",
+        "not measured",
+        "refused acts",
+    ]
     number: int
 
 

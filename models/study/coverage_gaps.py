@@ -30,6 +30,7 @@ GapCause = Literal[
     "silent device",
     "not measured",
     "not over",
+    "refused acts",
 ]
 
 
@@ -38,7 +39,9 @@ class CoverageGap:
     """A time [start, end) in which a function is not covered.
 
     `people`: how many it concerns; None: everybody. `windows`: windows of use that it
-    makes null; none where the study file has it prorated.
+    makes null; none where the study file has it prorated. `person_days`: of a cause that
+    has other times for every person, their sum within the windows; None: it lasts as
+    long for all.
     """
 
     function: str
@@ -47,6 +50,7 @@ class CoverageGap:
     end: datetime
     people: int | None
     windows: int
+    person_days: float | None = None
 
     @property
     def days(self) -> float:
@@ -59,13 +63,15 @@ class LogStatements:
     """What is said of the log: heartbeats, and the times that are unknown.
 
     `now`: when that is said; nothing is known of later times. `study_letters`: open dead
-    letters of the study's own events, by type.
+    letters of the study's own events, by type. `groups`: those that anybody is in, where
+    a function is measured for some groups only.
     """
 
     heartbeats: Sequence[LogTime]
     unknown: Sequence[UnknownTime]
     now: datetime
     study_letters: Mapping[str, int] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
 
     def functions_heard(self) -> frozenset[str]:
         """The functions of which a heartbeat of everybody speaks."""
@@ -79,6 +85,7 @@ class _Gap(NamedTuple):
     end: np.datetime64
     people: frozenset[str] | None
     windows: Mask
+    person_days: float | None = None
 
 
 def list_gaps(
@@ -93,6 +100,7 @@ def list_gaps(
             _aware(gap.end),
             None if gap.people is None else len(gap.people),
             int(gap.windows.sum()),
+            gap.person_days,
         )
         for gap in _gaps(study, statements, windows)
     ]
@@ -143,7 +151,7 @@ def _gaps(
             concerned = _overlap(windows, start, end)
             yield _Gap(function, "not over", start, end, None, concerned)
         yield from _gaps_of_people(function, unknown, windows, span)
-        yield from _silent_devices(study, function, statements, windows, span)
+        yield from _silent_devices(study, function, statements, windows)
 
 
 def _gaps_of_people(
@@ -168,9 +176,8 @@ def _silent_devices(
     function: str,
     statements: LogStatements,
     windows: PersonWindows,
-    span: Intervals,
 ) -> Iterator[_Gap]:
-    """One gap of all the people whose devices were silent at some time."""
+    """One gap of all the people whose devices were silent at some time in a window."""
     always = study.model_copy(update={"coverage": "assumed", "outages": ()})
     devices = [time for time in statements.heartbeats if time.participant]
     log = cover(always, devices, now=statements.now)[function]
@@ -178,8 +185,21 @@ def _silent_devices(
     silent = log.observed_days(windows) < past
     people = frozenset(windows.participants[silent])
     if people:
+        silences = [
+            Intervals.union(windows.starts[rows], windows.ends[rows])
+            .common(log.observed)
+            .minus(log.of(person))
+            for person in people
+            for rows in [windows.rows[person]]
+        ]
         yield _Gap(
-            function, "silent device", span.starts[0], span.ends[0], people, silent
+            function,
+            "silent device",
+            min(silence.starts[0] for silence in silences),
+            max(silence.ends[-1] for silence in silences),
+            people,
+            silent,
+            sum(silence.days for silence in silences),
         )
 
 

@@ -24,7 +24,8 @@ class CoverageSummary:
     were stored; `log_gaps`: in the stream.
     `null_windows`: by cause, windows in which some function's use is not known.
     `without_heartbeat`, `without_event`: functions of the study. `study_letters`: open
-    dead letters of the study's own events, by type.
+    dead letters of the study's own events, by type. `measured_for`: by function of the
+    study the groups of whom it is measured; `empty_groups`: those that nobody is in.
     """
 
     windows: int
@@ -38,6 +39,8 @@ class CoverageSummary:
     without_heartbeat: Sequence[str]
     without_event: Sequence[str]
     study_letters: Mapping[str, int] = field(default_factory=dict)
+    measured_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    empty_groups: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For manifests and `--json`."""
@@ -73,8 +76,13 @@ class CoverageSummary:
             )
         if "silent device" in self.null_windows:
             yield f"silent devices: {self._nulls('silent device')}"
-        if "not measured" in self.null_windows:
-            yield f"not measured for a person's group: {self._nulls('not measured')}"
+        yield from self._group_lines()
+        if "refused acts" in self.null_windows:
+            yield (
+                "acts refused before a new consent was recorded: "
+                f"{self._nulls('refused acts')}; record a consent before the acts "
+                "that it allows"
+            )
         if "not over" in self.null_windows:
             yield f"not over yet: {self._nulls('not over')}"
         yield from self._heartbeat_lines()
@@ -82,6 +90,23 @@ class CoverageSummary:
             yield (
                 f"no event at all: {', '.join(self.without_event)}; is the function "
                 "recorded? If not, take it out of 'exposure' or list an outage"
+            )
+
+    def _group_lines(self) -> Iterator[str]:
+        if "not measured" in self.null_windows:
+            functions = "; ".join(
+                f"{function} is measured for {', '.join(groups)}"
+                for function, groups in self.measured_for.items()
+            )
+            yield (
+                f"not measured for a person's group: {self._nulls('not measured')}; "
+                f"{functions}. Add a group to 'measured_for' in study.yaml if its "
+                "people could use the function"
+            )
+        if self.empty_groups:
+            yield (
+                f"nobody is in a group of 'measured_for': {', '.join(self.empty_groups)}"
+                "; compare its spelling with the roster"
             )
 
     def _heartbeat_lines(self) -> Iterator[str]:
@@ -127,7 +152,14 @@ def summarize_coverage(
         without_heartbeat=without_heartbeat(study, statements.functions_heard()),
         without_event=[name for name in functions if name not in functions_with_events],
         study_letters=statements.study_letters,
+        measured_for=study.exposure.measured_for,
+        empty_groups=_empty_groups(study, statements.groups),
     )
+
+
+def _empty_groups(study: Study, groups: Collection[str]) -> list[str]:
+    measured = study.exposure.measured_for.values()
+    return sorted({group for named in measured for group in named} - {*groups})
 
 
 def without_heartbeat(study: Study, heard: Collection[str]) -> list[str]:

@@ -60,6 +60,11 @@ class Intervals:
         """The first and the last instant; None where there is no interval."""
         return (self.starts[0], self.ends[-1]) if len(self.starts) else None
 
+    @property
+    def days(self) -> float:
+        """Their length in days of 24 hours."""
+        return float((self.ends - self.starts).sum() / np.timedelta64(1, "D"))
+
     def complement(self) -> "Intervals":
         """The gaps between the intervals."""
         bounds = np.concatenate(

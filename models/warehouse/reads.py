@@ -1,24 +1,40 @@
 """Reads from the warehouse as of one instant: enrolment, consent, answers, heartbeats."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import groupby, pairwise
+from typing import Any
 
 import pandas as pd
 
 from panelstream.models.study import consent, windows
-from panelstream.models.study.consent import Consents, ConsentStatements
+from panelstream.models.study.consent import (
+    Consents,
+    ConsentStatement,
+    ConsentStatements,
+)
 from panelstream.models.study.coverage import LogTime, UnknownTime
 from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.refusals import RecordedStatement, refused_times
 from panelstream.models.study.study import Study, midnight
 from panelstream.models.study.study_letters import HEARTBEAT
-from panelstream.models.timestamps import EARLIEST, LATEST, microseconds
+from panelstream.models.timestamps import (
+    EARLIEST,
+    END_DAY,
+    FIRST_DAY,
+    LATEST,
+    microseconds,
+)
 from panelstream.models.warehouse.act_parameters import (
     clock_parameters,
     functions_of_types,
 )
-from panelstream.models.warehouse.store import Store
+from panelstream.models.warehouse.store import Store, in_utc
+
+Groups = Mapping[str, Sequence[tuple[date, str]]]
+"""By participant, the groups of enrolments and their study-local days, in order."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +143,57 @@ def read_similar_ids(store: Store) -> pd.DataFrame:
     return similar_ids
 
 
-def read_unmeasured(
-    store: Store, study: Study, people: People, as_of: datetime
-) -> list[UnknownTime]:
-    """All time of people in no group of whom a function is measured."""
-    measured_for = study.exposure.measured_for
-    if not measured_for:
+def read_groups(store: Store, study: Study, as_of: datetime) -> Groups:
+    """The groups of people; none where no function is measured for some groups only."""
+    if not study.exposure.measured_for:
+        return {}
+    rows = store.query("groups", as_of=as_of, zone=study.timezone).to_pylist()
+    return {
+        person: [(row["from_on"], row["named"]) for row in of_person]
+        for person, of_person in groupby(rows, lambda row: str(row["participant_id"]))
+    }
+
+
+def unmeasured_times(
+    study: Study, people: People, groups: Groups
+) -> Iterator[UnknownTime]:
+    """The times in which people were in no group of whom a function is measured.
+
+    A group holds from the day of an enrolment until that of the next one, the first
+    also before.
+    """
+    for person in people.enrolled["participant_id"].unique():
+        stated = groups.get(person) or [(FIRST_DAY, "")]
+        days = [FIRST_DAY, *(day for day, _ in stated[1:]), END_DAY]
+        for (start, end), (_, group) in zip(pairwise(days), stated, strict=True):
+            for function, measured in study.exposure.measured_for.items():
+                if group not in measured and start < end:
+                    bounds = midnight(start, study.zone), midnight(end, study.zone)
+                    time = LogTime(function, *bounds, person)
+                    yield UnknownTime(time, "not measured", 1)
+
+
+def read_refused(store: Store, study: Study, as_of: datetime) -> list[UnknownTime]:
+    """The days of which acts of people may have been refused who agreed again since."""
+    rows = store.query("consent_history", as_of=as_of).to_pylist()
+    histories = {
+        person: [_recorded_statement(row) for row in of_person]
+        for person, of_person in groupby(rows, lambda row: str(row["participant_id"]))
+    }
+    if not histories:
         return []
-    rows = store.query("groups", as_of=as_of).to_pylist()
-    groups_of = {row["participant_id"]: row["groups"] for row in rows}
+    arrivals = store.query("refusing_arrivals", as_of=as_of)["recorded_at"]
+    refusals = [in_utc(at) for at in arrivals.to_pylist()]
     return [
-        UnknownTime(LogTime(function, EARLIEST, LATEST, person), "not measured", 1)
-        for function, groups in measured_for.items()
-        for person in people.enrolled["participant_id"].unique()
-        if not set(groups) & set(groups_of.get(person, ()))
+        UnknownTime(LogTime("", start, end, person), "refused acts", 1)
+        for person, history in histories.items()
+        for start, end in refused_times(history, refusals, study.zone)
     ]
+
+
+def _recorded_statement(row: Mapping[str, Any]) -> RecordedStatement:
+    statement = ConsentStatement(in_utc(row["stated_at"]), level=row["level"])
+    return RecordedStatement(in_utc(row["recorded_at"]), statement)
 
 
 def read_unknown_times(

@@ -6,6 +6,7 @@ its YAML gives; arrivals are `tests.lib.studies.Arrival`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -62,11 +63,15 @@ class Oracle:
         known = arrivals[: as_of + 1]
         self.log: list[Mapping[str, Any]] = []
         self.hidden: list[Mapping[str, Any]] = []
-        for batch in known:
+        self.refusals: list[tuple[datetime, list[Mapping[str, Any]]]] = []
+        self._refused_days: dict[str, list[Stretch]] = {}
+        for place, batch in enumerate(known):
             valid = [
                 self.on_time(event) for event in batch.events if not is_rejected(event)
             ]
             taken = [event for event in valid if not self.is_refused(event)]
+            if len(taken) < len(valid):
+                self.refusals.append((studies.recorded_at(place), self.log))
             self.log = first_recorded([*self.log, *taken])
             self.hidden += [event for event in taken if event not in self.log]
         stored = {(event["source"], event["id"]) for event in self.log}
@@ -359,6 +364,43 @@ class Oracle:
         who = event.get("subject")
         return kind not in TAKING_PART and who is not None and self.is_gone(who, at)
 
+    def refused_days(self, who: str) -> list[Stretch]:
+        """Days with an instant of which acts would be taken now, and were refused.
+
+        A batch, of which anything was refused, may have had such an act.
+        """
+        if who not in self._refused_days:
+            days = {
+                day for refusal in self.refusals for day in self.lost(who, *refusal)
+            }
+            self._refused_days[who] = [
+                (self.midnight(day), self.midnight(day + DAY)) for day in days
+            ]
+        return self._refused_days[who]
+
+    def lost(
+        self, who: str, arrived_at: datetime, log: list[Mapping[str, Any]]
+    ) -> set[date]:
+        """The same of one batch; `log`: what was known before it."""
+        earlier = copy(self)
+        earlier.log = log
+        left = [
+            datetime.fromisoformat(event["time"])
+            for event in earlier.of(who, "study.consent_withdrawn")
+        ]
+        if not left:
+            return set()
+        first = self.on(min(left))
+        number = (self.on(arrived_at) - first).days + 1
+        starts = [*left, *(self.midnight(first + n * DAY) for n in range(number))]
+        return {
+            self.on(at)
+            for at in (start + timedelta(microseconds=1) for start in starts)
+            if at < arrived_at
+            and earlier.is_gone(who, at)
+            and not self.is_gone(who, at)
+        }
+
     def enrolled_on(self, person: Person, number: int) -> date | None:
         """The first day of enrolment that falls into a round."""
         if self.study.get("enrolment", "roster") == "roster":
@@ -556,6 +598,7 @@ class Oracle:
         lost = [
             *map(stretch, out),
             *self.rejected_days(function, who),
+            *(self.refused_days(who) if who else []),
             *(between(device) if device else []),
             (self.as_of, ALWAYS[1]),
         ]

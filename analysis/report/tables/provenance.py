@@ -121,6 +121,7 @@ def coverage_gaps(data: ReportInput) -> Table:
         "catalogue": "events whose type had another function when they were stored",
         "log gap": "records that the stream lost",
         "silent device": "devices that were silent",
+        "refused acts": "acts that were refused before a new consent was recorded",
         "no heartbeat": "no statement of the platform that its log is complete",
         "not over": "windows that were not over",
     }

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from panelstream.flows import panels
+from panelstream.flows.coverage import read_coverage
 from panelstream.flows.workspace import Workspace
 from panelstream.models.events.catalogue import EventType
 from panelstream.models.events.log_gap import LogGap
@@ -231,6 +232,56 @@ def test_a_rejected_heartbeat_of_a_device(small: Workspace, clock: HandClock) ->
     device = studies.event("heartbeat", "aki", AT, id="another", data=right)
     later(small, clock, [device])
     assert use(small)["aki"] == [None, None, 2]
+
+
+def test_acts_refused_before_a_new_consent_was_recorded(
+    small: Workspace, clock: HandClock
+) -> None:
+    """Both agree again on 4 January; acts came in while one was withdrawn.
+
+    Anything up to the arrival may have been refused of this one; nothing of the other,
+    for whom the whole week from the midnight of that day on is known.
+    """
+    withdrawal = {"level": "collection"}
+    consent = {"version": 1, "scopes": ["survey"]}
+    gone = [
+        studies.event("consent_withdrawn", who, AT - timedelta(days=6), data=withdrawal)
+        for who in PEOPLE
+    ]
+    back = [
+        studies.event(
+            "consent_given", who, AT - timedelta(days=4, hours=2), data=consent
+        )
+        for who in PEOPLE
+    ]
+    later(small, clock, gone)
+    later(small, clock, [back[1]])
+    later(small, clock, numbered("story_posted", "aki", 1))
+    later(small, clock, [back[0]])
+    assert use(small) == {"aki": [None, None, 0], "ben": [0, 0, 7]}
+
+
+def test_how_long_a_device_was_silent(small: Workspace, clock: HandClock) -> None:
+    """One was heard on two of the seven days, the other on all but one: 5 + 1 days."""
+    times = {
+        "aki": ("2027-01-03T15:00:00Z", "2027-01-05T15:00:00Z"),
+        "ben": ("2027-01-03T15:00:00Z", "2027-01-09T15:00:00Z"),
+    }
+    beats = [
+        studies.event(
+            "heartbeat",
+            who,
+            AT,
+            data={"functions": ["story"], "from": start, "to": end},
+        )
+        for who, (start, end) in times.items()
+    ]
+    later(small, clock, beats)
+    gaps = read_coverage(small).gaps
+    gap = next(gap for gap in gaps if gap.function == "story")
+    assert (gap.cause, gap.people, gap.person_days) == ("silent device", 2, 6)
+    assert gap.start == datetime(2027, 1, 5, 15, tzinfo=UTC)
+    assert gap.end == datetime(2027, 1, 10, 15, tzinfo=UTC)
 
 
 def test_weeks_of_analysts(small: Workspace, clock: HandClock) -> None:

@@ -105,6 +105,36 @@ def test_a_function_that_is_measured_for_some(workspace: Make) -> None:
     assert built.coverage.null_windows == {"not measured": 1}
 
 
+def test_the_group_of_the_time_decides(workspace: Make) -> None:
+    """Of two people who changed groups, only the one in the group during the window.
+
+    A group that nobody is in, as it is misspelt, is named.
+    """
+    study = workspace(exposure=EXPOSURE | {"measured_for": {"story": ["app", "ap"]}})
+    days = (AT - timedelta(days=20), AT - timedelta(days=10))
+    changes = {"aki": ("app", "web"), "ben": ("web", "app")}
+    studies.send(
+        study,
+        [
+            studies.event("enrolled", who, at, data={"group": group})
+            for who, groups in changes.items()
+            for at, group in zip(days, groups, strict=True)
+        ],
+    )
+    built = panels.build(study)
+    [panel] = built.by_window.values()
+    rows = studies.named(study, panel, ["aki", "ben"]).set_index("who")
+    assert rows["story_count"].isna().to_dict() == {"aki": True, "ben": False}
+    lines = [line for line in built.coverage.lines() if "group" in line]
+    assert lines == [
+        "not measured for a person's group: 1 of 2 windows null; story is measured for "
+        "app, ap. Add a group to 'measured_for' in study.yaml if its people could use "
+        "the function",
+        "nobody is in a group of 'measured_for': ap; compare its spelling with the "
+        "roster",
+    ]
+
+
 @pytest.mark.parametrize(("opened", "first"), [(None, 8), (date(2027, 1, 9), 10)])
 def test_times_before_the_platform(
     workspace: Make, opened: date | None, first: int
