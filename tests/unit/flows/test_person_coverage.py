@@ -271,7 +271,7 @@ def test_how_long_a_device_was_silent(small: Workspace, clock: HandClock) -> Non
         studies.event(
             "heartbeat",
             who,
-            AT,
+            AT + timedelta(days=3),
             data={"functions": ["story"], "from": start, "to": end},
         )
         for who, (start, end) in times.items()
