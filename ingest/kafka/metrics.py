@@ -25,7 +25,7 @@ STUCK_SECONDS = 300
 """So long without a turn of its loop, and a worker counts as stuck; a write to a
 warehouse that does not answer is given up much earlier, and tried again."""
 
-SERVICES = ("warehouse", "Kafka")
+SERVICES = ("warehouse", "Kafka", "partitions")
 """What a worker can wait for."""
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Of the page of metrics."""

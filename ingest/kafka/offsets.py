@@ -78,6 +78,14 @@ class Offsets:
             if entry in assigned
         }
 
+    def has_partitions(self, topic: str) -> bool:
+        """Whether the topic has any, as far as the client knows.
+
+        A topic that was deleted has none; a worker beyond their number gets none of them.
+        """
+        assigned = self._consumer.assignment()
+        return bool(assigned or self._consumer.partitions_for_topic(topic))
+
     async def ends(self) -> dict[TopicPartition, int]:
         """The end of each assigned partition whose position is known.
 

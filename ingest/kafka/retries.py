@@ -10,6 +10,7 @@ from panelstream.models.errors import FileError, Unreachable
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _NAMES = {"warehouse": "the warehouse"}
+_BACK = {"warehouse": "the warehouse is back", "partitions": "partitions are back"}
 
 log = logging.getLogger("panelstream.worker")
 
@@ -52,7 +53,7 @@ class Waits:
         """An activity waits no more."""
         service = self._waits.pop(activity, "")
         if service and service not in self._waits.values():
-            log.warning("%s is back", _NAMES.get(service, service))
+            log.warning("%s", _BACK.get(service, f"{service} is back"))
 
 
 class Retries:

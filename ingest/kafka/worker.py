@@ -317,6 +317,12 @@ class EventWorker(faust.Service):
             self.forget_lag()
             return
         self.waits.end("measuring")
+        if not self.offsets.has_partitions(self.kafka.topic):
+            gone = Unreachable(f"the topic {self.kafka.topic} has none now")
+            self.waits.begin("assignment", "partitions", gone)
+            self.forget_lag()
+            return
+        self.waits.end("assignment")
         lags = self.offsets.lags(ends)
         self.metrics.behind(lags)
         self.health.records_behind = sum(lags.values())

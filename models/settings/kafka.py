@@ -60,8 +60,9 @@ CONSUMER: Mapping[str, Any] = {
     "check_crcs": True,
     # What a transaction of the sender took back has never happened.
     "isolation_level": "read_committed",
-    # A partition that was added is noticed within this time.
-    "metadata_max_age_ms": 60_000,
+    # A partition that was added, and a topic that was created again, is noticed within
+    # this time.
+    "metadata_max_age_ms": 15_000,
 }
 
 PRODUCER: Mapping[str, Any] = {

@@ -11,6 +11,7 @@ from panelstream.ingest.kafka.rejection_brake import (
     TooManyRejected,
 )
 from panelstream.ingest.kafka.retries import Waits
+from panelstream.models.errors import Unreachable
 from panelstream.models.events.event import (
     Counts,
     Position,
@@ -109,6 +110,24 @@ def test_ready(
     """Ready is a member of the group that waits for nothing."""
     report = Health(0.0, is_member, waits).readiness()
     assert (report["ready"], report["waiting_for"]) == (ready, waiting_for)
+
+
+def test_a_worker_may_wait_for_one_thing_after_the_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The topic is deleted, then Kafka is away: each is back when it is."""
+    waits = Waits(Health(0.0, is_member=True))
+    with caplog.at_level("INFO", "panelstream.worker"):
+        waits.begin("assignment", "partitions", Unreachable("the topic t has none now"))
+        waits.begin("measuring", "Kafka", TimeoutError())
+        waits.end("measuring")
+        waits.end("assignment")
+    assert caplog.messages == [
+        "waiting for partitions: the topic t has none now",
+        "waiting for Kafka: TimeoutError",
+        "Kafka is back",
+        "partitions are back",
+    ]
 
 
 def test_what_is_not_known_is_not_zero() -> None:
