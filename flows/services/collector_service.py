@@ -37,12 +37,18 @@ def run_collector(
     where Kafka cannot be reached or the address is in use.
     """
     early_stop.end_well_at_sigterm()
+    with service_log.logging_to_stderr(settings.log):
+        _collect(settings, own_warehouse, say)
+
+
+def _collect(
+    settings: Settings, own_warehouse: bool, say: Callable[[str], None]
+) -> None:
     folder, own = load_study(settings.study), settings.collector
     accepted_tokens = Tokens(own.tokens_file)
     sink = _sink(settings, folder, own_warehouse)
     listening = serving.listen(own.host, own.port, _ANOTHER_ADDRESS)
     collector = Collector(folder.catalogue, accepted_tokens, sink, own.limits, utc_now)
-    service_log.log_to_stderr(settings.log)
     line = f"taking events at http://{own.host}:{own.port}/events, for {sink.name}"
     asyncio.run(_serve(collector, listening, own.limits, partial(say, line)))
 

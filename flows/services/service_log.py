@@ -3,13 +3,29 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from panelstream.ingest.kafka import clients
+from panelstream.models.errors import PanelstreamError
 from panelstream.models.settings.log import LogFormat
 
 
-def log_to_stderr(log_format: LogFormat) -> None:
+@contextmanager
+def logging_to_stderr(log_format: LogFormat) -> Iterator[None]:
+    """Log what this service does; with JSON, what ends it is an object as well."""
+    _log_to_stderr(log_format)
+    try:
+        yield
+    except PanelstreamError as error:
+        if log_format != "json":
+            raise
+        logging.getLogger("panelstream.service").error("%s", error)
+        sys.exit(error.exit_code)
+
+
+def _log_to_stderr(log_format: LogFormat) -> None:
     """Log what this service does, and of libraries only what they warn of."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_FORMATTERS[log_format])

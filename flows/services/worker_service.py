@@ -16,10 +16,10 @@ def run_worker(settings: Settings, limit: bool, own_warehouse: bool) -> None:
     early_stop.end_well_at_sigterm()
     from panelstream.ingest.kafka import worker
 
-    service_log.log_to_stderr(settings.log)
-    folder = load_study(settings.study)
-    open_pipeline = PipelineOpener(settings, folder, own_warehouse)
-    worker.run_worker(settings.kafka, settings.worker, open_pipeline, limit)
+    with service_log.logging_to_stderr(settings.log):
+        folder = load_study(settings.study)
+        open_pipeline = PipelineOpener(settings, folder, own_warehouse)
+        worker.run_worker(settings.kafka, settings.worker, open_pipeline, limit)
 
 
 def run_letter_agent(settings: Settings) -> None:
@@ -27,5 +27,5 @@ def run_letter_agent(settings: Settings) -> None:
     early_stop.end_well_at_sigterm()
     from panelstream.ingest.kafka import letter_agent
 
-    service_log.log_to_stderr(settings.log)
-    letter_agent.run_letter_agent(settings.kafka, settings.worker)
+    with service_log.logging_to_stderr(settings.log):
+        letter_agent.run_letter_agent(settings.kafka, settings.worker)
