@@ -84,7 +84,7 @@ class Decoder:
         opened: datetime = EARLIEST,
     ) -> None:
         self.catalogue, self._identify = catalogue, identify
-        self.latest = received_at + FUTURE_TOLERANCE
+        self._received_at, self.latest = received_at, received_at + FUTURE_TOLERANCE
         self._plausible = opened, self.latest + TICK
 
     def decode(self, payload: bytes, position: Position) -> Iterator[Event | Rejection]:
@@ -152,7 +152,9 @@ class Decoder:
             if attributes["type"] == RESPONSE_SUBMITTED:
                 data["answers"] = self.catalogue.questionnaires.coded_answers(data)
             elif attributes["type"] == HEARTBEAT:
-                self.catalogue.check_heartbeat(data, occurred_at)
+                # A period that was over when it arrived, whatever time it was sent with.
+                at = max(occurred_at, self._received_at)
+                self.catalogue.check_heartbeat(data, at)
         except ValueError as field:
             raise _Invalid("invalid_data", f"data.{field}") from None
         return data

@@ -157,11 +157,11 @@ class Catalogue(Frozen):
             for field, rule in event_type.data.items()
         }
 
-    def check_heartbeat(self, data: Mapping[str, Any], sent_at: datetime) -> None:
+    def check_heartbeat(self, data: Mapping[str, Any], at: datetime) -> None:
         """Raise `ValueError` with the name of the field that covers nothing.
 
-        Or more than could be known at the heartbeat's own time; `to` may be later by
-        one unit in which both ends are written.
+        Or more than could be known at an instant; `to` may be later by one unit in
+        which both ends are written.
         """
         functions = data["functions"]
         if not functions or not set(functions) <= set(self.functions):
@@ -169,7 +169,7 @@ class Catalogue(Frozen):
         start, end = parse_instant(data["from"]), parse_instant(data["to"])
         if start is None or end is None or start >= end:
             raise ValueError("to")
-        if end - resolution(start, end) > sent_at:
+        if end - resolution(start, end) > at:
             raise ValueError("to")
 
     @property
