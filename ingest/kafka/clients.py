@@ -137,14 +137,17 @@ def reader(settings: KafkaSettings, topic: str) -> AIOKafkaConsumer:
 
 
 def is_undecodable(error: Exception) -> bool:
-    """Whether a record cannot be decoded; any other error is one of Kafka itself.
+    """Whether a record cannot be decoded; other errors are Kafka's, or a program's.
 
-    What decompression raises is no Kafka error.
+    What decompression and decoding raise is no Kafka error.
     """
-    damaged = (CorruptRecordException, UnsupportedCodecError)
-    return isinstance(error, damaged) or not isinstance(
-        error, aiokafka.errors.KafkaError
-    )
+    if isinstance(error, aiokafka.errors.KafkaError):
+        return isinstance(error, (CorruptRecordException, UnsupportedCodecError))
+    return not isinstance(error, _DEFECTS)
+
+
+_DEFECTS = (AssertionError, NameError)
+"""What a mistake in a program raises, and no record does."""
 
 
 def producer(settings: KafkaSettings) -> AIOKafkaProducer:
