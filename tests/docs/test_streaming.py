@@ -3,6 +3,7 @@
 import re
 
 from panelstream.ingest.kafka import records
+from panelstream.ingest.kafka.letter_metrics import LetterMetrics
 from panelstream.ingest.kafka.metrics import WorkerMetrics
 from panelstream.models.events.event import Position, Rejection
 from panelstream.models.settings import kafka
@@ -12,12 +13,14 @@ TEXT = documents.read("docs/how-to/streaming.md")
 
 
 def test_every_metric_is_documented() -> None:
-    """The table holds what the worker exposes, and nothing else; the client's own of
-    the process are one row.
+    """The table holds what the worker and the agent expose, and nothing else.
+
+    The client's own of the process are one row.
     """
     names = {
         re.sub("^process_.*", "process_…", family.name)
-        for family in WorkerMetrics().registry.collect()
+        for metrics in (WorkerMetrics(), LetterMetrics())
+        for family in metrics.registry.collect()
     }
     assert set(documents.documented(TEXT, "Metrics")) == names
 

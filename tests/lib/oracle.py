@@ -25,6 +25,9 @@ FUNCTIONS = {
 }
 """Of the types that tests send, those that count towards a function."""
 
+CHANGED = {**FUNCTIONS, "u2plus.reaction_withdrawn": "reaction"}
+"""And those that take something of a function back."""
+
 TAKING_PART = (
     "enrolled",
     "invited",
@@ -640,7 +643,8 @@ class Oracle:
         days |= {
             self.day(event["time"])
             for event in self.hidden
-            if self.concerns(event, function, who)
+            if CHANGED.get(event["type"]) == function
+            and event.get("subject", who) == who
         }
         return [(self.midnight(day), self.midnight(day + DAY)) for day in days]
 

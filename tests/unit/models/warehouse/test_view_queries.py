@@ -12,6 +12,7 @@ from panelstream.flows.workspace import Workspace
 from panelstream.models.events.clocks import Clocks
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.merges import Merges, MergeStatement, store_merges
+from panelstream.models.warehouse.settling import settle
 from panelstream.models.warehouse.statements import (
     read_statement,
     statement_names,
@@ -29,7 +30,10 @@ VIEWS = tuple(statement_names("as_of"))
 
 @pytest.fixture
 def study(workspace: Callable[..., Workspace], tmp_path: Path) -> Workspace:
-    """Two people, of whom one has two ids; staff; answers by two roads; a rejection."""
+    """Two people, of whom one has two ids; staff; answers by two roads.
+
+    And a rejection, and two events under one id.
+    """
     made = workspace()
     roster = tmp_path / "roster.csv"
     roster.write_text("platform_id,enrolled_on\naki,2027-01-01\nben,2027-01-02\n")
@@ -46,8 +50,11 @@ def study(workspace: Callable[..., Workspace], tmp_path: Path) -> Workspace:
             studies.event("consent_given", "aki2", at),
             studies.event("response_submitted", "ben", at + DAY, data=answers),
             studies.event("unheard_of", "ben", at),
+            studies.event("story_posted", "ben", at, id="one"),
         ],
     )
+    studies.send(made, [studies.event("story_posted", "ben", at + DAY, id="one")])
+    settle(made.store)
     studies.answer(made, [Answer("aki", 1, at), Answer("aki2", 1, at + DAY)])
     studies.decline(made, "ben", at, 1, "telemetry")
     alias, person = map(made.pseudonyms.participant_id, ("aki2", "aki"))
