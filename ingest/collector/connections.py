@@ -19,7 +19,7 @@ class Connection(H11Protocol):
         self._head_seconds = head_seconds
         self._overdue: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower: only TCP here
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._wait()

@@ -168,7 +168,7 @@ def test_the_ledger_into_a_warehouse(tmp_path: Path) -> None:
     study = studies.write(tmp_path / "study", studies.BASE)
     env = collecting.environment(study)
     token = collecting.add_token(study, env)
-    made = Stream(None, study, "", env)  # type: ignore[arg-type]
+    made = Stream(None, study, "", env)  # type: ignore[arg-type]  # no Kafka here
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(made.warehouse())
         running = stack.enter_context(
@@ -268,7 +268,7 @@ def test_the_ledger_from_emit_over_http(tmp_path: Path) -> None:
         "select id from events final",
     ]
     ids = [row["id"] for row in json.loads(collecting.command(query, env).stdout)]
-    print(f"{len(said):,} said, {len(ids):,} seen, {counts}")  # noqa: T201
+    print(f"{len(said):,} said, {len(ids):,} seen, {counts}")  # noqa: T201 - the count is shown
     assert len(ids) == len(set(ids))
     assert set(said) <= set(ids)
     assert len(ids) - len(said) <= 4  # cut off by the kill before they were said

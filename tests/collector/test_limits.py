@@ -109,7 +109,7 @@ def _served(folder: Path, limits: Limits) -> Iterator[Served]:
     thread.start()
     try:
         until(lambda: server.started)
-        running = Running(None, port, token, folder)  # type: ignore[arg-type]
+        running = Running(None, port, token, folder)  # type: ignore[arg-type]  # no process
         yield Served(running, collector, sink, port, other)
     finally:
         sink.held.set()
