@@ -1,15 +1,21 @@
 """The analysis of a panel from elsewhere, without a warehouse."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
-from panelstream.analysis.panel.external import PanelFile, read_panel_file
-from panelstream.analysis.plan.specifications import expand_plan
+from panelstream.analysis.panel.external import (
+    PanelFile,
+    read_panel_file,
+    require_numbers,
+)
+from panelstream.analysis.plan.specifications import Specification, expand_plan
 from panelstream.flows import results_folder
 from panelstream.flows.analyse_study import judge_results
 from panelstream.flows.code_hash import code_hash
@@ -40,6 +46,7 @@ def analyse_panel_file(
     document = load_panel_study(folder)
     panel = read_panel_file(panel_file)
     specifications = expand_plan(document.value)
+    _require_numbers(panel_file, panel, specifications)
     fitted = estimates.fit_all(
         [
             replace(specification, confirmatory=False)
@@ -51,6 +58,25 @@ def analyse_panel_file(
     return PanelAnalysis(
         judge_results(fitted, document.value), _describe(document, panel_file)
     )
+
+
+def _require_numbers(
+    panel_file: PanelFile,
+    panel: pd.DataFrame,
+    specifications: Sequence[Specification],
+) -> None:
+    """Require that what enters a regression of the plan is numbers."""
+    numeric = [
+        name
+        for specification in specifications
+        for name in (
+            specification.outcome,
+            *specification.columns,
+            *specification.varying,
+        )
+    ]
+    categorical = [name for entry in specifications for name in entry.fixed]
+    require_numbers(panel_file, panel, numeric, categorical)
 
 
 def write_panel_results(analysis: PanelAnalysis, out: Path) -> Path:

@@ -21,6 +21,13 @@ from panelstream.models.arrays import Codes, Mask, Matrix, Vector
 
 Role = Literal["exposure", "varying", "fixed", "wave"]
 
+LARGE_OFFSET = 100.0
+"""A column whose mean is more of its standard deviations away from 0 is centred: its
+squares would take digits from everything that rests on its changes."""
+
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Differences below this, relative to the values, are rounding."""
+
 WEIGHT = "weight"
 """The panel's column of weights, for a specification that asks for them."""
 
@@ -103,11 +110,14 @@ def build_design(specification: Specification, panel: pd.DataFrame) -> Design:
     if np.ptp(outcome) == 0:
         raise NotEstimable("the outcome has the same value in every row")
     regressors = list(_regressors(specification, panel, rows))
+    analysed = _consecutive(persons[rows])
     return Design(
         outcome=outcome,
-        regressors=np.column_stack([values for _, values in regressors]),
+        regressors=np.column_stack(
+            [without_offset(values, analysed) for _, values in regressors]
+        ),
         columns=tuple(column for column, _ in regressors),
-        persons=_consecutive(persons[rows]),
+        persons=analysed,
         waves=_consecutive(waves[rows]),
         wave_numbers=to_floats(panel["wave"])[rows],
         weights=_weights(specification, panel)[rows],
@@ -115,6 +125,23 @@ def build_design(specification: Specification, panel: pd.DataFrame) -> Design:
         incomplete=len(panel) - len(complete),
         singletons=len(complete) - len(rows),
     )
+
+
+def without_offset(values: Vector, persons: Codes) -> Vector:
+    """A regressor (n,) without a large constant and without differences of rounding.
+
+    Values of a person (codes (n,)) that differ by rounding alone become equal. The
+    intercept takes what is subtracted, so that no slope changes.
+    """
+    noise = ROUNDING * float(np.abs(values).max(initial=0.0))
+    mean = float(values.mean())
+    deviations = values - mean
+    if np.abs(deviations).max(initial=0.0) <= noise:
+        return np.full(len(values), mean)
+    centred = deviations if abs(mean) > LARGE_OFFSET * deviations.std() else values
+    means = np.bincount(persons, centred) / np.maximum(np.bincount(persons), 1)
+    constant = np.abs(centred - means[persons]).max() <= noise
+    return np.asarray(means[persons]) if constant else centred
 
 
 def term_name(specification: Specification, column: str) -> str:

@@ -1,11 +1,13 @@
 """From specifications and panels to the estimates and tests of a study."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import nan
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -158,8 +160,22 @@ def _fit_one(specification: Specification, panels: Panels, progress: Progress) -
         name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
     panel = panels[specification.window]
-    fitted = fit(specification, panel, progress)
-    return replace(fitted, tests=(*fitted.tests, *diagnose(fitted, panel)))
+    try:
+        fitted = fit(specification, panel, progress)
+        return replace(fitted, tests=(*fitted.tests, *diagnose(fitted, panel)))
+    except CancelledError:
+        raise
+    except Exception as defect:
+        return _without_numbers(specification, _describe_defect(defect))
+
+
+def _describe_defect(defect: Exception) -> str:
+    """Which kind of error, and where: its message may quote data."""
+    frame = traceback.extract_tb(defect.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return (
+        f"a defect in panelstream: {type(defect).__name__} at {place}; please report it"
+    )
 
 
 def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:

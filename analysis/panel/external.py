@@ -1,6 +1,6 @@
 """A panel from elsewhere: any file of a row for each person and wave."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,11 @@ from pandas.api.types import is_numeric_dtype
 
 from panelstream.models import config_file
 from panelstream.models.errors import FileError, UsageError
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    """A dot alone is missing, as Stata and SAS write it."""
+    return pd.read_csv(path, na_values=["."])
 
 
 def _stata(path: Path) -> pd.DataFrame:
@@ -26,7 +31,7 @@ def _spss(path: Path) -> pd.DataFrame:
 
 READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
     ".parquet": pd.read_parquet,
-    ".csv": pd.read_csv,
+    ".csv": _csv,
     ".dta": _stata,
     ".sav": _spss,
 }
@@ -56,6 +61,44 @@ def read_panel_file(panel_file: PanelFile) -> pd.DataFrame:
     )
 
 
+def require_numbers(
+    panel_file: PanelFile,
+    panel: pd.DataFrame,
+    numeric: Collection[str],
+    categorical: Collection[str] = (),
+) -> None:
+    """Raise `FileError` at the first cell that a regression cannot use.
+
+    Columns in `numeric` hold numbers or nothing; those in `categorical` may hold words,
+    yet no number that is written as a word. Columns that are absent are passed over.
+    """
+    for name in dict.fromkeys([*numeric, *categorical]):
+        if name in panel:
+            for problem, cells in _unusable(panel[name], name in numeric):
+                _require_cells(panel_file.path, name, cells, problem)
+
+
+_DECIMAL_COMMA = r"[+-]?\d+,\d+"
+
+
+def _unusable(
+    values: "pd.Series[Any]", is_numeric: bool
+) -> Iterator[tuple[str, "pd.Series[bool]"]]:
+    """What may be wrong with cells of a column, and of which it is true."""
+    if is_numeric_dtype(values):
+        infinite = np.isinf(values.to_numpy(dtype=float, na_value=np.nan))
+        problem = "infinite; leave the cell empty if the value is missing"
+        yield problem, pd.Series(infinite, values.index)
+        return
+    text = values.astype("string").str.strip()
+    commas = text.str.fullmatch(_DECIMAL_COMMA).fillna(False).astype(bool)
+    yield "a number with a decimal comma; save the file with decimal points", commas
+    if is_numeric:
+        words = pd.to_numeric(text, errors="coerce").isna() & values.notna()
+        problem = "not a number; code words as numbers, such as 0 and 1"
+        yield f"{problem}; leave the cell empty if the value is missing", words
+
+
 def _read(path: Path) -> pd.DataFrame:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -75,6 +118,8 @@ def _require_panel(panel_file: PanelFile, panel: pd.DataFrame) -> None:
     """Raise `FileError` unless it is one row per person and wave, waves in whole numbers.
 
     The message never quotes a value."""
+    if panel.empty:
+        raise FileError(panel_file.path, "", "the file has no rows")
     for option, name in (("--person", panel_file.person), ("--wave", panel_file.wave)):
         if name not in panel:
             columns = [str(column) for column in panel.columns]
@@ -92,6 +137,14 @@ def _require_panel(panel_file: PanelFile, panel: pd.DataFrame) -> None:
         duplicates,
         "this person has a row for this wave already",
     )
+
+
+def _require_cells(
+    path: Path, column: str, wrong: "pd.Series[bool]", problem: str
+) -> None:
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax()) + 1
+        raise FileError(path, f"row {row}, column {column}", problem)
 
 
 def _is_whole_number(values: "pd.Series[Any]") -> "pd.Series[bool]":

@@ -30,6 +30,7 @@ from panelstream.analysis.estimation.design import (
     term_name,
     to_floats,
     transform_exposure,
+    without_offset,
 )
 from panelstream.analysis.estimation.fit import (
     UNVARYING,
@@ -47,7 +48,7 @@ from panelstream.analysis.estimation.inference import (
 from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
-from panelstream.models.arrays import Array, Mask, Matrix, Vector
+from panelstream.models.arrays import Array, Codes, Mask, Matrix, Vector
 
 STD_ERROR_TYPE = "windmeijer"
 FEWEST_WAVES = 3
@@ -246,10 +247,21 @@ def _grid(specification: Specification, panel: pd.DataFrame) -> tuple[Matrix, Ar
         exposure = transform_exposure(specification, panel[name])
         values.append(shift_waves(exposure, panel, specification.shift))
     values += [to_floats(panel[name]) for name in specification.varying]
+    values = [_centre(column, persons) for column in values]
     grid = np.full((len(names), waves.max(initial=-1) + 1, len(values)), nan)
     grid[persons, waves] = np.column_stack(values)
     grid[~np.isfinite(grid)] = nan
     return grid[:, :, 0], grid[:, :, 1:]
+
+
+def _centre(values: Vector, persons: Codes) -> Vector:
+    """A column (n,) without a large constant, which differences do not contain."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return values
+    centred = np.full(len(values), nan)
+    centred[finite] = without_offset(values[finite], persons[finite])
+    return centred
 
 
 def _lags(values: Matrix, first: int) -> Iterator[Matrix]:

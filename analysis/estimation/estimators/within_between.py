@@ -35,6 +35,7 @@ from panelstream.analysis.estimation.fit import (
 )
 from panelstream.analysis.estimation.inference import (
     Identification,
+    centred,
     deviations,
     identify,
     least_squares,
@@ -110,7 +111,7 @@ def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit
     columns, offset = decompose(design)
     identification = identify(columns)
     fitted = random_intercept(
-        design.outcome,
+        centred(design.outcome[:, None])[:, 0],
         with_intercept(columns[:, identification.basis]),
         design.persons,
         design.weights,

@@ -156,3 +156,61 @@ def test_files_that_cannot_be_read(folder: Path) -> None:
         path.write_text("no such thing", encoding="utf-8")
         with pytest.raises(FileError, match="cannot be read as"):
             read_panel_file(panel_file(path))
+
+
+CELLS = {
+    "words": ("use", "yes", "column use: not a number"),
+    "an outcome in words": ("score", "mild", "column score: not a number"),
+    "a decimal comma": ("use", "1,5", "column use: a number with a decimal comma"),
+    "infinite": ("score", "inf", "column score: infinite"),
+}
+
+
+@pytest.mark.parametrize(("column", "cell", "problem"), CELLS.values(), ids=CELLS)
+def test_a_cell_that_is_no_number(
+    folder: Path, column: str, cell: str, problem: str
+) -> None:
+    """File, row, column and remedy; never the cell."""
+    path, rows = folder / "panel.csv", panel().astype(object)
+    rows.loc[4, column] = cell
+    rows.to_csv(path, index=False)
+    with pytest.raises(FileError) as error:
+        external_panel.analyse_panel_file(folder, panel_file(path))
+    assert str(error.value).startswith(f"{path}:row 5, {problem}")
+    assert cell not in error.value.problem.split()
+
+
+def test_a_covariate_with_decimal_commas(folder: Path) -> None:
+    """Words are levels of a covariate; numbers that were written as words are not."""
+    study = STUDY + "covariates: {fixed: [height]}\n"
+    study = study.replace(
+        "exposures: [use]\n", "exposures: [use]\n      covariates: [fixed]\n"
+    )
+    (folder / "study.yaml").write_text(study, encoding="utf-8")
+    path = folder / "panel.csv"
+    panel().assign(height="1,72").to_csv(path, index=False)
+    with pytest.raises(
+        FileError, match="row 1, column height: a number with a decimal"
+    ):
+        external_panel.analyse_panel_file(folder, panel_file(path))
+
+
+def test_a_dot_is_missing(folder: Path) -> None:
+    """Stata and SAS write a missing value as a dot."""
+    dots, empty, rows = folder / "dots.csv", folder / "empty.csv", panel()
+    rows.loc[4, "use"] = np.nan
+    rows.to_csv(empty, index=False)
+    rows.to_csv(dots, index=False, na_rep=".")
+    results = [
+        external_panel.analyse_panel_file(folder, panel_file(path)).results.estimates
+        for path in (dots, empty)
+    ]
+    pd.testing.assert_frame_equal(results[0], results[1])
+
+
+def test_a_panel_without_rows(folder: Path) -> None:
+    """A sentence, no defect."""
+    path = folder / "panel.csv"
+    panel().head(0).to_csv(path, index=False)
+    with pytest.raises(FileError, match="the file has no rows"):
+        external_panel.analyse_panel_file(folder, panel_file(path))
