@@ -4,30 +4,36 @@ Rows for the tests. None of them names a person or shows one person's data.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from panelstream.analysis.estimation.clustered import cluster
 from panelstream.analysis.estimation.design import Design
 from panelstream.analysis.estimation.differences import adjacent, differences
-from panelstream.analysis.estimation.fit import Diagnostic
+from panelstream.analysis.estimation.fit import Diagnostic, f_test
 from panelstream.analysis.estimation.inference import (
     Identification,
     LeastSquares,
     identify,
     least_squares,
-    wald,
     with_intercept,
     within_share,
 )
 from panelstream.analysis.estimation.influence import Regression, leave_one_out
+from panelstream.analysis.estimation.wild import wild_cluster_p
 from panelstream.analysis.plan.conventions import CONFIDENCE, NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Mask, Vector
+from panelstream.models.study.estimators import ErrorType
 
 INDEPENDENT_ERRORS, INDEPENDENT_CHANGES = -0.5, 0.0
 """The correlation of consecutive changes of errors, if errors are independent (both
 changes contain the error between), or if changes are."""
+
+WILD_CLUSTER = "wild_cluster_p"
+"""The test of a coefficient by the wild cluster bootstrap."""
 
 LITTLE = 0.05
 """A share of variance below which the data say little."""
@@ -51,8 +57,10 @@ def variance_shares(
         yield Diagnostic("between_share", float(1 - share), note=name + remark)
 
 
-def serial_correlation(design: Design, uncorrelated: float) -> Diagnostic:
-    """Test of no autocorrelation of a person's errors, cluster-robust by person.
+def serial_correlation(
+    design: Design, uncorrelated: float, error_type: ErrorType
+) -> Diagnostic:
+    """Test of no autocorrelation of a person's errors, clustered by person.
 
     Residuals of the regression on changes are regressed on those of the previous change;
     the null hypothesis is the slope `uncorrelated` (Wooldridge 2002, Econometric Analysis of
@@ -68,29 +76,33 @@ def serial_correlation(design: Design, uncorrelated: float) -> Diagnostic:
             raise NotEstimable("fewer than two persons have three adjacent waves")
         columns = with_intercept(residuals[earlier, None])
         fitted = least_squares(residuals[later], columns, persons)
-        difference = fitted.coefficients[1:] - uncorrelated
-        test = wald(difference, fitted.covariance[1:, 1:], int(persons[-1]) + 1)
+        slope = np.array([[0.0, 1.0]])
+        result = cluster(fitted, error_type).wald(slope, uncorrelated)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         return Diagnostic(name, note=f"not estimable: {problem}")
-    note = f"F(1, {test.df}) that errors of a person are not correlated over time"
-    return Diagnostic(name, test.statistic, 1, test.p_value, note)
+    return f_test(name, result, "that errors of a person are not correlated over time")
 
 
-def influence(regression: Regression, terms: tuple[str, ...]) -> Iterator[Diagnostic]:
+def influence(
+    regression: Regression, terms: tuple[str, ...], error_type: ErrorType
+) -> Iterator[Diagnostic]:
     """Influence of single persons on each coefficient, by leaving one person out.
 
     `terms` are those of the first columns, as `estimable_terms` gives them. Counted
-    are persons without whom the sign changes, and without whom p crosses 5 %.
+    are persons without whom the sign changes, and without whom p crosses 5 %. CR2
+    errors without a person are taken to be in the same ratio to those of CR1, and to
+    have the same degrees of freedom, as those of all persons.
     """
     if not any(terms):
         return
-    fitted, persons = _fit(regression), int(regression.persons[-1]) + 1
+    errors = _leave_one_out_errors(regression, len(terms), error_type)
     for j, without in enumerate(leave_one_out(regression, len(terms))):
         if terms[j]:
-            estimate = float(fitted.coefficients[j])
-            std_error = float(np.sqrt(fitted.covariance[j, j]))
-            significant = _significant(estimate, std_error, persons)
-            still = _significant(without.estimates, without.std_errors, persons - 1)
+            estimate, ratio = errors.estimates[j], errors.ratios[j]
+            significant = _significant(estimate, errors.std_errors[j], errors.df[j])
+            still = _significant(
+                without.estimates, without.std_errors * ratio, errors.df_without[j]
+            )
             finite = ~np.isnan(without.std_errors)
             changes = np.abs(without.estimates - estimate)[finite]
             signs = np.sign(without.estimates) != np.sign(estimate)
@@ -102,10 +114,52 @@ def influence(regression: Regression, terms: tuple[str, ...]) -> Iterator[Diagno
                 yield Diagnostic(test, float(value), note=terms[j])
 
 
+def wild_cluster(
+    specification: Specification, regression: Regression, terms: tuple[str, ...]
+) -> Iterator[Diagnostic]:
+    """The bootstrap's p of each coefficient of a confirmatory specification.
+
+    Its random numbers begin where the specification's do.
+    """
+    if not specification.confirmatory or not any(terms):
+        return
+    fitted = _fit(regression)
+    for j, term in enumerate(terms):
+        if term:
+            p_value = wild_cluster_p(fitted, j, specification.seed)
+            yield Diagnostic(WILD_CLUSTER, p_value=p_value, note=term)
+
+
+@dataclass(frozen=True, eq=False)
+class _Errors:
+    """Of the first coefficients (q,) of all persons, and what to assume without one."""
+
+    estimates: Vector
+    std_errors: Vector
+    df: Vector
+    df_without: Vector
+    ratios: Vector
+
+
+def _leave_one_out_errors(
+    regression: Regression, count: int, error_type: ErrorType
+) -> _Errors:
+    fitted = _fit(regression)
+    clustered = cluster(fitted, error_type)
+    df = clustered.degrees_of_freedom(np.eye(len(clustered.covariance))[:count])
+    std_errors, uncorrected = (
+        np.sqrt(np.diag(covariance)[:count])
+        for covariance in (clustered.covariance, cluster(fitted, "cr1").covariance)
+    )
+    ratios = std_errors / np.where(uncorrected > 0, uncorrected, np.nan)
+    without = np.maximum(df - 1, 1) if error_type == "cr1" else df
+    return _Errors(fitted.coefficients, std_errors, df, without, ratios)
+
+
 def _significant(
-    estimates: Vector | float, std_errors: Vector | float, persons: int
+    estimates: Vector | float, std_errors: Vector | float, df: float
 ) -> Mask:
-    limit = stats.t.ppf((1 + CONFIDENCE) / 2, max(persons - 1, 1))
+    limit = stats.t.ppf((1 + CONFIDENCE) / 2, df)
     return np.asarray(np.abs(estimates) > limit * np.asarray(std_errors))
 
 

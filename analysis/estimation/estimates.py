@@ -40,6 +40,8 @@ ESTIMATE_COLUMNS = (
     "std_error_type",
     "statistic",
     "df",
+    "n_changing",
+    "largest_share",
     "p_value",
     "p_adjusted",
     "p_bh",
@@ -63,6 +65,7 @@ TEST_COLUMNS = (
     "test",
     "statistic",
     "df",
+    "df_denominator",
     "p_value",
     "note",
 )

@@ -1,24 +1,30 @@
 """What an estimator returns, and the parts that estimators share."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import nan
 
 import numpy as np
 
+from panelstream.analysis.estimation.clustered import (
+    STD_ERROR_TYPES,
+    Clustered,
+    Wald,
+    cluster,
+)
 from panelstream.analysis.estimation.design import Design
 from panelstream.analysis.estimation.inference import (
     NEGLIGIBLE,
-    STD_ERROR_TYPE,
     Identification,
     centred,
     identify,
     infer,
     least_squares,
+    person_sums,
     with_intercept,
 )
 from panelstream.analysis.plan.specifications import Specification
-from panelstream.models.arrays import Codes, Mask, Matrix, Vector
+from panelstream.models.arrays import Array, Codes, Mask, Matrix, Vector
 
 UNVARYING = {
     "pooled": "the same in every row",
@@ -33,7 +39,12 @@ class Term:
 
     `standardized` is `estimate` times the standard deviation of the term as it
     entered (a within component: of the deviations from the person's mean) over
-    the outcome's, both in the analysed rows.
+    the outcome's, both in the analysed rows. `df` are those of t: with CR2 the number
+    of people that carry the estimate, less one, if all carried as much. `n_changing`
+    are people whose values of the term differ from 0: who used the function, and for
+    a within component changed. `largest_share` is the largest person's share of the
+    information (see `Carriers`), and with a `sole_person` the term cannot be
+    estimated without that one.
     """
 
     exposure: str
@@ -47,18 +58,25 @@ class Term:
     ci_low: float = nan
     ci_high: float = nan
     standardized: float = nan
+    n_changing: float = nan
+    largest_share: float = nan
+    sole_person: bool = False
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A test or a description of one fit: a row of the tests."""
+    """A test or a description of one fit: a row of the tests.
+
+    `df` counts restrictions; an F has `df_denominator` too.
+    """
 
     test: str
     statistic: float = nan
     df: float = nan
     p_value: float = nan
     note: str = ""
+    df_denominator: float = nan
 
 
 @dataclass(frozen=True)
@@ -72,37 +90,81 @@ class Fit:
     n_participants: int = 0
     n_waves: int = 0
     note: str = ""
-    std_error_type: str = STD_ERROR_TYPE
+    std_error_type: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Of the columns (k,) of a regression; NaN where there is no number.
+
+    `df`, `largest_share` and `sole_person` are computed for exposures only.
+    """
+
+    estimates: Vector
+    std_errors: Vector
+    df: Vector
+    largest_share: Vector
+    sole_person: Mask
 
 
 @dataclass(frozen=True, eq=False)
 class Component:
     """A part of a regression: columns (n, k) as they entered, exposures first.
 
-    `estimates` and `std_errors` (k,) are NaN where nothing can be estimated.
+    The exposure at j has the number `start` + j among the `estimates`. `persons` (n,)
+    are those of the rows.
     """
 
     name: str
     entered: Matrix
-    estimates: Vector
-    std_errors: Vector
+    estimates: Estimates
+    persons: Codes
+    start: int = 0
+
+
+def expand(
+    coefficients: Vector, identification: Identification, empty: float = nan
+) -> Vector:
+    """Numbers of all columns (k,), from those of the basis."""
+    values = np.full(len(identification.basis), empty)
+    values[identification.basis] = coefficients
+    return values
 
 
 def expand_estimates(
-    coefficients: Vector, covariance: Matrix, identification: Identification
-) -> tuple[Vector, Vector]:
-    """Estimates and standard errors (k,) of all columns from those of the basis.
+    clustered: Clustered, identification: Identification, exposures: Codes
+) -> Estimates:
+    """Estimates of all columns (k,), whose regression is on those of the basis.
 
+    Before these it may have an intercept. `exposures` are places among the k columns.
     A column of the basis that is not estimable has a coefficient which depends on the
-    choice of columns: it is NaN too.
+    choice of columns: it has no number.
     """
-    estimates = np.full(len(identification.basis), nan)
-    std_errors = np.full(len(identification.basis), nan)
-    estimates[identification.basis] = coefficients
+    count = int(identification.basis.sum())
+    coefficients, covariance = clustered.fitted.coefficients, clustered.covariance
+    leading = len(coefficients) - count
+    places = np.cumsum(identification.basis) - 1 + leading
+    estimable = exposures[identification.estimable[exposures]]
+    contrasts = np.eye(len(coefficients))[places[estimable]]
+    carriers = clustered.carriers(contrasts)
     # A variance of 0, say of a dummy of one row, may round below it.
-    std_errors[identification.basis] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    variances = np.maximum(np.diag(covariance)[leading:], 0.0)
+    estimates = expand(coefficients[leading:], identification)
     estimates[~identification.estimable] = nan
-    return estimates, std_errors
+    return Estimates(
+        estimates=estimates,
+        std_errors=expand(np.sqrt(variances), identification),
+        df=_place(clustered.degrees_of_freedom(contrasts), estimable, len(places)),
+        largest_share=_place(carriers.largest_share, estimable, len(places)),
+        sole_person=_place(carriers.sole * 1.0, estimable, len(places)) == 1.0,
+    )
+
+
+def _place(values: Array, places: Codes, size: int) -> Vector:
+    """Values (m,) at their `places` (m,) among `size`, NaN elsewhere."""
+    placed = np.full(size, nan)
+    placed[places] = values
+    return placed
 
 
 def exposure_coefficients(design: Design, basis: Mask, coefficients: Vector) -> Vector:
@@ -113,22 +175,27 @@ def exposure_coefficients(design: Design, basis: Mask, coefficients: Vector) -> 
 
 
 def regress(
-    outcome: Vector, columns: Matrix, clusters: Codes, scale: Matrix | float = 1.0
-) -> tuple[Vector, Vector, Identification]:
-    """Cluster-robust least squares on columns (n, k) and an intercept.
+    specification: Specification,
+    design: Design,
+    outcome: Vector,
+    columns: Matrix,
+    persons: Codes,
+    scale: Matrix | float = 1.0,
+) -> tuple[Estimates, Identification]:
+    """Least squares clustered by person on columns (n, k) and an intercept.
 
-    `scale` (n, 1): the roots of the rows' weights. Estimates and standard errors (k,)
-    are NaN where nothing can be estimated.
+    `scale` (n, 1): the roots of the rows' weights. The exposures of the `design` are
+    the first columns.
     """
     identification = identify(columns)
     fitted = least_squares(
         (outcome[:, None] * scale)[:, 0],
         with_intercept(columns[:, identification.basis]) * scale,
-        clusters,
+        persons,
     )
-    return *expand_estimates(
-        fitted.coefficients[1:], fitted.covariance[1:, 1:], identification
-    ), identification
+    clustered = cluster(fitted, specification.errors)
+    exposures = np.arange(len(design.exposures))
+    return expand_estimates(clustered, identification, exposures), identification
 
 
 def summarise(
@@ -149,6 +216,7 @@ def summarise(
         n_participants=design.n_participants,
         n_waves=design.n_waves,
         note=design.note,
+        std_error_type=STD_ERROR_TYPES[specification.errors],
     )
 
 
@@ -168,6 +236,18 @@ def worst_inflation(names: Sequence[str], identification: Identification) -> Dia
     )
 
 
+def f_test(test: str, result: Wald, of: str) -> Diagnostic:
+    """A row of the tests; `of` says what is tested."""
+    return Diagnostic(
+        test,
+        statistic=result.statistic,
+        df=result.count,
+        df_denominator=result.df,
+        p_value=result.p_value,
+        note=f"F({result.count}, {result.df:.1f}) {of}",
+    )
+
+
 def intraclass_correlation(share: float) -> Diagnostic:
     """The persons' share of the unexplained variance."""
     note = "" if share else "at the boundary: no variance between persons is left"
@@ -181,17 +261,29 @@ def exposure_names(design: Design) -> list[str]:
     ]
 
 
+def _count_changing(entered: Matrix, persons: Codes) -> float:
+    """Persons with a value of a column (n, 1) that is not 0, but for rounding."""
+    sizes = person_sums(np.abs(entered), persons)
+    return float((sizes > NEGLIGIBLE * sizes.max()).sum())
+
+
 def _term(design: Design, component: Component, j: int) -> Term:
     labels = (design.columns[j].exposure, design.columns[j].name, component.name)
-    spread = float(np.std(centred(component.entered[:, [j]]), ddof=1))
-    estimate, std_error = component.estimates[j], component.std_errors[j]
+    entered, of = component.entered[:, [j]], component.estimates
+    place, spread = component.start + j, float(np.std(centred(entered), ddof=1))
+    term = Term(*labels, n_changing=_count_changing(entered, component.persons))
+    estimate, std_error = of.estimates[place], of.std_errors[place]
     if np.isnan(estimate):
         reason = "collinear with other terms" if spread else UNVARYING[component.name]
-        return Term(*labels, note=f"not estimable: {reason}")
+        return replace(term, note=f"not estimable: {reason}")
     relative = spread / float(np.std(design.outcome, ddof=1))
-    if std_error * relative <= NEGLIGIBLE:
-        return Term(*labels, note="not estimable: too few persons for an error")
-    inference = infer(float(estimate), float(std_error), design.n_participants)
-    return Term(
-        *labels, **asdict(inference), standardized=inference.estimate * relative
+    if std_error * relative <= NEGLIGIBLE or np.isnan(of.df[place]):
+        return replace(term, note="not estimable: too few persons for an error")
+    inference = infer(float(estimate), float(std_error), float(of.df[place]))
+    return replace(
+        term,
+        **asdict(inference),
+        standardized=inference.estimate * relative,
+        largest_share=float(of.largest_share[place]),
+        sole_person=bool(of.sole_person[place]),
     )

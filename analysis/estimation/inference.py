@@ -1,14 +1,8 @@
-"""Least squares with cluster-robust standard errors: arrays in, small values out.
-
-Standard errors are clustered by person (valid with heteroskedasticity, and with
-autocorrelation within persons) and carry the factor
-G/(G-1) * (N-1)/(N-K), where G counts persons, N rows and K coefficients with the
-intercept; absorbed person effects do not count in K, as persons are nested in
-their own clusters (Cameron & Miller 2015, J. Hum. Resour. 50(2), sections II.B
-and III.B). Statistics are referred to t with G-1 degrees of freedom.
+"""Least squares, identification of its columns, and t: arrays in, small values out.
 
 Person codes are sorted and count from 0, as in a `Design`. Weights multiply squared
 residuals; weighted least squares is least squares on rows times `root(weights)`.
+Covariances clustered by person are in `clustered`.
 """
 
 from dataclasses import dataclass
@@ -21,8 +15,6 @@ from scipy.sparse import csr_array
 
 from panelstream.analysis.plan.conventions import CONFIDENCE, NotEstimable
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
-
-STD_ERROR_TYPE = "cluster_person_cr1"
 
 # Relative to the size of what it is computed from, a spread, a residual or an
 # eigenvalue below this is rounding noise.
@@ -46,16 +38,35 @@ class Identification:
 
 @dataclass(frozen=True, eq=False)
 class LeastSquares:
-    """Coefficients (k,), their person-clustered covariance (k, k), its bread.
+    """A regression on `columns` (n, k) of rows whose working covariance is the identity.
 
-    `bread` (k, k) is the inverse cross product of the columns; times
-    `residual_variance` (N-K in the denominator) it is the classical covariance.
+    `coefficients` (k,) and `residuals` (n,) are those of these rows, and `inverse`
+    (k, k) is that of the triangle R in columns = QR. `absorbed` coefficients were
+    estimated before, and are no columns.
     """
 
     coefficients: Vector
-    covariance: Matrix
-    bread: Matrix
-    residual_variance: float
+    columns: Matrix
+    inverse: Matrix
+    residuals: Vector
+    persons: Codes
+    absorbed: int
+
+    @property
+    def bread(self) -> Matrix:
+        """The inverse cross product of the columns (k, k)."""
+        return self.inverse @ self.inverse.T
+
+    @property
+    def df_model(self) -> int:
+        """Coefficients: K."""
+        return int(self.columns.shape[1]) + self.absorbed
+
+    @property
+    def residual_variance(self) -> float:
+        """Squared residuals over N-K; times `bread` the classical covariance."""
+        squares = float(self.residuals @ self.residuals)
+        return squares / (len(self.residuals) - self.df_model)
 
 
 @dataclass(frozen=True)
@@ -69,16 +80,6 @@ class Inference:
     p_value: float
     ci_low: float
     ci_high: float
-
-
-@dataclass(frozen=True)
-class Wald:
-    """F of `count` restrictions, with `count` and `df` degrees of freedom."""
-
-    statistic: float
-    count: int
-    df: int
-    p_value: float
 
 
 def person_sizes(persons: Codes) -> Vector:
@@ -149,29 +150,19 @@ def identify(columns: Matrix) -> Identification:
 def least_squares(
     outcome: Vector, columns: Matrix, persons: Codes, absorbed: int = 0
 ) -> LeastSquares:
-    """Regress (n,) on independent columns (n, k), clustered by persons (n,).
+    """Regress (n,) on independent columns (n, k) of rows of persons (n,).
 
-    K is the number of columns, the intercept among them, and of those `absorbed`
-    before that count too. Raises `NotEstimable` if no rows are left over, or
-    nothing remains unexplained.
+    Raises `NotEstimable` if no rows are left over, or nothing remains unexplained.
     """
-    (rows, terms), df_model = columns.shape, columns.shape[1] + absorbed
-    require_more_rows(rows, df_model)
+    rows, terms = columns.shape
+    require_more_rows(rows, terms + absorbed)
     values = np.column_stack([columns, outcome])
     triangle = np.asarray(np.linalg.qr(values, mode="r"))
     inverse = solve_triangular(triangle[:terms, :terms], np.eye(terms))
     coefficients = inverse @ triangle[:terms, terms]
     residuals = outcome - columns @ coefficients
     require_residuals(residuals, outcome)
-    bread = inverse @ inverse.T
-    influences = person_sums(columns * residuals[:, None], persons) @ bread
-    factor = small_sample(rows, df_model, len(influences))
-    return LeastSquares(
-        coefficients=coefficients,
-        covariance=factor * influences.T @ influences,
-        bread=bread,
-        residual_variance=float(residuals @ residuals) / (rows - df_model),
-    )
+    return LeastSquares(coefficients, columns, inverse, residuals, persons, absorbed)
 
 
 def solve_products(products: Matrix) -> Vector:
@@ -197,12 +188,7 @@ def require_residuals(residuals: Vector, outcome: Vector) -> None:
         raise NotEstimable("the terms explain the outcome without residuals")
 
 
-def infer(estimate: float, std_error: float, persons: int) -> Inference:
-    """Two-sided p-value and 95 % limits from t with `persons` - 1 df."""
-    return infer_with_df(estimate, std_error, float(persons - 1))
-
-
-def infer_with_df(estimate: float, std_error: float, df: float) -> Inference:
+def infer(estimate: float, std_error: float, df: float) -> Inference:
     """Two-sided p-value and 95 % limits from t with `df` degrees of freedom."""
     statistic = estimate / std_error
     margin = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * std_error
@@ -215,23 +201,6 @@ def infer_with_df(estimate: float, std_error: float, df: float) -> Inference:
         ci_low=estimate - margin,
         ci_high=estimate + margin,
     )
-
-
-def wald(differences: Vector, covariance: Matrix, persons: int) -> Wald:
-    """Test that `differences` (q,) are 0, given their covariance (q, q).
-
-    The chi-square over q is referred to F with q and `persons` - 1 degrees of
-    freedom, so that q = 1 repeats the t test. Raises `NotEstimable` if the
-    covariance is singular (too few persons for q).
-    """
-    count, df = len(differences), persons - 1
-    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    scale = 1 / np.where(errors > 0, errors, 1.0)
-    unit, ratios = covariance * np.outer(scale, scale), differences * scale
-    if np.linalg.matrix_rank(unit, tol=NEGLIGIBLE, hermitian=True) < count:
-        raise NotEstimable("too few persons to test the terms jointly")
-    statistic = float(ratios @ np.linalg.solve(unit, ratios)) / count
-    return Wald(statistic, count, df, float(stats.f.sf(statistic, count, df)))
 
 
 def within_share(columns: Matrix, persons: Codes) -> Vector:

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from panelstream.analysis.estimation.clustered import SOLE
 from panelstream.analysis.estimation.inference import (
     person_sizes,
     person_sums,
     small_sample,
 )
 from panelstream.models.arrays import Array, Codes, Matrix, Vector
-
-# With a larger share of the information on a coefficient, a person is the only one whose
-# data identify it.
-SOLE = 1 - 1e-8
 
 
 @dataclass(frozen=True, eq=False)

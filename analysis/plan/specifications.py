@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from panelstream.models.study import measures
-from panelstream.models.study.estimators import ESTIMATOR_RULES, PRESETS, Effect
+from panelstream.models.study.estimators import (
+    ESTIMATOR_RULES,
+    PRESETS,
+    Effect,
+    ErrorType,
+)
 from panelstream.models.study.study import (
     Missing,
     Planned,
@@ -43,6 +48,7 @@ class Specification:
     timing: str = "same"
     weights: Weights = "none"
     missing: Missing = "complete"
+    errors: ErrorType = "cr2"
     spacing: Literal["equal", "any"] = "equal"
     study: str = ""
 
@@ -119,6 +125,7 @@ def _expand_planned(
                 timing=_timing(planned),
                 weights=planned.weights,
                 missing=planned.missing,
+                errors=planned.errors,
                 spacing=planned.spacing,
                 study=study.study,
             )

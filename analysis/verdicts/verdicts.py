@@ -44,8 +44,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from panelstream.analysis.estimation.clustered import Wald
 from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.estimation.fit import Diagnostic
+from panelstream.analysis.estimation.fit import Diagnostic, f_test
 from panelstream.analysis.plan.conventions import ALPHA
 from panelstream.models.arrays import Mask, Vector
 from panelstream.models.study.measures import AS_IS
@@ -106,6 +107,7 @@ def explain(
     needed = deciding_sample(
         _numbers(judged, "std_error"),
         _numbers(judged, "df"),
+        _numbers(judged, "n_participants"),
         _smallest(judged, study),
         int(_family(judged).sum()) + removed_after_lock,
     )
@@ -167,22 +169,22 @@ def equivalence_p(
 
 
 def deciding_sample(
-    std_errors: Vector, df: Vector, smallest: Vector, family: int
+    std_errors: Vector, df: Vector, persons: Vector, smallest: Vector, family: int
 ) -> Vector:
     """Participants (n,) with whom a coefficient is decided whatever it is.
 
     An interval that is shorter than the smallest effect d cannot hold both 0 and
     d: either it excludes 0, or it lies inside the smallest effect. Errors shrink
-    with the root of the sample, so that with s, the error of G = `df` + 1 persons,
-    and an interval at 5 % over the `family` of m coefficients,
+    with the root of the sample, so that with s, the error of G `persons`, and an
+    interval at 5 % over the `family` of m coefficients,
 
-        N = G (2 t(1 - 0.05 / 2m; G - 1) s / d)^2
+        N = G (2 t(1 - 0.05 / 2m; df) s / d)^2
 
     as Bonferroni's level is the strictest that Holm's method comes to. NaN where
     there is no error or no smallest effect.
     """
     margin = stats.t.ppf(1 - ALPHA / (2 * max(family, 1)), df) * std_errors
-    return np.asarray((df + 1) * np.square(2 * margin / smallest))
+    return np.asarray(persons * np.square(2 * margin / smallest))
 
 
 def _sample(needed: float) -> str:
@@ -233,8 +235,8 @@ def _lead(row: dict[Any, Any], adjusted: float) -> Diagnostic:
     if np.isnan(adjusted):
         return Diagnostic(LEAD, note=f"{row['term']}: no number, so nothing is tested")
     result = "not zero" if adjusted < ALPHA else "nothing found"
-    note = f"F(1, {row['df']:.0f}) for {row['term']}: {result}"
-    return Diagnostic(LEAD, row["statistic"] ** 2, 1.0, row["p_value"], note)
+    statistic = Wald(row["statistic"] ** 2, 1, row["df"], row["p_value"])
+    return f_test(LEAD, statistic, f"for {row['term']}: {result}")
 
 
 def _ordered(p_values: Vector, family: Mask) -> tuple[Vector, Any]:

@@ -9,6 +9,10 @@ from pydantic_core import CoreSchema, core_schema
 
 Effect = Literal["participant", "wave"]
 
+ErrorType = Literal["cr2", "cr1"]
+"""A covariance that is clustered by person: corrected by Bell and McCaffrey with
+Satterthwaite's degrees of freedom, or by a factor with persons - 1."""
+
 
 @dataclass(frozen=True)
 class OneOf:

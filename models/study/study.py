@@ -17,7 +17,12 @@ from pydantic import (
 from panelstream.models.config_file import Frozen
 from panelstream.models.events.clocks import ClockCorrection
 from panelstream.models.study import measures
-from panelstream.models.study.estimators import Effect, EstimatorName, PresetName
+from panelstream.models.study.estimators import (
+    Effect,
+    ErrorType,
+    EstimatorName,
+    PresetName,
+)
 from panelstream.models.timestamps import known_zone
 
 WindowKind = Literal["between_waves", "between_responses", "lookback"]
@@ -202,6 +207,8 @@ class PlannedSpecification(Frozen):
     covariates: tuple[CovariateKind, ...] = ()
     weights: Weights = "none"
     missing: Missing = "complete"
+    errors: ErrorType = "cr2"
+    """Of least squares and gee; other estimators have their own."""
     spacing: Literal["equal", "any"] = "equal"
     """`any`: waves that are not equally far apart are taken as if they were."""
     window: WindowField | None = None

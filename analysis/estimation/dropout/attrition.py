@@ -2,8 +2,8 @@
 
 The model is a logistic regression of answering a wave on the wave, fixed covariates, the outcome
 of the wave before, exposures and varying covariates (see `history`), among those who
-answered every wave so far. Standard errors are clustered by person with the factor
-G/(G-1) * (N-1)/(N-K), and t has G-1 degrees of freedom.
+answered every wave so far. Standard errors are CR2, clustered by person (see
+`clustered`), with Satterthwaite's degrees of freedom.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,18 +14,20 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from panelstream.analysis.estimation.clustered import (
+    Clustered,
+    Solution,
+    cluster,
+    working_regression,
+)
 from panelstream.analysis.estimation.design import require_columns
 from panelstream.analysis.estimation.dropout import logit
 from panelstream.analysis.estimation.dropout.history import History, look_back
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange_waves
-from panelstream.analysis.estimation.inference import (
-    infer_with_df,
-    person_sums,
-    small_sample,
-)
+from panelstream.analysis.estimation.inference import infer
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
-from panelstream.models.arrays import Codes, Matrix, Vector
+from panelstream.models.arrays import Codes, Vector
 
 COLUMNS = ("outcome", "wave", "expected", "answered", "missed", "left")
 MODEL_COLUMNS = (
@@ -116,30 +118,31 @@ def _terms(history: History) -> Iterator[dict[str, Any]]:
     logits = history.columns @ fitted.coefficients
     logit.require_overlap(logits, "answering")
     persons = np.unique(history.persons, return_inverse=True)[1]
-    errors = _std_errors(history, persons, fitted.covariance, expit(logits))
-    count = int(persons[-1]) + 1
+    clustered = _cluster(history, persons, logits)
+    df = clustered.degrees_of_freedom(np.eye(len(history.names)))
+    errors = np.sqrt(np.diag(clustered.covariance))
     for j in range(1, len(history.names)):
         values = history.columns[:, j]
         yield {
             "term": history.names[j],
             **asdict(
-                infer_with_df(
-                    float(fitted.coefficients[j]), float(errors[j]), count - 1
-                )
+                infer(float(fitted.coefficients[j]), float(errors[j]), float(df[j]))
             ),
             "mean_answered": float(values[history.answered].mean()),
             "mean_lost": float(values[~history.answered].mean()),
             "n_obs": len(values),
-            "n_participants": count,
+            "n_participants": clustered.persons,
             "note": "",
         }
 
 
-def _std_errors(
-    history: History, persons: Codes, bread: Matrix, probability: Vector
-) -> Vector:
-    scores = history.columns * (history.answered - probability)[:, None]
-    influences = person_sums(scores, persons) @ bread
-    rows, terms = history.columns.shape
-    factor = small_sample(rows, terms, len(influences))
-    return np.asarray(np.sqrt(factor * np.einsum("ij,ij->j", influences, influences)))
+def _cluster(history: History, persons: Codes, logits: Vector) -> Clustered:
+    means = expit(logits)
+    solution = Solution(
+        outcome=history.answered.astype(np.float64),
+        predictors=logits,
+        means=means,
+        variances=means * (1 - means),
+    )
+    fitted, working = working_regression(solution, history.columns, persons)
+    return cluster(fitted, "cr2", working)

@@ -30,7 +30,7 @@ from panelstream.analysis.estimation.dropout.history import (
 from panelstream.analysis.estimation.dropout.pooling import pool_estimates
 from panelstream.analysis.estimation.dropout.waves import Waves, arrange_waves
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
-from panelstream.analysis.estimation.inference import infer_with_df
+from panelstream.analysis.estimation.inference import infer
 from panelstream.analysis.estimation.registration import Fitter
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
@@ -124,8 +124,7 @@ def pool_fits(specification: Specification, fits: Sequence[Fit], answers: int) -
     """One fit by Rubin's rules from those of complete panels; `answers` were imputed."""
     first = fits[0]
     pooled = [
-        _pool_terms([fit.terms[j] for fit in fits], first.n_participants - 1)
-        for j in range(len(first.terms))
+        _pool_terms([fit.terms[j] for fit in fits]) for j in range(len(first.terms))
     ]
     note = f"answers imputed: {answers}, {len(fits)} times"
     return replace(
@@ -243,7 +242,7 @@ def _imputed(answers: Sequence[Answers], draws: Array) -> Iterator[Imputed]:
         start = end
 
 
-def _pool_terms(terms: Sequence[Term], df: float) -> tuple[Term, Diagnostic]:
+def _pool_terms(terms: Sequence[Term]) -> tuple[Term, Diagnostic]:
     name = f"{terms[0].term} ({terms[0].component})"
     empty = [term for term in terms if np.isnan(term.std_error)]
     if empty:
@@ -251,11 +250,11 @@ def _pool_terms(terms: Sequence[Term], df: float) -> tuple[Term, Diagnostic]:
     pooled = pool_estimates(
         np.array([term.estimate for term in terms]),
         np.array([term.std_error for term in terms]),
-        df,
+        float(np.mean([term.df for term in terms])),
     )
     term = replace(
         terms[0],
-        **asdict(infer_with_df(pooled.estimate, pooled.std_error, pooled.df)),
+        **asdict(infer(pooled.estimate, pooled.std_error, pooled.df)),
         standardized=float(np.mean([term.standardized for term in terms])),
     )
     return term, Diagnostic("fraction_missing", pooled.fraction_missing, note=name)

@@ -96,9 +96,7 @@ def fit_weighted(
     terms = zip(fitted.terms, errors, strict=True)
     return replace(
         fitted,
-        terms=tuple(
-            _with_error(term, error, fitted.n_participants) for term, error in terms
-        ),
+        terms=tuple(_with_error(term, error) for term, error in terms),
         tests=(*_weight_tests(design.weights), *fitted.tests),
         note="; ".join(filter(None, (fitted.note, note))),
         std_error_type=bootstrap.STD_ERROR_TYPE,
@@ -166,11 +164,11 @@ def _where(flags: Mask, weights: Matrix | float) -> Matrix:
     return np.where(flags, weights, np.nan)
 
 
-def _with_error(term: Term, std_error: float, persons: int) -> Term:
+def _with_error(term: Term, std_error: float) -> Term:
     """The term with another standard error and the inference from it."""
     if np.isnan(term.estimate) or not std_error:
         return term
-    return replace(term, **asdict(infer(term.estimate, float(std_error), persons)))
+    return replace(term, **asdict(infer(term.estimate, float(std_error), term.df)))
 
 
 def _weight_tests(weights: Vector) -> list[Diagnostic]:

@@ -6,8 +6,8 @@ section 10.2). Means are taken over the analysed rows. Waves enter as the share 
 person's analysed rows in each wave, so that having answered late is not taken for
 being different; where all answered the same waves there is nothing to adjust.
 
-A person is a cluster of one row, so that the factor of the errors is G/(G-K):
-robust to unequal variances.
+A person is a cluster of one row, so that errors are those of HC2, robust to unequal
+variances; with CR1 their factor is G/(G-K).
 """
 
 import numpy as np
@@ -36,11 +36,11 @@ def fit_between(specification: Specification, panel: pd.DataFrame) -> Fit:
     columns = person_means(design.regressors, design.persons)
     if not centred(outcome).any():
         raise NotEstimable("the outcome has the same mean for every person")
-    estimates, std_errors, identification = regress(
-        outcome[:, 0], columns, np.arange(len(outcome))
+    estimates, identification = regress(
+        specification, design, outcome[:, 0], columns, np.arange(len(outcome))
     )
     entered = columns[design.persons]
-    component = Component("between", entered, estimates, std_errors)
+    component = Component("between", entered, estimates, design.persons)
     inflation = worst_inflation(exposure_names(design), identification)
     return summarise(specification, design, [component], [inflation])
 

@@ -20,6 +20,7 @@ from panelstream.analysis.estimation.diagnostics import (
     influence,
     serial_correlation,
     variance_shares,
+    wild_cluster,
 )
 from panelstream.analysis.estimation.differences import adjacent, differences
 from panelstream.analysis.estimation.estimators.pooled import solve_pooled
@@ -45,10 +46,15 @@ def fit_first_difference(specification: Specification, panel: pd.DataFrame) -> F
     if not changes.outcome.any():
         raise NotEstimable("the outcome changes between no adjacent waves")
     columns = changes.regressors
-    estimates, std_errors, identification = regress(
-        changes.outcome, columns, changes.persons, root(changes.weights)
+    estimates, identification = regress(
+        specification,
+        changes,
+        changes.outcome,
+        columns,
+        changes.persons,
+        root(changes.weights),
     )
-    component = Component("within", columns, estimates, std_errors)
+    component = Component("within", columns, estimates, changes.persons)
     inflation = worst_inflation(exposure_names(changes), identification)
     return summarise(specification, changes, [component], [inflation])
 
@@ -61,13 +67,15 @@ def _weighted_solver(design: Design) -> Solve:
 
 def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagnostic]:
     yield from variance_shares(specification, design)
-    yield serial_correlation(design, INDEPENDENT_CHANGES)
+    yield serial_correlation(design, INDEPENDENT_CHANGES, specification.errors)
     changes = differences(design)
     identification = identify(changes.regressors)
     regressors = changes.regressors[:, identification.basis]
     columns = np.column_stack([regressors, np.ones(len(regressors))])
     regression = Regression(changes.outcome, columns, changes.persons, 0)
-    yield from influence(regression, estimable_terms(changes, identification))
+    terms = estimable_terms(changes, identification)
+    yield from influence(regression, terms, specification.errors)
+    yield from wild_cluster(specification, regression, terms)
 
 
 REGISTRATION = Registration(

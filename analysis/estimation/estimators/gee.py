@@ -7,8 +7,10 @@ over the analysed rows and as that mean, as in the within-between regression.
 
 The working correlation is independence (Liang & Zeger 1986, Biometrika 73(1)): the
 only one that stays right where regressors follow from earlier outcomes (Pepe &
-Anderson 1994, Commun. Stat. Simul. Comput. 23(4)). Standard errors are clustered by person
-with the factor of `analysis.estimation.inference`; t has persons - 1 degrees of freedom.
+Anderson 1994, Commun. Stat. Simul. Comput. 23(4)). The equations are solved where
+weighted least squares of the working response end; standard errors and degrees of
+freedom are clustered by person in that regression, whose working covariance is that of
+the family (as in R's clubSandwich; McCaffrey & Bell 2006, Stat. Med. 25(23)).
 """
 
 import warnings
@@ -21,23 +23,28 @@ import pandas as pd
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
+from panelstream.analysis.estimation.clustered import (
+    Solution,
+    WorkingCovariance,
+    cluster,
+    working_regression,
+)
 from panelstream.analysis.estimation.design import build_design
 from panelstream.analysis.estimation.estimators.within_between import (
+    both_components,
     component_names,
     decompose,
     within_equals_between,
 )
 from panelstream.analysis.estimation.fit import (
-    Component,
     Fit,
-    expand_estimates,
     summarise,
     worst_inflation,
 )
 from panelstream.analysis.estimation.inference import (
+    LeastSquares,
     identify,
     require_more_rows,
-    small_sample,
     with_intercept,
 )
 from panelstream.analysis.estimation.registration import Registration
@@ -69,33 +76,26 @@ def fit_gee(specification: Specification, panel: pd.DataFrame) -> Fit:
     family = family_of(design.outcome)
     columns, offset = decompose(design)
     identification = identify(columns)
-    coefficients, covariance = solve_equations(
+    fitted, working = solve_equations(
         family,
         design.outcome,
         with_intercept(columns[:, identification.basis]),
         design.persons,
     )
-    estimates, std_errors = expand_estimates(
-        coefficients[1:], covariance[1:, 1:], identification
-    )
-    components = [
-        Component("within", columns, estimates, std_errors),
-        Component(
-            "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
-        ),
-    ]
+    clustered = cluster(fitted, specification.errors, working)
+    components = both_components(design, columns, offset, clustered, identification)
     tests = [
-        within_equals_between(design, identification, offset, coefficients, covariance),
+        within_equals_between(design, identification, offset, clustered),
         worst_inflation(
             component_names(design, offset, columns.shape[1]), identification
         ),
     ]
-    fitted = summarise(specification, design, components, tests)
+    result = summarise(specification, design, components, tests)
     return replace(
-        fitted,
+        result,
         # A log odds has no standard deviation of the outcome to be divided by.
-        terms=tuple(replace(term, standardized=nan) for term in fitted.terms),
-        note="; ".join(filter(None, (family.name, fitted.note))),
+        terms=tuple(replace(term, standardized=nan) for term in result.terms),
+        note="; ".join(filter(None, (family.name, result.note))),
     )
 
 
@@ -110,8 +110,8 @@ def family_of(outcome: Vector) -> Family:
 
 def solve_equations(
     family: Family, outcome: Vector, columns: Matrix, persons: Codes
-) -> tuple[Vector, Matrix]:
-    """Coefficients (k,) and clustered covariance (k, k) of independent columns (n, k).
+) -> tuple[LeastSquares, WorkingCovariance]:
+    """The regression of the working response on independent columns (n, k).
 
     Raises `NotEstimable` if the terms separate the outcome's values, or the
     equations are not solved.
@@ -129,9 +129,14 @@ def solve_equations(
         raise NotEstimable(
             "no convergence: the terms may separate the outcome's values"
         )
-    factor = small_sample(rows, terms, int(persons[-1]) + 1)
-    covariance = factor * np.asarray(result.cov_robust)
-    return np.asarray(result.params) / scales, covariance / np.outer(scales, scales)
+    means = np.asarray(result.fittedvalues)
+    solution = Solution(
+        outcome=outcome,
+        predictors=columns @ (np.asarray(result.params) / scales),
+        means=means,
+        variances=model.family.variance(means),
+    )
+    return working_regression(solution, columns, persons)
 
 
 def _require_overlap(family: Family, mean: Vector) -> None:

@@ -37,7 +37,7 @@ from panelstream.analysis.estimation.fit import (
     Diagnostic,
     Fit,
     Term,
-    expand_estimates,
+    expand,
 )
 from panelstream.analysis.estimation.inference import (
     Identification,
@@ -124,8 +124,10 @@ def fit_gmm(specification: Specification, panel: pd.DataFrame) -> Fit:
     identification = _identify(equations.terms[equations.usable])
     terms = equations.terms[:, :, identification.basis]
     result = two_steps(equations, terms)
-    estimates, errors = expand_estimates(
-        result.coefficients, result.covariance, identification
+    estimates = expand(result.coefficients, identification)
+    estimates[~identification.estimable] = nan
+    errors = expand(
+        np.sqrt(np.maximum(np.diag(result.covariance), 0.0)), identification
     )
     return Fit(
         specification=specification,
@@ -324,7 +326,9 @@ def _terms(
             )
             yield Term(*labels, note=f"not estimable: {reason}")
             continue
-        inference = infer(float(estimates[j]), float(errors[j]), equations.persons)
+        inference = infer(
+            float(estimates[j]), float(errors[j]), equations.persons - 1.0
+        )
         relative = float(np.std(entered, ddof=1) / np.std(changes, ddof=1))
         yield Term(
             *labels, **asdict(inference), standardized=inference.estimate * relative

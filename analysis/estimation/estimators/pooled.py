@@ -29,10 +29,15 @@ def fit_pooled(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome on the design's columns and an intercept."""
     design = build_design(specification, panel)
     columns = design.regressors
-    estimates, std_errors, identification = regress(
-        design.outcome, columns, design.persons, root(design.weights)
+    estimates, identification = regress(
+        specification,
+        design,
+        design.outcome,
+        columns,
+        design.persons,
+        root(design.weights),
     )
-    component = Component("pooled", columns, estimates, std_errors)
+    component = Component("pooled", columns, estimates, design.persons)
     inflation = worst_inflation(exposure_names(design), identification)
     return summarise(specification, design, [component], [inflation])
 

@@ -228,7 +228,7 @@ def _effects(pair: Pair, maximum: Maximum) -> dict[str, Inference]:
         path: infer(
             float(maximum.parameters[j] * units[j]),
             float(errors[j] * units[j]),
-            pair.persons,
+            pair.persons - 1.0,
         )
         for j, path in enumerate(PATHS)
     }

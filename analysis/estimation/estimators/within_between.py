@@ -19,6 +19,11 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from panelstream.analysis.estimation.clustered import (
+    Clustered,
+    WorkingCovariance,
+    cluster,
+)
 from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.estimators.fixed_effects import (
     diagnose_within,
@@ -29,12 +34,14 @@ from panelstream.analysis.estimation.fit import (
     Diagnostic,
     Fit,
     expand_estimates,
+    f_test,
     intraclass_correlation,
     summarise,
     worst_inflation,
 )
 from panelstream.analysis.estimation.inference import (
     Identification,
+    LeastSquares,
     centred,
     deviations,
     identify,
@@ -44,7 +51,6 @@ from panelstream.analysis.estimation.inference import (
     person_sums,
     require_more_rows,
     root,
-    wald,
     with_intercept,
 )
 from panelstream.analysis.estimation.registration import Registration, Solve
@@ -59,19 +65,23 @@ SHARES = np.append(np.arange(40) / 40, 1 - 1e-9)
 
 @dataclass(frozen=True, eq=False)
 class RandomIntercept:
-    """Coefficients (k,) and two covariances of them (k, k).
+    """Generalized least squares with a variance of persons' intercepts.
 
-    `covariance` is clustered by person, `model_covariance` is that of the model.
-    `variance_ratio` is the intercept's variance over `residual_variance`; `slope`
-    is the derivative of the deviance by its logarithm, 0 at a maximum.
+    `fitted` is on rows that the model's covariance was taken out of; `working` is
+    that covariance over the residual variance. `variance_ratio` is the intercept's
+    variance over the residual's; `slope` is the derivative of the deviance by its
+    logarithm, 0 at a maximum.
     """
 
-    coefficients: Vector
-    covariance: Matrix
-    model_covariance: Matrix
-    residual_variance: float
+    fitted: LeastSquares
+    working: WorkingCovariance
     variance_ratio: float
     slope: float
+
+    @property
+    def model_covariance(self) -> Matrix:
+        """Of the coefficients (k, k), if the model is true."""
+        return self.fitted.bread * self.fitted.residual_variance
 
     @property
     def share(self) -> float:
@@ -110,29 +120,20 @@ def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit
         raise NotEstimable("the outcome changes within no person")
     columns, offset = decompose(design)
     identification = identify(columns)
-    fitted = random_intercept(
+    model = random_intercept(
         centred(design.outcome[:, None])[:, 0],
         with_intercept(columns[:, identification.basis]),
         design.persons,
         design.weights,
     )
-    estimates, std_errors = expand_estimates(
-        fitted.coefficients[1:], fitted.covariance[1:, 1:], identification
-    )
-    components = [
-        Component("within", columns, estimates, std_errors),
-        Component(
-            "between", columns[:, offset:], estimates[offset:], std_errors[offset:]
-        ),
-    ]
+    clustered = cluster(model.fitted, specification.errors, model.working)
+    components = both_components(design, columns, offset, clustered, identification)
     names = component_names(design, offset, columns.shape[1])
     tests = [
-        within_equals_between(
-            design, identification, offset, fitted.coefficients, fitted.covariance
-        ),
-        intraclass_correlation(fitted.share),
-        *_model_errors(names, identification, fitted),
-        _convergence(fitted),
+        within_equals_between(design, identification, offset, clustered),
+        intraclass_correlation(model.share),
+        *_model_errors(names, identification, model),
+        _convergence(model),
         worst_inflation(names, identification),
     ]
     return summarise(specification, design, components, tests)
@@ -150,6 +151,25 @@ def decompose(design: Design) -> tuple[Matrix, int]:
     within = deviations(varying, design.persons, design.weights)
     columns = np.column_stack([within, means, design.regressors[:, ~changing]])
     return columns, varying.shape[1]
+
+
+def both_components(
+    design: Design,
+    columns: Matrix,
+    offset: int,
+    clustered: Clustered,
+    identification: Identification,
+) -> list[Component]:
+    """Those of the exposures, in `columns` (n, k) as `decompose` gives them."""
+    exposures = np.arange(len(design.exposures))
+    estimates = expand_estimates(
+        clustered, identification, np.append(exposures, exposures + offset)
+    )
+    persons = design.persons
+    return [
+        Component("within", columns, estimates, persons),
+        Component("between", columns[:, offset:], estimates, persons, start=offset),
+    ]
 
 
 def random_intercept(
@@ -170,11 +190,10 @@ def random_intercept(
     shrunk = means / np.sqrt(1 + sizes * ratio)[:, None]
     weighted = within + shrunk[persons] * scale
     fitted = least_squares(weighted[:, -1], weighted[:, :-1], persons)
+    loadings = np.sqrt(ratio) * scale[:, 0]
     return RandomIntercept(
-        coefficients=fitted.coefficients,
-        covariance=fitted.covariance,
-        model_covariance=fitted.bread * fitted.residual_variance,
-        residual_variance=fitted.residual_variance,
+        fitted=fitted,
+        working=WorkingCovariance(np.ones(len(outcome)), loadings),
         variance_ratio=ratio,
         slope=deviance_slope(ratio, moments) * ratio,
     )
@@ -244,15 +263,11 @@ def _moments(within: Matrix, means: Matrix, sizes: Vector, rows: int) -> Moments
 
 
 def within_equals_between(
-    design: Design,
-    identification: Identification,
-    offset: int,
-    coefficients: Vector,
-    covariance: Matrix,
+    design: Design, identification: Identification, offset: int, clustered: Clustered
 ) -> Diagnostic:
     """That both components of all exposures are equal (Mundlak's test).
 
-    `coefficients` (k + 1,) are the intercept's and those of the columns of the basis.
+    The regression is on an intercept and the columns of the basis.
     """
     test = "within_equals_between"
     pairs = [
@@ -263,25 +278,19 @@ def within_equals_between(
     if not pairs:
         return Diagnostic(test, note="not estimable: no exposure has both components")
     place = np.cumsum(identification.basis)
-    contrasts = np.zeros((len(pairs), len(coefficients)))
+    contrasts = np.zeros((len(pairs), len(clustered.covariance)))
     for row, j in enumerate(pairs):
         contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
-    result = wald(
-        contrasts @ coefficients,
-        contrasts @ covariance @ contrasts.T,
-        design.n_participants,
-    )
     names = ", ".join(design.columns[j].name for j in pairs)
-    note = f"F({result.count}, {result.df}) for {names}"
-    return Diagnostic(test, result.statistic, result.count, result.p_value, note)
+    return f_test(test, clustered.wald(contrasts), f"for {names}")
 
 
 def _model_errors(
-    names: list[str], identification: Identification, fitted: RandomIntercept
+    names: list[str], identification: Identification, model: RandomIntercept
 ) -> list[Diagnostic]:
     """Standard errors if the model is true, to compare with the cluster-robust ones."""
     errors = np.full(len(identification.basis), nan)
-    errors[identification.basis] = np.sqrt(np.diag(fitted.model_covariance))[1:]
+    errors[identification.basis] = np.sqrt(np.diag(model.model_covariance))[1:]
     return [
         Diagnostic("model_std_error", float(errors[j]), note=name)
         for j, name in enumerate(names)
@@ -289,11 +298,11 @@ def _model_errors(
     ]
 
 
-def _convergence(fitted: RandomIntercept) -> Diagnostic:
+def _convergence(model: RandomIntercept) -> Diagnostic:
     """How level the restricted likelihood is where its maximum was identification."""
     inside = "at a maximum of the restricted likelihood"
-    note = inside if fitted.variance_ratio else "the maximum is at the boundary"
-    return Diagnostic("convergence", abs(fitted.slope), note=note)
+    note = inside if model.variance_ratio else "the maximum is at the boundary"
+    return Diagnostic("convergence", abs(model.slope), note=note)
 
 
 def component_names(design: Design, offset: int, size: int) -> list[str]:
@@ -321,14 +330,14 @@ def _weighted_solver(design: Design) -> Solve:
             persons=persons,
             weights=weights[rows],
         )
-        fitted = random_intercept(
+        model = random_intercept(
             sample.outcome,
             with_intercept(decompose(sample)[0][:, basis]),
             sample.persons,
             sample.weights,
         )
         coefficients = np.full(len(basis), nan)
-        coefficients[basis] = fitted.coefficients[1:]
+        coefficients[basis] = model.fitted.coefficients[1:]
         exposures = np.arange(len(design.exposures))
         components = (coefficients[exposures], coefficients[exposures + offset])
         return np.column_stack(components).ravel()

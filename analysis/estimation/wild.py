@@ -1,0 +1,90 @@
+"""Restricted wild cluster bootstrap of one coefficient (Cameron, Gelbach & Miller 2008).
+
+The null hypothesis is imposed, and every person's residuals are multiplied by one random
+weight (Rev. Econ. Stat. 90(3)). No draw is fitted again: coefficient and clustered
+error of a draw follow from k sums for each person (Roodman, MacKinnon, Nielsen & Webb
+2019, Stata J. 19(1), section 5). It needs no degrees of freedom, and so is a check of
+those of CR2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panelstream.analysis.estimation.inference import LeastSquares, person_sums
+from panelstream.models.arrays import Matrix, Vector
+
+DRAWS = 1999
+
+RADEMACHER = np.array([-1.0, 1.0])
+WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))[:, None] * RADEMACHER
+"""Points of equal probability (Webb 2023, Can. J. Econ. 56(3))."""
+
+FEWEST_FOR_RADEMACHER = 12
+"""With fewer persons, two points give too few different draws."""
+
+CELLS = 2**24
+"""Random weights that are drawn at the same time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Restricted:
+    """Sums over each person's rows under the null hypothesis of one coefficient.
+
+    `numerators` (G,) add up to the coefficient; `scores` (G, k) are on orthonormal
+    columns, and `loadings` (G, k) are what the coefficient takes of them. `observed`
+    is t squared, by the same error.
+    """
+
+    numerators: Vector
+    scores: Matrix
+    loadings: Matrix
+    observed: float
+
+
+def wild_cluster_p(fitted: LeastSquares, place: int, seed: int) -> float:
+    """Two-sided p of the coefficient at `place`, from `DRAWS` draws."""
+    restricted = restrict(fitted, place)
+    random = np.random.default_rng(seed)
+    persons = len(restricted.numerators)
+    points = RADEMACHER if persons >= FEWEST_FOR_RADEMACHER else WEBB.ravel()
+    parts = -(-DRAWS * persons // CELLS)
+    extreme = 0
+    for draws in np.array_split(np.arange(DRAWS), parts):
+        weights = random.choice(points, (len(draws), persons))
+        extreme += int((t_squares(restricted, weights) >= restricted.observed).sum())
+    return (extreme + 1) / (DRAWS + 1)
+
+
+def restrict(fitted: LeastSquares, place: int) -> Restricted:
+    """The regression without the column at `place`, whose coefficient is 0."""
+    orthonormal, persons = fitted.columns @ fitted.inverse, fitted.persons
+    direction = fitted.inverse[place]
+    partialled = orthonormal @ direction
+    coefficient = fitted.coefficients[place]
+    influences = person_sums((partialled * fitted.residuals)[:, None], persons)
+    residuals = fitted.residuals + partialled * coefficient / (direction @ direction)
+    numerators = person_sums((partialled * residuals)[:, None], persons)
+    return Restricted(
+        numerators=numerators[:, 0],
+        scores=person_sums(orthonormal * residuals[:, None], persons),
+        loadings=person_sums(orthonormal * partialled[:, None], persons),
+        observed=float(coefficient**2 / np.square(influences).sum()),
+    )
+
+
+def t_squares(restricted: Restricted, weights: Matrix) -> Vector:
+    """t squared of each draw (B,) with persons' `weights` (B, G).
+
+    A person's influence is v a - c'W, where v is the weight, a the numerator, c the
+    loadings, and W the draw's sum of weighted scores.
+    """
+    numerators, loadings = restricted.numerators, restricted.loadings
+    sums = weights @ restricted.scores
+    crossed = weights @ (numerators[:, None] * loadings)
+    squares = (
+        np.square(weights) @ np.square(numerators)
+        - 2 * np.einsum("bk,bk->b", sums, crossed)
+        + np.einsum("bk,bk->b", sums @ (loadings.T @ loadings), sums)
+    )
+    return np.asarray(np.square(weights @ numerators) / squares)
