@@ -120,7 +120,10 @@ class Clustered:
         return int(self.fitted.persons[-1]) + 1
 
     def degrees_of_freedom(self, contrasts: Matrix) -> Vector:
-        """Those of t (q,) for each of `contrasts` (q, k) of the coefficients."""
+        """Those of t (q,) for each of `contrasts` (q, k) of the coefficients.
+
+        NaN where no variance is left to estimate an error from.
+        """
         if self.error_type == "cr1":
             return np.full(len(contrasts), self.persons - 1.0)
         own, shared = self._projections(contrasts)
@@ -129,7 +132,9 @@ class Clustered:
         by_contrast = np.swapaxes(shared, 0, 1)
         gram = _transposed(by_contrast) @ by_contrast
         squares = _squares(variances) - _squares(norms) + _squares(gram)
-        return np.asarray(variances.sum(axis=0) ** 2 / squares)
+        return np.asarray(
+            variances.sum(axis=0) ** 2 / np.where(squares > 0, squares, np.nan)
+        )
 
     def wald(self, contrasts: Matrix, null: Vector | float = 0.0) -> Wald:
         """Test that the `contrasts` (q, k) of the coefficients equal `null` (q,).
@@ -202,7 +207,7 @@ class Clustered:
             + float(np.square(gram).sum())
             + float(np.einsum("tisj,tjsi->", gram, gram))
         )
-        return float(count * (count + 1) / total)
+        return float(count * (count + 1) / total) if total > 0 else 0.0
 
 
 def cluster(
@@ -311,7 +316,7 @@ def _adjust_independent(columns: Array) -> Array:
 def _inverse_root(matrices: Array) -> Array:
     """The symmetric (pseudo-)inverse root of symmetric matrices (..., s, s)."""
     values, vectors = np.linalg.eigh(matrices)
-    largest = np.abs(values).max(axis=-1, keepdims=True)
+    largest = np.abs(values).max(axis=-1, keepdims=True, initial=0.0)
     singular = values <= NEGLIGIBLE * np.maximum(largest, NEGLIGIBLE)
     roots = np.where(singular, 0.0, 1 / np.sqrt(np.where(singular, 1.0, values)))
     return np.asarray((vectors * roots[..., None, :]) @ _transposed(vectors))

@@ -123,11 +123,11 @@ def wild_cluster(
     """
     if not specification.confirmatory or not any(terms):
         return
-    fitted = _fit(regression)
-    for j, term in enumerate(terms):
-        if term:
-            p_value = wild_cluster_p(fitted, j, specification.seed)
-            yield Diagnostic(WILD_CLUSTER, p_value=p_value, note=term)
+    places = [j for j, term in enumerate(terms) if term]
+    p_values = wild_cluster_p(_fit(regression), places, specification.seed)
+    for j, p_value in zip(places, p_values, strict=True):
+        remark = "" if np.isfinite(p_value) else "not estimable: no error for "
+        yield Diagnostic(WILD_CLUSTER, p_value, p_value=p_value, note=remark + terms[j])
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,7 +156,8 @@ def expand_estimates(
         std_errors=expand(np.sqrt(variances), identification),
         df=_place(clustered.degrees_of_freedom(contrasts), estimable, len(places)),
         largest_share=_place(carriers.largest_share, estimable, len(places)),
-        sole_person=_place(carriers.sole * 1.0, estimable, len(places)) == 1.0,
+        sole_person=_place(carriers.sole.astype(np.float64), estimable, len(places))
+        == 1.0,
     )
 
 
@@ -244,8 +245,13 @@ def f_test(test: str, result: Wald, of: str) -> Diagnostic:
         df=result.count,
         df_denominator=result.df,
         p_value=result.p_value,
-        note=f"F({result.count}, {result.df:.1f}) {of}",
+        note=f"F({result.count}, {_in_words(result.df)}) {of}",
     )
+
+
+def _in_words(df: float) -> str:
+    """Whole where they are persons less one."""
+    return f"{df:.0f}" if df.is_integer() else f"{df:.1f}"
 
 
 def intraclass_correlation(share: float) -> Diagnostic:

@@ -7,6 +7,7 @@ error of a draw follow from k sums for each person (Roodman, MacKinnon, Nielsen 
 those of CR2.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from panelstream.analysis.estimation.inference import LeastSquares, person_sums
 from panelstream.models.arrays import Matrix, Vector
 
-DRAWS = 1999
+DRAWS = 999
 
 RADEMACHER = np.array([-1.0, 1.0])
 WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))[:, None] * RADEMACHER
@@ -23,7 +24,7 @@ WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))[:, None] * RADEMACHER
 FEWEST_FOR_RADEMACHER = 12
 """With fewer persons, two points give too few different draws."""
 
-CELLS = 2**24
+CELLS = 2**21
 """Random weights that are drawn at the same time."""
 
 
@@ -42,18 +43,22 @@ class Restricted:
     observed: float
 
 
-def wild_cluster_p(fitted: LeastSquares, place: int, seed: int) -> float:
-    """Two-sided p of the coefficient at `place`, from `DRAWS` draws."""
-    restricted = restrict(fitted, place)
+def wild_cluster_p(
+    fitted: LeastSquares, places: Sequence[int], seed: int
+) -> list[float]:
+    """Two-sided p of each coefficient at `places`, from the same `DRAWS` draws.
+
+    NaN where there is no error to divide by.
+    """
+    hypotheses = [restrict(fitted, place) for place in places]
     random = np.random.default_rng(seed)
-    persons = len(restricted.numerators)
-    points = RADEMACHER if persons >= FEWEST_FOR_RADEMACHER else WEBB.ravel()
-    parts = -(-DRAWS * persons // CELLS)
-    extreme = 0
-    for draws in np.array_split(np.arange(DRAWS), parts):
-        weights = random.choice(points, (len(draws), persons))
-        extreme += int((t_squares(restricted, weights) >= restricted.observed).sum())
-    return (extreme + 1) / (DRAWS + 1)
+    extreme = np.ones(len(places))
+    for weights in _draw_weights(int(fitted.persons[-1]) + 1, random):
+        for number, restricted in enumerate(hypotheses):
+            squares = t_squares(restricted, weights)
+            extreme[number] += (squares >= restricted.observed).sum()
+    observed = np.array([restricted.observed for restricted in hypotheses])
+    return list(np.where(np.isfinite(observed), extreme / (DRAWS + 1), np.nan))
 
 
 def restrict(fitted: LeastSquares, place: int) -> Restricted:
@@ -69,7 +74,7 @@ def restrict(fitted: LeastSquares, place: int) -> Restricted:
         numerators=numerators[:, 0],
         scores=person_sums(orthonormal * residuals[:, None], persons),
         loadings=person_sums(orthonormal * partialled[:, None], persons),
-        observed=float(coefficient**2 / np.square(influences).sum()),
+        observed=float(_ratio(coefficient**2, np.square(influences).sum())),
     )
 
 
@@ -87,4 +92,21 @@ def t_squares(restricted: Restricted, weights: Matrix) -> Vector:
         - 2 * np.einsum("bk,bk->b", sums, crossed)
         + np.einsum("bk,bk->b", sums @ (loadings.T @ loadings), sums)
     )
-    return np.asarray(np.square(weights @ numerators) / squares)
+    return _ratio(np.square(weights @ numerators), squares)
+
+
+def _ratio(numerators: Vector | float, squares: Vector | float) -> Vector:
+    """Infinite where an error is 0."""
+    return np.asarray(
+        numerators / np.where(squares > 0, squares, 1.0)
+        + np.where(squares > 0, 0.0, np.inf)
+    )
+
+
+def _draw_weights(persons: int, random: np.random.Generator) -> Iterator[Matrix]:
+    """`DRAWS` rows of persons' weights (B, G), some at a time."""
+    points = RADEMACHER if persons >= FEWEST_FOR_RADEMACHER else WEBB.ravel()
+    parts = -(-DRAWS * persons // CELLS)
+    for draws in np.array_split(np.arange(DRAWS), parts):
+        codes = random.integers(len(points), size=(len(draws), persons), dtype=np.int8)
+        yield points[codes]

@@ -22,9 +22,12 @@ from panelstream.models.study.study import Disclosure
 
 REDACTED = "[REDACTED]"
 
+FEW_DEGREES = 20
+"""Degrees of freedom below which rounding them to people would change p."""
+
 _NUMBERS_IN_NOTES = re.compile(
     r"(?P<name>\b(?:waves?|rounds?|lags?|leads?) \d+|\d{4}-\d\d-\d\d\S*)"
-    r"|(?P<ratio>\bF\(\d+, )(?P<df>\d+)"
+    r"|(?P<ratio>\bF\(\d+, )(?P<df>\d+(?:\.\d+)?)"
     r"|(?<![\w.,:])(?<![A-Za-z]-)(?P<number>\d+(?:,\d{3})*)(?![\w:]|[.,]\d)"
 )
 
@@ -143,6 +146,17 @@ def as_text(released: npt.ArrayLike, exists: npt.ArrayLike) -> "pd.Series[Any]":
     return values.mask(withheld, REDACTED)
 
 
+def degrees_of_freedom(df: Vector, rule: Disclosure) -> Vector:
+    """Those of t or F (rows,), rounded so that they give no number of people.
+
+    Whole ones are people less one. A few that are no whole number are Satterthwaite's:
+    they follow from how unequally use is spread, and are given to two digits.
+    """
+    of_people = rounded_n(np.round(df) + 1, rule) - 1
+    few = (df < FEW_DEGREES) & (df != np.round(df))
+    return np.where(few, significant(df, 2), of_people)
+
+
 def note(text: str, rule: Disclosure) -> str:
     """A note whose whole numbers are taken for counts, except names of waves and days."""
     return _NUMBERS_IN_NOTES.sub(lambda match: _number(match, rule), text)
@@ -152,8 +166,13 @@ def _number(match: re.Match[str], rule: Disclosure) -> str:
     if match["name"]:
         return match[0]
     if match["df"]:
-        people = float(counts(int(match["df"]) + 1, rule))
-        df = REDACTED if math.isnan(people) else f"{people - 1:.0f}"
-        return f"{match['ratio']}{df}"
+        return f"{match['ratio']}{_denominator(match['df'], rule)}"
     released = float(counts(int(match["number"].replace(",", "")), rule))
     return REDACTED if math.isnan(released) else f"{released:.0f}"
+
+
+def _denominator(digits: str, rule: Disclosure) -> str:
+    """Degrees of freedom of F in a note; withheld where they are of few people."""
+    if "." not in digits and math.isnan(float(counts(int(digits) + 1, rule))):
+        return REDACTED
+    return f"{degrees_of_freedom(np.array([float(digits)]), rule)[0]:g}"

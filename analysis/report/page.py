@@ -21,6 +21,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "report.html.j2"
 
 STD_ERRORS = {
+    "cluster_person_cr2": (
+        "clustered by person, CR2 (Bell and McCaffrey 2002), which corrects for the"
+        " residuals' being smaller than the errors where few people carry an estimate;"
+        " t with Satterthwaite's degrees of freedom, joint tests by the approximate"
+        " Hotelling test (Pustejovsky and Tipton 2018)"
+    ),
     "cluster_person_cr1": (
         "clustered by person, CR1: G/(G\u22121) \u00b7 (N\u22121)/(N\u2212K) for G"
         " people, N rows and K coefficients, person effects not counted in K; t with"

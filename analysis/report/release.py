@@ -106,8 +106,7 @@ def _rounded_column(values: "pd.Series[Any]", kind: Kind, rule: Disclosure) -> A
         case Count() | Share() | Cell():
             return disclosure.rounded_n(values, rule)
         case DegreesOfFreedom():
-            people = np.round(values.to_numpy(dtype=float)) + 1
-            return disclosure.rounded_n(people, rule) - 1
+            return disclosure.degrees_of_freedom(values.to_numpy(dtype=float), rule)
         case Statistic(digits=digits) | Companion(digits=digits):
             numeric = is_numeric_dtype(values)
             return disclosure.significant(values, digits) if numeric else values

@@ -85,7 +85,7 @@ class Companion:
 
 @dataclass(frozen=True)
 class DegreesOfFreedom:
-    """People less one, of a `statistic`; withheld with it."""
+    """Of a `statistic`, people less one or Satterthwaite's; withheld with it."""
 
     statistic: str
 

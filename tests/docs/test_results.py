@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from panelstream.analysis.estimation.clustered import STD_ERROR_TYPES
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
-from panelstream.analysis.estimation.inference import STD_ERROR_TYPE
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.verdicts.verdicts import VERDICTS
@@ -25,7 +25,8 @@ def test_columns_are_documented_in_order() -> None:
     assert documents.documented(TEXT, "estimates.csv") == list(ESTIMATE_COLUMNS)
     assert documents.documented(TEXT, "tests.csv") == list(TEST_COLUMNS)
     assert documents.documented(TEXT, "reliability.csv") == list(RELIABILITY_COLUMNS)
-    assert f"`{STD_ERROR_TYPE}`" in documents.section(TEXT, "estimates.csv")
+    for name in STD_ERROR_TYPES.values():
+        assert f"`{name}`" in documents.section(TEXT, "estimates.csv")
 
 
 def test_every_estimator_is_documented() -> None:

@@ -260,6 +260,8 @@ def estimate(**changed: Any) -> dict[str, Any]:
         "estimate": -1.0,
         "std_error": 0.4,
         "std_error_type": "cluster_person_cr1",
+        "n_changing": 120,
+        "largest_share": 0.1,
         "n_obs": 803,
         "n_participants": 238,
         "n_waves": 4,
@@ -443,7 +445,7 @@ def _u2plus_estimates(rng: np.random.Generator) -> pd.DataFrame:
 
 def _tests() -> pd.DataFrame:
     rows = [
-        ("functions", outcome, "mundlak", 7.2, 5.0, 0.21, "")
+        ("functions", outcome, "mundlak", 7.2, 5.0, np.nan, 0.21, "")
         for outcome in ("pdd_total", "ghsq_formal", "ghsq_informal")
     ]
     return pd.DataFrame(rows, columns=list(TEST_COLUMNS))

@@ -28,6 +28,7 @@ PLAIN = Specification(
     varying=("phq9_total_previous",),
     window=Window(kind="between_waves"),
     confirmatory=False,
+    errors="cr1",
 )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from panelstream.analysis.estimation.diagnostics import WILD_CLUSTER
 from panelstream.analysis.estimation.estimates import (
     ESTIMATE_COLUMNS,
     JUDGED,
@@ -39,11 +40,15 @@ from panelstream.models.study.study import Study
 OF_PERSONS = "influence_"
 """How tests begin that say what leaving out one person does: those stay private."""
 
+OF_ONE_PERSON = "largest_share"
+"""A column of the estimates that stays private: one person's part in it."""
+
 OF_WEIGHTS = ("largest_weight", "effective_sample_size")
 """Tests that say what one person weighs, and how many rows there are: private, too."""
 
-SHIFTED = "delta"
-"""A test whose p rests on an error that is not shown, so that it gives nothing away."""
+WITH_OWN_P = ("delta", WILD_CLUSTER)
+"""Tests whose p rests on an error that is not shown, or on draws, so that it gives nothing
+away."""
 
 _FIT = ["specification", "outcome"]
 _ESTIMATE = (
@@ -110,6 +115,7 @@ def tests(data: ReportInput) -> Table:
     statistic = Statistic(("fewest",), digits=None)
     kinds: dict[str, Kind] = {
         **dict.fromkeys(("statistic", "df", "p_value"), statistic),
+        "df_denominator": DegreesOfFreedom("statistic"),
         "note": Note(),
     }
     return Table(
@@ -122,7 +128,6 @@ def tests(data: ReportInput) -> Table:
         ),
         internal=(
             TableColumn("fewest", Count("people behind the fit's weakest estimate")),
-            TableColumn("n_participants", Count("people analysed")),
         ),
         infer=_test_p_values,
         layout=Layout(
@@ -170,19 +175,23 @@ def _estimate_columns(study: Study) -> tuple[TableColumn, ...]:
             Companion("estimate", digits=None),
         ),
         "df": DegreesOfFreedom("estimate"),
+        "n_changing": Count("people whose values of the term are not 0"),
         "n_obs": Count("rows analysed"),
         "n_participants": Count("people analysed"),
         "n_waves": Ordinal(range(len(study.waves) + 1)),
         "note": Note(),
     }
     return tuple(
-        TableColumn(name, kinds.get(name, Label())) for name in ESTIMATE_COLUMNS
+        TableColumn(name, kinds.get(name, Label()))
+        for name in ESTIMATE_COLUMNS
+        if name != OF_ONE_PERSON
     )
 
 
 def _exact(data: ReportInput) -> pd.DataFrame:
     """The estimates, with df of no more than the people less one."""
-    frame = data.estimates.assign(users=data.people_behind)
+    released = data.estimates.drop(columns=OF_ONE_PERSON)
+    frame = released.assign(users=data.people_behind)
     # Those of imputation are fewer.
     people = frame["n_participants"].to_numpy(dtype=float)
     df = np.minimum(frame["df"].to_numpy(dtype=float), people - 1)
@@ -218,7 +227,7 @@ def _infer(frame: pd.DataFrame, study: Study, removed_after_lock: int) -> pd.Dat
 
 
 def _with_people(tests_: pd.DataFrame, data: ReportInput) -> pd.DataFrame:
-    """The tests with the people of the fit, and those behind its weakest estimate."""
+    """The tests with the people behind the weakest estimate of the fit."""
     estimates = data.estimates.assign(users=data.people_behind)
     sizes = estimates[["n_obs", "n_participants", "users"]].to_numpy(dtype=float)
     # An unknown number counts as none; a fit without a number gives nobody away.
@@ -226,31 +235,30 @@ def _with_people(tests_: pd.DataFrame, data: ReportInput) -> pd.DataFrame:
         estimates["estimate"].notna(), np.nan_to_num(sizes.min(axis=1)), np.inf
     )
     by_fit = (
-        estimates.assign(
-            fewest=fewest, n_participants=estimates["n_participants"].astype(float)
-        )
-        .groupby(_FIT)[["fewest", "n_participants"]]
+        estimates.assign(fewest=fewest)
+        .groupby(_FIT)["fewest"]
         .min()
         .reindex(pd.MultiIndex.from_frame(tests_[_FIT]))
     )
-    return tests_.assign(
-        fewest=by_fit["fewest"].fillna(np.inf).to_numpy(),
-        n_participants=by_fit["n_participants"].to_numpy(),
-    )
+    return tests_.assign(fewest=by_fit.fillna(np.inf).to_numpy())
 
 
 def _test_p_values(frame: pd.DataFrame) -> pd.DataFrame:
-    """p of F over the people less one where the note says so, of chi-square with
-    `df`, or of a normal deviate where there are none.
+    """p of F where it has a denominator, of chi-square with `df`, or of a normal
+    deviate where there are none.
     """
     statistic = frame["statistic"].to_numpy(dtype=float)
     restrictions = frame["df"].to_numpy(dtype=float)
-    is_f = frame["note"].fillna("").str.startswith("F(").to_numpy(dtype=bool)
+    denominator = frame["df_denominator"].to_numpy(dtype=float)
     p_values = np.select(
-        [frame["test"] == SHIFTED, is_f, ~np.isnan(restrictions)],
+        [
+            frame["test"].isin(WITH_OWN_P),
+            ~np.isnan(denominator),
+            ~np.isnan(restrictions),
+        ],
         [
             frame["p_value"].to_numpy(dtype=float),
-            stats.f.sf(statistic, restrictions, frame["n_participants"] - 1),
+            stats.f.sf(statistic, restrictions, denominator),
             stats.chi2.sf(statistic, restrictions),
         ],
         2 * stats.norm.sf(np.abs(statistic)),

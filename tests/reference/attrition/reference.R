@@ -1,6 +1,6 @@
-# A logit of answering with sandwich::vcovCL; HC1 and cadjust make the factor
-# G/(G-1) * (N-1)/(N-K). The rows at risk are those of weights/reference.R.
-suppressPackageStartupMessages(library(sandwich))
+# A logit of answering with clubSandwich's CR2 and Satterthwaite's t. The rows at risk
+# are those of weights/reference.R.
+suppressPackageStartupMessages(library(clubSandwich))
 source("common.R")
 
 panel <- read.csv("dropout.csv", stringsAsFactors = FALSE)
@@ -24,10 +24,14 @@ fit <- glm(
     story_days_per_week,
   binomial, at_risk, control = glm.control(epsilon = 1e-15, maxit = 100)
 )
-clustered <- vcovCL(fit, at_risk$participant_id, type = "HC1", cadjust = TRUE)
-persons <- length(unique(at_risk$participant_id))
-result <- describe(
-  "attrition", names(coef(fit)), coef(fit), sqrt(diag(clustered)), nobs(fit), persons
+clustered <- vcovCR(fit, at_risk$participant_id, "CR2")
+tests <- coef_test(fit, clustered, "Satterthwaite")
+reach <- qt(0.975, tests$df) * tests$SE
+result <- data.frame(
+  model = "attrition", term = names(coef(fit)), estimate = tests$beta,
+  std_error = tests$SE, statistic = tests$tstat, df = tests$df, p_value = tests$p_Satt,
+  ci_low = tests$beta - reach, ci_high = tests$beta + reach, n_obs = nobs(fit),
+  n_participants = length(unique(at_risk$participant_id))
 )
 values <- model.matrix(fit)
 result$mean_answered <- colMeans(values[at_risk$answered, ])

@@ -1,4 +1,4 @@
-"""The model of answering against R's glm and sandwich; the table by hand."""
+"""The model of answering against R's glm and clubSandwich; the table by hand."""
 
 from collections.abc import Callable
 from pathlib import Path

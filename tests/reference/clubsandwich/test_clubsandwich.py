@@ -59,6 +59,7 @@ def plan(specify: Callable[..., Specification]) -> Callable[..., Specification]:
                 "exposures": FUNCTIONS,
                 "fixed": ("age",),
                 "varying": (),
+                "errors": "cr2",
                 **fields,
             },
         )
@@ -66,7 +67,7 @@ def plan(specify: Callable[..., Specification]) -> Callable[..., Specification]:
     return change
 
 
-LINEAR = {
+LINEAR: dict[str, tuple[str, dict[str, object]]] = {
     "fixed_effects_one_way": (
         "fixed_effects",
         {"effects": ("participant",), "fixed": ()},

@@ -50,7 +50,7 @@ def test_serial_correlation_equals_r(
     """Errors of changes on those before, as in plm's test, with our errors."""
     specification = specify(estimator="first_difference")
     result = serial_correlation(
-        build_design(specification, variants[model]), uncorrelated
+        build_design(specification, variants[model]), uncorrelated, "cr1"
     )
     rows = expected("first_difference", model, "tests.csv")
     (wanted,) = rows[rows["of"] == of].itertuples()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from panelstream.analysis.estimation.dropout.pooling import pool_estimates
-from panelstream.analysis.estimation.inference import infer_with_df
+from panelstream.analysis.estimation.inference import infer
 
 EACH = pd.read_csv(Path(__file__).with_name("each.csv"))
 
@@ -21,7 +21,7 @@ def test_pooling_equals_mice(expected: Callable[..., pd.DataFrame], model: str) 
         result = pool_estimates(
             estimates.to_numpy(), errors.to_numpy(), float(str(row.complete_df))
         )
-        said = infer_with_df(result.estimate, result.std_error, result.df)
+        said = infer(result.estimate, result.std_error, result.df)
         assert result.estimate == pytest.approx(row.estimate, rel=1e-12)
         assert result.std_error == pytest.approx(row.std_error, rel=1e-12)
         assert result.df == pytest.approx(row.df, rel=1e-10)

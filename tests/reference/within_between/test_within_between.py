@@ -127,7 +127,7 @@ def test_the_residual_variance_equals_lme4(
         design.outcome, with_intercept(columns), design.persons, design.weights
     )
     variance = expected("within_between", model, "tests.csv")["residual_variance"][0]
-    assert result.residual_variance == pytest.approx(variance, rel=1e-7)
+    assert result.fitted.residual_variance == pytest.approx(variance, rel=1e-7)
 
 
 @pytest.mark.parametrize("model", ["dropout", "two_waves", "missing_wave", "weighted"])

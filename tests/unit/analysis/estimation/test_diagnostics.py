@@ -45,9 +45,12 @@ def within_term(found: Fit) -> Term:
 def test_influence_is_that_of_fitting_without_each_person(
     estimator: str, seed: int
 ) -> None:
-    """Changes, signs and significance are those of leaving everybody out in turn."""
+    """Changes, signs and significance are those of leaving everybody out in turn.
+
+    With CR1 errors: those of CR2 are not computed again without each person.
+    """
     panel = plant(Truth(**{**vars(SMALL), "within": -0.25}), seed)
-    specification = specify(estimator)
+    specification = specify(estimator, errors="cr1")
     whole = within_term(fit(specification, panel))
     terms = [
         within_term(fit(specification, panel[panel["participant_id"] != person]))
@@ -69,7 +72,7 @@ def test_one_person_can_turn_a_result() -> None:
     first = panel["participant_id"] == "p00000"
     panel.loc[first, USE] = [0.0, 30.0, 60.0]
     panel.loc[first, OUTCOME] = [0.0, 40.0, 80.0]
-    result = told(specify("fixed_effects"), panel)
+    result = told(specify("fixed_effects", errors="cr1"), panel)
     assert result["influence_change"].statistic > 0.5
     assert result["influence_significance"].statistic >= 1
 
@@ -111,7 +114,7 @@ def test_changes_of_a_random_walk_are_not_correlated() -> None:
 def test_two_waves_cannot_tell_of_serial_correlation() -> None:
     """It takes three adjacent ones."""
     design = build_design(specify("fixed_effects"), plant(Truth(waves=2), 1))
-    result = serial_correlation(design, -0.5)
+    result = serial_correlation(design, -0.5, "cr2")
     assert np.isnan(result.statistic)
     assert result.note == (
         "not estimable: fewer than two persons have three adjacent waves"

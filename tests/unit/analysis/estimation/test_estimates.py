@@ -20,10 +20,12 @@ WINDOW = Window(kind="between_waves")
 STATED_ESTIMATES = (
     "specification, outcome, term, component, exposure, measure, transform, estimator, "
     "timing, weights, missing, estimate, std_error, std_error_type, statistic, df, "
-    "p_value, p_adjusted, p_bh, ci_low, ci_high, standardized, equivalence_p, "
+    "n_changing, largest_share, p_value, p_adjusted, p_bh, ci_low, ci_high, standardized, equivalence_p, "
     "equivalence_adjusted, verdict, n_obs, n_participants, n_waves, confirmatory, note"
 )
-STATED_TESTS = "specification, outcome, test, statistic, df, p_value, note"
+STATED_TESTS = (
+    "specification, outcome, test, statistic, df, df_denominator, p_value, note"
+)
 
 BOTH = Specification(
     specification="functions",
@@ -98,14 +100,16 @@ def test_rows_describe_their_specification(panel: pd.DataFrame) -> None:
     row = fit_all([BOTH], {WINDOW: panel}).estimates.iloc[0]
     assert row["exposure"] == "story"
     assert row["measure"] == "days_per_week"
-    assert row["std_error_type"] == "cluster_person_cr1"
+    assert row["std_error_type"] == "cluster_person_cr2"
     assert (row["timing"], row["weights"], row["missing"]) == (
         "same",
         "none",
         "complete",
     )
     assert (row["n_obs"], row["n_participants"], row["n_waves"]) == (60, 20, 3)
-    assert row["df"] == 19
+    assert 1 < row["df"] < 19
+    assert row["n_changing"] == 20
+    assert 1 / 20 < row["largest_share"] < 1
     assert bool(row["confirmatory"])
     assert row["note"] == ""
 
@@ -125,6 +129,7 @@ def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
             *shares,
             "serial_correlation",
             *persons,
+            *["wild_cluster_p"] * 2,
         ],
         "logged": ["vif_max", *shares],
         "functions.fixed_effects": [

@@ -61,6 +61,7 @@ def row(
         "estimate": estimate,
         "std_error": std_error,
         "df": 100.0,
+        "n_participants": 101,
         "p_value": p_value,
         **dict.fromkeys(JUDGED, NAN),
         "verdict": "",
@@ -250,7 +251,9 @@ def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect() 
     2 / 1.98422 gives an interval of 4.
     """
     error = np.array([2 / 1.984216952])
-    result = deciding_sample(error, np.array([99.0]), np.array([2.0]), family=1)
+    result = deciding_sample(
+        error, np.array([99.0]), np.array([100.0]), np.array([2.0]), family=1
+    )
     assert result[0] == pytest.approx(400)
 
 
@@ -260,7 +263,11 @@ def test_with_the_deciding_sample_nothing_is_undecided(
 ) -> None:
     """Whatever the estimate, at the error that belongs to that sample."""
     said = deciding_sample(
-        np.array([1.1]), np.array([100.0]), np.array([2.0]), family=2
+        np.array([1.1]),
+        np.array([100.0]),
+        np.array([101.0]),
+        np.array([2.0]),
+        family=2,
     )[0]
     error, df = 1.1 * math.sqrt(101 / said), float(math.ceil(said) - 1)
     p = 2 * stats.t.sf(abs(truth) / error, df)
@@ -352,6 +359,7 @@ def test_leads_are_rows_of_the_tests() -> None:
             "df": 1.0,
             "p_value": 0.0001,
             "note": f"F(1, 100) for {name}: not zero",
+            "df_denominator": 100.0,
         },
         {
             **shared,
@@ -359,5 +367,6 @@ def test_leads_are_rows_of_the_tests() -> None:
             "df": -1,
             "p_value": -1,
             "note": f"{name}: no number, so nothing is tested",
+            "df_denominator": -1,
         },
     ]

@@ -87,8 +87,9 @@ def test_a_test_gives_no_degrees_of_freedom_away(u2plus: Inputs) -> None:
     """The p of F(5, people - 1) is that of the released people."""
     fitted = [panels.estimate(n_participants=57, n_obs=160)]
     rows = [("functions", "pdd_total", "mundlak", 2.2, 5.0, 0.07, "F(5, 56) for a")]
-    one = _tests(u2plus, rows, fitted).iloc[0]
+    one = _tests(u2plus, rows, fitted, denominator=56.0).iloc[0]
     assert one["note"] == "F(5, 54) for a"
+    assert one["df_denominator"] == 54
     assert _solved(lambda n: float(stats.f.sf(2.2, 5, n - 1)), one["p_value"]) == 55
 
 
@@ -99,6 +100,27 @@ def test_degrees_of_freedom_of_imputation_are_rounded_too(u2plus: Inputs) -> Non
     reach = float(stats.t.ppf(0.975, 44)) * one["std_error"]
     assert one["df"] == 44
     assert one["ci_high"] == pytest.approx(one["estimate"] + reach)
+
+
+def test_few_degrees_of_freedom_are_given_to_two_digits(u2plus: Inputs) -> None:
+    """6.123 are Satterthwaite's and of no number of people: 6.1, and p and limits by them."""
+    row = panels.estimate(n_participants=200, n_obs=800, df=6.123, p_value=0.1)
+    one = _estimates(u2plus, [row]).iloc[0]
+    reach = float(stats.t.ppf(0.975, 6.1)) * one["std_error"]
+    assert one["df"] == 6.1
+    assert one["ci_high"] == pytest.approx(one["estimate"] + reach)
+    rows = [("functions", "pdd_total", "mundlak", 2.2, 5.0, 0.07, "F(5, 6.1) for a")]
+    test = _tests(u2plus, rows, [row], denominator=6.123).iloc[0]
+    assert test["note"] == "F(5, 6.1) for a"
+    assert test["p_value"] == pytest.approx(float(stats.f.sf(2.2, 5, 6.1)))
+
+
+def test_what_one_person_carries_stays_inside(u2plus: Inputs) -> None:
+    """The largest person's share is no column of a released table."""
+    row = panels.estimate(largest_share=0.4, n_changing=123)
+    released = _estimates(u2plus, [row])
+    assert "largest_share" not in released
+    assert released["n_changing"].iloc[0] == 125
 
 
 def test_a_shifted_estimate_keeps_its_p(u2plus: Inputs) -> None:
@@ -175,10 +197,15 @@ def _estimates(
 
 
 def _tests(
-    u2plus: Inputs, rows: list[tuple[Any, ...]], fitted: list[dict[str, Any]]
+    u2plus: Inputs,
+    rows: list[tuple[Any, ...]],
+    fitted: list[dict[str, Any]],
+    denominator: float = np.nan,
 ) -> pd.DataFrame:
     """Tests of estimates that rest on the use of many people, released."""
-    frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    described = [name for name in TEST_COLUMNS if name != "df_denominator"]
+    frame = pd.DataFrame(rows, columns=described).reindex(columns=list(TEST_COLUMNS))
+    frame["df_denominator"] = denominator
     inputs = replace(u2plus, estimates=_frame(fitted), tests=frame)
     return _released(estimates.tests, inputs.data, MANY)
 
