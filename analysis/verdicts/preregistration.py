@@ -33,7 +33,15 @@ Frozen = Mapping[str, Entry]
 """The entries of the confirmatory specifications by name."""
 
 _JOINT = " + "
-_OPTIONS = ("measure", "transform", "timing", "weights", "missing", "spacing")
+_OPTIONS = (
+    "measure",
+    "transform",
+    "timing",
+    "weights",
+    "missing",
+    "errors",
+    "spacing",
+)
 
 
 @dataclass(frozen=True)
