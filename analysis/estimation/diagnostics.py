@@ -119,12 +119,14 @@ def wild_cluster(
 ) -> Iterator[Diagnostic]:
     """The bootstrap's p of each coefficient of a confirmatory specification.
 
-    Its random numbers begin where the specification's do.
+    None where a single person's data identify it. Its random numbers begin where the specification's do.
     """
     if not specification.confirmatory or not any(terms):
         return
-    places = [j for j, term in enumerate(terms) if term]
-    p_values = wild_cluster_p(_fit(regression), places, specification.seed)
+    fitted = _fit(regression)
+    sole = cluster(fitted, "cr1").carriers(np.eye(fitted.columns.shape[1])).sole
+    places = [j for j, term in enumerate(terms) if term and not sole[j]]
+    p_values = wild_cluster_p(fitted, places, specification.seed)
     for j, p_value in zip(places, p_values, strict=True):
         remark = "" if np.isfinite(p_value) else "not estimable: no error for "
         yield Diagnostic(WILD_CLUSTER, p_value, p_value=p_value, note=remark + terms[j])

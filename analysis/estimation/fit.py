@@ -43,8 +43,8 @@ class Term:
     of people that carry the estimate, less one, if all carried as much. `n_changing`
     are people whose values of the term differ from 0: who used the function, and for
     a within component changed. `largest_share` is the largest person's share of the
-    information (see `Carriers`), and with a `sole_person` the term cannot be
-    estimated without that one.
+    information (see `Carriers`). A term with a `sole_person`, without whom it cannot be
+    estimated, has no number: no error is left to be seen.
     """
 
     exposure: str
@@ -282,6 +282,10 @@ def _term(design: Design, component: Component, j: int) -> Term:
     if np.isnan(estimate):
         reason = "collinear with other terms" if spread else UNVARYING[component.name]
         return replace(term, note=f"not estimable: {reason}")
+    share, sole = float(of.largest_share[place]), bool(of.sole_person[place])
+    term = replace(term, largest_share=share, sole_person=sole)
+    if sole:
+        return replace(term, note="not estimable: only one person's data identify it")
     relative = spread / float(np.std(design.outcome, ddof=1))
     if std_error * relative <= NEGLIGIBLE or np.isnan(of.df[place]):
         return replace(term, note="not estimable: too few persons for an error")
@@ -290,6 +294,4 @@ def _term(design: Design, component: Component, j: int) -> Term:
         term,
         **asdict(inference),
         standardized=inference.estimate * relative,
-        largest_share=float(of.largest_share[place]),
-        sole_person=bool(of.sole_person[place]),
     )

@@ -14,6 +14,7 @@ from panelstream.analysis.estimation.estimates import fit, fit_all
 from panelstream.analysis.estimation.fit import Fit
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.analysis.verdicts.verdicts import judge
+from panelstream.models.study.estimators import ErrorType
 from panelstream.models.study.study import Study, Window
 
 WINDOW = Window(kind="between_waves")
@@ -301,3 +302,32 @@ def test_the_same_panel_gives_the_same_frames(panel: pd.DataFrame) -> None:
     second = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel.copy()})
     assert first.estimates.to_csv() == second.estimates.to_csv()
     assert first.tests.to_csv() == second.tests.to_csv()
+
+
+@pytest.mark.parametrize("errors", ["cr2", "cr1"])
+def test_a_function_of_one_person_has_no_number(
+    panel: pd.DataFrame, errors: ErrorType
+) -> None:
+    """Nobody else's data say anything of it: no estimate, no p, and the reason."""
+    first = panel["participant_id"] == panel["participant_id"].iloc[0]
+    use = panel["story_days_per_week"].where(first, 0.0)
+    specifications = [replace(one, errors=errors) for one in (BOTH, FIXED)]
+    changed = panel.assign(story_days_per_week=use)
+    rows = fit_all(specifications, {WINDOW: changed}).estimates
+    rows = rows[rows["exposure"] == "story"]
+    assert len(rows) == 3
+    assert rows[["estimate", "std_error", "df", "p_value"]].isna().all().all()
+    assert (rows["n_changing"] == 1).all()
+    assert set(rows["note"]) == {"not estimable: only one person's data identify it"}
+
+
+def test_errors_are_those_of_the_specification(panel: pd.DataFrame) -> None:
+    """CR1 has persons less one degrees of freedom, CR2 fewer; estimates are the same."""
+    plain, other = (
+        fit_all([replace(FIXED, errors=errors)], {WINDOW: panel}).estimates.iloc[0]
+        for errors in ("cr2", "cr1")
+    )
+    assert plain["estimate"] == pytest.approx(other["estimate"])
+    assert other["std_error_type"] == "cluster_person_cr1"
+    assert other["df"] == other["n_participants"] - 1
+    assert plain["df"] < other["df"]
