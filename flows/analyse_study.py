@@ -10,13 +10,13 @@ from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.panel import reliability
 from panelstream.analysis.plan.specifications import expand_plan
-from panelstream.analysis.verdicts import verdicts
 from panelstream.analysis.verdicts.preregistration import PlanStatus, mark_confirmatory
+from panelstream.analysis.verdicts.verdicts import judge
 from panelstream.flows import manifest, plan
 from panelstream.flows.panels import Panels, read_answers
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study.folder import StudyFolder
-from panelstream.models.study.study import Planned, Study
+from panelstream.models.study.study import Study
 from panelstream.models.warehouse.reads import read_people
 from panelstream.models.warehouse.study_records import record_study_version
 
@@ -71,24 +71,7 @@ def fit_plan(
     """
     specifications = mark_confirmatory(expand_plan(study), plan_status)
     fitted = estimates.fit_all(specifications, panels.by_window, progress)
-    return judge_results(fitted, study, plan_status.removed_after_lock)
-
-
-def judge_results(
-    fitted: Results, study: Planned, removed_after_lock: int = 0
-) -> Results:
-    """The results with verdicts, and with the lead tests.
-
-    `removed_after_lock` counts locked coefficients that are no longer planned.
-    """
-    judged = verdicts.judge(fitted.estimates, study, removed_after_lock)
-    tests = [fitted.tests, verdicts.leads(fitted.estimates)]
-    return Results(
-        verdicts.explain(judged, study, removed_after_lock),
-        pd.concat(
-            [table for table in tests if len(table)] or tests[:1], ignore_index=True
-        ),
-    )
+    return judge(fitted, study, plan_status.removed_after_lock)
 
 
 def measure_reliability(workspace: Workspace, panels: Panels) -> pd.DataFrame:

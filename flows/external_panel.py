@@ -16,8 +16,8 @@ from panelstream.analysis.panel.external import (
     require_numbers,
 )
 from panelstream.analysis.plan.specifications import Specification, expand_plan
+from panelstream.analysis.verdicts.verdicts import judge
 from panelstream.flows import results_folder
-from panelstream.flows.analyse_study import judge_results
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.manifest import library_versions
 from panelstream.models.config_file import Document
@@ -55,9 +55,7 @@ def analyse_panel_file(
         {None: panel},
         progress,
     )
-    return PanelAnalysis(
-        judge_results(fitted, document.value), _describe(document, panel_file)
-    )
+    return PanelAnalysis(judge(fitted, document.value), _describe(document, panel_file))
 
 
 def _require_numbers(

@@ -35,6 +35,9 @@ changes contain the error between), or if changes are."""
 WILD_CLUSTER = "wild_cluster_p"
 """The test of a coefficient by the wild cluster bootstrap."""
 
+LEADS = "leads"
+"""The joint test of the exposures of a later wave."""
+
 LITTLE = 0.05
 """A share of variance below which the data say little."""
 
@@ -130,6 +133,30 @@ def wild_cluster(
     for j, p_value in zip(places, p_values, strict=True):
         remark = "" if np.isfinite(p_value) else "not estimable: no error for "
         yield Diagnostic(WILD_CLUSTER, p_value, p_value=p_value, note=remark + terms[j])
+
+
+def leads(
+    specification: Specification, regression: Regression, terms: tuple[str, ...]
+) -> Iterator[Diagnostic]:
+    """That all exposures of a later wave go with nothing, in one test.
+
+    What comes after an outcome cannot have led to it. Nothing for a regression that has
+    no leads.
+    """
+    places = [j for j, term in enumerate(terms) if term]
+    if specification.shift <= 0 or not places:
+        return
+    clustered = cluster(_fit(regression), specification.errors)
+    try:
+        result = clustered.wald(np.eye(regression.columns.shape[1])[places])
+    except NotEstimable as problem:
+        yield Diagnostic(LEADS, note=f"not estimable: {problem}")
+        return
+    yield f_test(
+        LEADS,
+        result,
+        f"that use of a later wave goes with nothing: {', '.join(terms[j] for j in places)}",
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from panelstream.models.study.estimators import ESTIMATOR_RULES
 ESTIMATE_COLUMNS = (
     "specification",
     "outcome",
+    "exposures",
     "term",
     "component",
     "exposure",
@@ -42,6 +43,7 @@ ESTIMATE_COLUMNS = (
     "df",
     "n_changing",
     "largest_share",
+    "sole_person",
     "p_value",
     "p_adjusted",
     "p_bh",
@@ -50,23 +52,36 @@ ESTIMATE_COLUMNS = (
     "standardized",
     "equivalence_p",
     "equivalence_adjusted",
+    "larger_p",
+    "larger_adjusted",
     "verdict",
+    "reservations",
     "n_obs",
     "n_participants",
     "n_waves",
     "confirmatory",
     "note",
 )
-JUDGED = ("p_adjusted", "p_bh", "equivalence_p", "equivalence_adjusted")
+JUDGED = (
+    "p_adjusted",
+    "p_bh",
+    "equivalence_p",
+    "equivalence_adjusted",
+    "larger_p",
+    "larger_adjusted",
+)
 """Columns that are computed from more than one fit."""
 TEST_COLUMNS = (
     "specification",
     "outcome",
+    "exposures",
+    "term",
     "test",
     "statistic",
     "df",
     "df_denominator",
     "p_value",
+    "p_adjusted",
     "note",
 )
 
@@ -83,7 +98,7 @@ copy, and NumPy computes without the interpreter's lock. More would take memory.
 class Results:
     """Rows of `ESTIMATE_COLUMNS` and `TEST_COLUMNS`, in the plan's order.
 
-    `JUDGED` and `verdict` are filled in by `verdicts.judge`.
+    `JUDGED`, `verdict` and `reservations` are filled in by `verdicts.judge`.
     """
 
     estimates: pd.DataFrame
@@ -244,6 +259,7 @@ def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
             "std_error_type": fit.std_error_type,
             **dict.fromkeys(JUDGED, nan),
             "verdict": "",
+            "reservations": "",
             "n_obs": fit.n_obs,
             "n_participants": fit.n_participants,
             "n_waves": fit.n_waves,
@@ -255,9 +271,10 @@ def _tests(fit: Fit) -> Iterator[dict[str, Any]]:
     labels = {
         "specification": fit.specification.specification,
         "outcome": fit.specification.outcome,
+        "exposures": fit.specification.regression,
     }
     for diagnostic in fit.tests:
-        yield labels | asdict(diagnostic)
+        yield {**labels, **asdict(diagnostic), "p_adjusted": nan}
 
 
 def _described(specification: Specification) -> dict[str, Any]:
@@ -272,7 +289,8 @@ def _described(specification: Specification) -> dict[str, Any]:
         "missing",
         "confirmatory",
     )
-    return {name: getattr(specification, name) for name in names}
+    described = {name: getattr(specification, name) for name in names}
+    return {**described, "exposures": specification.regression}
 
 
 def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

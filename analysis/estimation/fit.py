@@ -68,7 +68,8 @@ class Term:
 class Diagnostic:
     """A test or a description of one fit: a row of the tests.
 
-    `df` counts restrictions; an F has `df_denominator` too.
+    `df` counts restrictions; an F has `df_denominator` too. `term` names the one that it
+    is about, where a verdict depends on it.
     """
 
     test: str
@@ -77,6 +78,7 @@ class Diagnostic:
     p_value: float = nan
     note: str = ""
     df_denominator: float = nan
+    term: str = ""
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ def worst_inflation(names: Sequence[str], identification: Identification) -> Dia
     )
 
 
-def f_test(test: str, result: Wald, of: str) -> Diagnostic:
+def f_test(test: str, result: Wald, of: str, term: str = "") -> Diagnostic:
     """A row of the tests; `of` says what is tested."""
     return Diagnostic(
         test,
@@ -246,6 +248,7 @@ def f_test(test: str, result: Wald, of: str) -> Diagnostic:
         df_denominator=result.df,
         p_value=result.p_value,
         note=f"F({result.count}, {_in_words(result.df)}) {of}",
+        term=term,
     )
 
 

@@ -60,6 +60,11 @@ class Specification:
         )
 
     @property
+    def regression(self) -> str:
+        """The exposures that enter one regression jointly."""
+        return " + ".join(self.exposures)
+
+    @property
     def shift(self) -> int:
         """Waves from the outcome's to the exposures': -k for a lag, k for a lead."""
         if self.timing == "same":

@@ -14,7 +14,7 @@ from panelstream.analysis.report.numerals import (
 )
 from panelstream.analysis.report.release import REDACTED, ReleasedTable
 from panelstream.analysis.report.units import POINTS, outcome_scale
-from panelstream.analysis.verdicts.verdicts import FEEDBACK, NOT_ESTIMATED, VERDICTS
+from panelstream.analysis.verdicts.verdicts import NOT_ESTIMATED, VERDICTS
 from panelstream.models.study.study import Study
 
 _DIFFERENCES = {
@@ -89,8 +89,7 @@ def by_outcome(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 def summary(findings: Iterable[Finding]) -> list[tuple[str, int, list[str]]]:
     """Each verdict with how often it was reached and for what, the firmest first."""
-    order = (*VERDICTS.values(), FEEDBACK, NOT_ESTIMATED)
-    pairs: dict[str, list[str]] = {verdict: [] for verdict in order}
+    pairs: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
     for finding in findings:
         pairs.setdefault(finding.verdict, []).append(finding.pair)
     return [(verdict, len(names), names) for verdict, names in pairs.items() if names]
@@ -193,7 +192,7 @@ def _p_clause(value: Any) -> str:
 def _verdict(row: "pd.Series[Any]") -> str:
     if row["estimate"] == REDACTED:
         return "withheld"
-    if pd.isna(row["estimate"]):
+    if pd.isna(row["estimate"]) and not row["verdict"]:
         return NOT_ESTIMATED
     return (
         str(row["verdict"])

@@ -197,6 +197,7 @@ def _entry(
     for name in outcomes:
         yield f"smallest_effect.{name}", study.smallest(name)
     yield "plan.adjust", study.plan.adjust
+    yield "plan.fewest_people", study.plan.fewest_people
     yield f"plan.sensitivity.{LEAD}", LEAD in study.plan.sensitivity
     yield "waves", [wave.wave for wave in study.waves]
     for instrument in folder.instruments:

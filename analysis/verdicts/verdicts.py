@@ -3,18 +3,25 @@
 The family is every within-person coefficient of every confirmatory
 specification, also one that could not be estimated: it counts as p = 1, so that
 no later failure makes the others look stronger. So does one that was locked and
-is no longer in the plan. Two hypotheses are tested of each, and each of the two sets is
-adjusted by Holm's method (1979, Scand. J. Stat. 6): that the coefficient is 0,
-and that it lies outside the smallest effect of interest (two one-sided tests,
-Schuirmann 1987, J. Pharmacokinet. Biopharm. 15). At 5 %:
+is no longer in the plan. Three hypotheses are tested of each, and each of the three sets
+is adjusted by Holm's method (1979, Scand. J. Stat. 6) at 5 %: that the coefficient is 0,
+that it lies outside the smallest effect of interest (two one-sided tests,
+Schuirmann 1987, J. Pharmacokinet. Biopharm. 15), and that it lies within the
+smallest effect (the minimum-effect test, Murphy & Myors 1999, J. Appl. Psychol. 84(2)).
 
-| differs from 0? | smaller than the smallest effect? | verdict                   |
-| --------------- | --------------------------------- | ------------------------- |
-| yes             | no                                | associated                |
-| yes             | yes                               | associated but negligible |
-| no              | yes                               | negligible                |
-| no              | no                                | undecided                 |
-| no number       | no number                         | not estimated             |
+| differs from 0? | smaller than the smallest effect? | larger? | verdict                   |
+| --------------- | --------------------------------- | ------- | ------------------------- |
+| yes             | no                                | yes     | associated, larger than the smallest effect |
+| yes             | no                                | no      | associated                |
+| yes             | yes                               | no      | associated but negligible |
+| no              | yes                               | no      | negligible                |
+| no              | no                                | no      | undecided                 |
+
+No number: *not estimated*. Fewer effective people than the plan's `fewest_people`
+(degrees of freedom), or one person without whom nothing could be estimated: *rests on
+too few people*, whatever p is. Each set errs in at most 5 % of studies, so that the
+chance of any false answer of a plan is at most 15 %, and of a false *associated* at most
+5 %.
 
 The false discovery rate of Benjamini and Hochberg (1995, J. R. Stat. Soc. B 57) is
 given too, and decides nothing.
@@ -22,21 +29,22 @@ given too, and decides nothing.
 The smallest effect is in points of the outcome for one active day a week more:
 it applies to untransformed `days_per_week` only, or to one unit of a column of a
 panel from elsewhere, and to estimators whose scale is points. Elsewhere the second
-answer is no.
+and third answers are no. A small slope says little where use and outcome do not go in
+a straight line: where the regression's `curvature` test rejects one at 5 %, what
+would be negligible is *undecided: not a straight line*.
 
-A confirmatory specification of the exposure of the same wave may have a
-counterpart in the plan's sensitivity checks, which includes the next wave's
-exposure too (`lead`). What comes after an outcome cannot have led to it: where a
-lead is not zero, the outcome leads to use, or something else leads to both, and the
-coefficients of that specification and outcome are not what they seem. By Holm's
-method over the leads of one specification and outcome, at 5 %, such a
-specification's verdicts are all *undecided: feedback or confounding*. Its family
-is its own leads, because it tests the assumption of one fit: a longer plan shall
-not lower its power.
+What comes after an outcome cannot have led to it. A confirmatory specification of the
+exposure of the same wave may have a counterpart in the plan's sensitivity checks that
+includes the next wave's exposures (`lead`). These are tested jointly in each fitted
+regression, and the tests are adjusted by Holm's method over all such regressions of the
+plan. Where they are not zero, the outcome leads to use, something else leads to
+both, or use is measured with error; the coefficients of that regression are *undecided:
+feedback, confounding or error in use*. That nothing was found is no evidence of
+absence: *feedback excluded* is said only where the interval of the exposure's own lead
+lies within the smallest effect.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from math import ceil, floor, log10
 from typing import Any
 
@@ -44,97 +52,93 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from panelstream.analysis.estimation.clustered import Wald
+from panelstream.analysis.estimation.diagnostics import LEADS
+from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.estimation.fit import Diagnostic, f_test
+from panelstream.analysis.estimation.shape import CURVATURE
 from panelstream.analysis.plan.conventions import ALPHA
 from panelstream.models.arrays import Mask, Vector
 from panelstream.models.study.measures import AS_IS
 from panelstream.models.study.study import Planned
 
-VERDICTS = {
-    (True, False): "associated",
-    (True, True): "associated but negligible",
-    (False, True): "negligible",
-    (False, False): "undecided",
-}
+LARGER = "associated, larger than the smallest effect"
+ASSOCIATED = "associated"
+SMALL = "associated but negligible"
+NEGLIGIBLE = "negligible"
+UNDECIDED = "undecided"
+CURVED = "undecided: not a straight line"
+FEEDBACK = "undecided: feedback, confounding or error in use"
+TOO_FEW = "rests on too few people"
 NOT_ESTIMATED = "not estimated"
-"""The verdict on a planned coefficient without a number."""
 
-FEEDBACK = "undecided: feedback or confounding"
-"""The verdict on a specification whose lead is not zero."""
+VERDICTS = (
+    LARGER,
+    ASSOCIATED,
+    SMALL,
+    NEGLIGIBLE,
+    UNDECIDED,
+    CURVED,
+    FEEDBACK,
+    TOO_FEW,
+    NOT_ESTIMATED,
+)
+"""All verdicts, the firmest first."""
+
+EXCLUDED = "feedback excluded"
+NOT_EXCLUDED = "feedback not excluded"
+UNTESTABLE = "feedback cannot be tested"
 
 LEAD = "lead"
-"""The preset, and the test, of the exposure of the next wave."""
+"""The preset of the exposure of the next wave."""
+
+_REGRESSION = ["specification", "outcome", "exposures"]
+"""What names a fitted regression in estimates and tests."""
 
 
-def judge(
+def judge(results: Results, study: Planned, removed_after_lock: int = 0) -> Results:
+    """The results with all that rests on the whole family filled in.
+
+    Verdicts and reservations are for the family only. `removed_after_lock` counts
+    locked coefficients that are no longer in the plan. The notes of undecided
+    coefficients say the sample that would decide, those of the joint tests of leads
+    their p over the plan.
+    """
+    estimates = adjust(results.estimates, study, removed_after_lock)
+    tests = _adjust_leads(results.tests, estimates)
+    family = _family(estimates)
+    verdicts = _verdicts(estimates, tests, study)
+    reservations = _reservations(estimates, verdicts, study)
+    judged = estimates.assign(
+        verdict=np.where(family, verdicts, ""),
+        reservations=np.where(family, reservations, ""),
+    )
+    return Results(_explain(judged, study, removed_after_lock), tests)
+
+
+def adjust(
     estimates: pd.DataFrame, study: Planned, removed_after_lock: int = 0
 ) -> pd.DataFrame:
-    """The estimates with all that rests on the whole family filled in.
+    """The estimates with the p-values of the three sets of hypotheses.
 
-    `p_adjusted`, `p_bh`, `equivalence_adjusted` and `verdict` are for the family
-    only; `equivalence_p`, not adjusted, for every within row to which the smallest
-    effect applies. `removed_after_lock` counts locked coefficients that are no longer
-    in the plan.
+    Adjusted ones are for the family only; `equivalence_p` and `larger_p`, not adjusted,
+    for every within row to which the smallest effect applies.
     """
-    family = _family(estimates)
-    smallest = _smallest(estimates, study)
+    family, smallest = _family(estimates), _smallest(estimates, study)
     p_values = _numbers(estimates, "p_value")
-    adjusted = holm(p_values, family, removed_after_lock)
-    equivalence = equivalence_p(
-        _numbers(estimates, "estimate"),
-        _numbers(estimates, "std_error"),
-        _numbers(estimates, "df"),
+    sized = family & ~np.isnan(smallest)
+    numbers = (
+        *(_numbers(estimates, name) for name in ("estimate", "std_error", "df")),
         smallest,
     )
-    equivalent = holm(equivalence, family & ~np.isnan(smallest), removed_after_lock)
-    verdicts = np.array(_verdicts(adjusted, equivalent < ALPHA), dtype=object)
-    doubted = _doubted(estimates) & ~np.isnan(adjusted)
+    equivalence, larger = equivalence_p(*numbers), larger_p(*numbers)
     return estimates.assign(
-        p_adjusted=adjusted,
+        p_adjusted=holm(p_values, family, removed_after_lock),
         p_bh=benjamini_hochberg(p_values, family, removed_after_lock),
         equivalence_p=equivalence,
-        equivalence_adjusted=equivalent,
-        verdict=np.where(family, np.where(doubted, FEEDBACK, verdicts), ""),
+        equivalence_adjusted=holm(equivalence, sized, removed_after_lock),
+        larger_p=larger,
+        larger_adjusted=holm(larger, sized, removed_after_lock),
     )
-
-
-def explain(
-    judged: pd.DataFrame, study: Planned, removed_after_lock: int = 0
-) -> pd.DataFrame:
-    """The judged estimates, where undecided with the sample that would decide."""
-    needed = deciding_sample(
-        _numbers(judged, "std_error"),
-        _numbers(judged, "df"),
-        _numbers(judged, "n_participants"),
-        _smallest(judged, study),
-        int(_family(judged).sum()) + removed_after_lock,
-    )
-    undecided = judged["verdict"] == VERDICTS[False, False]
-    rows = zip(judged["note"], undecided, needed, strict=True)
-    notes = [
-        "; ".join(filter(None, (note, _sample(sample) if is_undecided else "")))
-        for note, is_undecided, sample in rows
-    ]
-    return judged.assign(note=notes)
-
-
-def leads(estimates: pd.DataFrame) -> pd.DataFrame:
-    """A row of the tests for each lead of a confirmatory specification.
-
-    `specification` and `outcome` are those of the specification that it tests;
-    F of one restriction is the lead's t squared; p is not adjusted, the note is.
-    """
-    rows = [
-        {"specification": name, "outcome": outcome, **asdict(_lead(row, adjusted))}
-        for (name, outcome), rows in _leads(estimates)
-        for row, adjusted in zip(rows.to_dict("records"), _adjusted(rows), strict=True)
-    ]
-    return pd.DataFrame(rows, columns=pd.Index(_LEAD_COLUMNS))
-
-
-_LEAD_COLUMNS = ("specification", "outcome", *Diagnostic.__dataclass_fields__)
 
 
 def holm(p_values: Vector, family: Mask, removed_after_lock: int = 0) -> Vector:
@@ -168,6 +172,19 @@ def equivalence_p(
     return np.asarray(np.maximum(above_low, below_high))
 
 
+def larger_p(
+    estimates: Vector, std_errors: Vector, df: Vector, smallest: Vector
+) -> Vector:
+    """The p (n,) of the minimum-effect test of |effect| <= smallest (n,).
+
+    That of the two-sided t test at the nearer limit of the hypothesis.
+    """
+    sizes = np.abs(estimates)
+    beyond = stats.t.sf((sizes - smallest) / std_errors, df)
+    opposite = stats.t.sf((sizes + smallest) / std_errors, df)
+    return np.asarray(beyond + opposite)
+
+
 def deciding_sample(
     std_errors: Vector, df: Vector, persons: Vector, smallest: Vector, family: int
 ) -> Vector:
@@ -187,6 +204,26 @@ def deciding_sample(
     return np.asarray(persons * np.square(2 * margin / smallest))
 
 
+def _explain(
+    judged: pd.DataFrame, study: Planned, removed_after_lock: int
+) -> pd.DataFrame:
+    """The judged estimates, where undecided with the sample that would decide."""
+    needed = deciding_sample(
+        _numbers(judged, "std_error"),
+        _numbers(judged, "df"),
+        _numbers(judged, "n_participants"),
+        _smallest(judged, study),
+        int(_family(judged).sum()) + removed_after_lock,
+    )
+    undecided = judged["verdict"] == UNDECIDED
+    rows = zip(judged["note"], undecided, needed, strict=True)
+    notes = [
+        "; ".join(filter(None, (note, _sample(sample) if is_undecided else "")))
+        for note, is_undecided, sample in rows
+    ]
+    return judged.assign(note=notes)
+
+
 def _sample(needed: float) -> str:
     """In words, to two digits, as the standard error is itself an estimate."""
     if np.isnan(needed):
@@ -195,48 +232,113 @@ def _sample(needed: float) -> str:
     return f"{ceil(needed / unit) * unit:.0f} participants would decide"
 
 
-def _verdicts(adjusted: Vector, negligible: Mask) -> list[str]:
+def _verdicts(
+    estimates: pd.DataFrame, tests: pd.DataFrame, study: Planned
+) -> list[str]:
+    """The verdict (n,) of each row, as if all were of the family."""
+    differs, negligible, larger = (
+        _numbers(estimates, name) < ALPHA
+        for name in ("p_adjusted", "equivalence_adjusted", "larger_adjusted")
+    )
+    few, doubted = _rests_on_few(estimates, study), _doubted(estimates, tests)
+    curved = _curved(estimates, tests)
+    missing = estimates["estimate"].isna().to_numpy()
+    conditions = [
+        few,
+        missing,
+        doubted,
+        negligible & curved,
+        differs & larger,
+        differs & negligible,
+        differs,
+        negligible,
+    ]
+    words = [
+        TOO_FEW,
+        NOT_ESTIMATED,
+        FEEDBACK,
+        CURVED,
+        LARGER,
+        SMALL,
+        ASSOCIATED,
+        NEGLIGIBLE,
+    ]
+    return [str(word) for word in np.select(conditions, words, UNDECIDED)]
+
+
+def _rests_on_few(estimates: pd.DataFrame, study: Planned) -> Mask:
+    """Rows (n,) that one person or fewer effective people than the plan's carry."""
+    sole = estimates["sole_person"].to_numpy(dtype=np.bool_)
+    return np.asarray(sole | (_numbers(estimates, "df") < study.plan.fewest_people))
+
+
+def _doubted(estimates: pd.DataFrame, tests: pd.DataFrame) -> Mask:
+    """Rows (n,) of regressions whose leads are not zero."""
+    rejected = tests[(tests["test"] == LEADS) & (tests["p_adjusted"] < ALPHA)]
+    doubted = {
+        (name.removesuffix(f".{LEAD}"), outcome, exposures)
+        for name, outcome, exposures in _regressions(rejected)
+    }
+    named = [regression in doubted for regression in _regressions(estimates)]
+    return np.array(named, dtype=np.bool_) & _same_wave(estimates)
+
+
+def _curved(estimates: pd.DataFrame, tests: pd.DataFrame) -> Mask:
+    """Rows (n,) of terms for which a straight line is rejected."""
+    rejected = tests[(tests["test"] == CURVATURE) & (tests["p_value"] < ALPHA)]
+    curved = set(zip(_regressions(rejected), rejected["term"], strict=True))
+    rows = zip(_regressions(estimates), estimates["term"], strict=True)
+    return np.array([row in curved for row in rows], dtype=np.bool_)
+
+
+def _reservations(
+    estimates: pd.DataFrame, verdicts: list[str], study: Planned
+) -> list[str]:
+    """What must be said beside each verdict (n,) that a number stands behind."""
+    smallest = _smallest(estimates, study)
+    leads = {
+        (name.removesuffix(f".{LEAD}"), outcome, exposures, row["exposure"]): row
+        for (name, outcome, exposures), (_, row) in zip(
+            _regressions(estimates), estimates.iterrows(), strict=True
+        )
+        if name.endswith(f".{LEAD}") and row["component"] == "within"
+    }
+    keys = zip(_regressions(estimates), estimates["exposure"], strict=True)
     return [
-        NOT_ESTIMATED if np.isnan(p) else VERDICTS[bool(p < ALPHA), bool(small)]
-        for p, small in zip(adjusted, negligible, strict=True)
+        _feedback(leads.get((*regression, exposure)), limit)
+        if verdict not in (FEEDBACK, TOO_FEW, NOT_ESTIMATED) and same
+        else ""
+        for (regression, exposure), verdict, limit, same in zip(
+            keys, verdicts, smallest, _same_wave(estimates), strict=True
+        )
     ]
 
 
-def _doubted(estimates: pd.DataFrame) -> Mask:
-    """Rows (n,) of confirmatory specifications with a lead that is not zero."""
-    doubted = {
-        pair for pair, rows in _leads(estimates) if (_adjusted(rows) < ALPHA).any()
+def _feedback(lead: "pd.Series[Any] | None", smallest: float) -> str:
+    """What the interval of an exposure's lead says of feedback."""
+    if lead is None or np.isnan(lead["estimate"]):
+        return UNTESTABLE
+    inside = -smallest < lead["ci_low"] and lead["ci_high"] < smallest
+    return EXCLUDED if inside else NOT_EXCLUDED
+
+
+def _adjust_leads(tests: pd.DataFrame, estimates: pd.DataFrame) -> pd.DataFrame:
+    """The tests with Holm's p over the leads of all confirmatory regressions."""
+    planned = {
+        (f"{name}.{LEAD}", outcome, exposures)
+        for name, outcome, exposures in _regressions(estimates[_family(estimates)])
     }
-    pairs = zip(estimates["specification"], estimates["outcome"], strict=True)
-    named = np.array([pair in doubted for pair in pairs], dtype=np.bool_)
-    return named & (estimates["timing"] == "same").to_numpy(dtype=np.bool_)
+    of_plan = [regression in planned for regression in _regressions(tests)]
+    family = (tests["test"] == LEADS).to_numpy() & np.array(of_plan, dtype=np.bool_)
+    return tests.assign(p_adjusted=holm(_numbers(tests, "p_value"), family))
 
 
-def _leads(estimates: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
-    """Specification and outcome of the family, with the within rows of their leads."""
-    family = estimates[_family(estimates)]
-    pairs = family.loc[family["timing"] == "same", ["specification", "outcome"]]
-    for name, outcome in pairs.drop_duplicates().itertuples(index=False):
-        rows = estimates[
-            (estimates["specification"] == f"{name}.{LEAD}")
-            & (estimates["outcome"] == outcome)
-            & _within(estimates)
-        ]
-        if len(rows):
-            yield (name, outcome), rows
+def _regressions(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    yield from rows[_REGRESSION].itertuples(index=False, name=None)
 
 
-def _adjusted(rows: pd.DataFrame) -> Vector:
-    """Holm's p-values (n,) over all rows: the leads of a specification and outcome."""
-    return holm(_numbers(rows, "p_value"), np.ones(len(rows), dtype=np.bool_))
-
-
-def _lead(row: dict[Any, Any], adjusted: float) -> Diagnostic:
-    if np.isnan(adjusted):
-        return Diagnostic(LEAD, note=f"{row['term']}: no number, so nothing is tested")
-    result = "not zero" if adjusted < ALPHA else "nothing found"
-    statistic = Wald(row["statistic"] ** 2, 1, row["df"], row["p_value"])
-    return f_test(LEAD, statistic, f"for {row['term']}: {result}")
+def _same_wave(estimates: pd.DataFrame) -> Mask:
+    return (estimates["timing"] == "same").to_numpy(dtype=np.bool_)
 
 
 def _ordered(p_values: Vector, family: Mask) -> tuple[Vector, Any]:

@@ -236,6 +236,8 @@ class Plan(Frozen):
 
     confirmatory: tuple[PlannedSpecification, ...] = ()
     adjust: Literal["holm"] = "holm"
+    fewest_people: float = Field(default=4.0, ge=1)
+    """Effective people (degrees of freedom) below which there is no verdict."""
     sensitivity: tuple[PresetName, ...] = ()
     exploratory: tuple[PlannedSpecification, ...] = ()
 

@@ -42,14 +42,10 @@ def test_every_estimator_is_documented() -> None:
 
 
 def test_verdicts_are_those_of_the_code() -> None:
-    """The table of verdicts is the one by which they are given."""
-    rows = re.findall(
-        r"^\| (yes|no) \| (yes|no) \| (.+) \|$",
-        documents.section(ESTIMATION, "Verdicts"),
-        re.MULTILINE,
-    )
-    said = {(a == "yes", b == "yes"): verdict for a, b, verdict in rows}
-    assert said == VERDICTS
+    """The table of verdicts has all of them, the firmest first."""
+    section = documents.section(ESTIMATION, "Verdicts")
+    rows = re.findall(r"^\| ([a-z][^|]+) \| [^|]+ \|$", section, re.MULTILINE)
+    assert rows[1:] == list(VERDICTS)
 
 
 def test_every_file_is_documented(finished: Path) -> None:

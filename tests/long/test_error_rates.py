@@ -52,8 +52,8 @@ def verdicts(effects: Sequence[float], seed: int) -> list[str]:
     """What is said of the five."""
     one = planted.specify("fixed_effects", exposures=FUNCTIONS)
     window = Window(kind="between_waves")
-    result = fit_all([one], {window: draw(effects, seed)}).estimates
-    return list(judge(result, STUDY)["verdict"])
+    result = fit_all([one], {window: draw(effects, seed)})
+    return list(judge(result, STUDY).estimates["verdict"])
 
 
 @pytest.mark.long
@@ -98,8 +98,8 @@ def doubted(truth: Truth) -> int:
     window, said = Window(kind="between_waves"), Counter[bool]()
     for seed in range(SEEDS):
         panel = planted.plant(truth, seed)
-        result = fit_all([main, lead], {window: panel}).estimates
-        said[FEEDBACK in set(judge(result, STUDY)["verdict"])] += 1
+        result = fit_all([main, lead], {window: panel})
+        said[FEEDBACK in set(judge(result, STUDY).estimates["verdict"])] += 1
     return said[True]
 
 

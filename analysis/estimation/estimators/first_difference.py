@@ -18,6 +18,7 @@ from panelstream.analysis.estimation.diagnostics import (
     INDEPENDENT_CHANGES,
     estimable_terms,
     influence,
+    leads,
     serial_correlation,
     variance_shares,
     wild_cluster,
@@ -33,9 +34,10 @@ from panelstream.analysis.estimation.fit import (
     summarise,
     worst_inflation,
 )
-from panelstream.analysis.estimation.inference import identify, root
+from panelstream.analysis.estimation.inference import Identification, identify, root
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.estimation.registration import Registration, Solve
+from panelstream.analysis.estimation.shape import curvature, zero_shares
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 
@@ -68,14 +70,22 @@ def _weighted_solver(design: Design) -> Solve:
 def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagnostic]:
     yield from variance_shares(specification, design)
     yield serial_correlation(design, INDEPENDENT_CHANGES, specification.errors)
+    regression, identification = _regression(design)
+    terms = estimable_terms(design, identification)
+    yield from leads(specification, regression, terms)
+    yield from zero_shares(specification, design)
+    yield from curvature(specification, design, _regression)
+    yield from influence(regression, terms, specification.errors)
+    yield from wild_cluster(specification, regression, terms)
+
+
+def _regression(design: Design) -> tuple[Regression, Identification]:
+    """The regression of changes on changes, and on a constant as the last column."""
     changes = differences(design)
     identification = identify(changes.regressors)
     regressors = changes.regressors[:, identification.basis]
     columns = np.column_stack([regressors, np.ones(len(regressors))])
-    regression = Regression(changes.outcome, columns, changes.persons, 0)
-    terms = estimable_terms(changes, identification)
-    yield from influence(regression, terms, specification.errors)
-    yield from wild_cluster(specification, regression, terms)
+    return Regression(changes.outcome, columns, changes.persons, 0), identification
 
 
 REGISTRATION = Registration(

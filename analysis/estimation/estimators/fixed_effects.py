@@ -8,6 +8,7 @@ clusters. With CR1 the intercept counts in K.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from panelstream.analysis.estimation.diagnostics import (
     INDEPENDENT_ERRORS,
     estimable_terms,
     influence,
+    leads,
     serial_correlation,
     variance_shares,
     wild_cluster,
@@ -33,6 +35,7 @@ from panelstream.analysis.estimation.fit import (
     worst_inflation,
 )
 from panelstream.analysis.estimation.inference import (
+    Identification,
     LeastSquares,
     deviations,
     identify,
@@ -43,6 +46,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.estimation.registration import Registration, Solve
+from panelstream.analysis.estimation.shape import curvature, zero_shares
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Matrix, Vector
@@ -107,14 +111,21 @@ def diagnose_within(
     """Diagnostics of a regression within persons with `further` other coefficients."""
     yield from variance_shares(specification, design)
     yield serial_correlation(design, INDEPENDENT_ERRORS, specification.errors)
-    outcome, columns = within(design)
-    identification = identify(columns)
-    regression = Regression(
-        outcome, columns[:, identification.basis], design.persons, absorbed=1 + further
-    )
+    regression, identification = _regression(design, further)
     terms = estimable_terms(design, identification)
+    yield from leads(specification, regression, terms)
+    yield from zero_shares(specification, design)
+    yield from curvature(specification, design, partial(_regression, further=further))
     yield from influence(regression, terms, specification.errors)
     yield from wild_cluster(specification, regression, terms)
+
+
+def _regression(design: Design, further: int = 0) -> tuple[Regression, Identification]:
+    """The regression within persons, with `further` other coefficients."""
+    outcome, columns = within(design)
+    identification = identify(columns)
+    basis = columns[:, identification.basis]
+    return Regression(outcome, basis, design.persons, 1 + further), identification
 
 
 REGISTRATION = Registration(

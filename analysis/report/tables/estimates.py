@@ -34,14 +34,14 @@ from panelstream.analysis.report.table import (
     TableColumn,
 )
 from panelstream.analysis.report.tables.limits import t_limits, t_p_values
-from panelstream.analysis.verdicts.verdicts import judge
+from panelstream.analysis.verdicts.verdicts import adjust
 from panelstream.models.study.study import Study
 
 OF_PERSONS = "influence_"
 """How tests begin that say what leaving out one person does: those stay private."""
 
-OF_ONE_PERSON = "largest_share"
-"""A column of the estimates that stays private: one person's part in it."""
+OF_ONE_PERSON = ("largest_share", "sole_person")
+"""Columns of the estimates that stay private: one person's part in it."""
 
 OF_WEIGHTS = ("largest_weight", "effective_sample_size")
 """Tests that say what one person weighs, and how many rows there are: private, too."""
@@ -72,13 +72,17 @@ def estimates_confirmatory(data: ReportInput) -> Table:
         column("p, Holm", "p", "p_adjusted"),
         column("p, BH", "p", "p_bh"),
         column("p, equivalence (Holm)", "p", "equivalence_adjusted"),
+        column("p, larger (Holm)", "p", "larger_adjusted"),
     )
-    verdict = column("Verdict", "word", "verdict")
+    verdict = (
+        column("Verdict", "word", "verdict"),
+        column("Reservations", "word", "reservations"),
+    )
     return _estimate_table(
         data,
         "confirmatory",
         "Planned and locked as they stand here; decided by Holm's method.",
-        (_FUNCTION, _COMPARISON, *_ESTIMATE, *corrected, *_SIZE, verdict),
+        (_FUNCTION, _COMPARISON, *_ESTIMATE, *corrected, *_SIZE, *verdict),
         ("outcome", *UNIT),
     )
 
@@ -114,7 +118,7 @@ def tests(data: ReportInput) -> Table:
     private = names.str.startswith(OF_PERSONS) | names.isin(OF_WEIGHTS)
     statistic = Statistic(("fewest",), digits=None)
     kinds: dict[str, Kind] = {
-        **dict.fromkeys(("statistic", "df", "p_value"), statistic),
+        **dict.fromkeys(("statistic", "df", "p_value", "p_adjusted"), statistic),
         "df_denominator": DegreesOfFreedom("statistic"),
         "note": Note(),
     }
@@ -171,7 +175,7 @@ def _estimate_columns(study: Study) -> tuple[TableColumn, ...]:
     kinds: dict[str, Kind] = {
         "estimate": statistic,
         **dict.fromkeys(
-            (*companions, "standardized", "verdict"),
+            (*companions, "standardized", "verdict", "reservations"),
             Companion("estimate", digits=None),
         ),
         "df": DegreesOfFreedom("estimate"),
@@ -184,13 +188,13 @@ def _estimate_columns(study: Study) -> tuple[TableColumn, ...]:
     return tuple(
         TableColumn(name, kinds.get(name, Label()))
         for name in ESTIMATE_COLUMNS
-        if name != OF_ONE_PERSON
+        if name not in OF_ONE_PERSON
     )
 
 
 def _exact(data: ReportInput) -> pd.DataFrame:
     """The estimates, with df of no more than the people less one."""
-    released = data.estimates.drop(columns=OF_ONE_PERSON)
+    released = data.estimates.drop(columns=list(OF_ONE_PERSON))
     frame = released.assign(users=data.people_behind)
     # Those of imputation are fewer.
     people = frame["n_participants"].to_numpy(dtype=float)
@@ -201,7 +205,10 @@ def _exact(data: ReportInput) -> pd.DataFrame:
 def _unjudged(frame: pd.DataFrame) -> pd.DataFrame:
     """Only what is confirmatory is corrected and judged."""
     planned = frame["confirmatory"].astype(bool)
-    judged = ("p_adjusted", "p_bh", "equivalence_adjusted", "verdict")
+    judged = (
+        *("p_adjusted", "p_bh", "equivalence_adjusted", "larger_adjusted"),
+        *("verdict", "reservations"),
+    )
     return frame.assign(**{name: frame[name].where(planned) for name in judged})
 
 
@@ -217,13 +224,13 @@ def _infer(frame: pd.DataFrame, study: Study, removed_after_lock: int) -> pd.Dat
     names = ("estimate", "std_error", "statistic", "df")
     estimate, std_error, t, df = (frame[name].to_numpy(dtype=float) for name in names)
     low, high = t_limits(estimate, std_error, df)
-    judged = judge(
+    judged = adjust(
         frame.assign(ci_low=low, ci_high=high, p_value=t_p_values(t, df)),
         study,
         removed_after_lock,
     )
     rejudged = {name: judged[name].where(frame[name].notna()) for name in JUDGED}
-    return judged.assign(**rejudged, verdict=frame["verdict"])
+    return judged.assign(**rejudged)
 
 
 def _with_people(tests_: pd.DataFrame, data: ReportInput) -> pd.DataFrame:

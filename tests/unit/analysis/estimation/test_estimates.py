@@ -292,8 +292,8 @@ def test_no_specifications_give_empty_frames(panel: pd.DataFrame) -> None:
             "outcomes": ["pdd_total"],
         }
     )
-    assert len(judge(results.estimates, study)) == 0
-    assert len(judge(fit_all([BOTH], {WINDOW: panel}).estimates, study)) == 4
+    assert len(judge(results, study).estimates) == 0
+    assert len(judge(fit_all([BOTH], {WINDOW: panel}), study).estimates) == 4
 
 
 def test_the_same_panel_gives_the_same_frames(panel: pd.DataFrame) -> None:

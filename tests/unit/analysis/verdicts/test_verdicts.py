@@ -9,15 +9,14 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from panelstream.analysis.estimation.estimates import JUDGED
+from panelstream.analysis.estimation.estimates import JUDGED, TEST_COLUMNS, Results
 from panelstream.analysis.verdicts.verdicts import (
     benjamini_hochberg,
     deciding_sample,
     equivalence_p,
-    explain,
     holm,
     judge,
-    leads,
+    larger_p,
 )
 from panelstream.models.study.study import Study
 
@@ -52,6 +51,8 @@ def row(
         "specification": "main",
         "estimator": "within_between",
         "outcome": "pdd_total",
+        "exposures": "story",
+        "exposure": "story",
         "term": "story_days_per_week",
         "timing": "same",
         "component": "within",
@@ -63,8 +64,40 @@ def row(
         "df": 100.0,
         "n_participants": 101,
         "p_value": p_value,
+        "ci_low": estimate - 2 * std_error,
+        "ci_high": estimate + 2 * std_error,
+        "sole_person": False,
         **dict.fromkeys(JUDGED, NAN),
         "verdict": "",
+        "reservations": "",
+        "note": "",
+    }
+    return {**values, **fields}
+
+
+def judged(
+    rows: list[dict[str, Any]],
+    study: Study,
+    tests: tuple[dict[str, Any], ...] = (),
+    removed_after_lock: int = 0,
+) -> pd.DataFrame:
+    """The estimates after judging, with these rows of tests."""
+    results = Results(
+        pd.DataFrame(rows), pd.DataFrame(tests, columns=pd.Index(TEST_COLUMNS))
+    )
+    return judge(results, study, removed_after_lock).estimates
+
+
+def check(test: str, p_value: float, **fields: Any) -> dict[str, Any]:
+    """A row of the tests of `main`, with some fields changed."""
+    values = {
+        **dict.fromkeys(TEST_COLUMNS, NAN),
+        "specification": "main",
+        "outcome": "pdd_total",
+        "exposures": "story",
+        "term": "",
+        "test": test,
+        "p_value": p_value,
         "note": "",
     }
     return {**values, **fields}
@@ -124,7 +157,8 @@ def test_equivalence_is_symmetric() -> None:
 @pytest.mark.parametrize(
     ("estimate", "std_error", "p_value", "verdict"),
     [
-        (3.0, 0.5, 0.0001, "associated"),
+        (2.5, 0.5, 0.0001, "associated"),
+        (5.0, 0.5, 0.0001, "associated, larger than the smallest effect"),
         (0.5, 0.1, 0.0001, "associated but negligible"),
         (0.0, 0.5, 0.9, "negligible"),
         (1.0, 2.0, 0.6, "undecided"),
@@ -135,16 +169,15 @@ def test_verdicts(
     study: Study, estimate: float, std_error: float, p_value: float, verdict: str
 ) -> None:
     """Each cell of the table has its word; no number is not the data's doubt."""
-    frame = pd.DataFrame([row(estimate, std_error, p_value)])
-    assert judge(frame, study)["verdict"].tolist() == [verdict]
+    result = judged([row(estimate, std_error, p_value)], study)
+    assert result["verdict"].tolist() == [verdict]
 
 
 def test_the_verdict_rests_on_adjusted_p_values(study: Study) -> None:
     """p = 0.03 alone is associated, beside another coefficient it is not."""
-    alone = pd.DataFrame([row(3.0, 1.4, 0.03)])
-    beside = pd.DataFrame([row(3.0, 1.4, 0.03), row(1.0, 2.0, 0.6)])
-    assert judge(alone, study)["verdict"][0] == "associated"
-    assert judge(beside, study)["verdict"][0] == "undecided"
+    main, other = row(3.0, 1.4, 0.03), row(1.0, 2.0, 0.6)
+    assert judged([main], study)["verdict"][0] == "associated"
+    assert judged([main, other], study)["verdict"][0] == "undecided"
 
 
 def test_equivalence_in_the_verdict_is_adjusted_too(study: Study) -> None:
@@ -152,11 +185,11 @@ def test_equivalence_in_the_verdict_is_adjusted_too(study: Study) -> None:
 
     (2 - 1) / 0.525 is t = 1.905, whose one-sided p on 100 df is 0.0298.
     """
-    alone = pd.DataFrame([row(1.0, 0.525, 0.06)])
-    beside = pd.DataFrame([row(1.0, 0.525, 0.06), row(1.0, 2.0, 0.6)])
-    assert judge(alone, study)["equivalence_p"][0] == pytest.approx(0.0298, abs=1e-4)
-    assert judge(alone, study)["verdict"][0] == "negligible"
-    assert judge(beside, study)["verdict"][0] == "undecided"
+    main, other = row(1.0, 0.525, 0.06), row(1.0, 2.0, 0.6)
+    alone = judged([main], study)
+    assert alone["equivalence_p"][0] == pytest.approx(0.0298, abs=1e-4)
+    assert alone["verdict"][0] == "negligible"
+    assert judged([main, other], study)["verdict"][0] == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +198,7 @@ def test_equivalence_in_the_verdict_is_adjusted_too(study: Study) -> None:
 )
 def test_only_the_family_is_judged(study: Study, fields: dict[str, Any]) -> None:
     """Exploratory and between rows have no adjusted p-value and no verdict."""
-    result = judge(pd.DataFrame([row(3.0, 0.5, 0.0001, **fields)]), study)
+    result = judged([row(3.0, 0.5, 0.0001, **fields)], study)
     assert result["verdict"].tolist() == [""]
     assert result["p_adjusted"].isna().all()
 
@@ -184,14 +217,14 @@ def test_the_smallest_effect_speaks_of_active_days_only(
     study: Study, fields: dict[str, Any]
 ) -> None:
     """Elsewhere there is no equivalence, so nothing can be negligible."""
-    result = judge(pd.DataFrame([row(0.0, 0.1, 0.9, **fields)]), study)
+    result = judged([row(0.0, 0.1, 0.9, **fields)], study)
     assert result["equivalence_p"].isna().all()
     assert "negligible" not in result["verdict"][0]
 
 
 def test_exploratory_within_rows_have_equivalence_without_verdict(study: Study) -> None:
     """The band can be shown beside a sensitivity check."""
-    result = judge(pd.DataFrame([row(0.0, 0.5, 0.9, confirmatory=False)]), study)
+    result = judged([row(0.0, 0.5, 0.9, confirmatory=False)], study)
     assert result["equivalence_p"][0] < 0.001
     assert result["verdict"][0] == ""
 
@@ -200,9 +233,10 @@ def test_judging_changes_neither_the_input_nor_other_columns(study: Study) -> No
     """`judge` is pure."""
     frame = pd.DataFrame([row(3.0, 0.5, 0.0001)])
     before = frame.copy()
-    result = judge(frame, study)
+    tests = pd.DataFrame([], columns=pd.Index(TEST_COLUMNS))
+    result = judge(Results(frame, tests), study).estimates
     pd.testing.assert_frame_equal(frame, before)
-    filled = [*JUDGED, "verdict"]
+    filled = [*JUDGED, "verdict", "reservations"]
     pd.testing.assert_frame_equal(
         result.drop(columns=filled), before.drop(columns=filled)
     )
@@ -239,9 +273,10 @@ def test_what_is_planned_no_more_keeps_its_place() -> None:
 
 def test_absent_coefficients_are_in_the_verdict(study: Study) -> None:
     """p = 0.03 alone is associated, beside one that was taken out it is not."""
-    frame = pd.DataFrame([row(3.0, 1.4, 0.03)])
-    assert judge(frame, study)["verdict"][0] == "associated"
-    assert judge(frame, study, removed_after_lock=1)["verdict"][0] == "undecided"
+    rows = [row(3.0, 1.4, 0.03)]
+    assert judged(rows, study)["verdict"][0] == "associated"
+    removed = judged(rows, study, removed_after_lock=1)
+    assert removed["verdict"][0] == "undecided"
 
 
 def test_the_deciding_sample_makes_an_interval_as_long_as_the_smallest_effect() -> None:
@@ -271,20 +306,18 @@ def test_with_the_deciding_sample_nothing_is_undecided(
     )[0]
     error, df = 1.1 * math.sqrt(101 / said), float(math.ceil(said) - 1)
     p = 2 * stats.t.sf(abs(truth) / error, df)
-    frame = pd.DataFrame([row(truth, error, p, df=df), row(0.9, error, 0.1, df=df)])
-    assert "undecided" not in judge(frame, study)["verdict"].to_list()[:1]
+    rows = [row(truth, error, p, df=df), row(0.9, error, 0.1, df=df)]
+    assert "undecided" not in judged(rows, study)["verdict"].to_list()[:1]
 
 
 def test_an_undecided_row_says_its_sample(study: Study) -> None:
     """Rounded up to two digits, after what the note said before; no other row does."""
-    frame = pd.DataFrame(
-        [
-            row(1.0, 2.0, 0.6, note="singleton rows left out: 3"),
-            row(3.0, 0.5, 0.0001),
-            row(1.0, 2.0, 0.6, outcome="phq9_total"),
-        ]
-    )
-    notes = explain(judge(frame, study), study)["note"].tolist()
+    rows = [
+        row(1.0, 2.0, 0.6, note="singleton rows left out: 3"),
+        row(3.0, 0.5, 0.0001),
+        row(1.0, 2.0, 0.6, outcome="phq9_total"),
+    ]
+    notes = judged(rows, study)["note"].tolist()
     size = 101 * (2 * stats.t.ppf(1 - 0.05 / 6, 100) * 2.0 / 2.0) ** 2
     assert 2300 < size <= 2400
     assert notes == [
@@ -294,38 +327,76 @@ def test_an_undecided_row_says_its_sample(study: Study) -> None:
     ]
 
 
-def test_a_lead_that_is_not_zero_leaves_its_specification_undecided(
+def test_larger_is_the_two_sided_test_at_the_smallest_effect() -> None:
+    """At 5 with a limit of 2, an error of 1 and 2 df: P(T > 3) + P(T > 7).
+
+    For 2 df the t distribution is 1/2 + t / (2 sqrt(2 + t^2)).
+    """
+    result = larger_p(*(np.array([x]) for x in (5.0, 1.0, 2.0, 2.0)))
+    expected = sum(0.5 - t / (2 * math.sqrt(2 + t**2)) for t in (3, 7))
+    assert result[0] == pytest.approx(expected)
+
+
+def test_without_a_smallest_effect_larger_is_different() -> None:
+    """With a limit of 0 it is the usual t test."""
+    estimate, error, df = np.array([1.7]), np.array([0.9]), np.array([31.0])
+    expected = 2 * stats.t.sf(1.7 / 0.9, 31.0)
+    assert larger_p(estimate, error, df, np.zeros(1))[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({"df": 3.9}, "rests on too few people"),
+        ({"df": 4.0}, "associated"),
+        (
+            {"sole_person": True, "estimate": NAN, "std_error": NAN, "p_value": NAN},
+            "rests on too few people",
+        ),
+    ],
+)
+def test_few_people_decide_nothing(
+    study: Study, fields: dict[str, Any], verdict: str
+) -> None:
+    """Fewer effective people than four, or one without whom there is no number."""
+    result = judged([{**row(2.2, 0.3, 0.0001), **fields}], study)
+    assert result["verdict"].tolist() == [verdict]
+
+
+def test_leads_that_are_not_zero_leave_their_regression_undecided(
     study: Study,
 ) -> None:
-    """All of its coefficients of that outcome, and none of another."""
-    frame = pd.DataFrame(
-        [
-            row(3.0, 0.5, 0.0001),
-            row(0.0, 0.5, 0.9),
-            row(NAN, NAN, NAN),
-            row(3.0, 0.5, 0.0001, outcome="phq9_total"),
-            row(3.0, 0.5, 0.0001, specification="other"),
-            lead(1.0, 0.3, 0.001),
-            lead(0.1, 0.3, 0.8),
-        ]
-    )
-    assert judge(frame, study)["verdict"].tolist() == [
-        "undecided: feedback or confounding",
-        "undecided: feedback or confounding",
+    """All coefficients of that regression, and none of another."""
+    rows = [
+        row(2.5, 0.5, 0.0001),
+        row(0.0, 0.5, 0.9),
+        row(NAN, NAN, NAN),
+        row(2.5, 0.5, 0.0001, outcome="phq9_total"),
+        row(2.5, 0.5, 0.0001, specification="other"),
+        row(2.5, 0.5, 0.0001, exposures="cycle"),
+        lead(1.0, 0.3, 0.001),
+    ]
+    feedback = "undecided: feedback, confounding or error in use"
+    assert judged(rows, study, (check("leads", 0.001, specification="main.lead"),))[
+        "verdict"
+    ].tolist() == [
+        feedback,
+        feedback,
         "not estimated",
         "associated",
         "associated",
-        "",
+        "associated",
         "",
     ]
 
 
-def test_leads_are_adjusted_among_themselves(study: Study) -> None:
-    """p = 0.03 decides alone, not beside another lead of the same specification."""
-    main, one = row(3.0, 0.5, 0.0001), lead(1.0, 0.46, 0.03)
-    assert "feedback" in judge(pd.DataFrame([main, one]), study)["verdict"][0]
-    both = pd.DataFrame([main, one, lead(0.1, 0.3, 0.8)])
-    assert judge(both, study)["verdict"][0] == "associated"
+def test_leads_are_adjusted_over_the_plan(study: Study) -> None:
+    """p = 0.03 decides alone, not beside the leads of another regression."""
+    rows = [row(2.5, 0.5, 0.0001), row(2.5, 0.5, 0.0001, exposures="cycle")]
+    main = check("leads", 0.03, specification="main.lead")
+    other = check("leads", 0.8, specification="main.lead", exposures="cycle")
+    assert "feedback" in judged(rows, study, (main,))["verdict"][0]
+    assert judged(rows, study, (main, other))["verdict"][0] == "associated"
 
 
 @pytest.mark.parametrize(
@@ -335,38 +406,37 @@ def test_leads_speak_of_the_same_waves_exposure_only(
     study: Study, fields: dict[str, Any]
 ) -> None:
     """Not of a lag, nor of what is not judged."""
-    frame = pd.DataFrame([row(3.0, 0.5, 0.0001, **fields), lead(1.0, 0.3, 0.001)])
-    assert "feedback" not in judge(frame, study)["verdict"][0]
-    assert leads(frame).empty
+    rows = [row(2.5, 0.5, 0.0001, **fields)]
+    tests = (check("leads", 0.001, specification="main.lead"),)
+    assert "feedback" not in judged(rows, study, tests)["verdict"][0]
 
 
-def test_leads_are_rows_of_the_tests() -> None:
-    """F is t squared; without a number nothing is tested, and that is said."""
-    frame = pd.DataFrame(
-        [
-            row(3.0, 0.5, 0.0001),
-            lead(1.0, 0.25, 0.0001, statistic=4.0),
-            lead(NAN, NAN, NAN, statistic=NAN),
-        ]
+@pytest.mark.parametrize(
+    ("rows", "reservation"),
+    [
+        ([lead(0.1, 0.3, 0.8)], "feedback excluded"),
+        ([lead(0.1, 1.0, 0.8)], "feedback not excluded"),
+        ([lead(0.1, 0.3, 0.8, exposure="cycle")], "feedback cannot be tested"),
+        ([lead(NAN, NAN, NAN)], "feedback cannot be tested"),
+        ([], "feedback cannot be tested"),
+    ],
+)
+def test_absence_of_evidence_is_none(
+    study: Study, rows: list[dict[str, Any]], reservation: str
+) -> None:
+    """Feedback is excluded only by an interval within the smallest effect, 2 points."""
+    result = judged([row(2.5, 0.5, 0.0001), *rows], study)
+    assert result["reservations"][0] == reservation
+    assert not any(result["reservations"][1:])
+
+
+def test_what_is_curved_is_not_negligible(study: Study) -> None:
+    """A flat line says little of a curve; an association it leaves as it is."""
+    curved = check("curvature", 0.01, term="story_days_per_week")
+    straight = check("curvature", 0.3, term="story_days_per_week")
+    flat, steep = [row(0.0, 0.5, 0.9)], [row(2.5, 0.5, 0.0001)]
+    assert judged(flat, study, (straight,))["verdict"][0] == "negligible"
+    assert judged(flat, study, (curved,))["verdict"][0] == (
+        "undecided: not a straight line"
     )
-    result = leads(frame).fillna(-1).to_dict("records")
-    name = "lead1(story_days_per_week)"
-    shared = {"specification": "main", "outcome": "pdd_total", "test": "lead"}
-    assert result == [
-        {
-            **shared,
-            "statistic": 16.0,
-            "df": 1.0,
-            "p_value": 0.0001,
-            "note": f"F(1, 100) for {name}: not zero",
-            "df_denominator": 100.0,
-        },
-        {
-            **shared,
-            "statistic": -1,
-            "df": -1,
-            "p_value": -1,
-            "note": f"{name}: no number, so nothing is tested",
-            "df_denominator": -1,
-        },
-    ]
+    assert judged(steep, study, (curved,))["verdict"][0] == "associated"

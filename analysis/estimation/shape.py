@@ -1,0 +1,97 @@
+"""Whether an outcome goes with use in a straight line, and over which use that is known.
+
+A few people do most of what is done. They decide a straight line, also where all that
+matters is whether somebody used a function at all. So the regression is made again
+with two more columns for each exposure, whether there was any use and log(1 + use),
+and those of an exposure are tested jointly (Ramsey's idea of testing a form by adding
+others: 1969, J. R. Stat. Soc. B 31(2)). Where they differ from 0, the slope of the line
+is no answer to whether an effect is small.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from panelstream.analysis.estimation.clustered import cluster
+from panelstream.analysis.estimation.design import Column, Design
+from panelstream.analysis.estimation.fit import Diagnostic, f_test
+from panelstream.analysis.estimation.inference import Identification, least_squares
+from panelstream.analysis.estimation.influence import Regression
+from panelstream.analysis.plan.conventions import NotEstimable
+from panelstream.analysis.plan.specifications import Specification
+from panelstream.models.arrays import Mask, Vector
+
+CURVATURE = "curvature"
+"""The test of a straight line."""
+
+ZERO_SHARE = "zero_share"
+"""The share of person-waves without use."""
+
+Regress = Callable[[Design], tuple[Regression, Identification]]
+"""An estimator's regression of a design, on the columns of its basis."""
+
+
+def zero_shares(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+    """The share of rows without any use, of each exposure: there the line is a guess."""
+    if specification.shift:
+        return
+    for j, column in enumerate(design.exposures):
+        share = float(np.mean(~_any_use(design.regressors[:, j])))
+        yield Diagnostic(ZERO_SHARE, share, note=column.name)
+
+
+def curvature(
+    specification: Specification, design: Design, regress: Regress
+) -> Iterator[Diagnostic]:
+    """A test for each exposure of a confirmatory regression on use as it is.
+
+    An exposure of two values has no other shape, and no row.
+    """
+    if not specification.confirmatory or specification.transform != "none":
+        return
+    regression, identification = regress(_bend(design))
+    fitted = least_squares(
+        regression.outcome, regression.columns, regression.persons, regression.absorbed
+    )
+    clustered = cluster(fitted, specification.errors)
+    places, count = np.cumsum(identification.basis) - 1, len(design.exposures)
+    first = design.regressors.shape[1]
+    for j, column in enumerate(design.exposures):
+        shapes = [
+            places[shape]
+            for shape in (first + j, first + count + j)
+            if identification.estimable[shape]
+        ]
+        if not shapes:
+            continue
+        try:
+            result = clustered.wald(np.eye(fitted.columns.shape[1])[shapes])
+        except NotEstimable as problem:
+            yield Diagnostic(CURVATURE, note=f"{column.name}: not estimable: {problem}")
+            continue
+        yield f_test(
+            CURVATURE, result, f"of a straight line for {column.name}", column.name
+        )
+
+
+def _bend(design: Design) -> Design:
+    """The design with any use and the logarithm of use after all other columns."""
+    exposures = design.exposures
+    use = design.regressors[:, : len(exposures)]
+    shapes = [*map(_any_use, use.T), *map(_logarithm, use.T)]
+    names = [f"{shape}({e.name})" for shape in ("any", "log1p") for e in exposures]
+    return replace(
+        design,
+        regressors=np.column_stack([design.regressors, *shapes]),
+        columns=(*design.columns, *(Column(name, "varying") for name in names)),
+    )
+
+
+def _any_use(use: Vector) -> Mask:
+    """Whether a value (n,) is above the smallest, which is none at all."""
+    return np.asarray(use > use.min())
+
+
+def _logarithm(use: Vector) -> Vector:
+    return np.asarray(np.log1p(use - use.min()))
