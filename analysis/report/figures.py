@@ -33,7 +33,7 @@ BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 FONTS = "'Helvetica Neue', Arial, 'Liberation Sans', 'Noto Sans', sans-serif"
 WIDE, NARROW = 400, 300
 
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 12,
     "text.color": INK,
@@ -54,6 +54,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "panelstream",
 }
+"""Matplotlib's settings for every figure."""
 _STEPS = (1, 2, 5, 10)
 
 
@@ -133,7 +134,9 @@ def draw_participant_flow(table: ReleasedTable) -> Figure:
     with _canvas(WIDE, height) as (canvas, axes):
         _bars(axes, counts, _flow_texts(flow))
         canvas.subplots_adjust(left=0.16, right=0.6, top=0.99, bottom=0.02)
-        svg = _svg(canvas, "participant_flow", "Participants by wave", _described(flow))
+        svg = render_svg(
+            canvas, "participant_flow", "Participants by wave", _described(flow)
+        )
     caption = "Filled: answered. Pale: eligible. Percentages are response rates."
     panel = Panel("", svg, WIDE)
     return Figure(
@@ -182,7 +185,7 @@ def _forest_panel(
         _forest_frame(canvas, axes, len(lines), scale(first))
         texts = map(_texts, estimates)
         described = [f"{h}: {text}" for h, text in zip(headings, texts, strict=True)]
-        svg = _svg(canvas, name, title, "; ".join(described))
+        svg = render_svg(canvas, name, title, "; ".join(described))
     return Panel(title, svg, WIDE)
 
 
@@ -353,7 +356,7 @@ def _trajectory(
         _trajectory_frame(canvas, axes, rows, from_zero)
         means = zip(rows["wave"], rows["mean"], rows["withheld"], strict=True)
         texts = [f"wave {w}: {_mean_text(m, hidden)}" for w, m, hidden in means]
-        svg = _svg(canvas, name, title, "; ".join(texts))
+        svg = render_svg(canvas, name, title, "; ".join(texts))
     return Panel(title, svg, NARROW)
 
 
@@ -405,13 +408,13 @@ def _ticks(rows: pd.DataFrame, from_zero: bool) -> list[float]:
 @contextmanager
 def _canvas(width: int, height: int) -> Iterator[tuple[Canvas, Axes]]:
     """A figure `width` by `height` pixels, outside of pyplot's global state."""
-    with mpl.style.context(["default", _STYLE]):
+    with mpl.style.context(["default", STYLE]):
         canvas = Canvas(figsize=(width / 72, height / 72), facecolor="none")
         axes = canvas.add_subplot(facecolor="none")
         yield canvas, axes
 
 
-def _svg(canvas: Canvas, name: str, title: str, description: str) -> str:
+def render_svg(canvas: Canvas, name: str, title: str, description: str) -> str:
     """The canvas as an accessible SVG element whose ids begin with `name`."""
     buffer = io.StringIO()
     with warnings.catch_warnings():

@@ -123,7 +123,7 @@ def adjust(
     Adjusted ones are for the family only; `equivalence_p` and `larger_p`, not adjusted,
     for every within row to which the smallest effect applies.
     """
-    family, smallest = _family(estimates), _smallest(estimates, study)
+    family, smallest = _family(estimates), smallest_effects(estimates, study)
     p_values = _numbers(estimates, "p_value")
     sized = family & ~np.isnan(smallest)
     numbers = (
@@ -212,7 +212,7 @@ def _explain(
         _numbers(judged, "std_error"),
         _numbers(judged, "df"),
         _numbers(judged, "n_participants"),
-        _smallest(judged, study),
+        smallest_effects(judged, study),
         int(_family(judged).sum()) + removed_after_lock,
     )
     undecided = judged["verdict"] == UNDECIDED
@@ -295,7 +295,7 @@ def _reservations(
     estimates: pd.DataFrame, verdicts: list[str], study: Planned
 ) -> list[str]:
     """What must be said beside each verdict (n,) that a number stands behind."""
-    smallest = _smallest(estimates, study)
+    smallest = smallest_effects(estimates, study)
     leads = {
         (name.removesuffix(f".{LEAD}"), outcome, exposures, row["exposure"]): row
         for (name, outcome, exposures), (_, row) in zip(
@@ -364,7 +364,7 @@ def _within(estimates: pd.DataFrame) -> Mask:
     return (estimates["component"] == "within").to_numpy(dtype=np.bool_)
 
 
-def _smallest(estimates: pd.DataFrame, study: Planned) -> Vector:
+def smallest_effects(estimates: pd.DataFrame, study: Planned) -> Vector:
     """The smallest effect of each row (n,); NaN where it does not apply."""
     smallest = {name: study.smallest(name) for name in estimates["outcome"].unique()}
     values = estimates["outcome"].map(smallest).to_numpy(dtype=np.float64)
