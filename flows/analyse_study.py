@@ -46,7 +46,7 @@ def analyse_study(
     """Fit the plan to the panels and judge it; the study's version is recorded."""
     folder = workspace.folder
     record_study_version(workspace.store, folder.version, folder.text)
-    plan_status = plan.read_plan(workspace)
+    plan_status = plan.read_plan(workspace, panels.as_of)
     results = fit_plan(folder.study, panels, plan_status, progress)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return StudyAnalysis(

@@ -71,7 +71,7 @@ class OpenStudy:
         """
         with open_workspace(self._settings) as workspace:
             panels = _build(workspace, as_of)
-            plan_status = plan.read_plan(workspace)
+            plan_status = plan.read_plan(workspace, panels.as_of)
             study = workspace.folder.study
             return fit_plan(study, panels, plan_status).estimates
 

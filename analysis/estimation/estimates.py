@@ -60,6 +60,7 @@ ESTIMATE_COLUMNS = (
     "n_participants",
     "n_waves",
     "confirmatory",
+    "post_hoc",
     "note",
 )
 JUDGED = (
@@ -82,6 +83,7 @@ TEST_COLUMNS = (
     "df_denominator",
     "p_value",
     "p_adjusted",
+    "post_hoc",
     "note",
 )
 
@@ -272,6 +274,7 @@ def _tests(fit: Fit) -> Iterator[dict[str, Any]]:
         "specification": fit.specification.specification,
         "outcome": fit.specification.outcome,
         "exposures": fit.specification.regression,
+        "post_hoc": fit.specification.post_hoc,
     }
     for diagnostic in fit.tests:
         yield {**labels, **asdict(diagnostic), "p_adjusted": nan}
@@ -288,6 +291,7 @@ def _described(specification: Specification) -> dict[str, Any]:
         "weights",
         "missing",
         "confirmatory",
+        "post_hoc",
     )
     described = {name: getattr(specification, name) for name in names}
     return {**described, "exposures": specification.regression}

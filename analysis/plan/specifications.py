@@ -31,7 +31,8 @@ class Specification:
     `window`; None is the window of a panel from elsewhere. `fixed` are covariates that
     do not change within a person, `varying` those that do (scores of the wave before,
     or of the same). `timing` says of which wave the exposures are: the outcome's
-    (`same`), `lag k` before it or `lead k` after.
+    (`same`), `lag k` before it or `lead k` after. `post_hoc`: it was locked after the
+    first answer to its outcome; None where that cannot be known.
     """
 
     specification: str
@@ -51,6 +52,7 @@ class Specification:
     errors: ErrorType = "cr2"
     spacing: Literal["equal", "any"] = "equal"
     study: str = ""
+    post_hoc: bool | None = False
 
     @property
     def columns(self) -> tuple[str, ...]:

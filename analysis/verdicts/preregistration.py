@@ -8,6 +8,13 @@ outcomes and covariates come from. What depends on the field work (dates of wave
 outages, clocks, consent, coverage, the catalogue) is not frozen; it is in the study's version.
 Nor are the exploratory part and other sensitivity checks, which decide nothing.
 
+A lock means something only if it came before the answers. Every coefficient has the
+lock that introduced it: the first of the unbroken run of locks, up to the last, that
+hold its regression as it is now. If that lock is later than the first answer to the
+outcome in any wave of the study, the coefficient is *post hoc*: planned by somebody who
+could have seen data. So is everything that checks it (sensitivity, tests). The time of
+an answer is when it was given, not when it was imported.
+
 A specification that is as it was locked is confirmatory. One that was changed or added
 after the lock is exploratory; one that was locked and is no longer in the plan, or
 changed, keeps its place in the family (`verdicts.judge`).
@@ -16,12 +23,17 @@ changed, keeps its place in the family (`verdicts.judge`).
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.plan.specifications import Specification, expand_plan
+from panelstream.analysis.plan.specifications import (
+    Specification,
+    expand_plan,
+    previous_wave_column,
+)
 from panelstream.analysis.verdicts.verdicts import LEAD
 from panelstream.models.instruments.instrument import Instrument
 from panelstream.models.study.folder import StudyFolder
@@ -33,6 +45,8 @@ Frozen = Mapping[str, Entry]
 """The entries of the confirmatory specifications by name."""
 
 _JOINT = " + "
+_SMALLEST, _INSTRUMENT = "smallest_effect.", "instruments."
+_VARYING = "covariates.previous_wave"
 _OPTIONS = (
     "measure",
     "transform",
@@ -73,7 +87,8 @@ class PlanStatus:
     """The plan's hash, its locks in order, and how it deviates from the last of them.
 
     `removed_after_lock` counts locked within-person coefficients that are no longer in
-    the plan as they were.
+    the plan as they were. `frozen` is the plan as it is; `first_answers` has by outcome
+    the time of the first answer in any wave, None where no such time can be known.
     """
 
     hash: str
@@ -81,11 +96,39 @@ class PlanStatus:
     confirmatory: tuple[str, ...]
     deviations: tuple[Deviation, ...]
     removed_after_lock: int
+    frozen: Frozen = field(default_factory=dict, repr=False)
+    first_answers: Mapping[str, datetime] | None = field(default_factory=dict)
 
     @property
     def locked(self) -> bool:
         """Whether the plan is the one that was locked last."""
         return bool(self.locks) and self.locks[-1].hash == self.hash
+
+    def introduced_by(self, specification: Specification) -> Lock | None:
+        """The lock from which on the coefficients have always been as they are.
+
+        A sensitivity check has the lock of what it checks. None: not locked.
+        """
+        name = specification.specification.partition(".")[0]
+        if name not in self.confirmatory:
+            return None
+        terms = specification.outcome, specification.regression
+        current = _regression(self.frozen, name, *terms)
+        run = takewhile(
+            lambda lock: _agree(_regression(lock.frozen, name, *terms), current),
+            reversed(self.locks),
+        )
+        return list(run)[-1]
+
+    def is_post_hoc(self, specification: Specification) -> bool | None:
+        """Whether the lock came after the first answer; None: that cannot be known."""
+        lock = self.introduced_by(specification)
+        if lock is None:
+            return False
+        if self.first_answers is None:
+            return None
+        first = self.first_answers.get(specification.outcome)
+        return first is not None and lock.locked_at > first
 
     def lines(self) -> Iterator[str]:
         """The plan as it is, and every deviation from the lock."""
@@ -128,8 +171,15 @@ def hash_plan(frozen: Frozen) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def compare_with_locks(folder: StudyFolder, locks: Sequence[Lock]) -> PlanStatus:
-    """The study's plan compared with its `locks`, the earliest first."""
+def compare_with_locks(
+    folder: StudyFolder,
+    locks: Sequence[Lock],
+    first_answers: Mapping[str, datetime] | None = None,
+) -> PlanStatus:
+    """The study's plan compared with its `locks`, the earliest first.
+
+    `first_answers`: by outcome, as `PlanStatus` has them.
+    """
     current = freeze_plan(folder)
     locked: Frozen = locks[-1].frozen if locks else {}
     unchanged = tuple(name for name in current if locked.get(name) == current[name])
@@ -143,18 +193,24 @@ def compare_with_locks(folder: StudyFolder, locks: Sequence[Lock]) -> PlanStatus
             for name, entry in locked.items()
             if name not in unchanged
         ),
+        frozen=current,
+        first_answers=first_answers,
     )
 
 
 def mark_confirmatory(
     specifications: Iterable[Specification], status: PlanStatus
 ) -> list[Specification]:
-    """The specifications, confirmatory only if they are as they were locked."""
+    """The specifications, confirmatory only if they are as they were locked.
+
+    Those, and their checks, are post hoc if the lock came after the first answer.
+    """
     return [
         replace(
             specification,
             confirmatory=specification.confirmatory
             and specification.specification in status.confirmatory,
+            post_hoc=status.is_post_hoc(specification),
         )
         for specification in specifications
     ]
@@ -193,16 +249,50 @@ def _entry(
     varying = dict.fromkeys(
         name for specification in planned for name in specification.varying
     )
-    yield "covariates.previous_wave", list(varying)
+    yield _VARYING, list(varying)
     for name in outcomes:
-        yield f"smallest_effect.{name}", study.smallest(name)
+        yield f"{_SMALLEST}{name}", study.smallest(name)
     yield "plan.adjust", study.plan.adjust
     yield "plan.fewest_people", study.plan.fewest_people
     yield f"plan.sensitivity.{LEAD}", LEAD in study.plan.sensitivity
     yield "waves", [wave.wave for wave in study.waves]
     for instrument in folder.instruments:
         if _is_used(instrument, planned):
-            yield f"instruments.{instrument.instrument}", _digest(instrument)
+            yield f"{_INSTRUMENT}{instrument.instrument}", _digest(instrument)
+
+
+def _regression(
+    frozen: Frozen, name: str, outcome: str, exposures: str
+) -> Entry | None:
+    """What determines one regression of a specification; None if it is not planned.
+
+    The other outcomes and exposures of the specification do not.
+    """
+    entry, prefix = frozen.get(name), f"plan.confirmatory.{name}"
+    if entry is None or outcome not in entry[f"{prefix}.outcomes"]:
+        return None
+    if exposures not in entry[f"{prefix}.exposures"]:
+        return None
+    ours = {f"{prefix}.outcomes", f"{prefix}.exposures"}
+    ours |= {f"{_SMALLEST}{name}" for name in entry[f"{prefix}.outcomes"]}
+    terms = {key: value for key, value in entry.items() if key not in ours}
+    varying = set(entry[_VARYING]) - {previous_wave_column(outcome)}
+    smallest = entry.get(f"{_SMALLEST}{outcome}")
+    return {**terms, _VARYING: sorted(varying), "smallest": smallest}
+
+
+def _agree(locked: Entry | None, current: Entry | None) -> bool:
+    """Whether two regressions are determined by the same, as far as both say it.
+
+    An instrument of one alone belongs to another outcome.
+    """
+    if locked is None or current is None:
+        return False
+    return all(
+        locked.get(key) == current.get(key)
+        for key in {**locked, **current}
+        if not key.startswith(_INSTRUMENT) or (key in locked and key in current)
+    )
 
 
 def _exposures(planned: Sequence[Specification]) -> list[str]:
