@@ -445,7 +445,15 @@ def _u2plus_estimates(rng: np.random.Generator) -> pd.DataFrame:
 
 def _tests() -> pd.DataFrame:
     rows = [
-        ("functions", outcome, "mundlak", 7.2, 5.0, np.nan, 0.21, "")
+        {
+            "specification": "functions",
+            "outcome": outcome,
+            "test": "mundlak",
+            "statistic": 7.2,
+            "df": 5.0,
+            "p_value": 0.21,
+            "note": "",
+        }
         for outcome in ("pdd_total", "ghsq_formal", "ghsq_informal")
     ]
     return pd.DataFrame(rows, columns=list(TEST_COLUMNS))
