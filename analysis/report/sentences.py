@@ -14,7 +14,7 @@ from panelstream.analysis.report.numerals import (
 )
 from panelstream.analysis.report.release import REDACTED, ReleasedTable
 from panelstream.analysis.report.units import POINTS, outcome_scale
-from panelstream.analysis.verdicts.verdicts import NOT_ESTIMATED, VERDICTS
+from panelstream.analysis.verdicts.verdicts import NOT_ESTIMATED, TOO_FEW, VERDICTS
 from panelstream.models.study.study import Study
 
 _DIFFERENCES = {
@@ -192,7 +192,7 @@ def _p_clause(value: Any) -> str:
 def _verdict(row: "pd.Series[Any]") -> str:
     if row["estimate"] == REDACTED:
         return "withheld"
-    if pd.isna(row["estimate"]) and not row["verdict"]:
+    if pd.isna(row["estimate"]) and row["verdict"] != TOO_FEW:
         return NOT_ESTIMATED
     return (
         str(row["verdict"])

@@ -1,5 +1,6 @@
 """Small simulated studies for the tests of what is reported."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,8 @@ def estimate(**changed: Any) -> dict[str, Any]:
         "std_error_type": "cluster_person_cr1",
         "n_changing": 120,
         "largest_share": 0.1,
+        "sole_person": False,
+        "reservations": "",
         "n_obs": 803,
         "n_participants": 238,
         "n_waves": 4,
@@ -270,6 +273,7 @@ def estimate(**changed: Any) -> dict[str, Any]:
         **changed,
     }
     centre, error = row["estimate"], row["std_error"]
+    row.setdefault("exposures", row["exposure"])
     row.setdefault("term", f"{row['exposure']}_{row['measure']}")
     row.setdefault("statistic", centre / error)
     row.setdefault("df", row["n_participants"] - 1)
@@ -277,9 +281,18 @@ def estimate(**changed: Any) -> dict[str, Any]:
     row.setdefault("ci_low", centre - 1.97 * error)
     row.setdefault("ci_high", centre + 1.97 * error)
     row.setdefault("standardized", centre / 10)
-    for missing in ("p_adjusted", "equivalence_p", "verdict"):
+    for missing in ("p_adjusted", "equivalence_p", "larger_p", "verdict"):
         row.setdefault(missing, np.nan)
     return row
+
+
+def frame_tests(
+    rows: Iterable[tuple[Any, ...]], denominator: float = np.nan
+) -> pd.DataFrame:
+    """Rows of tests.csv from specification, outcome, test, statistic, df, p and note."""
+    names = ("specification", "outcome", "test", "statistic", "df", "p_value", "note")
+    frame = pd.DataFrame(rows, columns=list(names)).reindex(columns=list(TEST_COLUMNS))
+    return frame.assign(exposures="", term="", df_denominator=denominator)
 
 
 def _u2plus_panel(
@@ -444,19 +457,10 @@ def _u2plus_estimates(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _tests() -> pd.DataFrame:
-    rows = [
-        {
-            "specification": "functions",
-            "outcome": outcome,
-            "test": "mundlak",
-            "statistic": 7.2,
-            "df": 5.0,
-            "p_value": 0.21,
-            "note": "",
-        }
+    return frame_tests(
+        ("functions", outcome, "mundlak", 7.2, 5.0, 0.21, "")
         for outcome in ("pdd_total", "ghsq_formal", "ghsq_informal")
-    ]
-    return pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    )
 
 
 def _forum_panel(rng: np.random.Generator) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report import figures, page
 from panelstream.analysis.report.input import ReportInput
@@ -377,7 +377,7 @@ def _tests(counted: People) -> pd.DataFrame:
         (*fit, "within_equals_between", 1.23456, 2.0, 0.3, note),
         (*fit, "influence_sign", float(counted.watched), np.nan, np.nan, ""),
     ]
-    return pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    return panels.frame_tests(rows)
 
 
 def _reliability(counted: People) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.release import REDACTED, release
 from panelstream.analysis.report.tables import Builder, estimates
@@ -117,9 +117,9 @@ def test_few_degrees_of_freedom_are_given_to_two_digits(u2plus: Inputs) -> None:
 
 def test_what_one_person_carries_stays_inside(u2plus: Inputs) -> None:
     """The largest person's share is no column of a released table."""
-    row = panels.estimate(largest_share=0.4, n_changing=123)
+    row = panels.estimate(largest_share=0.4, sole_person=True, n_changing=123)
     released = _estimates(u2plus, [row])
-    assert "largest_share" not in released
+    assert not {"largest_share", "sole_person"} & set(released)
     assert released["n_changing"].iloc[0] == 125
 
 
@@ -203,10 +203,8 @@ def _tests(
     denominator: float = np.nan,
 ) -> pd.DataFrame:
     """Tests of estimates that rest on the use of many people, released."""
-    described = [name for name in TEST_COLUMNS if name != "df_denominator"]
-    frame = pd.DataFrame(rows, columns=described).reindex(columns=list(TEST_COLUMNS))
-    frame["df_denominator"] = denominator
-    inputs = replace(u2plus, estimates=_frame(fitted), tests=frame)
+    tests = panels.frame_tests(rows, denominator)
+    inputs = replace(u2plus, estimates=_frame(fitted), tests=tests)
     return _released(estimates.tests, inputs.data, MANY)
 
 
