@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from panelstream.analysis.panel import codebook, export_formats
 from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.report import make_report
+from panelstream.analysis.verdicts.conditions import Change
 from panelstream.flows.analyse_study import StudyAnalysis
 from panelstream.flows.public_folder import write_public
 from panelstream.models.errors import FileError
@@ -36,10 +38,18 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
     write_csv(analysis.results.estimates, private / "estimates.csv")
     write_csv(analysis.results.tests, private / "tests.csv")
     write_csv(analysis.reliability, private / "reliability.csv")
+    write_csv(_changes(analysis), private / "plan_changes.csv")
     _write_attrition(analysis, private)
     write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
     write_json(analysis.manifest, private / "manifest.json")
     return write_report(analysis.folder, out)
+
+
+def _changes(analysis: StudyAnalysis) -> pd.DataFrame:
+    """What decides use and scores, where it changed after a lock."""
+    names = [column.name for column in fields(Change)]
+    changes = [asdict(change) for change in analysis.plan_status.changes]
+    return pd.DataFrame(changes, columns=pd.Index(names))
 
 
 def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:

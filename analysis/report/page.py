@@ -60,8 +60,11 @@ def render(
             summary=sentences.summary(findings),
             planned=bool(study.plan.confirmatory),
             locked="plan_locks" in by_name,
-            plan=sentences.plan_lines(by_name.get("plan_locks")),
+            plan=sentences.plan_lines(
+                by_name.get("plan_locks"), by_name.get("plan_post_hoc")
+            ),
             deviations=_rows(by_name.get("plan_deviations")),
+            changes=_rows(by_name.get("plan_changes")),
             coverage_gaps=_rows(by_name.get("coverage_gaps")),
             windows=[sentences.window_text(window.name) for window in study.windows],
             figures=_figures(by_name, labels, study),

@@ -95,8 +95,10 @@ def summary(findings: Iterable[Finding]) -> list[tuple[str, int, list[str]]]:
     return [(verdict, len(names), names) for verdict, names in pairs.items() if names]
 
 
-def plan_lines(locks: ReleasedTable | None) -> list[str]:
-    """Whether the plan is locked, since when, and what of it is not as it was locked."""
+def plan_lines(
+    locks: ReleasedTable | None, post_hoc: ReleasedTable | None = None
+) -> list[str]:
+    """Whether the plan is locked, since when, what of it is post hoc or has changed."""
     if locks is None:
         return ["The plan is not locked: nothing here is confirmatory."]
     frame = locks.frame
@@ -104,6 +106,12 @@ def plan_lines(locks: ReleasedTable | None) -> list[str]:
     if not frame["unchanged"].all():
         lines.append(
             "The plan is not as it was locked: what was changed or added is exploratory."
+        )
+    if post_hoc is not None:
+        names = ", ".join(post_hoc.frame["specification"])
+        lines.append(
+            "Post hoc, as it was locked after the first answer to its outcome, is"
+            f" {names}."
         )
     return lines
 
@@ -123,9 +131,11 @@ def window_text(name: str) -> str:
 
 
 def _locked(lock: "pd.Series[Any]") -> str:
-    time = "before any response had come in"
+    time = "before any response was given"
     if lock["responses"] != 0:
         time = f"after {released_count(lock['responses'])} responses had come in"
+    if not pd.isna(lock["given"]) and lock["given"] != 0:
+        time = f"after {released_count(lock['given'])} responses had been given"
     return (
         f"Version {lock['version']} of the plan ({lock['plan_hash']}) was locked on"
         f" {lock['locked_on']}, {time}."

@@ -5,7 +5,8 @@ each confirmatory specification, what it uses from elsewhere in the file (covari
 the first window, the smallest effects of its outcomes, the numbers of the waves, the
 adjustment, whether there are lead checks), and the scoring of the instruments that its
 outcomes and covariates come from. What depends on the field work (dates of waves,
-outages, clocks, consent, coverage, the catalogue) is not frozen; it is in the study's version.
+outages, clocks, consent, coverage, the catalogue) is not frozen; it is recorded with
+the lock, and changes are listed (`conditions`).
 Nor are the exploratory part and other sensitivity checks, which decide nothing.
 
 A lock means something only if it came before the answers. Every coefficient has the
@@ -34,9 +35,14 @@ from panelstream.analysis.plan.specifications import (
     expand_plan,
     previous_wave_column,
 )
+from panelstream.analysis.verdicts.conditions import (
+    Change,
+    Conditions,
+    list_changes,
+)
 from panelstream.analysis.verdicts.verdicts import LEAD
 from panelstream.models.instruments.instrument import Instrument
-from panelstream.models.study.folder import StudyFolder
+from panelstream.models.study.study import Planned, Study
 
 Entry = Mapping[str, Any]
 """What determines one specification: keys of the study file with their values."""
@@ -60,13 +66,19 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class Lock:
-    """A plan as it was locked, and how many responses had come in by then."""
+    """A plan as it was locked, and how many responses had come in by then.
+
+    `conditions`: what else decided use and scores then; None: not recorded. `given`: by
+    wave how many people had answered by then, however late that was imported.
+    """
 
     hash: str
     frozen: Frozen
     locked_at: datetime
     responses: int
     study_version: str
+    conditions: Conditions | None = None
+    given: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,12 +95,24 @@ class Deviation:
 
 
 @dataclass(frozen=True)
+class WaveTimes:
+    """When a wave is open, in words, and when its first answer was given, if it was."""
+
+    wave: int
+    open: str
+    first_answer: datetime | None
+
+
+@dataclass(frozen=True)
 class PlanStatus:
     """The plan's hash, its locks in order, and how it deviates from the last of them.
 
     `removed_after_lock` counts locked within-person coefficients that are no longer in
     the plan as they were. `frozen` is the plan as it is; `first_answers` has by outcome
     the time of the first answer in any wave, None where no such time can be known.
+    `changes` are of the conditions since a lock; `waves` has when each was open and when
+    its first answer was given. `post_hoc` names the confirmatory specifications with
+    their outcomes that were locked after the first answer.
     """
 
     hash: str
@@ -98,6 +122,9 @@ class PlanStatus:
     removed_after_lock: int
     frozen: Frozen = field(default_factory=dict, repr=False)
     first_answers: Mapping[str, datetime] | None = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    waves: tuple[WaveTimes, ...] = ()
+    post_hoc: tuple[str, ...] = ()
 
     @property
     def locked(self) -> bool:
@@ -118,7 +145,7 @@ class PlanStatus:
             lambda lock: _agree(_regression(lock.frozen, name, *terms), current),
             reversed(self.locks),
         )
-        return list(run)[-1]
+        return next(reversed(list(run)), None)
 
     def is_post_hoc(self, specification: Specification) -> bool | None:
         """Whether the lock came after the first answer; None: that cannot be known."""
@@ -139,13 +166,26 @@ class PlanStatus:
         differs = "" if self.locked else ", and differs from the one that was locked"
         yield f"the plan is {self.hash}{differs}; confirmatory: {names}"
         yield from (f"  {deviation}" for deviation in self.deviations)
+        if self.post_hoc:
+            yield f"post hoc, as locked after the first answer: {self._late()}"
+        if self.first_answers is None:
+            yield "whether the locks came before the answers cannot be known"
+        if self.changes:
+            yield "changes of what decides use and scores since the plan was locked:"
+        yield from (f"  {change}" for change in self.changes)
+
+    def _late(self) -> str:
+        """What is post hoc, or that all of it is."""
+        is_all = set(self.post_hoc) == set(_outcomes_of(self.frozen, self.confirmatory))
+        return "all that is confirmatory" if is_all else ", ".join(self.post_hoc)
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest and for programs."""
         names = ("hash", "locked_at", "responses", "study_version")
         locks = [{name: getattr(lock, name) for name in names} for lock in self.locks]
-        for lock in locks:
-            lock["locked_at"] = lock["locked_at"].isoformat()
+        for lock, entry in zip(locks, self.locks, strict=True):
+            lock["locked_at"] = entry.locked_at.isoformat()
+            lock["given"] = {str(wave): count for wave, count in entry.given.items()}
         return {
             "hash": self.hash,
             "locked": self.locked,
@@ -153,16 +193,24 @@ class PlanStatus:
             "confirmatory": list(self.confirmatory),
             "deviations": [asdict(deviation) for deviation in self.deviations],
             "removed_after_lock": self.removed_after_lock,
+            "post_hoc": list(self.post_hoc),
+            "changes": [asdict(change) for change in self.changes],
+            "waves": [
+                {**asdict(wave), "first_answer": _instant(wave.first_answer)}
+                for wave in self.waves
+            ],
         }
 
 
-def freeze_plan(folder: StudyFolder) -> Frozen:
+def freeze_plan(study: Planned, instruments: Sequence[Instrument] = ()) -> Frozen:
     """The confirmatory part of the plan with all that determines it."""
     planned: dict[str, list[Specification]] = {}
-    for specification in expand_plan(folder.study):
+    for specification in expand_plan(study):
         if specification.confirmatory:
             planned.setdefault(specification.specification, []).append(specification)
-    return {name: dict(_entry(folder, group)) for name, group in planned.items()}
+    return {
+        name: dict(_entry(study, instruments, group)) for name, group in planned.items()
+    }
 
 
 def hash_plan(frozen: Frozen) -> str:
@@ -172,15 +220,40 @@ def hash_plan(frozen: Frozen) -> str:
 
 
 def compare_with_locks(
-    folder: StudyFolder,
+    study: Planned,
+    instruments: Sequence[Instrument],
     locks: Sequence[Lock],
-    first_answers: Mapping[str, datetime] | None = None,
+    first_answers: Mapping[str, datetime] | None,
+    conditions: Conditions | None = None,
 ) -> PlanStatus:
-    """The study's plan compared with its `locks`, the earliest first.
+    """The study's plan, and its `conditions`, compared with its `locks`, earliest first.
 
     `first_answers`: by outcome, as `PlanStatus` has them.
     """
-    current = freeze_plan(folder)
+    status = _compare_plans(freeze_plan(study, instruments), locks, first_answers)
+    introduced = [
+        (locks.index(lock) + 1, specification)
+        for specification in expand_plan(study)
+        if specification.confirmatory and (lock := status.introduced_by(specification))
+    ]
+    states = [*(lock.conditions for lock in locks), conditions]
+    late = [
+        f"{specification.specification}: {specification.outcome}"
+        for _, specification in introduced
+        if status.is_post_hoc(specification)
+    ]
+    return replace(
+        status,
+        changes=tuple(list_changes(states, introduced)) if conditions else (),
+        post_hoc=tuple(dict.fromkeys(late)),
+    )
+
+
+def _compare_plans(
+    current: Frozen,
+    locks: Sequence[Lock],
+    first_answers: Mapping[str, datetime] | None,
+) -> PlanStatus:
     locked: Frozen = locks[-1].frozen if locks else {}
     unchanged = tuple(name for name in current if locked.get(name) == current[name])
     return PlanStatus(
@@ -232,10 +305,10 @@ def list_deviations(locked: Frozen, current: Frozen) -> Iterator[Deviation]:
 
 
 def _entry(
-    folder: StudyFolder, planned: Sequence[Specification]
+    study: Planned, instruments: Sequence[Instrument], planned: Sequence[Specification]
 ) -> Iterator[tuple[str, Any]]:
     """What determines the specifications of one name, by outcome and exposures."""
-    study, first = folder.study, planned[0]
+    first = planned[0]
     prefix = f"plan.confirmatory.{first.specification}"
     outcomes = list(dict.fromkeys(specification.outcome for specification in planned))
     yield f"{prefix}.estimator", first.estimator
@@ -244,7 +317,8 @@ def _entry(
     yield from ((f"{prefix}.{name}", getattr(first, name)) for name in _OPTIONS)
     yield f"{prefix}.effects", list(first.effects)
     yield f"{prefix}.window", first.window.name if first.window else ""
-    yield "exposure.first_window_days", study.exposure.first_window_days
+    if isinstance(study, Study):
+        yield "exposure.first_window_days", study.exposure.first_window_days
     yield "covariates.fixed", list(first.fixed)
     varying = dict.fromkeys(
         name for specification in planned for name in specification.varying
@@ -255,8 +329,9 @@ def _entry(
     yield "plan.adjust", study.plan.adjust
     yield "plan.fewest_people", study.plan.fewest_people
     yield f"plan.sensitivity.{LEAD}", LEAD in study.plan.sensitivity
-    yield "waves", [wave.wave for wave in study.waves]
-    for instrument in folder.instruments:
+    if isinstance(study, Study):
+        yield "waves", [wave.wave for wave in study.waves]
+    for instrument in instruments:
         if _is_used(instrument, planned):
             yield f"{_INSTRUMENT}{instrument.instrument}", _digest(instrument)
 
@@ -293,6 +368,16 @@ def _agree(locked: Entry | None, current: Entry | None) -> bool:
         for key in {**locked, **current}
         if not key.startswith(_INSTRUMENT) or (key in locked and key in current)
     )
+
+
+def _outcomes_of(frozen: Frozen, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        outcomes = frozen[name][f"plan.confirmatory.{name}.outcomes"]
+        yield from (f"{name}: {outcome}" for outcome in outcomes)
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _exposures(planned: Sequence[Specification]) -> list[str]:

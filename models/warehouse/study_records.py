@@ -9,7 +9,9 @@ from panelstream.models.warehouse.store import Store
 
 _LOCK = pa.schema(
     {
-        **dict.fromkeys(("hash", "frozen", "study_version", "text"), pa.string()),
+        **dict.fromkeys(
+            ("hash", "frozen", "study_version", "text", "conditions"), pa.string()
+        ),
         "responses": pa.uint64(),
         "locked_at": pa.timestamp("us", "UTC"),
     }

@@ -201,12 +201,14 @@ def manifest() -> dict[str, Any]:
                     "locked_at": "2027-01-10T09:00:00+00:00",
                     "responses": 0,
                     "study_version": "c" * 16,
+                    "given": {},
                 },
                 {
                     "hash": "d" * 16,
                     "locked_at": "2027-05-10T09:00:00+00:00",
                     "responses": 213,
                     "study_version": "e" * 16,
+                    "given": {"1": 221, "2": 3},
                 },
             ],
             "confirmatory": ["functions"],
@@ -216,6 +218,28 @@ def manifest() -> dict[str, Any]:
                     "before": "count",
                     "after": "days_per_week",
                 }
+            ],
+            "post_hoc": ["functions: ghsq_formal"],
+            "changes": [
+                {
+                    "version": 1,
+                    "key": "timezone",
+                    "before": "Asia/Tokyo",
+                    "after": "Asia/Seoul",
+                    "touches": "every confirmatory estimate",
+                }
+            ],
+            "waves": [
+                {
+                    "wave": 1,
+                    "open": "2027-01-11 to 2027-01-24",
+                    "first_answer": "2027-01-11T03:00:00+00:00",
+                },
+                {
+                    "wave": 2,
+                    "open": "2027-05-10 to 2027-05-23",
+                    "first_answer": None,
+                },
             ],
         },
         "data_hash": "b" * 64,
@@ -269,6 +293,7 @@ def estimate(**changed: Any) -> dict[str, Any]:
         "n_participants": 238,
         "n_waves": 4,
         "confirmatory": True,
+        "post_hoc": False,
         "note": "",
         **changed,
     }

@@ -35,6 +35,7 @@ REPORT_TABLES: tuple[Builder, ...] = (
     measurement.reliability_by_wave,
     measurement.careless_by_wave,
     measurement.safety_by_wave,
+    provenance.locks_and_waves,
 )
 """Tables that are shown and written as CSV files, in the order of their numbers."""
 
@@ -42,6 +43,8 @@ PAGE_FACTS: tuple[Builder, ...] = (
     provenance.event_counts,
     provenance.plan_locks,
     provenance.plan_deviations,
+    provenance.plan_post_hoc,
+    provenance.plan_changes,
     provenance.coverage_gaps,
     provenance.facts,
 )

@@ -4,11 +4,13 @@ They are not written as CSV files.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.layout import Layout, column
 from panelstream.analysis.report.table import (
     Cell,
     Count,
@@ -73,6 +75,7 @@ def plan_locks(data: ReportInput) -> Table:
             "plan_hash": lock["hash"],
             "locked_on": lock["locked_at"][:10],
             "responses": lock["responses"],
+            "given": sum(lock["given"].values()) if "given" in lock else None,
             "unchanged": bool(plan["locked"]),
         }
         for version, lock in enumerate(locks, start=1)
@@ -80,12 +83,13 @@ def plan_locks(data: ReportInput) -> Table:
     return Table(
         name="plan_locks",
         title="Locks of the plan",
-        caption="When the plan was locked, and how many responses had come in.",
+        caption="When the plan was locked, and how many responses had come in by then;"
+        " how many had been given.",
         exact=pd.DataFrame(rows),
         columns=(
             TableColumn("version", Ordinal(range(1, len(locks) + 1))),
             *columns(Label(), "plan_hash", "locked_on"),
-            TableColumn("responses", Count("responses")),
+            *columns(Count("responses"), "responses", "given"),
             TableColumn("unchanged", Label()),
         ),
     )
@@ -110,6 +114,92 @@ def plan_deviations(data: ReportInput) -> Table:
         exact=pd.DataFrame(rows),
         columns=columns(Label(), "key", "change"),
     )
+
+
+def plan_post_hoc(data: ReportInput) -> Table:
+    """The confirmatory specifications, with outcomes, that were locked after answers."""
+    names = data.manifest.get("plan", {}).get("post_hoc", [])
+    return Table(
+        name="plan_post_hoc",
+        title="Post hoc",
+        caption="Locked after the first answer to the outcome.",
+        exact=pd.DataFrame({"specification": names}),
+        columns=columns(Label(), "specification"),
+    )
+
+
+def plan_changes(data: ReportInput) -> Table:
+    """What decides use and scores, where it changed after a lock."""
+    changes = data.manifest.get("plan", {}).get("changes", [])
+    rows = [
+        {
+            "key": change["key"],
+            "change": f"{change['before'] or 'not there'} \u2192"
+            f" {change['after'] or 'not there'}, since version {change['version']};"
+            f" it touches {change['touches']}",
+        }
+        for change in changes
+    ]
+    return Table(
+        name="plan_changes",
+        title="Changes of what decides use and scores",
+        caption="Since the plan was locked.",
+        exact=pd.DataFrame(rows),
+        columns=columns(Label(), "key", "change"),
+    )
+
+
+def locks_and_waves(data: ReportInput) -> Table:
+    """Every lock beside every wave: when it was open, and whether answers came first.
+
+    The time of the first answer is of one person, so it is not shown.
+    """
+    plan = data.manifest.get("plan", {})
+    locks, waves = plan.get("locks", []), plan.get("waves", [])
+    rows = [
+        {
+            "version": version,
+            "locked_on": lock["locked_at"][:10],
+            "wave": wave["wave"],
+            "open": wave["open"],
+            "first_answer": _order(lock, wave),
+            "given": lock["given"].get(str(wave["wave"]), 0),
+        }
+        for version, lock in enumerate(locks, start=1)
+        for wave in waves
+    ]
+    return Table(
+        name="locks_and_waves",
+        title="The lock beside the waves",
+        caption="Whether the plan was locked before the first answer of each wave, and"
+        " how many people had answered it by then, as far as is known now.",
+        exact=pd.DataFrame(rows),
+        columns=(
+            TableColumn("version", Ordinal(range(1, len(locks) + 1))),
+            TableColumn("locked_on", Label()),
+            TableColumn("wave", Ordinal([wave["wave"] for wave in waves])),
+            *columns(Label(), "open", "first_answer"),
+            TableColumn("given", Count("people who had answered")),
+        ),
+        layout=Layout(
+            (
+                column("Version", "count", "version"),
+                column("Locked on", "word", "locked_on"),
+                column("Wave", "count", "wave"),
+                column("Open", "word", "open"),
+                column("First answer", "word", "first_answer"),
+                column("Had answered", "count", "given"),
+            )
+        ),
+    )
+
+
+def _order(lock: Mapping[str, Any], wave: Mapping[str, Any]) -> str:
+    first = wave["first_answer"]
+    if first is None:
+        return "none yet"
+    early = datetime.fromisoformat(first) < datetime.fromisoformat(lock["locked_at"])
+    return "before the lock" if early else "after the lock"
 
 
 def coverage_gaps(data: ReportInput) -> Table:

@@ -73,7 +73,11 @@ def test_a_locked_plan_stands(make: Make, clock: HandClock) -> None:
     assert (
         held.hash
         == plan_status.hash
-        == preregistration.hash_plan(preregistration.freeze_plan(emitter.folder))
+        == preregistration.hash_plan(
+            preregistration.freeze_plan(
+                emitter.folder.study, emitter.folder.instruments
+            )
+        )
     )
     assert held.locked_at == clock.now
     assert held.study_version == emitter.folder.version
@@ -232,6 +236,7 @@ def test_locked_again_earlier_locks_are_kept(make: Make, clock: HandClock) -> No
         "locked_at": "2030-01-02T00:00:00+00:00",
         "responses": 0,
         "study_version": second.locks[-1].study_version,
+        "given": {},
     }
 
 
