@@ -59,6 +59,8 @@ ESTIMATE_COLUMNS = (
     "n_obs",
     "n_participants",
     "n_waves",
+    "floor_share",
+    "ceiling_share",
     "confirmatory",
     "post_hoc",
     "note",
@@ -181,12 +183,34 @@ def _fit_one(specification: Specification, panels: Panels, progress: Progress) -
         return _without_numbers(specification, f"no panel with the window {name}")
     panel = panels[specification.window]
     try:
+        floor_share, ceiling_share = shares_at_ends(specification, panel)
         fitted = fit(specification, panel, progress)
-        return replace(fitted, tests=(*fitted.tests, *diagnose(fitted, panel)))
+        return replace(
+            fitted,
+            floor_share=floor_share,
+            ceiling_share=ceiling_share,
+            tests=(*fitted.tests, *diagnose(fitted, panel)),
+        )
     except CancelledError:
         raise
     except Exception as defect:
         return _without_numbers(specification, _describe_defect(defect))
+
+
+def shares_at_ends(
+    specification: Specification, panel: pd.DataFrame
+) -> tuple[float, float]:
+    """Shares of rows with the lowest and the highest value of the outcome among them.
+
+    Rows are those in which everything that enters is known, before weights and
+    imputation; NaN if there are none to analyse.
+    """
+    try:
+        outcome = build_design(replace(specification, weights="none"), panel).outcome
+    except NotEstimable:
+        return nan, nan
+    low, high = outcome.min(), outcome.max()
+    return float((outcome == low).mean()), float((outcome == high).mean())
 
 
 def _describe_defect(defect: Exception) -> str:
@@ -265,6 +289,8 @@ def _estimates(fit: Fit) -> Iterator[dict[str, Any]]:
             "n_obs": fit.n_obs,
             "n_participants": fit.n_participants,
             "n_waves": fit.n_waves,
+            "floor_share": fit.floor_share,
+            "ceiling_share": fit.ceiling_share,
             "note": "; ".join(filter(None, (term.note, fit.note))),
         }
 

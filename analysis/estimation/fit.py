@@ -83,7 +83,11 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Fit:
-    """One specification with its estimates and tests."""
+    """One specification with its estimates and tests.
+
+    `floor_share` and `ceiling_share` are shares of rows with the lowest and the highest
+    value of the outcome; NaN before they are described.
+    """
 
     specification: Specification
     terms: tuple[Term, ...]
@@ -93,6 +97,8 @@ class Fit:
     n_waves: int = 0
     note: str = ""
     std_error_type: str = ""
+    floor_share: float = nan
+    ceiling_share: float = nan
 
 
 @dataclass(frozen=True, eq=False)

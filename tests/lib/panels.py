@@ -292,6 +292,8 @@ def estimate(**changed: Any) -> dict[str, Any]:
         "n_obs": 803,
         "n_participants": 238,
         "n_waves": 4,
+        "floor_share": 0.25,
+        "ceiling_share": 0.05,
         "confirmatory": True,
         "post_hoc": False,
         "note": "",

@@ -20,6 +20,7 @@ from panelstream.analysis.report.layout import (
     Layout,
     PageColumn,
     column,
+    share,
 )
 from panelstream.analysis.report.table import (
     Companion,
@@ -29,6 +30,7 @@ from panelstream.analysis.report.table import (
     Label,
     Note,
     Ordinal,
+    Share,
     Statistic,
     Table,
     TableColumn,
@@ -42,6 +44,9 @@ OF_PERSONS = "influence_"
 
 OF_ONE_PERSON = ("largest_share", "sole_person")
 """Columns of the estimates that stay private: one person's part in it."""
+
+ENDS = {"floor_share": "at_floor", "ceiling_share": "at_ceiling"}
+"""Shares of rows at an end of the outcome, and the names of their counts."""
 
 OF_WEIGHTS = ("largest_weight", "effective_sample_size")
 """Tests that say what one person weighs, and how many rows there are: private, too."""
@@ -75,6 +80,7 @@ def estimates_confirmatory(data: ReportInput) -> Table:
         column("p, larger (Holm)", "p", "larger_adjusted"),
     )
     verdict = (
+        share("At the floor", "at_floor"),
         column("Verdict", "word", "verdict"),
         column("Reservations", "word", "reservations"),
     )
@@ -183,11 +189,13 @@ def _estimate_columns(study: Study) -> tuple[TableColumn, ...]:
         "n_obs": Count("rows analysed"),
         "n_participants": Count("people analysed"),
         "n_waves": Ordinal(range(len(study.waves) + 1)),
+        **dict.fromkeys(ENDS.values(), Share("n_obs")),
         "note": Note(),
     }
+    names = (ENDS.get(name, name) for name in ESTIMATE_COLUMNS)
     return tuple(
         TableColumn(name, kinds.get(name, Label()))
-        for name in ESTIMATE_COLUMNS
+        for name in names
         if name not in OF_ONE_PERSON
     )
 
@@ -199,7 +207,12 @@ def _exact(data: ReportInput) -> pd.DataFrame:
     # Those of imputation are fewer.
     people = frame["n_participants"].to_numpy(dtype=float)
     df = np.minimum(frame["df"].to_numpy(dtype=float), people - 1)
-    return frame.assign(df=df)
+    rows = frame["n_obs"].to_numpy(dtype=float)
+    counts = {
+        count: np.rint(frame[share].to_numpy(dtype=float) * rows)
+        for share, count in ENDS.items()
+    }
+    return frame.drop(columns=list(ENDS)).assign(df=df, **counts)
 
 
 def _unjudged(frame: pd.DataFrame) -> pd.DataFrame:

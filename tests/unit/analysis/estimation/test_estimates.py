@@ -19,13 +19,16 @@ from panelstream.models.study.study import Study, Window
 
 WINDOW = Window(kind="between_waves")
 STATED_ESTIMATES = (
-    "specification, outcome, term, component, exposure, measure, transform, estimator, "
-    "timing, weights, missing, estimate, std_error, std_error_type, statistic, df, "
-    "n_changing, largest_share, p_value, p_adjusted, p_bh, ci_low, ci_high, standardized, equivalence_p, "
-    "equivalence_adjusted, verdict, n_obs, n_participants, n_waves, confirmatory, note"
+    "specification, outcome, exposures, term, component, exposure, measure, transform, "
+    "estimator, timing, weights, missing, estimate, std_error, std_error_type, statistic, "
+    "df, n_changing, largest_share, sole_person, p_value, p_adjusted, p_bh, ci_low, "
+    "ci_high, standardized, equivalence_p, equivalence_adjusted, larger_p, "
+    "larger_adjusted, verdict, reservations, n_obs, n_participants, n_waves, "
+    "floor_share, ceiling_share, confirmatory, post_hoc, note"
 )
 STATED_TESTS = (
-    "specification, outcome, test, statistic, df, df_denominator, p_value, note"
+    "specification, outcome, exposures, term, test, statistic, df, df_denominator, "
+    "p_value, p_adjusted, post_hoc, note"
 )
 
 BOTH = Specification(
@@ -113,6 +116,20 @@ def test_rows_describe_their_specification(panel: pd.DataFrame) -> None:
     assert 1 / 20 < row["largest_share"] < 1
     assert bool(row["confirmatory"])
     assert row["note"] == ""
+
+
+def test_rows_at_the_ends_are_counted(panel: pd.DataFrame) -> None:
+    """Of four values 1, 1, 2, 3 half are at the floor, whatever becomes of the fit."""
+    values = pd.Series(np.resize([1.0, 1.0, 2.0, 3.0], 60))
+    unknown = np.arange(60) < 20
+    ordinal = panel.assign(pdd_total=values.mask(unknown))
+    rows = fit_all([BOTH, FIXED], {WINDOW: ordinal}).estimates
+    assert (rows["n_obs"] < 60).all()
+    complete = values[~unknown]
+    assert rows["floor_share"].iloc[0] == (complete == 1).sum() / 40 == 0.5
+    assert rows["ceiling_share"].iloc[0] == (complete == 3).sum() / 40 == 0.25
+    constant = fit_all([BOTH], {WINDOW: panel.assign(pdd_total=1.0)}).estimates
+    assert constant["floor_share"].isna().all()
 
 
 def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
