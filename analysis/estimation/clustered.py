@@ -54,6 +54,13 @@ SOLE = 1 - 1e-8
 """With a larger share of the information in some direction, a person is the only one
 whose data identify it."""
 
+LIGHT = 2.0**-9
+"""People with less of the information than this, in all directions together, are
+adjusted by a power series, which is several times as fast as their eigenvalues."""
+
+SERIES = np.cumprod([1, 1 / 2, 3 / 4, 5 / 6, 7 / 8, 9 / 10])
+"""Of (1 - x)^(-1/2); for `LIGHT` the next term is below the rounding of 1."""
+
 CELLS = 2**22
 """Numbers in the matrices of persons that are computed at the same time."""
 
@@ -307,10 +314,29 @@ def _adjust_independent(columns: Array) -> Array:
     """(I - QQ')^(-1/2) Q for persons (m, s, k), by the smaller of both cross products."""
     size, terms = columns.shape[1:]
     if terms < size:
-        products = _transposed(columns) @ columns
-        return np.asarray(columns @ _inverse_root(np.eye(terms) - products))
-    products = columns @ _transposed(columns)
-    return np.asarray(_inverse_root(np.eye(size) - products) @ columns)
+        roots = _complement_root(_transposed(columns) @ columns)
+        return np.asarray(columns @ roots)
+    return np.asarray(_complement_root(columns @ _transposed(columns)) @ columns)
+
+
+def _complement_root(products: Array) -> Array:
+    """(I - P)^(-1/2) of cross products P (m, s, s) of orthonormal columns."""
+    identity = np.eye(products.shape[-1])
+    light = np.trace(products, axis1=1, axis2=2) < LIGHT
+    roots = np.empty_like(products)
+    roots[light] = _power_series(products[light])
+    roots[~light] = _inverse_root(identity - products[~light])
+    return roots
+
+
+def _power_series(products: Array) -> Array:
+    """(I - P)^(-1/2) of small P (m, s, s), by Horner's method."""
+    identity = np.eye(products.shape[-1])
+    roots = SERIES[-2] * identity + SERIES[-1] * products
+    for coefficient in SERIES[-3::-1]:
+        roots = roots @ products
+        roots += coefficient * identity
+    return np.asarray(roots)
 
 
 def _inverse_root(matrices: Array) -> Array:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from panelstream.analysis.estimation.clustered import SOLE
+from panelstream.analysis.estimation.clustered import SOLE, batches
 from panelstream.analysis.estimation.inference import (
     person_sizes,
     person_sums,
@@ -50,16 +50,17 @@ class Parts:
     """Persons' scores (G, k) and cross products (G, k, k) on orthonormal columns.
 
     `changes` (G, k) of the coefficients and `inverses` (G, k, k) of what remains of
-    the cross product, when each person leaves. `packed` (G, p) are the products'
-    upper triangles; the others are sums over persons of squares of scores, of scores
-    times packed, and of squares of packed.
+    the cross product, when each person leaves; `without` (G, k) are the scores by the
+    residuals of the regression without the person. With the products' upper triangles
+    packed, the others are sums over persons of squares of scores, of scores times packed,
+    and of squares of packed.
     """
 
     scores: Matrix
     products: Array
     changes: Matrix
+    without: Matrix
     inverses: Array
-    packed: Matrix
     scores_scores: Matrix
     scores_packed: Matrix
     packed_packed: Matrix
@@ -82,22 +83,21 @@ def leave_one_out(regression: Regression, count: int) -> list[LeaveOneOut]:
 
 def _parts(orthonormal: Matrix, residuals: Vector, persons: Codes) -> Parts:
     scores = person_sums(orthonormal * residuals[:, None], persons)
-    products = np.stack(
-        [
-            person_sums(orthonormal * column[:, None], persons)
-            for column in orthonormal.T
-        ],
-        axis=1,
-    )
+    terms = orthonormal.shape[1]
+    products = np.empty((len(scores), terms, terms))
+    for batch, rows in batches(persons):
+        columns = orthonormal[rows]
+        products[batch] = np.swapaxes(columns, 1, 2) @ columns
     inverses = _inverses(products)
-    a, b = np.triu_indices(products.shape[1])
+    changes = -_times(inverses, scores)
+    a, b = np.triu_indices(terms)
     packed = products[:, a, b]
     return Parts(
         scores=scores,
         products=products,
-        changes=-_times(inverses, scores),
+        changes=changes,
+        without=scores - _times(products, changes),
         inverses=inverses,
-        packed=packed,
         scores_scores=scores.T @ scores,
         scores_packed=scores.T @ packed,
         packed_packed=packed.T @ packed,
@@ -149,17 +149,21 @@ def _variances(parts: Parts, leverage: Matrix) -> Vector:
         - 2 * _rowwise(leverage @ parts.scores_packed, pairs)
         + _rowwise(pairs @ parts.packed_packed, pairs)
     )
-    influences = _rowwise(leverage, parts.scores) - _rowwise(parts.packed, pairs)
+    influences = _rowwise(leverage, parts.without)
     return np.asarray(np.maximum(summed - np.square(influences), 0.0))
 
 
 def _pairs(a: Matrix, b: Matrix) -> Matrix:
     """Factors (G, p) of packed symmetric matrices S in a'S b, for rows of (G, k)."""
     i, j = np.triu_indices(a.shape[1])
-    pairs = a[:, i] * b[:, j]
-    pairs += a[:, j] * b[:, i]
-    pairs[:, i == j] /= 2
-    return pairs
+    # Rows of persons are side by side in memory, so that products are of whole rows.
+    a_rows, b_rows = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
+    pairs = np.empty((len(i), len(a)))
+    for place, (first, second) in enumerate(zip(i, j, strict=True)):
+        np.multiply(a_rows[first], b_rows[second], out=pairs[place])
+        if first != second:
+            pairs[place] += a_rows[second] * b_rows[first]
+    return pairs.T
 
 
 def _rowwise(a: Matrix, b: Matrix) -> Vector:

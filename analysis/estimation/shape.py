@@ -13,14 +13,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from panelstream.analysis.estimation.clustered import cluster
+from panelstream.analysis.estimation.clustered import Clustered, cluster
 from panelstream.analysis.estimation.design import Column, Design
 from panelstream.analysis.estimation.fit import Diagnostic, f_test
-from panelstream.analysis.estimation.inference import Identification, least_squares
+from panelstream.analysis.estimation.inference import (
+    Identification,
+    LeastSquares,
+    least_squares,
+)
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
-from panelstream.models.arrays import Mask, Vector
+from panelstream.models.arrays import Mask, Matrix, Vector
 
 CURVATURE = "curvature"
 """The test of a straight line."""
@@ -51,28 +55,48 @@ def curvature(
     if not specification.confirmatory or specification.transform != "none":
         return
     regression, identification = regress(_bend(design))
-    fitted = least_squares(
-        regression.outcome, regression.columns, regression.persons, regression.absorbed
-    )
-    clustered = cluster(fitted, specification.errors)
-    places, count = np.cumsum(identification.basis) - 1, len(design.exposures)
-    first = design.regressors.shape[1]
-    for j, column in enumerate(design.exposures):
-        shapes = [
-            places[shape]
-            for shape in (first + j, first + count + j)
-            if identification.estimable[shape]
-        ]
-        if not shapes:
-            continue
+    try:
+        clustered = cluster(_fit(regression), specification.errors)
+    except NotEstimable as problem:
+        yield Diagnostic(CURVATURE, note=f"not estimable: {problem}")
+        return
+    for column, contrasts in _shapes(design, identification, clustered):
         try:
-            result = clustered.wald(np.eye(fitted.columns.shape[1])[shapes])
+            result = clustered.wald(contrasts)
         except NotEstimable as problem:
             yield Diagnostic(CURVATURE, note=f"{column.name}: not estimable: {problem}")
             continue
         yield f_test(
             CURVATURE, result, f"of a straight line for {column.name}", column.name
         )
+
+
+def _fit(regression: Regression) -> LeastSquares:
+    return least_squares(
+        regression.outcome, regression.columns, regression.persons, regression.absorbed
+    )
+
+
+def _shapes(
+    design: Design, identification: Identification, clustered: Clustered
+) -> Iterator[tuple[Column, Matrix]]:
+    """Each exposure with contrasts (1 or 2, k) of its further shapes that are identified.
+
+    One that a single person's data identify is left out, such as any use where only one
+    row is without use: the test would reject whatever that row is.
+    """
+    contrasts = np.eye(len(clustered.covariance))
+    sole = clustered.carriers(contrasts).sole
+    places, count = np.cumsum(identification.basis) - 1, len(design.exposures)
+    first = len(places) - 2 * count
+    for j, column in enumerate(design.exposures):
+        shapes = [
+            places[shape]
+            for shape in (first + j, first + count + j)
+            if identification.estimable[shape] and not sole[places[shape]]
+        ]
+        if shapes:
+            yield column, contrasts[shapes]
 
 
 def _bend(design: Design) -> Design:

@@ -42,7 +42,8 @@ def test_every_draw_is_that_of_fitting_it(place: int, points: list[float]) -> No
         for draw in weights
     ]
     restricted = restrict(least_squares(outcome, columns, PERSONS), place)
-    assert t_squares(restricted, weights) == pytest.approx(wanted, rel=1e-8)
+    squares = t_squares(restricted, weights @ restricted.columns, np.square(weights))
+    assert squares == pytest.approx(wanted, rel=1e-8)
     assert restricted.observed == pytest.approx(refit(outcome, columns, place))
 
 
