@@ -18,6 +18,7 @@ from pandas.api.types import is_numeric_dtype
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Codes, Mask, Matrix, Vector
+from panelstream.models.study.study import use_scale
 
 Role = Literal["exposure", "varying", "fixed", "wave"]
 
@@ -146,7 +147,7 @@ def without_offset(values: Vector, persons: Codes) -> Vector:
 
 def term_name(specification: Specification, column: str) -> str:
     """The term of an exposure's panel column, such as `lag1(log1p(story_count))`."""
-    name = f"log1p({column})" if specification.transform == "log1p" else column
+    name = use_scale(column, specification.transform)
     if not specification.shift:
         return name
     return f"{specification.timing.replace(' ', '')}({name})"
@@ -174,6 +175,8 @@ def transform_exposure(
     untransformed = to_floats(values)
     if specification.transform == "log1p":
         return np.log1p(untransformed)
+    if specification.transform == "any":
+        return np.where(np.isnan(untransformed), np.nan, untransformed > 0)
     return untransformed
 
 

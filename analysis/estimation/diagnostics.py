@@ -38,6 +38,9 @@ WILD_CLUSTER = "wild_cluster_p"
 LEADS = "leads"
 """The joint test of the exposures of a later wave."""
 
+SOLE_PERSON = "not estimable without one of the people"
+"""The influence of a person whose data alone identify a term."""
+
 LITTLE = 0.05
 """A share of variance below which the data say little."""
 
@@ -107,6 +110,9 @@ def influence(
                 without.estimates, without.std_errors * ratio, errors.df_without[j]
             )
             finite = ~np.isnan(without.std_errors)
+            if np.isnan(without.estimates).any():
+                yield Diagnostic("influence_change", note=f"{terms[j]}: {SOLE_PERSON}")
+                continue
             changes = np.abs(without.estimates - estimate)[finite]
             signs = np.sign(without.estimates) != np.sign(estimate)
             for test, value in (

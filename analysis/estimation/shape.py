@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from panelstream.analysis.estimation.clustered import Clustered, cluster
 from panelstream.analysis.estimation.design import Column, Design
@@ -32,6 +33,12 @@ CURVATURE = "curvature"
 ZERO_SHARE = "zero_share"
 """The share of person-waves without use."""
 
+MOVEMENT = ("movement_low", "movement_high")
+"""The tests that say from where to where people move."""
+
+FEWEST_MOVING = 10
+"""Medians of fewer people would show what single people did."""
+
 Regress = Callable[[Design], tuple[Regression, Identification]]
 """An estimator's regression of a design, on the columns of its basis."""
 
@@ -43,6 +50,25 @@ def zero_shares(specification: Specification, design: Design) -> Iterator[Diagno
     for j, column in enumerate(design.exposures):
         share = float(np.mean(~_any_use(design.regressors[:, j])))
         yield Diagnostic(ZERO_SHARE, share, note=column.name)
+
+
+def movements(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+    """From where to where people move, whose use changes: over which a line is known.
+
+    The medians of their least and of their most use in a wave.
+    """
+    if specification.shift:
+        return
+    for j, column in enumerate(design.exposures):
+        use = pd.Series(design.regressors[:, j]).groupby(design.persons)
+        low, high = use.min(), use.max()
+        moving = low < high
+        if moving.sum() < FEWEST_MOVING:
+            note = f"{column.name}: not estimable: fewer than {FEWEST_MOVING} people change"
+            yield from (Diagnostic(test, note=note) for test in MOVEMENT)
+            continue
+        for test, ends in zip(MOVEMENT, (low, high), strict=True):
+            yield Diagnostic(test, float(ends[moving].median()), note=column.name)
 
 
 def curvature(

@@ -1,9 +1,9 @@
 """From the study's plan to specifications: a pure expansion into frozen values."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from panelstream.models.study import measures
 from panelstream.models.study.estimators import (
@@ -167,7 +167,20 @@ def _sensitivity(
     """Each confirmatory specification as each preset changes it, if it does."""
     for preset in presets:
         for specification in confirmatory:
-            changed = replace(specification, **PRESETS[preset])
+            changed = replace(specification, **_changes(specification, preset))
             if changed != specification:
                 name = f"{specification.specification}.{preset}"
                 yield replace(changed, specification=name, confirmatory=False)
+
+
+def _changes(specification: Specification, preset: str) -> Mapping[str, Any]:
+    """What the preset changes; its estimator's own timing where windows are unknown.
+
+    A window of the study ends before the outcome, so that the exposure of the same
+    wave comes first.
+    """
+    changes = PRESETS[preset]
+    if specification.window is not None or "estimator" not in changes:
+        return changes
+    timing = ESTIMATOR_RULES[changes["estimator"]].timing
+    return changes if timing == "same" else {**changes, "timing": timing}

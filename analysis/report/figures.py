@@ -254,8 +254,8 @@ def _point(axes: Axes, row: "pd.Series[Any]", y: float) -> None:
 
 def _band(axes: Axes, row: "pd.Series[Any]", study: Study) -> None:
     points = outcome_scale(row) == POINTS
-    smallest = study.smallest(row["outcome"]) if points else None
-    if smallest and (row["measure"], row["transform"]) == ("days_per_week", "none"):
+    smallest = study.smallest(row["outcome"], row["measure"], row["transform"])
+    if smallest and points:
         axes.axvspan(-smallest, smallest, color=BAND, linewidth=0, zorder=0)
 
 

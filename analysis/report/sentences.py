@@ -171,6 +171,8 @@ def _reason(row: "pd.Series[Any]") -> str:
 
 
 def _difference(row: "pd.Series[Any]") -> str:
+    if row["transform"] == "any":
+        return "at all, compared with not at all by the same person,"
     if row["transform"] == "log1p":
         return "one unit of log(1 + use) above what is usual for the same person"
     text = f"one unit of {row['measure']} more than usual for the same person"

@@ -27,7 +27,8 @@ def scale(row: "pd.Series[Any]") -> str:
     """What an estimate is in: points, log odds or use, for one more of what."""
     if row["component"] == "reverse":
         return "use later for one point more of the outcome"
-    return f"{outcome_scale(row)} per {unit(row)}"
+    preposition = "for" if row["transform"] == "any" else "per"
+    return f"{outcome_scale(row)} {preposition} {unit(row)}"
 
 
 def scales(rows: pd.DataFrame) -> "pd.Series[str]":
@@ -37,6 +38,8 @@ def scales(rows: pd.DataFrame) -> "pd.Series[str]":
 
 def unit(row: "pd.Series[Any]") -> str:
     """What one more of the exposure is, from its measure and transform."""
+    if row["transform"] == "any":
+        return "any use"
     if row["transform"] == "log1p":
         return f"unit of log(1 + {str(row['measure']).replace('_', ' ')})"
     return _PER.get(row["measure"], f"unit of {str(row['measure']).replace('_', ' ')}")

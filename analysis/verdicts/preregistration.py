@@ -325,7 +325,7 @@ def _entry(
     )
     yield _VARYING, list(varying)
     for name in outcomes:
-        yield f"{_SMALLEST}{name}", study.smallest(name)
+        yield f"{_SMALLEST}{name}", study.smallest_effect.get(name)
     yield "plan.adjust", study.plan.adjust
     yield "plan.fewest_people", study.plan.fewest_people
     yield f"plan.sensitivity.{LEAD}", LEAD in study.plan.sensitivity

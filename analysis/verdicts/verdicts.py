@@ -26,9 +26,10 @@ chance of any false answer of a plan is at most 15 %, and of a false *associated
 The false discovery rate of Benjamini and Hochberg (1995, J. R. Stat. Soc. B 57) is
 given too, and decides nothing.
 
-The smallest effect is in points of the outcome for one active day a week more:
-it applies to untransformed `days_per_week` only, or to one unit of a column of a
-panel from elsewhere, and to estimators whose scale is points. Elsewhere the second
+The smallest effect is in points of the outcome for one unit of use, and applies to
+estimators whose scale is points. A single number is for one active day a week more (or
+one unit of a column of a panel from elsewhere); a study may give one for each scale of
+use, such as `any(days_per_week)`. Without one the second
 and third answers are no. A small slope says little where use and outcome do not go in
 a straight line: where the regression's `curvature` test rejects one at 5 %, what
 would be negligible is *undecided: not a straight line*.
@@ -58,7 +59,6 @@ from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.shape import CURVATURE
 from panelstream.analysis.plan.conventions import ALPHA
 from panelstream.models.arrays import Mask, Vector
-from panelstream.models.study.measures import AS_IS
 from panelstream.models.study.study import Planned
 
 LARGER = "associated, larger than the smallest effect"
@@ -366,13 +366,11 @@ def _within(estimates: pd.DataFrame) -> Mask:
 
 def smallest_effects(estimates: pd.DataFrame, study: Planned) -> Vector:
     """The smallest effect of each row (n,); NaN where it does not apply."""
-    smallest = {name: study.smallest(name) for name in estimates["outcome"].unique()}
-    values = estimates["outcome"].map(smallest).to_numpy(dtype=np.float64)
-    unit = estimates["measure"].isin(["days_per_week", AS_IS]) & (
-        estimates["transform"] == "none"
-    )
+    scales = estimates[["outcome", "measure", "transform"]]
+    smallest = [study.smallest(*row) for row in scales.itertuples(index=False)]
     points = estimates["estimator"].map(lambda name: ESTIMATORS[name].scale) == "points"
-    return np.where(_within(estimates) & unit & points, values, np.nan)
+    applies = _within(estimates) & points
+    return np.where(applies, np.array(smallest, dtype=np.float64), np.nan)
 
 
 def _numbers(estimates: pd.DataFrame, column: str) -> Vector:

@@ -34,7 +34,8 @@ class EstimatorRules:
     Not `confirmatory` is an estimator that rests on too many assumptions to decide
     anything by itself. `preset`: its name is a sensitivity check too. One that
     `absorbs_persons` has fixed effects of persons. `timing` is that of a
-    specification that gives none.
+    specification that gives none. `corrects_errors`: it has the errors that a
+    specification asks for; others have their own.
     """
 
     name: str
@@ -42,6 +43,7 @@ class EstimatorRules:
     preset: bool
     absorbs_persons: bool = False
     timing: str = "same"
+    corrects_errors: bool = True
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -51,8 +53,7 @@ class EstimatorRules:
     @property
     def changes(self) -> Mapping[str, Any]:
         """What the preset of this name changes in a confirmatory specification."""
-        timing = {} if self.timing == "same" else {"timing": self.timing}
-        return {"estimator": self.name, "effects": self.effects, **timing}
+        return {"estimator": self.name, "effects": self.effects}
 
 
 _RULES = (
@@ -65,8 +66,14 @@ _RULES = (
     EstimatorRules(name="first_difference", confirmatory=True, preset=True),
     EstimatorRules(name="within_between", confirmatory=True, preset=False),
     EstimatorRules(name="gee", confirmatory=True, preset=True),
-    EstimatorRules(name="gmm", confirmatory=False, preset=True),
-    EstimatorRules(name="ri_clpm", confirmatory=False, preset=True, timing="lag 1"),
+    EstimatorRules(name="gmm", confirmatory=False, preset=True, corrects_errors=False),
+    EstimatorRules(
+        name="ri_clpm",
+        confirmatory=False,
+        preset=True,
+        timing="lag 1",
+        corrects_errors=False,
+    ),
 )
 
 ESTIMATOR_RULES: Mapping[str, EstimatorRules] = {rules.name: rules for rules in _RULES}
@@ -76,6 +83,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     **{rules.name: rules.changes for rules in _RULES if rules.preset},
     "lagged": {"timing": "lag 1"},
     "lead": {"timing": "lead 1"},
+    "any_use": {"transform": "any"},
     "weighted": {**ESTIMATOR_RULES["fixed_effects"].changes, "weights": "attrition"},
     "imputed": {"missing": "imputed"},
     "delta": {"missing": "delta"},

@@ -94,6 +94,11 @@ def column_label(column: MeasureColumn, catalogue: Catalogue) -> str:
     return f"{named}: {column.value}" if column.value else named
 
 
+def measured_by_field(measure: str) -> bool:
+    """Whether a measure's name is that of one by the values of a field."""
+    return measure not in definitions() and measure.startswith(_BY)
+
+
 def measured_field(measure: str) -> str | None:
     """The field of a measure by the values of a field; None for any other."""
     return None if measure in definitions() else measure.removeprefix(_BY)

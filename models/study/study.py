@@ -1,9 +1,11 @@
 """The study file: waves, instruments, consent, exposure, plan. Its keys and their types."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from math import inf
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -18,6 +20,7 @@ from panelstream.models.config_file import Frozen
 from panelstream.models.events.clocks import ClockCorrection
 from panelstream.models.study import measures
 from panelstream.models.study.estimators import (
+    ESTIMATOR_RULES,
     Effect,
     ErrorType,
     EstimatorName,
@@ -27,10 +30,53 @@ from panelstream.models.timestamps import known_zone
 
 WindowKind = Literal["between_waves", "between_responses", "lookback"]
 Measure = Literal["count", "days", "days_per_week", "frequency"]
-Transform = Literal["none", "log1p"]
+Transform = Literal["none", "log1p", "any"]
+"""An exposure as it is, log(1 + exposure), or 1 for any and 0 for none."""
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]
 CovariateKind = Literal["fixed", "previous_wave", "same_wave"]
+
+
+DAYS = "days_per_week"
+"""The measure of use that plans have if they give none."""
+
+
+def use_scale(measure: str, transform: Transform) -> str:
+    """A measure as it enters a regression, such as `log1p(count)`."""
+    return measure if transform == "none" else f"{transform}({measure})"
+
+
+def _require_scale(scale: str) -> None:
+    """Raise `ValueError` if this is no measure, nor a transform of one."""
+    transforms = "|".join(name for name in get_args(Transform) if name != "none")
+    match = re.fullmatch(rf"(?:{transforms})\((\w+)\)|(\w+)", scale)
+    measure = (match[1] or match[2]) if match else ""
+    named = (*get_args(Measure), *measures.definitions(), measures.AS_IS)
+    if measure not in named and not measures.measured_by_field(measure):
+        raise ValueError(
+            f"no scale of use '{scale}'; give a measure such as days_per_week, "
+            "or log1p(days_per_week), any(days_per_week)"
+        )
+
+
+SmallestEffect = float | dict[str, float]
+"""Points of an outcome for one unit of use: of days a week, or of each scale of use."""
+
+
+def _sizes_and_a_unit(effects: Any) -> Any:
+    """Smallest effects whose sizes are positive, on known scales, and their unit."""
+    for name, value in effects.items() if isinstance(effects, Mapping) else ():
+        if name == "per":
+            if not isinstance(value, str):
+                raise ValueError("per needs words, such as one active day a week more")
+            continue
+        sizes = value if isinstance(value, Mapping) else {DAYS: value}
+        for scale, size in sizes.items():
+            _require_scale(str(scale))
+            number = isinstance(size, int | float) and not isinstance(size, bool)
+            if not number or not 0 < size < inf:
+                raise ValueError(f"{name} needs a number above 0, not {size}")
+    return effects
 
 
 def _titles(value: Any) -> Any:
@@ -198,7 +244,7 @@ class PlannedSpecification(Frozen):
     outcomes: tuple[str, ...] = Field(min_length=1)
     exposures: tuple[str, ...] = ()
     exposures_each: tuple[str, ...] = ()
-    measure: str = "days_per_week"
+    measure: str = DAYS
     """A `Measure`, or a further one that the study asks for."""
     transform: Transform = "none"
     effects: Annotated[tuple[Effect, ...] | None, BeforeValidator(_effects)] = None
@@ -208,7 +254,7 @@ class PlannedSpecification(Frozen):
     weights: Weights = "none"
     missing: Missing = "complete"
     errors: ErrorType = "cr2"
-    """Of least squares and gee; other estimators have their own."""
+    """Of estimators that correct them; others have their own."""
     spacing: Literal["equal", "any"] = "equal"
     """`any`: waves that are not equally far apart are taken as if they were."""
     window: WindowField | None = None
@@ -222,6 +268,13 @@ class PlannedSpecification(Frozen):
             raise ValueError(
                 "give either exposures (jointly) or exposures_each (one by one)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _errors_that_the_estimator_has(self) -> "PlannedSpecification":
+        own = not ESTIMATOR_RULES[self.estimator].corrects_errors
+        if own and "errors" in self.model_fields_set:
+            raise ValueError(f"{self.estimator} has errors of its own; remove errors")
         return self
 
     @model_validator(mode="after")
@@ -280,7 +333,9 @@ class Planned(Frozen):
     study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: Annotated[dict[str, str], BeforeValidator(_titles)]
     covariates: Covariates = Covariates()
-    smallest_effect: dict[str, float | str] = {}
+    smallest_effect: Annotated[
+        dict[str, SmallestEffect | str], BeforeValidator(_sizes_and_a_unit)
+    ] = {}
     plan: Plan = Plan()
     frame: Literal["enrolled"] | None = None
     """Whose use may say who takes part: everybody with rows in the panel, or nobody's."""
@@ -290,10 +345,18 @@ class Planned(Frozen):
         """When use counts where a specification does not say; None if unknown."""
         return None
 
-    def smallest(self, outcome: str) -> float | None:
-        """The smallest effect of interest, in points of the outcome."""
-        value = self.smallest_effect.get(outcome)
-        return float(value) if value is not None else None
+    def smallest(
+        self, outcome: str, measure: str = DAYS, transform: Transform = "none"
+    ) -> float | None:
+        """The smallest effect of interest, in points of the outcome.
+
+        For one unit of the measure as it enters; None where there is none for it.
+        """
+        sizes = self.smallest_effect.get(outcome)
+        if isinstance(sizes, Mapping):
+            return sizes.get(use_scale(measure, transform))
+        plain = transform == "none" and measure in (DAYS, measures.AS_IS)
+        return sizes if plain and isinstance(sizes, float) else None
 
 
 class PanelStudy(Planned):

@@ -37,7 +37,7 @@ from panelstream.analysis.estimation.fit import (
 from panelstream.analysis.estimation.inference import Identification, identify, root
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.estimation.registration import Registration, Solve
-from panelstream.analysis.estimation.shape import curvature, zero_shares
+from panelstream.analysis.estimation.shape import curvature, movements, zero_shares
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 
@@ -74,6 +74,7 @@ def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagn
     terms = estimable_terms(design, identification)
     yield from leads(specification, regression, terms)
     yield from zero_shares(specification, design)
+    yield from movements(specification, design)
     yield from curvature(specification, design, _regression)
     yield from influence(regression, terms, specification.errors)
     yield from wild_cluster(specification, regression, terms)

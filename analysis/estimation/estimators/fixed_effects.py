@@ -46,7 +46,7 @@ from panelstream.analysis.estimation.inference import (
 )
 from panelstream.analysis.estimation.influence import Regression
 from panelstream.analysis.estimation.registration import Registration, Solve
-from panelstream.analysis.estimation.shape import curvature, zero_shares
+from panelstream.analysis.estimation.shape import curvature, movements, zero_shares
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Matrix, Vector
@@ -115,6 +115,7 @@ def diagnose_within(
     terms = estimable_terms(design, identification)
     yield from leads(specification, regression, terms)
     yield from zero_shares(specification, design)
+    yield from movements(specification, design)
     yield from curvature(specification, design, partial(_regression, further=further))
     yield from influence(regression, terms, specification.errors)
     yield from wild_cluster(specification, regression, terms)

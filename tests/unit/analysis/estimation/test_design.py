@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panelstream.analysis.estimation.design import WEIGHT, build_design
+from panelstream.analysis.estimation.design import (
+    WEIGHT,
+    build_design,
+    transform_exposure,
+)
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.study import Window
@@ -81,6 +85,15 @@ def test_the_transform_is_in_values_and_name() -> None:
     assert design.columns[0].exposure == "story"
     expected = [0.0, 0.6931471805599453, 1.0986122886681098, 1.3862943611198906]
     assert design.regressors[:, 0].tolist() == pytest.approx(expected)
+
+
+def test_any_use_is_one_or_zero() -> None:
+    """Of 0, 1, 2 and 3 uses only the first is none; what is unknown stays unknown."""
+    design = build_design(specify(transform="any"), BALANCED)
+    assert design.columns[0].name == "any(story_count)"
+    assert design.regressors[:, 0].tolist() == [0, 1, 1, 1]
+    values = transform_exposure(specify(transform="any"), pd.Series([np.nan, 4.0]))
+    assert np.isnan(values).tolist() == [True, False]
 
 
 def test_wave_dummies_take_the_first_present_wave_as_reference() -> None:

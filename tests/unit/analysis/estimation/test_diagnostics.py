@@ -139,6 +139,19 @@ def test_shares_of_variance_are_told_in_words() -> None:
 
 
 @pytest.mark.parametrize("estimator", WITHIN)
+def test_the_person_who_alone_uses_a_function_is_not_skipped(estimator: str) -> None:
+    """Without that person nothing is estimable: the row says so and counts nobody."""
+    panel = plant(Truth(persons=30, waves=4), 3)
+    alone = panel.assign(**{USE: panel[USE] * (panel["participant_id"] == "p00000")})
+    result = fit(specify(estimator), alone)
+    rows = [row for row in diagnose(result, alone) if row.test.startswith("influence")]
+    notes = [row.note for row in rows]
+    assert notes == [f"{USE}: not estimable without one of the people"]
+    assert np.isnan(result.terms[0].estimate)
+    assert result.terms[0].sole_person
+
+
+@pytest.mark.parametrize("estimator", WITHIN)
 @pytest.mark.parametrize("persons", [2, 3, 4])
 def test_few_persons_are_no_accident(estimator: str, persons: int) -> None:
     """Every row of two to four persons has a number or says why not."""

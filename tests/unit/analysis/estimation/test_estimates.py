@@ -136,6 +136,7 @@ def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
     """Every fit describes collinearity, shares and single persons; one compares."""
     tests = fit_all([BOTH, POOLED, FIXED], {WINDOW: panel}).tests
     shares = ["within_share", "between_share"] * 3
+    shape = [*["zero_share"] * 2, *["movement_low", "movement_high"] * 2]
     persons = ["influence_change", "influence_sign", "influence_significance"] * 2
     assert tests.groupby("specification", sort=False)["test"].agg(list).to_dict() == {
         "functions": [
@@ -146,6 +147,8 @@ def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
             "vif_max",
             *shares,
             "serial_correlation",
+            *shape,
+            *["curvature"] * 2,
             *persons,
             *["wild_cluster_p"] * 2,
         ],
@@ -154,6 +157,7 @@ def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
             "vif_max",
             *shares,
             "serial_correlation",
+            *shape,
             *persons,
         ],
     }

@@ -8,7 +8,7 @@ import pytest
 
 from panelstream.analysis.plan.specifications import Specification, expand_plan
 from panelstream.models.study.estimators import ESTIMATOR_RULES, PRESETS
-from panelstream.models.study.study import Study
+from panelstream.models.study.study import PanelStudy, Study
 
 PLANNED = {
     "specification": "main",
@@ -48,10 +48,9 @@ def test_what_a_plan_does_not_give_is_by_estimator(estimator: str) -> None:
     assert made.timing == ("lag 1" if estimator == "ri_clpm" else "same")
 
 
-def test_presets_change_estimator_effects_and_timing() -> None:
-    """That of an estimator brings its effects, and its timing if it has one."""
-    cross_lagged = {"estimator": "ri_clpm", "effects": ("wave",), "timing": "lag 1"}
-    assert PRESETS["ri_clpm"] == cross_lagged
+def test_presets_change_estimator_and_effects() -> None:
+    """That of an estimator brings its effects."""
+    assert PRESETS["ri_clpm"] == {"estimator": "ri_clpm", "effects": ("wave",)}
     fixed = {"estimator": "fixed_effects", "effects": ("participant", "wave")}
     assert PRESETS["weighted"] == {**fixed, "weights": "attrition"}
     assert PRESETS["pooled"] == {"estimator": "pooled", "effects": ("wave",)}
@@ -68,6 +67,15 @@ def test_a_preset_changes_what_it_says(preset: str) -> None:
             **PRESETS[preset],
         }
         assert repeated == replace(planned, **changed)
+
+
+def test_the_cross_lagged_preset_has_a_lag_where_windows_are_unknown() -> None:
+    """A window of the study ends before the outcome; a panel from elsewhere has none."""
+    plan = {"confirmatory": [PLANNED], "sensitivity": ["ri_clpm"]}
+    columns = {"study": "s", "title": "t", "plan": plan}
+    elsewhere = expand_plan(PanelStudy.model_validate(columns))[-1]
+    own = expand_plan(study(sensitivity=["ri_clpm"]))[-1]
+    assert (elsewhere.timing, own.timing) == ("lag 1", "same")
 
 
 def test_a_preset_that_changes_nothing_is_left_out() -> None:

@@ -222,6 +222,28 @@ def test_the_smallest_effect_speaks_of_active_days_only(
     assert "negligible" not in result["verdict"][0]
 
 
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({"transform": "any"}, 3.0),
+        ({"transform": "log1p"}, 1.5),
+        ({"measure": "count"}, 0.25),
+        ({"measure": "count", "transform": "any"}, NAN),
+        ({}, NAN),
+    ],
+)
+def test_each_scale_of_use_may_have_a_smallest_effect(
+    study: Study, fields: dict[str, Any], limit: float
+) -> None:
+    """An estimate at the limit has p = 0.5 of being smaller; a scale without has none."""
+    sizes = {"any(days_per_week)": 3.0, "log1p(days_per_week)": 1.5, "count": 0.25}
+    scaled = study.model_copy(update={"smallest_effect": {"pdd_total": sizes}})
+    estimate = 1.0 if np.isnan(limit) else limit
+    result = judged([row(estimate, 0.001, 0.9, **fields)], scaled)
+    expected = NAN if np.isnan(limit) else 0.5
+    assert result["equivalence_p"][0] == pytest.approx(expected, nan_ok=True)
+
+
 def test_exploratory_within_rows_have_equivalence_without_verdict(study: Study) -> None:
     """The band can be shown beside a sensitivity check."""
     result = judged([row(0.0, 0.5, 0.9, confirmatory=False)], study)

@@ -397,6 +397,48 @@ def test_a_study_of_a_panel_from_elsewhere(tmp_path: Path) -> None:
     assert result.smallest("lwage") == 0.05
 
 
+def test_smallest_effects_may_be_given_for_each_scale(tmp_path: Path) -> None:
+    """A scale that has none gets none from another."""
+    sizes = "phq9_total: {days_per_week: 1.5, any(days_per_week): 2}"
+    study = load(tmp_path, changed("phq9_total: 1.5", sizes)).study
+    assert study.smallest("phq9_total") == 1.5
+    assert study.smallest("phq9_total", "days_per_week", "any") == 2
+    assert study.smallest("phq9_total", "count") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("phq9_total: 0", "phq9_total needs a number above 0, not 0"),
+        ("phq9_total: -1.5", "above 0, not -1.5"),
+        ("phq9_total: .inf", "above 0, not inf"),
+        ("phq9_total: much", "above 0, not much"),
+        ("phq9_total: {log(days): 1}", "no scale of use 'log(days)'"),
+        ("phq9_total: {days_per_wek: 1}", "no scale of use 'days_per_wek'"),
+    ],
+)
+def test_a_wrong_smallest_effect_is_refused(
+    tmp_path: Path, given: str, problem: str
+) -> None:
+    """With its place: a scale that nothing has would never apply."""
+    with pytest.raises(FileError, match="smallest_effect") as error:
+        load(tmp_path, changed("phq9_total: 1.5", given))
+    assert problem in str(error.value)
+
+
+@pytest.mark.parametrize("estimator", ["gmm", "ri_clpm"])
+def test_errors_are_for_estimators_that_correct_them(
+    tmp_path: Path, estimator: str
+) -> None:
+    """Where they would be without effect, they are refused."""
+    text = changed(
+        "      estimator: fixed_effects\n",
+        f"      estimator: {estimator}\n      errors: cr1\n",
+    )
+    with pytest.raises(FileError, match="errors of its own; remove errors"):
+        load(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
