@@ -10,6 +10,7 @@ import pandas as pd
 
 from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
+from panelstream.analysis.estimation.sample import describe_specifications
 from panelstream.analysis.panel.external import (
     PanelFile,
     read_panel_file,
@@ -30,6 +31,7 @@ class PanelAnalysis:
     """The results of a panel from elsewhere, and what they depend on."""
 
     results: Results
+    specifications: pd.DataFrame
     manifest: Mapping[str, Any]
 
 
@@ -55,7 +57,11 @@ def analyse_panel_file(
         {None: panel},
         progress,
     )
-    return PanelAnalysis(judge(fitted, document.value), _describe(document, panel_file))
+    return PanelAnalysis(
+        judge(fitted, document.value),
+        describe_specifications(specifications, {None: panel}, fitted.estimates, {}),
+        _describe(document, panel_file),
+    )
 
 
 def _require_numbers(
@@ -83,6 +89,7 @@ def write_panel_results(analysis: PanelAnalysis, out: Path) -> Path:
     private.mkdir(parents=True, exist_ok=True)
     results_folder.write_csv(analysis.results.estimates, private / "estimates.csv")
     results_folder.write_csv(analysis.results.tests, private / "tests.csv")
+    results_folder.write_csv(analysis.specifications, private / "specifications.csv")
     results_folder.write_json(analysis.manifest, private / "manifest.json")
     return private
 

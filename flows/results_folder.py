@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 from panelstream.analysis.estimation.dropout import attrition
+from panelstream.analysis.estimation.sample import describe_specifications
 from panelstream.analysis.panel import codebook, export_formats
 from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.report.input import ReportInput
+from panelstream.analysis.report.labels import labels
 from panelstream.analysis.report.report import make_report
 from panelstream.analysis.verdicts.conditions import Change
 from panelstream.flows.analyse_study import StudyAnalysis
@@ -37,6 +39,7 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
         path.write_bytes(_parquet(analysis.folder, panel, panels.as_of))
     write_csv(analysis.results.estimates, private / "estimates.csv")
     write_csv(analysis.results.tests, private / "tests.csv")
+    write_csv(_specifications(analysis), private / "specifications.csv")
     write_csv(analysis.reliability, private / "reliability.csv")
     write_csv(_changes(analysis), private / "plan_changes.csv")
     _write_attrition(analysis, private)
@@ -50,6 +53,17 @@ def _changes(analysis: StudyAnalysis) -> pd.DataFrame:
     names = [column.name for column in fields(Change)]
     changes = [asdict(change) for change in analysis.plan_status.changes]
     return pd.DataFrame(changes, columns=pd.Index(names))
+
+
+def _specifications(analysis: StudyAnalysis) -> pd.DataFrame:
+    study = analysis.folder.study
+    return describe_specifications(
+        expand_plan(study),
+        analysis.panels.by_window,
+        analysis.results.estimates,
+        study.wave_days,
+        labels(analysis.folder),
+    )
 
 
 def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:

@@ -21,10 +21,12 @@ from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.registration import Fitter, Registration
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
+from panelstream.analysis.plan.wording import entitle
 from panelstream.models.study.estimators import ESTIMATOR_RULES
 
 ESTIMATE_COLUMNS = (
     "specification",
+    "title",
     "outcome",
     "exposures",
     "term",
@@ -34,6 +36,9 @@ ESTIMATE_COLUMNS = (
     "transform",
     "estimator",
     "timing",
+    "window",
+    "effects",
+    "covariates",
     "weights",
     "missing",
     "estimate",
@@ -320,7 +325,15 @@ def _described(specification: Specification) -> dict[str, Any]:
         "post_hoc",
     )
     described = {name: getattr(specification, name) for name in names}
-    return {**described, "exposures": specification.regression}
+    window = specification.window
+    return {
+        **described,
+        "title": entitle(specification),
+        "exposures": specification.regression,
+        "window": window.name if window else "",
+        "effects": ", ".join(specification.effects),
+        "covariates": ", ".join((*specification.fixed, *specification.varying)),
+    }
 
 
 def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import nan
 
 import numpy as np
@@ -17,9 +18,11 @@ from panelstream.analysis.estimation.inference import (
     NEGLIGIBLE,
     Identification,
     centred,
+    deviations,
     identify,
     infer,
     least_squares,
+    person_means,
     person_sums,
     with_intercept,
 )
@@ -30,6 +33,7 @@ UNVARYING = {
     "pooled": "the same in every row",
     "within": "changes within no person",
     "between": "the same for every person",
+    "contextual": "the same for every person",
 }
 
 
@@ -37,9 +41,8 @@ UNVARYING = {
 class Term:
     """The estimate for one component of an exposure; NaN where there is no number.
 
-    `standardized` is `estimate` times the standard deviation of the term as it
-    entered (a within component: of the deviations from the person's mean) over
-    the outcome's, both in the analysed rows. `df` are those of t: with CR2 the number
+    `standardized` is `estimate` times the standard deviation of the exposure over the
+    outcome's, both of the component's level (see `spreads`). `df` are those of t: with CR2 the number
     of people that carry the estimate, less one, if all carried as much. `n_changing`
     are people whose values of the term differ from 0: who used the function, and for
     a within component changed. `largest_share` is the largest person's share of the
@@ -169,6 +172,23 @@ def expand_estimates(
     )
 
 
+def estimate_contrasts(
+    clustered: Clustered, contrasts: Matrix, places: Codes, size: int
+) -> Estimates:
+    """Estimates of combinations (m, k) of coefficients, at `places` (m,) of `size`."""
+    covariance = clustered.covariance
+    variances = np.einsum("ij,jk,ik->i", contrasts, covariance, contrasts)
+    carriers = clustered.carriers(contrasts)
+    spread = partial(_place, places=places, size=size)
+    return Estimates(
+        estimates=spread(contrasts @ clustered.fitted.coefficients),
+        std_errors=spread(np.sqrt(np.maximum(variances, 0.0))),
+        df=spread(clustered.degrees_of_freedom(contrasts)),
+        largest_share=spread(carriers.largest_share),
+        sole_person=spread(carriers.sole.astype(np.float64)) == 1.0,
+    )
+
+
 def _place(values: Array, places: Codes, size: int) -> Vector:
     """Values (m,) at their `places` (m,) among `size`, NaN elsewhere."""
     placed = np.full(size, nan)
@@ -212,13 +232,19 @@ def summarise(
     design: Design,
     components: Sequence[Component],
     tests: Sequence[Diagnostic],
+    levels: Design | None = None,
 ) -> Fit:
-    """A fit with the exposures' terms, each exposure's components together."""
+    """A fit with the exposures' terms, each exposure's components together.
+
+    `levels` is the design whose values are levels, if those of `design` are changes.
+    """
     exposures = range(len(design.exposures))
     return Fit(
         specification=specification,
         terms=tuple(
-            _term(design, component, j) for j in exposures for component in components
+            _standardized(_term(design, component, j), levels or design, j)
+            for j in exposures
+            for component in components
         ),
         tests=tuple(tests),
         n_obs=design.n_obs,
@@ -227,6 +253,22 @@ def summarise(
         note=design.note,
         std_error_type=STD_ERROR_TYPES[specification.errors],
     )
+
+
+def spreads(values: Matrix, persons: Codes, component: str) -> Vector:
+    """Standard deviations (k,) of columns (n, k) on the level of a component.
+
+    Within: of deviations from persons' means, over all persons; N − G in the
+    denominator. Between: of persons' means. Pooled: of all rows. A coefficient within
+    persons is in the units of how much a person varies, not of how much people differ
+    (Schuurman, Ferrer, de Boer-Sonnenschein & Hamaker 2016, Psychol. Methods 21(2)).
+    """
+    if component == "within":
+        squares = np.square(deviations(values, persons)).sum(axis=0)
+        return np.asarray(np.sqrt(squares / max(len(persons) - persons[-1] - 1, 1)))
+    if component in ("between", "contextual"):
+        return np.asarray(np.std(person_means(values, persons), axis=0, ddof=1))
+    return np.asarray(np.std(values, axis=0, ddof=1))
 
 
 def worst_inflation(names: Sequence[str], identification: Identification) -> Diagnostic:
@@ -299,8 +341,11 @@ def _term(design: Design, component: Component, j: int) -> Term:
     if std_error * relative <= NEGLIGIBLE or np.isnan(of.df[place]):
         return replace(term, note="not estimable: too few persons for an error")
     inference = infer(float(estimate), float(std_error), float(of.df[place]))
-    return replace(
-        term,
-        **asdict(inference),
-        standardized=inference.estimate * relative,
-    )
+    return replace(term, **asdict(inference))
+
+
+def _standardized(term: Term, levels: Design, j: int) -> Term:
+    values = np.column_stack([levels.regressors[:, j], levels.outcome])
+    exposure, outcome = spreads(values, levels.persons, term.component)
+    relative = exposure / outcome if outcome > 0 else nan
+    return replace(term, standardized=float(term.estimate * relative))

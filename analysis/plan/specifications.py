@@ -32,7 +32,8 @@ class Specification:
     do not change within a person, `varying` those that do (scores of the wave before,
     or of the same). `timing` says of which wave the exposures are: the outcome's
     (`same`), `lag k` before it or `lead k` after. `post_hoc`: it was locked after the
-    first answer to its outcome; None where that cannot be known.
+    first answer to its outcome; None where that cannot be known. `title` is the plan's,
+    if it gives one (see `wording.entitle`).
     """
 
     specification: str
@@ -53,6 +54,7 @@ class Specification:
     spacing: Literal["equal", "any"] = "equal"
     study: str = ""
     post_hoc: bool | None = False
+    title: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -134,6 +136,7 @@ def _expand_planned(
                 missing=planned.missing,
                 errors=planned.errors,
                 spacing=planned.spacing,
+                title=planned.title,
                 study=study.study,
             )
 
@@ -170,7 +173,10 @@ def _sensitivity(
             changed = replace(specification, **_changes(specification, preset))
             if changed != specification:
                 name = f"{specification.specification}.{preset}"
-                yield replace(changed, specification=name, confirmatory=False)
+                title = f"{changed.title} ({preset})" if changed.title else ""
+                yield replace(
+                    changed, specification=name, title=title, confirmatory=False
+                )
 
 
 def _changes(specification: Specification, preset: str) -> Mapping[str, Any]:

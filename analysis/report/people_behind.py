@@ -49,6 +49,7 @@ def _behind(
         changed = int((use["max"] > use["min"]).sum())
         key = (specification.specification, specification.outcome, column.exposure)
         yield (*key, "between"), used
+        yield (*key, "contextual"), min(used, changed)
         yield (*key, "pooled"), used
         yield (*key, "within"), changed
         yield (*key, "reverse"), changed

@@ -250,12 +250,16 @@ def _check_own_covariates(
 
 
 def _check_confirmatory(document: Document[Any]) -> None:
-    names: set[str] = set()
+    names, titles = set[str](), set[str]()
     for location, planned in _planned(document.value):
         if planned.specification in names:
             problem = f"duplicate specification '{planned.specification}'; rename one"
             raise document.error([*location, "specification"], problem)
+        if planned.title and planned.title in titles:
+            problem = f"duplicate title '{planned.title}'; change one"
+            raise document.error([*location, "title"], problem)
         names.add(planned.specification)
+        titles.add(planned.title)
         if location[1] == "confirmatory":
             _check_decisive(document, location, planned)
 

@@ -240,6 +240,8 @@ class PlannedSpecification(Frozen):
     """One entry of the plan; expands to one specification an outcome (and exposure)."""
 
     specification: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str = Field(default="", pattern=r"^$|[^\W\d_]")
+    """What readers call it; made from its parts where there is none."""
     estimator: EstimatorName
     outcomes: tuple[str, ...] = Field(min_length=1)
     exposures: tuple[str, ...] = ()
@@ -400,6 +402,15 @@ class Study(Planned):
     def opened_at(self) -> datetime:
         """The instant (UTC) at which the platform's first day begins."""
         return midnight(self.platform_opened, self.zone)
+
+    @property
+    def wave_days(self) -> dict[int, tuple[str, str]]:
+        """The first and last day of each wave that has dates."""
+        return {
+            wave.wave: (wave.opens_on.isoformat(), wave.closes_on.isoformat())
+            for wave in self.waves
+            if wave.opens_on and wave.closes_on
+        }
 
     @property
     def windows(self) -> tuple[Window, ...]:

@@ -44,7 +44,8 @@ from panelstream.analysis.plan.specifications import Specification
 
 def fit_first_difference(specification: Specification, panel: pd.DataFrame) -> Fit:
     """Regress the outcome's changes on those of the design's columns."""
-    changes = differences(build_design(specification, panel))
+    design = build_design(specification, panel)
+    changes = differences(design)
     if not changes.outcome.any():
         raise NotEstimable("the outcome changes between no adjacent waves")
     columns = changes.regressors
@@ -58,7 +59,7 @@ def fit_first_difference(specification: Specification, panel: pd.DataFrame) -> F
     )
     component = Component("within", columns, estimates, changes.persons)
     inflation = worst_inflation(exposure_names(changes), identification)
-    return summarise(specification, changes, [component], [inflation])
+    return summarise(specification, changes, [component], [inflation], design)
 
 
 def _weighted_solver(design: Design) -> Solve:

@@ -26,6 +26,8 @@ import pandas as pd
 from scipy import stats
 
 from panelstream.analysis.estimation.design import (
+    Design,
+    build_design,
     shift_waves,
     term_name,
     to_floats,
@@ -38,6 +40,7 @@ from panelstream.analysis.estimation.fit import (
     Fit,
     Term,
     expand,
+    spreads,
 )
 from panelstream.analysis.estimation.inference import (
     Identification,
@@ -131,7 +134,15 @@ def fit_gmm(specification: Specification, panel: pd.DataFrame) -> Fit:
     )
     return Fit(
         specification=specification,
-        terms=tuple(_terms(specification, equations, estimates, errors)),
+        terms=tuple(
+            _terms(
+                specification,
+                equations,
+                estimates,
+                errors,
+                _ratios(build_design(specification, panel)),
+            )
+        ),
         tests=(
             _lagged(estimates[0], errors[0]),
             _hansen(result.second),
@@ -314,8 +325,8 @@ def _terms(
     equations: Equations,
     estimates: Vector,
     errors: Vector,
+    ratios: Vector,
 ) -> Iterator[Term]:
-    changes = equations.outcome[equations.usable]
     names = zip(specification.exposures, specification.columns, strict=True)
     for j, (exposure, column) in enumerate(names, start=1):
         labels = (exposure, term_name(specification, column), "within")
@@ -329,10 +340,16 @@ def _terms(
         inference = infer(
             float(estimates[j]), float(errors[j]), equations.persons - 1.0
         )
-        relative = float(np.std(entered, ddof=1) / np.std(changes, ddof=1))
-        yield Term(
-            *labels, **asdict(inference), standardized=inference.estimate * relative
-        )
+        standardized = float(inference.estimate * ratios[j - 1])
+        yield Term(*labels, **asdict(inference), standardized=standardized)
+
+
+def _ratios(design: Design) -> Vector:
+    """The exposures' standard deviations within persons over the outcome's."""
+    count = len(design.exposures)
+    values = np.column_stack([design.regressors[:, :count], design.outcome])
+    deviation = spreads(values, design.persons, "within")
+    return np.asarray(deviation[:count] / deviation[count])
 
 
 def _lagged(estimate: float, error: float) -> Diagnostic:

@@ -243,9 +243,12 @@ def _improper(maximum: Maximum, model: CrossLagged) -> str:
 
 
 def _standardization(pair: Pair, side: int) -> float:
-    """Standard deviation of the predictor's deviations over that of what it predicts."""
-    predictor = float(np.nanstd(pair.deviations[:, :, side], ddof=1))
-    return predictor / float(pair.scales[1 - side])
+    """Standard deviation of a predictor within persons over that of what it predicts."""
+    known = np.isfinite(pair.values)
+    squares = np.nansum(np.square(pair.deviations), axis=(0, 1))
+    df = known.sum(axis=(0, 1)) - known.any(axis=1).sum(axis=0)
+    variances = squares / np.maximum(df, 1)
+    return float(np.sqrt(variances[side] / variances[1 - side]))
 
 
 def _autoregressions(effects: dict[str, Inference], pair: Pair) -> Iterator[Diagnostic]:

@@ -33,6 +33,7 @@ from panelstream.analysis.estimation.fit import (
     Component,
     Diagnostic,
     Fit,
+    estimate_contrasts,
     expand_estimates,
     f_test,
     intraclass_correlation,
@@ -127,7 +128,10 @@ def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit
         design.weights,
     )
     clustered = cluster(model.fitted, specification.errors, model.working)
-    components = both_components(design, columns, offset, clustered, identification)
+    components = [
+        *both_components(design, columns, offset, clustered, identification),
+        contextual(design, columns, offset, clustered, identification),
+    ]
     names = component_names(design, offset, columns.shape[1])
     tests = [
         within_equals_between(design, identification, offset, clustered),
@@ -170,6 +174,32 @@ def both_components(
         Component("within", columns, estimates, persons),
         Component("between", columns[:, offset:], estimates, persons, start=offset),
     ]
+
+
+def contextual(
+    design: Design,
+    columns: Matrix,
+    offset: int,
+    clustered: Clustered,
+    identification: Identification,
+) -> Component:
+    """Between less within, of the joint covariance: what it is to be one who uses more.
+
+    It is the coefficient of the mean where use itself enters beside it (Mundlak 1978),
+    the contextual effect of Bell, Fairbrother & Jones 2019.
+    """
+    count = len(design.exposures)
+    exposures = np.arange(count)
+    place = np.cumsum(identification.basis)
+    pairs = exposures[
+        identification.estimable[exposures]
+        & identification.estimable[exposures + offset]
+    ]
+    contrasts = np.zeros((len(pairs), len(clustered.covariance)))
+    rows = np.arange(len(pairs))
+    contrasts[rows, place[pairs + offset]], contrasts[rows, place[pairs]] = 1.0, -1.0
+    estimates = estimate_contrasts(clustered, contrasts, pairs, count)
+    return Component("contextual", columns[:, offset:], estimates, design.persons)
 
 
 def random_intercept(
@@ -339,7 +369,8 @@ def _weighted_solver(design: Design) -> Solve:
         coefficients = np.full(len(basis), nan)
         coefficients[basis] = model.fitted.coefficients[1:]
         exposures = np.arange(len(design.exposures))
-        components = (coefficients[exposures], coefficients[exposures + offset])
+        within, between = coefficients[exposures], coefficients[exposures + offset]
+        components = (within, between, between - within)
         return np.column_stack(components).ravel()
 
     return solve
@@ -364,7 +395,7 @@ def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagn
 REGISTRATION = Registration(
     name="within_between",
     fit=fit_within_between,
-    components=("within", "between"),
+    components=("within", "between", "contextual"),
     scale="points",
     fewest_waves=2,
     weighted_solver=_weighted_solver,

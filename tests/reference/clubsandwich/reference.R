@@ -115,6 +115,13 @@ singles$within_between <- rbind(
   single("within_between", fit, vcov, means_of, paste0("between.", functions))
 )
 mundlak <- zero(fit, functions) - zero(fit, means_of)
+# The contextual effect: the mean's coefficient less that of the deviation.
+contextual <- linear_contrast(fit, vcov, -mundlak, test = "Satterthwaite", p_values = TRUE)
+singles$contextual <- data.frame(
+  model = "within_between", term = paste0("contextual.", functions),
+  estimate = contextual$Est, std_error = contextual$SE, df = contextual$df,
+  p_value = contextual$p_val
+)
 joints$within_between <- rbind(
   joint("within_between", fit, vcov, mundlak[1:2, ], "two"),
   joint("within_between", fit, vcov, mundlak, "five")

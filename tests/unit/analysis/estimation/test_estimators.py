@@ -178,16 +178,27 @@ def test_equal_effects_are_not_told_apart() -> None:
 
 
 def test_standardized_is_in_standard_deviations() -> None:
-    """The estimate times the deviations' spread over the outcome's."""
+    """Within people's deviations over the outcome's deviations, by each estimator alike;
+    between their means over its means; pooled all rows over all rows.
+    """
     panel = simulate(4)
-    term = terms(fit(specify("within_between"), panel))["within", "story"]
-    means = panel.groupby("participant_id")[STORY].transform("mean")
-    ratio = (panel[STORY] - means).std() / panel["pdd_total"].std()
-    assert term.standardized == pytest.approx(term.estimate * ratio, rel=1e-10)
-    alone = terms(fit(specify("between", varying=(), fixed=()), panel))
-    ratio = means.std() / panel["pdd_total"].std()
-    between = alone["between", "story"]
-    assert between.standardized == pytest.approx(between.estimate * ratio, rel=1e-10)
+    columns = panel[[STORY, "pdd_total"]]
+    means = columns.groupby(panel["participant_id"]).transform("mean")
+    people = columns.groupby(panel["participant_id"]).mean()
+    spread = {
+        "within": ((columns - means) ** 2).sum() ** 0.5,
+        "between": people.std(),
+        "contextual": people.std(),
+        "pooled": columns.std(),
+    }
+    names = ("within_between", "fixed_effects", "first_difference", "between", "pooled")
+    for name in names:
+        fitted = fit(specify(name, varying=(), fixed=()), panel)
+        for (component, exposure), term in terms(fitted).items():
+            if exposure == "story":
+                ratio = spread[component][STORY] / spread[component]["pdd_total"]
+                wanted = term.estimate * ratio
+                assert term.standardized == pytest.approx(wanted, rel=1e-10)
 
 
 def test_an_exposure_nobody_changes_has_no_within_number() -> None:
