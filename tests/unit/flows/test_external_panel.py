@@ -104,7 +104,12 @@ def test_the_same_panel_gives_the_same_bytes(folder: Path) -> None:
             external_panel.analyse_panel_file(folder, panel_file(path)), folder / name
         )
     files = sorted(entry.name for entry in (folder / "first/private").iterdir())
-    assert files == ["estimates.csv", "manifest.json", "tests.csv"]
+    assert files == [
+        "estimates.csv",
+        "manifest.json",
+        "specifications.csv",
+        "tests.csv",
+    ]
     for name in files:
         first, second = (
             folder / entry / "private" / name for entry in ("first", "second")

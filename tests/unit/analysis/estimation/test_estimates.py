@@ -19,8 +19,8 @@ from panelstream.models.study.study import Study, Window
 
 WINDOW = Window(kind="between_waves")
 STATED_ESTIMATES = (
-    "specification, outcome, exposures, term, component, exposure, measure, transform, "
-    "estimator, timing, weights, missing, estimate, std_error, std_error_type, statistic, "
+    "specification, title, outcome, exposures, term, component, exposure, measure, "
+    "transform, estimator, timing, window, effects, covariates, weights, missing, estimate, std_error, std_error_type, statistic, "
     "df, n_changing, largest_share, sole_person, p_value, p_adjusted, p_bh, ci_low, "
     "ci_high, standardized, equivalence_p, equivalence_adjusted, larger_p, "
     "larger_adjusted, verdict, reservations, n_obs, n_participants, n_waves, "
@@ -90,8 +90,10 @@ def test_rows_follow_the_plan(panel: pd.DataFrame) -> None:
     assert rows.to_numpy().tolist() == [
         ["functions", "story_days_per_week", "within"],
         ["functions", "story_days_per_week", "between"],
+        ["functions", "story_days_per_week", "contextual"],
         ["functions", "column_days_per_week", "within"],
         ["functions", "column_days_per_week", "between"],
+        ["functions", "column_days_per_week", "contextual"],
         ["logged", "log1p(story_count)", "pooled"],
         ["logged", "log1p(column_count)", "pooled"],
         ["functions.fixed_effects", "story_days_per_week", "within"],
@@ -258,8 +260,8 @@ def test_what_cannot_be_fitted_stops_nothing(panel: pd.DataFrame) -> None:
     absent = replace(BOTH, outcome="ghsq_formal")
     estimates = fit_all([absent, FIXED], {WINDOW: panel}).estimates
     lost = estimates[estimates["outcome"] == "ghsq_formal"]
-    assert len(lost) == 4
-    assert lost["component"].tolist() == ["within", "between"] * 2
+    assert len(lost) == 6
+    assert lost["component"].tolist() == ["within", "between", "contextual"] * 2
     assert set(lost["note"]) == {"not fitted: the panel has no column ghsq_formal"}
     assert lost[["estimate", "std_error", "p_value", "df"]].isna().all(axis=None)
     assert (lost["n_obs"] == 0).all()
@@ -314,7 +316,7 @@ def test_no_specifications_give_empty_frames(panel: pd.DataFrame) -> None:
         }
     )
     assert len(judge(results, study).estimates) == 0
-    assert len(judge(fit_all([BOTH], {WINDOW: panel}), study).estimates) == 4
+    assert len(judge(fit_all([BOTH], {WINDOW: panel}), study).estimates) == 6
 
 
 def test_the_same_panel_gives_the_same_frames(panel: pd.DataFrame) -> None:
@@ -336,7 +338,7 @@ def test_a_function_of_one_person_has_no_number(
     changed = panel.assign(story_days_per_week=use)
     rows = fit_all(specifications, {WINDOW: changed}).estimates
     rows = rows[rows["exposure"] == "story"]
-    assert len(rows) == 3
+    assert len(rows) == 4
     assert rows[["estimate", "std_error", "df", "p_value"]].isna().all().all()
     assert (rows["n_changing"] == 1).all()
     assert set(rows["note"]) == {"not estimable: only one person's data identify it"}

@@ -251,6 +251,7 @@ def test_a_constant_exposure_has_no_number(estimator: str) -> None:
         "pooled": "not estimable: the same in every row",
         "within": "not estimable: changes within no person",
         "between": "not estimable: the same for every person",
+        "contextual": "not estimable: the same for every person",
     }
     for (component, exposure), term in result.items():
         assert term.note == (why[component] if exposure == "story" else "")
