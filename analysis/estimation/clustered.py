@@ -70,10 +70,13 @@ class WorkingCovariance:
     """Of a person's rows: diagonal `variances` (n,) plus the outer product of `loadings`.
 
     The rows of a regression were divided by its symmetric root. The identity needs none.
+    `absorbed` (n,) are persons' effects that were partialled out of the rows: vectors of
+    length 1 for each person.
     """
 
     variances: Vector
     loadings: Vector
+    absorbed: Vector | None = None
 
     def of(self, rows: Codes) -> Array:
         """Matrices (m, s, s) of m persons with s rows each, at positions (m, s)."""
@@ -82,6 +85,12 @@ class WorkingCovariance:
         diagonal = np.arange(rows.shape[1])
         matrices[:, diagonal, diagonal] += self.variances[rows]
         return matrices
+
+    def absorbing(self, rows: Codes) -> Array:
+        """The effects of m persons as columns (m, s, 1), or none (m, s, 0)."""
+        if self.absorbed is None:
+            return np.zeros((*rows.shape, 0))
+        return self.absorbed[rows][:, :, None]
 
 
 @dataclass(frozen=True)
@@ -303,10 +312,12 @@ def _adjust(
         if working is None:
             adjusted[rows] = _adjust_independent(columns)
             continue
-        covariance = working.of(rows)
-        remaining = np.eye(rows.shape[1]) - columns @ _transposed(columns)
+        covariance, absorbed = working.of(rows), working.absorbing(rows)
+        unabsorbed = np.eye(rows.shape[1]) - absorbed @ _transposed(absorbed)
+        remaining = unabsorbed - columns @ _transposed(columns)
         adjustment = _inverse_root(covariance @ remaining @ covariance)
-        adjusted[rows] = covariance @ (adjustment @ columns)
+        # Residuals have no part in what was absorbed.
+        adjusted[rows] = unabsorbed @ covariance @ (adjustment @ columns)
     return adjusted
 
 

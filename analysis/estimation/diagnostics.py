@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from panelstream.analysis.estimation.clustered import cluster
+from panelstream.analysis.estimation.clustered import Clustered, cluster
 from panelstream.analysis.estimation.design import Design
 from panelstream.analysis.estimation.differences import adjacent, differences
 from panelstream.analysis.estimation.fit import Diagnostic, f_test
@@ -149,12 +149,24 @@ def leads(
     What comes after an outcome cannot have led to it. Nothing for a regression that has
     no leads.
     """
+    if specification.shift > 0 and any(terms):
+        clustered = cluster(_fit(regression), specification.errors)
+        yield from clustered_leads(specification, clustered, terms)
+
+
+def clustered_leads(
+    specification: Specification,
+    clustered: Clustered,
+    terms: tuple[str, ...],
+    leading: int = 0,
+) -> Iterator[Diagnostic]:
+    """The same of a regression with its covariance; `leading` columns stand before."""
     places = [j for j, term in enumerate(terms) if term]
     if specification.shift <= 0 or not places:
         return
-    clustered = cluster(_fit(regression), specification.errors)
+    contrasts = np.eye(len(clustered.covariance))[leading:][places]
     try:
-        result = clustered.wald(np.eye(regression.columns.shape[1])[places])
+        result = clustered.wald(contrasts)
     except NotEstimable as problem:
         yield Diagnostic(LEADS, note=f"not estimable: {problem}")
         return

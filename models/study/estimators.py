@@ -66,6 +66,12 @@ _RULES = (
     EstimatorRules(name="first_difference", confirmatory=True, preset=True),
     EstimatorRules(name="within_between", confirmatory=True, preset=False),
     EstimatorRules(name="gee", confirmatory=True, preset=True),
+    EstimatorRules(
+        name="fe_ordered_logit", confirmatory=True, preset=True, absorbs_persons=True
+    ),
+    EstimatorRules(
+        name="fe_poisson", confirmatory=True, preset=True, absorbs_persons=True
+    ),
     EstimatorRules(name="gmm", confirmatory=False, preset=True, corrects_errors=False),
     EstimatorRules(
         name="ri_clpm",

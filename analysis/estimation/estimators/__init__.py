@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from panelstream.analysis.estimation.estimators import (
     between,
+    fe_ordered_logit,
+    fe_poisson,
     first_difference,
     fixed_effects,
     gee,
@@ -23,6 +25,8 @@ _MODULES = (
     first_difference,
     within_between,
     gee,
+    fe_ordered_logit,
+    fe_poisson,
     gmm,
     ri_clpm,
 )

@@ -30,6 +30,10 @@ from panelstream.analysis.estimation.clustered import (
     working_regression,
 )
 from panelstream.analysis.estimation.design import build_design
+from panelstream.analysis.estimation.diagnostics import (
+    clustered_leads,
+    estimable_terms,
+)
 from panelstream.analysis.estimation.estimators.within_between import (
     both_components,
     component_names,
@@ -88,6 +92,12 @@ def fit_gee(specification: Specification, panel: pd.DataFrame) -> Fit:
         within_equals_between(design, identification, offset, clustered),
         worst_inflation(
             component_names(design, offset, columns.shape[1]), identification
+        ),
+        *clustered_leads(
+            specification,
+            clustered,
+            estimable_terms(design, identification),
+            leading=1,
         ),
     ]
     result = summarise(specification, design, components, tests)

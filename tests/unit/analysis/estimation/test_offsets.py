@@ -11,7 +11,7 @@ from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.estimators import ESTIMATOR_RULES
 
-LINEAR = [name for name in ESTIMATORS if name != "gee"]
+LINEAR = [name for name, value in ESTIMATORS.items() if value.scale == "points"]
 WITHIN = [name for name in LINEAR if "within" in ESTIMATORS[name].components]
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
