@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -17,8 +18,8 @@ from panelstream.flows.panels import Panels, read_answers
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study
+from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.reads import read_people
-from panelstream.models.warehouse.study_records import record_study_version
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def analyse_study(
     workspace: Workspace,
     panels: Panels,
     progress: Callable[[float, int], None] = lambda *_: None,
+    locked_by: datetime = LATEST,
 ) -> StudyAnalysis:
-    """Fit the plan to the panels and judge it; the study's version is recorded."""
+    """Fit the plan to the panels and judge it, by the locks until `locked_by`."""
     folder = workspace.folder
-    record_study_version(workspace.store, folder.version, folder.text)
-    plan_status = plan.read_plan(workspace, panels.as_of)
+    plan_status = plan.read_plan(workspace, panels.as_of, locked_by)
     results = fit_plan(folder.study, panels, plan_status, progress)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     return StudyAnalysis(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,15 @@ from panelstream.analysis.panel.external import (
     require_numbers,
 )
 from panelstream.analysis.plan.specifications import Specification, expand_plan
+from panelstream.analysis.verdicts.preregistration import (
+    PlanStatus,
+    mark_confirmatory,
+)
 from panelstream.analysis.verdicts.verdicts import judge
 from panelstream.flows import results_folder
 from panelstream.flows.code_hash import code_hash
 from panelstream.flows.manifest import library_versions
+from panelstream.flows.panel_lock import read_panel_plan
 from panelstream.models.config_file import Document
 from panelstream.models.study.load import load_panel_study
 from panelstream.models.study.study import PanelStudy
@@ -33,6 +38,7 @@ class PanelAnalysis:
     results: Results
     specifications: pd.DataFrame
     manifest: Mapping[str, Any]
+    plan_status: PlanStatus
 
 
 def analyse_panel_file(
@@ -42,25 +48,20 @@ def analyse_panel_file(
 ) -> PanelAnalysis:
     """Fit the plan of `folder`/study.yaml to the panel.
 
-    Nothing of it is confirmatory: a plan is locked in the warehouse that its data
-    come into. Raises `FileError` if the study file or the panel is wrong.
+    Confirmatory is what was locked (`panel_lock`). Raises `FileError` if the study
+    file, the panel or a lock is wrong.
     """
     document = load_panel_study(folder)
     panel = read_panel_file(panel_file)
-    specifications = expand_plan(document.value)
+    plan_status = read_panel_plan(folder, document, panel_file, panel)
+    specifications = mark_confirmatory(expand_plan(document.value), plan_status)
     _require_numbers(panel_file, panel, specifications)
-    fitted = estimates.fit_all(
-        [
-            replace(specification, confirmatory=False)
-            for specification in specifications
-        ],
-        {None: panel},
-        progress,
-    )
+    fitted = estimates.fit_all(specifications, {None: panel}, progress)
     return PanelAnalysis(
-        judge(fitted, document.value),
+        judge(fitted, document.value, plan_status.removed_after_lock),
         describe_specifications(specifications, {None: panel}, fitted.estimates, {}),
-        _describe(document, panel_file),
+        _describe(document, panel_file, plan_status),
+        plan_status,
     )
 
 
@@ -94,7 +95,9 @@ def write_panel_results(analysis: PanelAnalysis, out: Path) -> Path:
     return private
 
 
-def _describe(document: Document[PanelStudy], panel_file: PanelFile) -> dict[str, Any]:
+def _describe(
+    document: Document[PanelStudy], panel_file: PanelFile, plan_status: PlanStatus
+) -> dict[str, Any]:
     """The manifest: what the results depend on."""
     return {
         "study": document.value.study,
@@ -102,7 +105,7 @@ def _describe(document: Document[PanelStudy], panel_file: PanelFile) -> dict[str
         "panel": panel_file.path.name,
         "columns": {"person": panel_file.person, "wave": panel_file.wave},
         "data_hash": hashlib.sha256(panel_file.path.read_bytes()).hexdigest()[:16],
-        "plan": {"locked": False},
+        "plan": plan_status.as_dict(),
         "code_hash": code_hash(),
         "versions": library_versions(),
     }

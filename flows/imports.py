@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from panelstream.flows.study_versions import record_version
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.dead_letters import list_replaced_letters
 from panelstream.ingest.events import files
@@ -68,6 +69,7 @@ def import_events(
     is settled, unless a file is damaged. Raises `UsageError` if that file is not clear.
     """
     store = workspace.store
+    record_version(workspace)
     replaced = list_replaced_letters(store, replaces, sources) if replaces else ()
     pipeline, counts, damaged = workspace.pipeline, Counts(), list[FileError]()
     for source in sources:
@@ -126,6 +128,7 @@ def import_roster(workspace: Workspace, path: Path) -> RosterRevision:
         workspace.store,
         required_scopes(study),
     )
+    record_version(workspace)
     store_roster_revision(revision, workspace.store)
     return revision
 

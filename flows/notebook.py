@@ -12,6 +12,7 @@ from panelstream.flows import plan
 from panelstream.flows.analyse_study import fit_plan
 from panelstream.flows.panels import Panels, build
 from panelstream.flows.queries import select_rows
+from panelstream.flows.study_versions import VersionInUse, take_version
 from panelstream.flows.workspace import Workspace, open_workspace
 from panelstream.models.errors import UsageError
 from panelstream.models.settings.environment import Settings
@@ -53,14 +54,15 @@ class OpenStudy:
         """The panel: one row per participant and wave.
 
         The columns are those of `panelstream panel`; `codebook` describes each.
-        `as_of`: an instant with a time zone, as of which the panel is built (default:
-        the newest that is settled). `window`: one of `windows`, over which use is
+        `as_of`: an instant with a time zone, as of which the panel is built, with the
+        version of the study that held then (default: the newest that is settled). `window`: one of `windows`, over which use is
         counted (default: the study's own). Raises `UsageError` for an instant that is
         not settled, and for a window that the study does not need.
         """
         chosen = self._window(window)
         with open_workspace(self._settings) as workspace:
-            return _build(workspace, as_of).by_window[chosen]
+            use = _take_version(workspace, as_of)
+            return _build(use, as_of).by_window[chosen]
 
     def estimates(self, as_of: datetime | None = None) -> pd.DataFrame:
         """The estimates of the plan, one row a coefficient, as `estimates.csv` has them.
@@ -70,9 +72,9 @@ class OpenStudy:
         what follows. It takes as long as `panelstream analyse`. `as_of` as in `panel`.
         """
         with open_workspace(self._settings) as workspace:
-            panels = _build(workspace, as_of)
-            plan_status = plan.read_plan(workspace, panels.as_of)
-            study = workspace.folder.study
+            use = _take_version(workspace, as_of)
+            panels, study = _build(use, as_of), use.workspace.folder.study
+            plan_status = plan.read_plan(use.workspace, panels.as_of, use.locked_by)
             return fit_plan(study, panels, plan_status).estimates
 
     def codebook(self, as_of: datetime | None = None) -> pd.DataFrame:
@@ -80,7 +82,12 @@ class OpenStudy:
 
         `as_of` as in `panel`.
         """
-        return codebook.build_codebook(self._folder, self.panel(as_of))
+        with open_workspace(self._settings) as workspace:
+            use = _take_version(workspace, as_of)
+            folder, panels = use.workspace.folder, _build(use, as_of)
+        return codebook.build_codebook(
+            folder, panels.by_window[folder.study.own_window]
+        )
 
     def query(self, sql: str, operator: bool = False) -> pd.DataFrame:
         """The rows of a SELECT on the documented views.
@@ -124,7 +131,11 @@ def _select(store: Store, sql: str, operator: bool) -> pd.DataFrame:
     return rows
 
 
-def _build(workspace: Workspace, as_of: datetime | None) -> Panels:
+def _take_version(workspace: Workspace, as_of: datetime | None) -> VersionInUse:
     if as_of is not None and as_of.tzinfo is None:
         raise UsageError("as_of has no time zone; write datetime(..., tzinfo=UTC)")
-    return build(workspace, as_of)
+    return take_version(workspace, as_of)
+
+
+def _build(use: VersionInUse, as_of: datetime | None) -> Panels:
+    return build(use.workspace, as_of, keep=use.is_present)

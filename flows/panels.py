@@ -12,6 +12,7 @@ from panelstream.analysis.panel.codebook import codebook_entries
 from panelstream.analysis.panel.selected_responses import SelectedAnswers
 from panelstream.flows.clocks import read_corrected_clocks
 from panelstream.flows.code_hash import code_hash
+from panelstream.flows.study_versions import record_version
 from panelstream.flows.workspace import Workspace
 from panelstream.models.study import coverage, windows
 from panelstream.models.study.coverage import Coverage, PersonWindows
@@ -200,19 +201,23 @@ def build(
     workspace: Workspace,
     as_of: datetime | None = None,
     say: Callable[[str], None] = lambda _: None,
+    keep: bool = True,
 ) -> Panels:
-    """Build every panel of the study, and keep what readers are given of it.
+    """Build every panel of the study, and `keep` what readers are given of it.
 
     `as_of` defaults to the newest instant settled; `say` is told what is waited for,
     and which items no response of a wave holds.
     Raises `UsageError` for one that is not settled yet.
     """
     store = workspace.store
+    if keep:
+        record_version(workspace)
     snapshot = Snapshot(workspace, await_settled(store, as_of, say))
     by_window = {
         window: snapshot.panel(window) for window in workspace.folder.study.windows
     }
-    keep_projections(workspace, snapshot)
+    if keep:
+        keep_projections(workspace, snapshot)
     projections.drop_superseded(store)
     not_asked = snapshot.answers.not_asked
     for line in not_asked_lines(not_asked):

@@ -14,16 +14,14 @@ from panelstream.analysis.verdicts.conditions import (
     list_conditions,
 )
 from panelstream.analysis.verdicts.preregistration import Lock, PlanStatus, WaveTimes
+from panelstream.flows.study_versions import record_version
 from panelstream.flows.workspace import Workspace
 from panelstream.models.errors import FileError
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.load import STUDY_FILE
 from panelstream.models.timestamps import LATEST
 from panelstream.models.warehouse.store import Store, in_utc
-from panelstream.models.warehouse.study_records import (
-    record_plan_lock,
-    record_study_version,
-)
+from panelstream.models.warehouse.study_records import record_plan_lock
 
 FirstAnswers = Mapping[tuple[int, str], datetime]
 """By wave and instrument: when the first answer was given, by anybody."""
@@ -147,7 +145,7 @@ def lock_plan(workspace: Workspace) -> PlanStatus:
             folder.path / STUDY_FILE, "", "the plan has nothing confirmatory to lock"
         )
     [counts] = store.query("responses_held", as_of=LATEST).to_pylist()
-    record_study_version(store, folder.version, folder.text)
+    record_version(workspace)
     record_plan_lock(
         store,
         {

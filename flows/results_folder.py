@@ -17,6 +17,7 @@ from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.labels import labels
 from panelstream.analysis.report.report import make_report
 from panelstream.analysis.verdicts.conditions import Change
+from panelstream.flows import study_versions
 from panelstream.flows.analyse_study import StudyAnalysis
 from panelstream.flows.public_folder import write_public
 from panelstream.models.errors import FileError
@@ -24,6 +25,8 @@ from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, Window
 
 PRIVATE, PUBLIC = "private", "public"
+STUDY_TEXTS = "study_texts.json"
+"""In `PRIVATE`: what the study was read from."""
 
 
 def write_results(analysis: StudyAnalysis, out: Path) -> Path:
@@ -45,6 +48,8 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
     _write_attrition(analysis, private)
     write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
     write_json(analysis.manifest, private / "manifest.json")
+    texts = study_versions.dump_texts(analysis.folder)
+    (private / STUDY_TEXTS).write_text(texts, encoding="utf-8")
     return write_report(analysis.folder, out)
 
 
@@ -80,7 +85,10 @@ def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:
 
 
 def write_report(folder: StudyFolder, out: Path) -> Path:
-    """Write public/ from what lies in private/: the report and its tables."""
+    """Write public/ from what lies in private/: the report and its tables.
+
+    With the study that the results were made with, whatever `folder` has become since.
+    """
     private, public = out / PRIVATE, out / PUBLIC
     if not (private / "manifest.json").exists():
         raise FileError(
@@ -88,7 +96,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         )
     manifest = json.loads((private / "manifest.json").read_text(encoding="utf-8"))
     if manifest["study_version"] != folder.version:
-        raise FileError(out, "", "made with another study file; analyse again")
+        folder = _study_of_results(folder, out, manifest["study_version"])
     data = ReportInput(
         folder,
         {
@@ -101,6 +109,13 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         manifest,
     )
     return write_public(make_report(data), public)
+
+
+def _study_of_results(folder: StudyFolder, out: Path, version: str) -> StudyFolder:
+    path = out / PRIVATE / STUDY_TEXTS
+    if not path.exists():
+        raise FileError(out, "", "made with another study file; analyse again")
+    return study_versions.load_texts(path, folder, version)
 
 
 def _panel_file(study: Study, window: Window) -> str:

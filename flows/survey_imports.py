@@ -14,6 +14,7 @@ from panelstream.flows.people import (
     state_links,
     withdraw_links,
 )
+from panelstream.flows.study_versions import record_mapping, record_version
 from panelstream.flows.workspace import Workspace
 from panelstream.ingest.questions import Question
 from panelstream.ingest.surveys import import_questions, mapping_draft
@@ -69,6 +70,7 @@ class WaveImport:
     """Empty where nothing was stored."""
     links: LinkedPeople = field(default_factory=LinkedPeople)
     """Linked ids that have events of their own."""
+    mapping: SurveyMapping = field(default_factory=SurveyMapping)
 
     @property
     def doubts(self) -> str:
@@ -126,11 +128,14 @@ def plan_import(
     population = Population(people, consents, merges)
     compared = _compare_with_study(workspace, path, imported, revision, population)
     linked = _links(path, links)
-    return replace(compared, links=find_linked_people(workspace, linked, population))
+    people_linked = find_linked_people(workspace, linked, population)
+    return replace(compared, links=people_linked, mapping=mapped)
 
 
 def store_import(workspace: Workspace, planned: WaveImport) -> WaveImport:
-    """Store what was planned."""
+    """Store what was planned, with the study and the mapping that it rests on."""
+    record_version(workspace)
+    record_mapping(workspace.store, planned.mapping)
     import_id = store_response_revision(
         planned.imported, planned.revision, workspace.store
     )

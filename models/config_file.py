@@ -72,28 +72,32 @@ def nearest(word: str, choices: Sequence[str]) -> str:
     return f"known: {', '.join(choices[:_SHOWN])}{ellipsis}"
 
 
-def locate_config(name: str, folder: Path, shipped: Path) -> Path:
+def locate_config(
+    name: str, folder: Path, shipped: Path, text: str | None = None
+) -> Path:
     """The file called `name`: a path inside `folder`, or a shipped one by its stem.
 
-    Raises `NotFound`, with the nearest shipped name, where there is none.
+    It need not be there where its `text` was kept. Raises `NotFound`, with the nearest shipped name, where there is none.
     """
     own_path = folder / name
     path = (
         own_path if own_path.suffix in {".yaml", ".yml"} else shipped / f"{name}.yaml"
     )
-    if not path.exists():
+    if text is None and not path.exists():
         shipped_names = sorted(file.stem for file in shipped.glob("*.yaml"))
         raise NotFound(path.name, "", f"no '{name}'; {nearest(name, shipped_names)}")
     return path
 
 
-def read_config(path: Path, shape: type[Value]) -> Document[Value]:
-    """Read and validate one file.
+def read_config(
+    path: Path, shape: type[Value], text: str | None = None
+) -> Document[Value]:
+    """Read and validate one file, or its `text` where that was kept.
 
     Raises `FileError` with file, line and remedy for a missing file, broken
     YAML, a repeated key, an unknown key or a value that does not fit.
     """
-    text = _text(path)
+    text = _text(path) if text is None else text
     root = _compose(path, text)
     _refuse_repeated_keys(path, root)
     try:

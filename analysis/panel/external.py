@@ -40,11 +40,15 @@ READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
 
 @dataclass(frozen=True)
 class PanelFile:
-    """The file of a panel, and which of its columns name person and wave."""
+    """The file of a panel, and which of its columns name person and wave.
+
+    `answered`: the column of the times at which answers were given; empty: none.
+    """
 
     path: Path
     person: str = "participant_id"
     wave: str = "wave"
+    answered: str = ""
 
 
 def read_panel_file(panel_file: PanelFile) -> pd.DataFrame:

@@ -69,7 +69,8 @@ class Lock:
     """A plan as it was locked, and how many responses had come in by then.
 
     `conditions`: what else decided use and scores then; None: not recorded. `given`: by
-    wave how many people had answered by then, however late that was imported.
+    wave how many people had answered by then, however late that was imported. Of a panel
+    from elsewhere: the hash `registered`, and whether its data were there.
     """
 
     hash: str
@@ -79,6 +80,8 @@ class Lock:
     study_version: str
     conditions: Conditions | None = None
     given: Mapping[int, int] = field(default_factory=dict)
+    registered: str = ""
+    after_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,8 @@ class PlanStatus:
         lock = self.introduced_by(specification)
         if lock is None:
             return False
+        if lock.after_data:
+            return True
         if self.first_answers is None:
             return None
         first = self.first_answers.get(specification.outcome)
@@ -168,11 +173,17 @@ class PlanStatus:
         yield from (f"  {deviation}" for deviation in self.deviations)
         if self.post_hoc:
             yield f"post hoc, as locked after the first answer: {self._late()}"
-        if self.first_answers is None:
+        if self._is_unknown:
             yield "whether the locks came before the answers cannot be known"
         if self.changes:
             yield "changes of what decides use and scores since the plan was locked:"
         yield from (f"  {change}" for change in self.changes)
+
+    @property
+    def _is_unknown(self) -> bool:
+        """Whether a lock may have come before the answers or after them."""
+        early = [lock for lock in self.locks if not lock.after_data]
+        return self.first_answers is None and bool(early)
 
     def _late(self) -> str:
         """What is post hoc, or that all of it is."""
@@ -186,6 +197,8 @@ class PlanStatus:
         for lock, entry in zip(locks, self.locks, strict=True):
             lock["locked_at"] = entry.locked_at.isoformat()
             lock["given"] = {str(wave): count for wave, count in entry.given.items()}
+            if entry.registered:
+                lock["registered"] = entry.registered
         return {
             "hash": self.hash,
             "locked": self.locked,

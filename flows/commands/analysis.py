@@ -23,8 +23,25 @@ from panelstream.models.errors import Incomplete, UsageError
 if TYPE_CHECKING:
     from panelstream.analysis.estimation.estimates import Results
     from panelstream.analysis.panel.external import PanelFile
-    from panelstream.analysis.verdicts.preregistration import PlanStatus
+    from panelstream.analysis.verdicts.preregistration import Lock, PlanStatus
     from panelstream.models.settings.environment import Settings
+
+VersionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--study-version",
+        help="Version of the study, as a manifest names it (default: of --as-of).",
+    ),
+]
+
+PanelOption = Annotated[
+    Path | None,
+    typer.Option("--panel", help="For a panel from elsewhere, there yet or not."),
+]
+AnsweredOption = Annotated[
+    str,
+    typer.Option("--answered", help="Its column of the times of the answers."),
+]
 
 plan_commands = add_group("plan", "The plan and its lock.")
 flow_commands = add_group("flows", "Flows: run once now, or on a schedule.")
@@ -38,6 +55,7 @@ def panel(
     ],
     study: StudyOption = None,
     as_of: AsOfOption = None,
+    version: VersionOption = None,
     codebook: Annotated[
         Path | None,
         typer.Option(help="CSV to write what each column means to."),
@@ -49,14 +67,17 @@ def panel(
     """
     from panelstream.analysis.panel import export_formats
     from panelstream.flows import panels, results_folder
+    from panelstream.flows.study_versions import take_version
     from panelstream.flows.workspace import open_workspace
 
     _require_ending("--out", out, export_formats.WRITERS)
     _require_ending("--codebook", codebook, [".csv"])
     settings, instant = read_settings(study), parse_instant(as_of)
-    with open_workspace(settings) as workspace, show.working("Counting use"):
-        folder = workspace.folder
-        built = panels.build(workspace, instant, show.note)
+    with open_workspace(settings) as opened, show.working("Counting use"):
+        use = take_version(opened, instant, version)
+        _tell(use.line)
+        folder = use.workspace.folder
+        built = panels.build(use.workspace, instant, show.note, keep=use.is_present)
         frame = built.by_window[folder.study.exposure.window]
         export_formats.write_panel(
             export_formats.describe_panel(folder, frame, built.as_of), out
@@ -71,6 +92,7 @@ def analyse(
     out: OutOption,
     study: StudyOption = None,
     as_of: AsOfOption = None,
+    version: VersionOption = None,
     panel: Annotated[
         Path | None,
         typer.Option(
@@ -83,6 +105,7 @@ def analyse(
     wave: Annotated[
         str, typer.Option("--wave", help="Its column that numbers the wave.")
     ] = "wave",
+    answered: AnsweredOption = "",
 ) -> None:
     """Build the panels, fit the plan, write the results and the report.
 
@@ -94,11 +117,12 @@ def analyse(
 
     settings = read_settings(study)
     if panel is None:
-        _analyse_study(settings, parse_instant(as_of), out)
+        _analyse_study(settings, parse_instant(as_of), version, out)
         return
-    if as_of:
-        raise UsageError("--as-of applies to the warehouse; --panel does not read it")
-    _analyse_panel_file(settings, PanelFile(panel, person, wave), out)
+    if as_of or version:
+        option = "--as-of" if as_of else "--study-version"
+        raise UsageError(f"{option} applies to the warehouse; --panel does not read it")
+    _analyse_panel_file(settings, PanelFile(panel, person, wave, answered), out)
 
 
 @app.command()
@@ -118,15 +142,21 @@ def report(
 
 
 @plan_commands.command("lock")
-def plan_lock(study: StudyOption = None) -> None:
+def plan_lock(study: StudyOption = None, panel: PanelOption = None) -> None:
     """Freeze the confirmatory plan: only what is locked is confirmatory.
 
-    Locking again after a change adds a version; the earlier ones are kept.
+    Locking again after a change adds a version; the earlier ones are kept. With --panel
+    the plan for that file is locked in plan.lock.json; its registered hash is shown.
     Example: [bold]panelstream plan lock[/bold]
     """
-    from panelstream.flows import plan
+    from panelstream.analysis.panel.external import PanelFile
+    from panelstream.flows import panel_lock, plan
     from panelstream.flows.workspace import open_workspace
 
+    if panel is not None:
+        folder = read_settings(study).study
+        show_plan(panel_lock.lock_panel_plan(folder, PanelFile(panel)))
+        return
     with open_workspace(read_settings(study)) as workspace:
         plan_status = plan.lock_plan(workspace)
     show_plan(plan_status)
@@ -198,17 +228,22 @@ def flows_serve(
     serve_flow(load_study(read_settings(study).study), out, show.note)
 
 
-def _analyse_study(settings: "Settings", as_of: datetime | None, out: Path) -> None:
+def _analyse_study(
+    settings: "Settings", as_of: datetime | None, version: str | None, out: Path
+) -> None:
     """Fit the plan to the panels of the warehouse."""
     from panelstream.flows import panels, results_folder
     from panelstream.flows.analyse_study import analyse_study
+    from panelstream.flows.study_versions import take_version
     from panelstream.flows.workspace import open_workspace
 
-    with open_workspace(settings) as workspace:
+    with open_workspace(settings) as opened:
+        use = take_version(opened, as_of, version)
+        _tell(use.line)
         with show.working("Counting use"):
-            built = panels.build(workspace, as_of, show.note)
+            built = panels.build(use.workspace, as_of, show.note, keep=use.is_present)
         with show.steps("Fitting") as progress:
-            analysis = analyse_study(workspace, built, progress)
+            analysis = analyse_study(use.workspace, built, progress, use.locked_by)
         with show.working("Writing the report"):
             report = results_folder.write_results(analysis, out)
     for line in analysis.plan_status.lines():
@@ -228,7 +263,8 @@ def _analyse_panel_file(
             settings.study, panel_file, progress
         )
     private = external_panel.write_panel_results(analysis, out)
-    show.say("a panel from elsewhere has no lock: nothing is confirmatory")
+    for line in analysis.plan_status.lines():
+        show.say(line)
     show_results(analysis.results, f"results: {private}")
     _require_numbers(analysis.results)
 
@@ -249,12 +285,25 @@ def show_plan(plan_status: "PlanStatus", as_json: bool = False) -> None:
         show.json(plan_status.as_dict())
         return
     for version, lock in enumerate(plan_status.locks, start=1):
-        show.say(
-            f"version {version}, {lock.hash}: locked {lock.locked_at.isoformat()}, "
-            f"when {lock.responses:,} responses had come in"
-        )
+        show.say(f"version {version}, {lock.hash}: {_describe_lock(lock)}")
     for line in plan_status.lines():
         show.say(line)
+
+
+def _describe_lock(lock: "Lock") -> str:
+    """When it was made, and what was there."""
+    time = f"locked {lock.locked_at.isoformat()}"
+    if lock.registered:
+        data = "the panel file was there" if lock.after_data else "without a panel file"
+        return f"{time}, {data}; register {lock.registered}"
+    given = sum(lock.given.values())
+    late = f"; {given:,} had been given" if given else ""
+    return f"{time}, when {lock.responses:,} responses had come in{late}"
+
+
+def _tell(line: str) -> None:
+    if line:
+        show.note(line)
 
 
 def _require_numbers(results: "Results") -> None:

@@ -6,7 +6,7 @@ named here rejects its event, so free text can never enter the warehouse.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as defaulting
 from datetime import datetime
 from functools import cached_property
@@ -216,17 +216,25 @@ class _StudyEvents(Frozen):
 
 
 def find_catalogue(name: str, folder: Path) -> Catalogue:
-    """Read the catalogue `name` (a path inside `folder`, or a shipped one).
+    """The catalogue `name` (a path inside `folder`, or a shipped one)."""
+    return read_catalogue(name, folder).value
+
+
+def read_catalogue(
+    name: str, folder: Path, text: str | None = None
+) -> Document[Catalogue]:
+    """Read the catalogue `name` (a path inside `folder`, or a shipped one), or its text.
 
     The study's own event types (`study.*`) belong to every catalogue.
     """
-    path = config_file.locate_config(name, folder, SHIPPED_CATALOGUES)
-    document = config_file.read_config(path, Catalogue)
+    path = config_file.locate_config(name, folder, SHIPPED_CATALOGUES, text)
+    document = config_file.read_config(path, Catalogue, text)
     _check_withdrawals(document)
     _check_views(document)
     catalogue = document.value
     study = config_file.read_config(STUDY_EVENTS, _StudyEvents).value
-    return catalogue.model_copy(update={"types": {**catalogue.types, **study.types}})
+    types = {**catalogue.types, **study.types}
+    return replace(document, value=catalogue.model_copy(update={"types": types}))
 
 
 def _check_withdrawals(document: Document[Catalogue]) -> None:

@@ -238,13 +238,17 @@ class Instrument(Frozen):
         return dict(sorted(labels.items()))
 
 
-def find_instrument(name: str, folder: Path) -> Document[Instrument]:
+def find_instrument(
+    name: str, folder: Path, text: str | None = None
+) -> Document[Instrument]:
     """Read the instrument `name`: a path inside `folder`, or one that is shipped.
+
+    Or its `text` where that was kept.
 
     Raises `FileError` (file, line, remedy) where the file is missing or wrong.
     """
-    path = config_file.locate_config(name, folder, SHIPPED_INSTRUMENTS)
-    document = config_file.read_config(path, Instrument)
+    path = config_file.locate_config(name, folder, SHIPPED_INSTRUMENTS, text)
+    document = config_file.read_config(path, Instrument, text)
     for location, problem in _problems(document.value):
         raise document.error(location, problem)
     return document

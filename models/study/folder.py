@@ -1,7 +1,8 @@
 """A study with all it names: its catalogue, its instruments, the columns of its panel."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -16,13 +17,17 @@ _OF_SCORES = ("", "_missing", "_prorated", "_straightlined", "_inconsistent")
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A study with the catalogue and the instruments that it names."""
+    """A study with the catalogue and the instruments that it names.
+
+    `texts`: what it was read from, by kind (study, catalogue, instrument) and name.
+    """
 
     path: Path
     study: Study
     catalogue: Catalogue
     instruments: tuple[Instrument, ...]
     text: str
+    texts: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     @property
     def version(self) -> str:

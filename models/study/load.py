@@ -1,6 +1,6 @@
 """Reading a study folder: the study file with all it names, checked as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,24 +17,43 @@ from panelstream.models.study.measures import AS_IS
 from panelstream.models.study.study import PanelStudy, Study
 
 STUDY_FILE = "study.yaml"
+STUDY, CATALOGUE, INSTRUMENT = "study", "catalogue", "instrument"
+"""Kinds of the texts that a study is read from."""
+
+Texts = Mapping[tuple[str, str], str]
+"""By kind and name."""
+
+_NO_TEXTS: Texts = {}
 
 
-def load_study(folder: Path) -> StudyFolder:
+def load_study(folder: Path, texts: Texts = _NO_TEXTS) -> StudyFolder:
     """Read `folder`/study.yaml with all it names, and check it as a whole.
 
-    Raises `FileError` (file, line, remedy) for the first thing that is wrong.
+    `texts`: what an earlier version of it was read from, in place of the files. Raises
+    `FileError` (file, line, remedy) for the first thing that is wrong.
     """
-    document = config_file.read_config(folder / STUDY_FILE, Study)
+    text = texts.get((STUDY, STUDY_FILE))
+    document = config_file.read_config(folder / STUDY_FILE, Study, text)
     study = document.value
     with _named(document, ["catalogue"]):
-        catalogue = catalogues.find_catalogue(study.catalogue, folder)
-    instruments = tuple(_instruments(document, folder))
+        text = texts.get((CATALOGUE, study.catalogue))
+        named = catalogues.read_catalogue(study.catalogue, folder, text)
+    documents = tuple(_instruments(document, folder, texts))
+    catalogue, instruments = named.value, tuple(entry.value for entry in documents)
     waves = tuple(wave.wave for wave in study.waves)
     by_name = {instrument.instrument: instrument for instrument in instruments}
     catalogue = catalogue.in_study(
         Questionnaires(waves, by_name), Clocks(study.clock_corrections)
     )
-    loaded = StudyFolder(folder, study, catalogue, instruments, document.text)
+    used = {
+        (STUDY, STUDY_FILE): document.text,
+        (CATALOGUE, study.catalogue): named.text,
+        **{
+            (INSTRUMENT, name): entry.text
+            for name, entry in zip(study.instruments, documents, strict=True)
+        },
+    }
+    loaded = StudyFolder(folder, study, catalogue, instruments, document.text, used)
     check_study(document, loaded)
     return loaded
 
@@ -62,10 +81,12 @@ def _as_is(study: PanelStudy) -> PanelStudy:
     return study.model_copy(update={"plan": plan.model_copy(update=parts)})
 
 
-def _instruments(document: Document[Study], folder: Path) -> Iterator[Instrument]:
+def _instruments(
+    document: Document[Study], folder: Path, texts: Texts
+) -> Iterator[Document[Instrument]]:
     for index, name in enumerate(document.value.instruments):
         with _named(document, ["instruments", index]):
-            yield find_instrument(name, folder).value
+            yield find_instrument(name, folder, texts.get((INSTRUMENT, name)))
 
 
 @contextmanager

@@ -64,6 +64,11 @@ class Store:
         """
         self.clocks = clocks
 
+    @property
+    def clustered(self) -> bool:
+        """Whether its queries read views as they were defined when it was opened."""
+        return self._cluster is not None
+
     def close(self) -> None:
         """Give the warehouse free for another process."""
         self._client.close()

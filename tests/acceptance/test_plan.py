@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from panelstream.models.instruments import instrument
 from tests.lib.command import panelstream, succeed
 
 
@@ -70,6 +71,53 @@ def test_a_plan_from_lock_to_deviation(study: Path) -> None:
     page = (study / "results/public/report.html").read_text(encoding="utf-8")
     assert "The plan is not as it was locked" in page
     assert "<code>plan.sensitivity.lead</code>: False → True" in page
+
+
+def test_a_lock_after_the_answers_and_a_change_in_the_middle(tmp_path: Path) -> None:
+    """Post hoc in every row and in the report; the past keeps its scoring and its report."""
+    folder, results = tmp_path / "study", tmp_path / "results"
+    succeed("simulate", "--out", folder, "--participants", 40, "--waves", 2)
+    shipped = Path(instrument.__file__).parent / "shipped/ghsq.yaml"
+    text = shipped.read_text(encoding="utf-8")
+    (folder / "own.yaml").write_text(text, encoding="utf-8")
+    study_file = (folder / "study.yaml").read_text(encoding="utf-8")
+    study_file = study_file.replace("pdd, ghsq,", "pdd, own.yaml,")
+    (folder / "study.yaml").write_text(study_file, encoding="utf-8")
+    change(folder, sensitivity=[], exploratory=[])
+    at = ("--study", folder)
+    succeed("roster", folder / "roster.csv", *at)
+    succeed("ingest", folder / "events/events.ndjson.gz", *at)
+    for wave in (1, 2):
+        succeed("responses", folder / f"responses/wave{wave}.csv", "--wave", wave, *at)
+    assert " had been given" in succeed("plan", "lock", *at).out
+
+    words = ("analyse", "--out", results, *at)
+    result = panelstream(*words)
+    assert "post hoc, as locked after the first answer: all that is" in result.out
+    for name in ("estimates", "tests"):
+        assert pd.read_csv(results / f"private/{name}.csv")["post_hoc"].all()
+    page = (results / "public/report.html").read_text(encoding="utf-8")
+    assert "Post hoc, as it was locked after the first answer to its outcome" in page
+    before = json.loads((results / "private/manifest.json").read_text())
+
+    (folder / "own.yaml").write_text(
+        text.replace("method: mean", "method: sum"), encoding="utf-8"
+    )
+    study_file = (folder / "study.yaml").read_text(encoding="utf-8")
+    (folder / "study.yaml").write_text(
+        study_file.replace("Asia/Tokyo", "Asia/Seoul"), encoding="utf-8"
+    )
+    succeed("identity", "adopt", *at)
+    changed = shown(folder)["changes"]
+    assert "timezone" in {entry["key"] for entry in changed}
+    succeed("report", results, *at)
+    assert (results / "public/report.html").read_text(encoding="utf-8") == page
+    version = before["study_version"]
+    past = panelstream(*words, "--as-of", before["as_of"])
+    assert f"study version {version} of " in past.out + past.err
+    after = json.loads((results / "private/manifest.json").read_text())
+    assert after["study_version"] == version
+    assert after["data_hash"] == before["data_hash"]
 
 
 def test_what_cannot_be_locked_or_given(study: Path) -> None:

@@ -224,12 +224,12 @@ def test_the_lock_is_told(page: str) -> None:
     """Each version with how much had been seen, rounded, and every deviation."""
     for words in (
         f"Version 1 of the plan ({'b' * 16}) was locked on 2027-01-10, before any",
-        f"Version 2 of the plan ({'d' * 16}) was locked on 2027-05-10, after 215",
+        f"Version 2 of the plan ({'d' * 16}) was locked on 2027-05-10, after 225",
         "The plan is not as it was locked",
         "<code>plan.confirmatory.signing_in.measure</code>: count → days_per_week",
     ):
         assert words in page
-    assert "213 responses" not in page
+    assert "224 responses" not in page
 
 
 def test_a_plan_that_is_not_locked_is_told(u2plus: Inputs) -> None:
