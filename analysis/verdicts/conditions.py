@@ -16,8 +16,8 @@ from panelstream.models.instruments.instrument import Instrument, Item, Scale
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import Study, Wave
 
-EVERYTHING = "every confirmatory estimate"
-NOTHING = "no confirmatory estimate"
+EVERYTHING = "every estimate that was locked"
+NOTHING = "no estimate that was locked"
 NOT_RECORDED = "all conditions"
 """The key of a change from a lock that recorded none."""
 
@@ -77,16 +77,16 @@ def list_conditions(folder: StudyFolder) -> dict[str, Condition]:
 
 def list_changes(
     states: Sequence[Conditions | None],
-    confirmatory: Sequence[tuple[int, Specification]],
+    planned: Sequence[tuple[int, Specification]],
 ) -> Iterator[Change]:
     """What changed from each lock to the next, and from the last to now.
 
     `states`: the conditions of each lock, the earliest first, then the present ones;
-    None where none were recorded. `confirmatory`: the specifications, each with the
-    version (from 1) of the lock that introduced it: earlier changes do not touch it.
+    None where none were recorded. `planned`: the specifications, each with the version
+    (from 1) of the lock that introduced it: earlier changes do not touch it.
     """
     for version, (before, after) in enumerate(pairwise(states), start=1):
-        locked = [entry for since, entry in confirmatory if since <= version]
+        locked = [entry for since, entry in planned if since <= version]
         if locked:
             yield from _changes(version, before, after, locked)
 
@@ -102,7 +102,7 @@ def _changes(
         return
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key), after.get(key)
-        if old != new:
+        if (old and old.value) != (new and new.value):
             before_text, after_text = (
                 condition.value if condition else "" for condition in (old, new)
             )

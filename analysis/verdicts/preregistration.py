@@ -244,22 +244,37 @@ def compare_with_locks(
     `first_answers`: by outcome, as `PlanStatus` has them.
     """
     status = _compare_plans(freeze_plan(study, instruments), locks, first_answers)
-    introduced = [
-        (locks.index(lock) + 1, specification)
-        for specification in expand_plan(study)
-        if specification.confirmatory and (lock := status.introduced_by(specification))
+    planned = [entry for entry in expand_plan(study) if entry.confirmatory]
+    locked = [
+        (version, specification)
+        for specification in planned
+        if (version := _locked_since(status, specification))
     ]
     states = [*(lock.conditions for lock in locks), conditions]
     late = [
         f"{specification.specification}: {specification.outcome}"
-        for _, specification in introduced
+        for specification in planned
         if status.is_post_hoc(specification)
     ]
     return replace(
         status,
-        changes=tuple(list_changes(states, introduced)) if conditions else (),
+        changes=tuple(list_changes(states, locked)) if conditions else (),
         post_hoc=tuple(dict.fromkeys(late)),
     )
+
+
+def _locked_since(status: PlanStatus, specification: Specification) -> int:
+    """The version of the lock that introduced it; 0: none.
+
+    Of one that is not as it was locked, the first version that has its name.
+    """
+    name, lock = specification.specification, status.introduced_by(specification)
+    versions = [
+        version
+        for version, entry in enumerate(status.locks, start=1)
+        if (entry is lock if lock else name in entry.frozen)
+    ]
+    return versions[0] if versions else 0
 
 
 def _compare_plans(

@@ -101,15 +101,17 @@ def test_a_lock_after_the_answers_and_a_change_in_the_middle(tmp_path: Path) -> 
     before = json.loads((results / "private/manifest.json").read_text())
 
     (folder / "own.yaml").write_text(
-        text.replace("method: mean", "method: sum"), encoding="utf-8"
+        text.replace("allowed: 1", "allowed: 0", 1), encoding="utf-8"
     )
     study_file = (folder / "study.yaml").read_text(encoding="utf-8")
     (folder / "study.yaml").write_text(
-        study_file.replace("Asia/Tokyo", "Asia/Seoul"), encoding="utf-8"
+        study_file.replace("2024-04-28", "2024-04-30"), encoding="utf-8"
     )
-    succeed("identity", "adopt", *at)
-    changed = shown(folder)["changes"]
-    assert "timezone" in {entry["key"] for entry in changed}
+    changed = {entry["key"]: entry for entry in shown(folder)["changes"]}
+    assert changed["waves.2"]["after"] == "2024-04-08 to 2024-04-30"
+    formal = changed["instruments.ghsq.scales.formal"]
+    assert formal["before"].endswith("; 1 may be missing")
+    assert formal["after"].endswith("; 0 may be missing")
     succeed("report", results, *at)
     assert (results / "public/report.html").read_text(encoding="utf-8") == page
     version = before["study_version"]

@@ -226,7 +226,7 @@ def manifest() -> dict[str, Any]:
                     "key": "timezone",
                     "before": "Asia/Tokyo",
                     "after": "Asia/Seoul",
-                    "touches": "every confirmatory estimate",
+                    "touches": "every estimate that was locked",
                 }
             ],
             "waves": [

@@ -153,14 +153,14 @@ OUTAGE = {
             "timezone",
             "Asia/Tokyo",
             "Asia/Seoul",
-            "every confirmatory estimate",
+            "every estimate that was locked",
         ),
         (
             {"waves": [{**WAVES[0], "closes_on": "2027-01-20"}, *WAVES[1:]]},
             "waves.1",
             "2027-01-11 to 2027-01-17",
             "2027-01-11 to 2027-01-20",
-            "every confirmatory estimate",
+            "every estimate that was locked",
         ),
         (
             {"outages": [{**OUTAGE, "functions": ["reaction"]}]},
@@ -174,14 +174,14 @@ OUTAGE = {
             "outages.2027-02-03T00:00:00+09:00/2027-02-04T00:00:00+09:00",
             "",
             "story: missing",
-            "every confirmatory estimate",
+            "every estimate that was locked",
         ),
         (
             {"coverage": "heartbeats"},
             "coverage",
             "assumed",
             "heartbeats",
-            "every confirmatory estimate",
+            "every estimate that was locked",
         ),
     ],
 )
@@ -211,7 +211,7 @@ def test_locking_again_hides_no_change(make: Make, clock: HandClock) -> None:
     status = plan.read_plan(emitter)
     assert status.locked
     assert [str(change) for change in status.changes] == [
-        "timezone: Asia/Tokyo → Asia/Seoul (since version 1; every confirmatory estimate)"
+        "timezone: Asia/Tokyo → Asia/Seoul (since version 1; every estimate that was locked)"
     ]
     lock(make(EACH, **moved), clock, FIRST - timedelta(days=1))
     assert plan.read_plan(make(EACH, **moved)).changes == ()
@@ -229,6 +229,13 @@ def test_another_scoring_is_told_item_by_item(make: Make, clock: HandClock) -> N
     )
     status = plan.read_plan(changed)
     assert [deviation.key for deviation in status.deviations] == ["instruments.mood"]
+    assert [(change.key, change.before, change.after) for change in status.changes] == [
+        (
+            "instruments.mood.scales.total",
+            "sum of calm, awake; 0 may be missing",
+            "sum of calm; 0 may be missing",
+        ),
+    ]
 
 
 def test_a_lock_of_an_earlier_program_says_what_it_lacks(make: Make) -> None:
