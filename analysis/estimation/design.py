@@ -5,6 +5,10 @@ that wave the value is missing. With a lead the exposure of the outcome's own wa
 enters as a varying covariate: exposures are autocorrelated, and without it the lead
 would pick up its effect (Wooldridge 2010, Econometric Analysis of Cross Section and
 Panel Data, section 10.7.1).
+
+Earlier values of the outcome may enter as covariates (analysis of covariance): the
+person's value in the first wave, or that of the wave before. Rows without one, as those
+of the first wave, are left out.
 """
 
 from collections.abc import Iterator
@@ -212,7 +216,9 @@ def _complete(specification: Specification, panel: pd.DataFrame) -> Mask:
         complete &= panel[name].notna().to_numpy()
     for name in (specification.outcome, *specification.varying):
         complete &= np.isfinite(to_floats(panel[name]))
-    for _, values in _exposures(specification, panel):
+    for _, values in exposure_columns(specification, panel):
+        complete &= np.isfinite(values)
+    for _, values in _outcome_history(specification, panel):
         complete &= np.isfinite(values)
     return complete & np.isfinite(_weights(specification, panel))
 
@@ -239,18 +245,20 @@ def _repeated(codes: Codes) -> Mask:
 def _regressors(
     specification: Specification, panel: pd.DataFrame, rows: Codes
 ) -> Iterator[tuple[Column, Vector]]:
-    for column, values in _exposures(specification, panel):
+    for column, values in exposure_columns(specification, panel):
         yield column, values[rows]
     analysed = panel.iloc[rows]
     for name in specification.varying:
         yield Column(name, "varying"), to_floats(analysed[name])
+    for column, values in _outcome_history(specification, panel):
+        yield column, values[rows]
     for name in specification.fixed:
         yield from _fixed(analysed[name])
     if "wave" in specification.effects:
         yield from _dummies(analysed["wave"], "wave")
 
 
-def _exposures(
+def exposure_columns(
     specification: Specification, panel: pd.DataFrame
 ) -> Iterator[tuple[Column, Vector]]:
     """Every row's exposures; after leads, those of the outcome's own wave."""
@@ -266,6 +274,32 @@ def _exposures(
                 Column(term_name(same, name), "varying"),
                 transform_exposure(same, panel[name]),
             )
+
+
+def _outcome_history(
+    specification: Specification, panel: pd.DataFrame
+) -> Iterator[tuple[Column, Vector]]:
+    """Every row's earlier values of the outcome, NaN where there is none."""
+    outcome = to_floats(panel[specification.outcome])
+    if "baseline" in specification.outcome_history:
+        name = f"baseline({specification.outcome})"
+        yield Column(name, "fixed"), _baseline(outcome, panel)
+    if "previous_outcome" in specification.outcome_history:
+        name = f"lag1({specification.outcome})"
+        yield Column(name, "varying"), shift_waves(outcome, panel, -1)
+
+
+def _baseline(outcome: Vector, panel: pd.DataFrame) -> Vector:
+    """The person's outcome (n,) in the first wave of the round; NaN in that wave's rows.
+
+    The first wave is the first one in which anyone's outcome is known.
+    """
+    wave, values = panel["wave"], pd.Series(outcome, panel.index)
+    rounds = panel["round"] if "round" in panel else pd.Series(1, panel.index)
+    first = wave.where(np.isfinite(outcome)).groupby(rounds).transform("min")
+    persons = [panel["participant_id"], rounds]
+    baseline = values.where(wave == first).groupby(persons).transform("first")
+    return np.asarray(baseline.where(wave > first), dtype=np.float64)
 
 
 def _weights(specification: Specification, panel: pd.DataFrame) -> Vector:

@@ -176,6 +176,7 @@ def fit(
     estimator = ESTIMATORS[specification.estimator]
     try:
         _require_effects(specification)
+        _require_outcome_history(specification)
         _require_waves(specification, estimator, panel)
         return _layered(specification, estimator, progress)(specification, panel)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
@@ -246,6 +247,13 @@ def _require_effects(specification: Specification) -> None:
     if ("participant" in specification.effects) != absorbs_persons:
         verb = "needs" if absorbs_persons else "cannot have"
         raise NotEstimable(f"{specification.estimator} {verb} the effect participant")
+
+
+def _require_outcome_history(specification: Specification) -> None:
+    rules = ESTIMATOR_RULES[specification.estimator]
+    problem = rules.outcome_history_problem(specification.outcome_history)
+    if problem:
+        raise NotEstimable(problem)
 
 
 def _require_waves(

@@ -8,9 +8,11 @@ from typing import Any, Literal
 from panelstream.models.study import measures
 from panelstream.models.study.estimators import (
     ESTIMATOR_RULES,
+    OUTCOME_HISTORY,
     PRESETS,
     Effect,
     ErrorType,
+    OutcomeHistory,
 )
 from panelstream.models.study.study import (
     Missing,
@@ -31,9 +33,10 @@ class Specification:
     `window`; None is the window of a panel from elsewhere. `fixed` are covariates that
     do not change within a person, `varying` those that do (scores of the wave before,
     or of the same). `timing` says of which wave the exposures are: the outcome's
-    (`same`), `lag k` before it or `lead k` after. `post_hoc`: it was locked after the
-    first answer to its outcome; None where that cannot be known. `title` is the plan's,
-    if it gives one (see `wording.entitle`).
+    (`same`), `lag k` before it or `lead k` after. `outcome_history` are earlier values
+    of the outcome that enter as covariates (analysis of covariance). `post_hoc`: it was
+    locked after the first answer to its outcome; None where that cannot be known. `title`
+    is the plan's, if it gives one (see `wording.entitle`).
     """
 
     specification: str
@@ -48,6 +51,7 @@ class Specification:
     window: Window | None
     confirmatory: bool
     timing: str = "same"
+    outcome_history: tuple[OutcomeHistory, ...] = ()
     weights: Weights = "none"
     missing: Missing = "complete"
     errors: ErrorType = "cr2"
@@ -132,6 +136,9 @@ def _expand_planned(
                 window=planned.window or study.own_window,
                 confirmatory=confirmatory,
                 timing=_timing(planned),
+                outcome_history=tuple(
+                    kind for kind in OUTCOME_HISTORY if kind in planned.covariates
+                ),
                 weights=planned.weights,
                 missing=planned.missing,
                 errors=planned.errors,

@@ -352,6 +352,8 @@ def _entry(
         name for specification in planned for name in specification.varying
     )
     yield _VARYING, list(varying)
+    if first.outcome_history:
+        yield f"{prefix}.outcome_history", list(first.outcome_history)
     for name in outcomes:
         yield f"{_SMALLEST}{name}", study.smallest_effect.get(name)
     yield "plan.adjust", study.plan.adjust

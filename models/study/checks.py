@@ -9,7 +9,7 @@ from panelstream.models import config_file
 from panelstream.models.config_file import Document, Location
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study import measures
-from panelstream.models.study.estimators import ESTIMATOR_RULES
+from panelstream.models.study.estimators import ESTIMATOR_RULES, OUTCOME_HISTORY
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import (
     Measure,
@@ -52,6 +52,7 @@ def check_study(document: Document[Study], loaded: StudyFolder) -> None:
     _check_fixed_covariates(document, loaded)
     _check_own_covariates(document, _parts(loaded.instruments))
     _check_confirmatory(document)
+    _check_outcome_history(document)
     _check_frame(document)
 
 
@@ -67,6 +68,7 @@ def check_panel_study(document: Document[PanelStudy]) -> None:
                 raise document.error([*location, key], problem)
     _check_own_covariates(document, {})
     _check_confirmatory(document)
+    _check_outcome_history(document)
     _check_frame(document)
 
 
@@ -271,6 +273,16 @@ def _check_frame(document: Document[Study] | Document[PanelStudy]) -> None:
             problem = "participation weights use telemetry of people who never answered"
             remedy = "write 'frame: enrolled' in the study if that may be done"
             raise document.error([*location, "weights"], f"{problem}; {remedy}")
+
+
+def _check_outcome_history(document: Document[Any]) -> None:
+    """An earlier value of the outcome is a covariate only where it is not biased."""
+    for location, planned in _planned(document.value):
+        for index, kind in enumerate(planned.covariates):
+            rules = ESTIMATOR_RULES[planned.estimator]
+            problem = kind in OUTCOME_HISTORY and rules.outcome_history_problem([kind])
+            if problem:
+                raise document.error([*location, "covariates", index], problem)
 
 
 def _check_decisive(

@@ -24,6 +24,7 @@ from panelstream.models.study.estimators import (
     Effect,
     ErrorType,
     EstimatorName,
+    OutcomeHistory,
     PresetName,
 )
 from panelstream.models.timestamps import known_zone
@@ -34,7 +35,7 @@ Transform = Literal["none", "log1p", "any"]
 """An exposure as it is, log(1 + exposure), or 1 for any and 0 for none."""
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]
-CovariateKind = Literal["fixed", "previous_wave", "same_wave"]
+CovariateKind = Literal["fixed", "previous_wave", "same_wave"] | OutcomeHistory
 
 
 DAYS = "days_per_week"

@@ -20,7 +20,7 @@ DRAWS = 400
 SOLVED = 0.95
 """Share of the draws that must have a solution."""
 
-STD_ERROR_TYPE = "person_bootstrap"
+STD_ERROR_TYPE = "larger_of_person_bootstrap_and_cluster"
 
 Weigh = Callable[[Vector], Matrix]
 """Weights (G, T) of persons' waves if each person (G,) counts so often."""

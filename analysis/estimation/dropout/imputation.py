@@ -21,7 +21,11 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import cho_solve, solve_triangular
 
-from panelstream.analysis.estimation.design import require_columns, to_floats
+from panelstream.analysis.estimation.design import (
+    exposure_columns,
+    require_columns,
+    to_floats,
+)
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.dropout.history import (
     exposure_cells,
@@ -73,12 +77,65 @@ def fit_imputed(
     fit: Fitter,
     progress: Progress = ignore,
 ) -> Fit:
-    """Fit every complete_panels panel and pool. Raises `NotEstimable`."""
+    """Fit every completed panel and pool; the panel as it is if nothing is missing.
+
+    Raises `NotEstimable`.
+    """
     imputed = impute(specification, panel, progress)
+    require_rows(specification, panel, imputed)
+    if not any(len(values.rows) for values in imputed):
+        return fit_without_gaps(specification, panel, fit)
+    return pool_draws(specification, panel, fit, imputed)
+
+
+def fit_without_gaps(
+    specification: Specification, panel: pd.DataFrame, fit: Fitter
+) -> Fit:
+    """The fit of a panel of which nothing is imputed, with its own errors."""
+    fitted = fit(specification, panel)
+    note = "no answer was missing, so nothing was imputed"
+    return replace(fitted, note="; ".join(filter(None, (fitted.note, note))))
+
+
+def require_rows(
+    specification: Specification, panel: pd.DataFrame, imputed: Sequence[Imputed]
+) -> None:
+    """Raise `NotEstimable` if people who did not answer have no row to be imputed.
+
+    Use is not imputed: it is far from normal, and mostly 0. So a person and wave enter
+    only if the panel has their exposures. A study's own panel has a row of everybody
+    who could answer; without one they had withdrawn or were away.
+    """
+    outcome = imputed[0].rows
+    exposures = [values for _, values in exposure_columns(specification, panel)]
+    usable = np.isfinite(np.column_stack(exposures)[outcome]).all(axis=1)
+    if usable.any():
+        return
+    if len(outcome):
+        raise NotEstimable(
+            f"none of the {len(outcome)} missing answers has known exposures, from which "
+            "it could be imputed; fill in the exposures of the rows without an answer"
+        )
+    absent = _count_absent(specification, panel)
+    if absent and specification.window is None:
+        raise NotEstimable(
+            f"the file holds only answered rows, {absent} are absent, so nothing can be "
+            "imputed; give a row for every person and wave, with its exposures and an "
+            "empty outcome"
+        )
+
+
+def pool_draws(
+    specification: Specification,
+    panel: pd.DataFrame,
+    fit: Fitter,
+    imputed: Sequence[Imputed],
+) -> Fit:
+    """Fit every completed panel and pool. Raises `NotEstimable`."""
     fits = [
         fit(specification, complete) for complete in complete_panels(panel, imputed)
     ]
-    return pool_fits(specification, fits, len(imputed[0].rows))
+    return pool_fits(specification, fits, _describe(specification, panel, imputed))
 
 
 def impute(
@@ -120,13 +177,13 @@ def complete_panels(
         yield panel.assign(**columns)
 
 
-def pool_fits(specification: Specification, fits: Sequence[Fit], answers: int) -> Fit:
-    """One fit by Rubin's rules from those of complete panels; `answers` were imputed."""
+def pool_fits(specification: Specification, fits: Sequence[Fit], values: str) -> Fit:
+    """One fit by Rubin's rules from those of complete panels; `values` were imputed."""
     first = fits[0]
     pooled = [
         _pool_terms([fit.terms[j] for fit in fits]) for j in range(len(first.terms))
     ]
-    note = f"answers imputed: {answers}, {len(fits)} times"
+    note = f"{values}, {len(fits)} times"
     return replace(
         first,
         specification=specification,
@@ -135,6 +192,26 @@ def pool_fits(specification: Specification, fits: Sequence[Fit], answers: int) -
         note="; ".join(filter(None, (first.note, note))),
         std_error_type=STD_ERROR_TYPE,
     )
+
+
+def _describe(
+    specification: Specification, panel: pd.DataFrame, imputed: Sequence[Imputed]
+) -> str:
+    """How many values were imputed, after how many could not be."""
+    answers, *covariates = (len(values.rows) for values in imputed)
+    absent = _count_absent(specification, panel)
+    parts = (
+        f"missing answers without a row, not imputed: {absent}" if absent else "",
+        f"covariates imputed: {sum(covariates)}" if any(covariates) else "",
+        f"answers imputed: {answers}",
+    )
+    return "; ".join(filter(None, parts))
+
+
+def _count_absent(specification: Specification, panel: pd.DataFrame) -> int:
+    """Expected answers whose person and wave have no row."""
+    waves = arrange_waves(panel, specification.outcome)
+    return int((waves.expected & (waves.rows < 0)).sum())
 
 
 def draw_chained(

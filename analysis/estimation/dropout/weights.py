@@ -76,7 +76,7 @@ def fit_weighted(
     fit: Fitter,
     progress: Progress = ignore,
 ) -> Fit:
-    """Fit with the specification's weights; errors from a bootstrap that estimates both.
+    """Fit with the specification's weights, which a bootstrap of persons estimates again.
 
     Raises `NotEstimable`, also for an estimator that takes no weights.
     """
@@ -165,8 +165,13 @@ def _where(flags: Mask, weights: Matrix | float) -> Matrix:
 
 
 def _with_error(term: Term, std_error: float) -> Term:
-    """The term with another standard error and the inference from it."""
-    if np.isnan(term.estimate) or not std_error:
+    """The term with a standard error from the bootstrap, if that is the larger one.
+
+    The clustered error of the fit takes the weights as known. In large samples that is too
+    large rather than too small (Lunceford & Davidian 2004, Stat. Med. 23(19)), and where
+    few people carry an estimate the bootstrap's is too small.
+    """
+    if np.isnan(term.estimate) or not std_error > term.std_error:
         return term
     return replace(term, **asdict(infer(term.estimate, float(std_error), term.df)))
 

@@ -51,7 +51,7 @@ ENDS = {"floor_share": "at_floor", "ceiling_share": "at_ceiling"}
 OF_WEIGHTS = ("largest_weight", "effective_sample_size")
 """Tests that say what one person weighs, and how many rows there are: private, too."""
 
-WITH_OWN_P = ("delta", WILD_CLUSTER)
+WITH_OWN_P = ("delta", "delta_slope", WILD_CLUSTER)
 """Tests whose p rests on an error that is not shown, or on draws, so that it gives nothing
 away."""
 

@@ -95,6 +95,27 @@ def test_a_column_that_is_not_there_stops_nothing(folder: Path) -> None:
     assert not rows["confirmatory"].any()
 
 
+@pytest.mark.parametrize("ending", sorted(WRITERS))
+def test_an_empty_cell_is_unknown_use(folder: Path, ending: str) -> None:
+    """The row leaves, as if it were not in the file; it is not use of 0."""
+    unknown = panel()
+    unknown.loc[[4, 50, 51, 90], "use"] = np.nan
+    results = []
+    for name, frame in (
+        ("empty", unknown),
+        ("absent", unknown[unknown["use"].notna()]),
+        ("zero", unknown.fillna({"use": 0.0})),
+    ):
+        path = folder / f"{name}{ending}"
+        WRITERS[ending](frame, path)
+        analysis = external_panel.analyse_panel_file(folder, panel_file(path))
+        results.append(analysis.results.estimates.iloc[0])
+    empty, absent, zero = results
+    assert empty["n_obs"] == absent["n_obs"] == 115
+    assert empty["estimate"] == absent["estimate"]
+    assert abs(empty["estimate"] - zero["estimate"]) > 0.01
+
+
 def test_the_same_panel_gives_the_same_bytes(folder: Path) -> None:
     """Written twice, with whatever it depends on beside it."""
     path = folder / "panel.csv"

@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from panelstream.analysis.estimation.estimates import fit
 from panelstream.flows import panels
 from panelstream.flows.coverage import read_coverage
 from panelstream.flows.workspace import Workspace
@@ -21,7 +23,8 @@ from panelstream.models.warehouse.ledger import (
     retract_dismissal,
 )
 from tests.lib import studies
-from tests.lib.studies import HandClock
+from tests.lib.planted import specify
+from tests.lib.studies import Answer, HandClock
 
 Make = Callable[..., Workspace]
 AT = datetime(2027, 1, 8, 3, tzinfo=UTC)
@@ -29,6 +32,7 @@ AT = datetime(2027, 1, 8, 3, tzinfo=UTC)
 PEOPLE = ["aki", "ben"]
 EVERYTHING = {"from": "2026-12-01T00:00:00Z", "to": "2027-02-01T00:00:00Z"}
 END = datetime(2027, 2, 1, tzinfo=UTC)
+END_OF_7TH, BEFORE = "2027-01-07T15:00:00Z", "2026-12-02T00:00:00Z"
 WAVE = {"wave": 1, "opens_on": date(2027, 1, 11), "closes_on": date(2027, 1, 17)}
 
 
@@ -337,3 +341,75 @@ def test_a_silent_device(small: Workspace, clock: HandClock) -> None:
     next_day = END + timedelta(days=1)
     later(small, clock, [studies.event("heartbeat", "aki", next_day, data=data)])
     assert use(small) == {"aki": [0, 20, 7], "ben": [0, 0, 7]}
+
+
+def test_a_person_not_observed_is_no_zero_in_an_estimate(workspace: Make) -> None:
+    """Whose use is unknown is null in the panel and leaves the regression.
+
+    Of ten people the use is known. Of two the device was silent, for some days or since
+    long before; two are of a group whose use is not recorded. Their answers would turn
+    the slope around if they counted as people without use.
+    """
+    groups = {"measured_for": {"story": ["app"]}}
+    study = workspace(
+        coverage="heartbeats",
+        exposure={"window": {"lookback": 7}, "functions": ["story"], **groups},
+    )
+    known, silent, not_measured = (
+        [f"{name}{number}" for number in range(count)]
+        for name, count in (("known", 10), ("silent", 2), ("web", 2))
+    )
+    stories = {who: number % 4 for number, who in enumerate(known)}
+    mood = {who: 4 + count + n % 3 for n, (who, count) in enumerate(stories.items())}
+    mood |= dict.fromkeys([*silent, *not_measured], 10)
+    device = {"functions": ["story"], "from": "2026-12-01T00:00:00Z"}
+    studies.send(
+        study,
+        [
+            *(
+                studies.event(
+                    "enrolled",
+                    who,
+                    AT - timedelta(days=20),
+                    data={"group": "web" if who in not_measured else "app"},
+                )
+                for who in mood
+            ),
+            studies.event(
+                "heartbeat", None, END, data=device | {"to": EVERYTHING["to"]}
+            ),
+            *(
+                studies.event("heartbeat", who, END, data=device | {"to": until})
+                for who, until in zip(silent, (END_OF_7TH, BEFORE), strict=True)
+            ),
+            *(
+                event
+                for who, count in stories.items()
+                for event in numbered("story_posted", who, count)
+            ),
+        ],
+    )
+    answered_at = datetime(2027, 1, 12, 3, tzinfo=UTC)
+    studies.answer(
+        study, [Answer(who, 1, answered_at, calm=value) for who, value in mood.items()]
+    )
+    [panel] = panels.build(study).by_window.values()
+    rows = studies.named(study, panel, mood).set_index("who")
+    unknown = rows["story_count"].isna()
+    assert set(rows.index[unknown]) == {*silent, *not_measured}
+    assert rows["mood_total"].notna().all()
+    specification = specify(
+        "pooled",
+        outcome="mood_total",
+        measure="count",
+        effects=(),
+        window=study.folder.study.exposure.window,
+    )
+    result = fit(specification, panel)
+    total = np.array([mood[who] + 5.0 for who in known])
+    slope = np.polyfit([stories[who] for who in known], total, 1)[0]
+    assert result.terms[0].estimate == pytest.approx(slope, rel=1e-9)
+    assert result.n_participants == len(known)
+    assert result.note == "rows with missing values left out: 4"
+    zero = fit(specification, panel.assign(story_count=panel["story_count"].fillna(0)))
+    assert zero.terms[0].estimate < 0 < slope

@@ -11,9 +11,11 @@ from panelstream.analysis.estimation.design import (
     build_design,
     transform_exposure,
 )
+from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.study.study import Window
+from tests.lib import planted
 
 
 def specify(**fields: Any) -> Specification:
@@ -222,3 +224,35 @@ def test_weights_are_a_column_of_the_panel() -> None:
     assert build_design(specify(), frame).weights.tolist() == [1, 1, 1, 1]
     weighted = build_design(specify(weights="attrition"), frame)
     assert weighted.weights.tolist() == [1, 2, 0.5]
+
+
+def test_the_outcome_before_enters_as_a_covariate() -> None:
+    """The first wave of a person's round, and the wave before by its number: by hand.
+
+    Rows of the first wave leave, and those of people who did not answer it.
+    """
+    nan = np.nan
+    rows = [
+        *[("a", wave, 1, y) for wave, y in ((1, 5.0), (2, 6.0), (3, 8.0))],
+        *[("b", wave, 1, y) for wave, y in ((1, nan), (2, 7.0), (3, 9.0))],
+        *[("c", wave, 1, y) for wave, y in ((1, 2.0), (2, nan), (3, 3.0))],
+        *[("d", wave, 2, y) for wave, y in ((5, 4.0), (6, 1.0))],
+    ]
+    frame = pd.DataFrame(rows, columns=["participant_id", "wave", "round", "pdd_total"])
+    known = frame.assign(story_count=np.arange(len(rows)) % 4 + 0.5)
+    baseline = build_design(specify(outcome_history=("baseline",)), known)
+    assert [column.name for column in baseline.columns][1:] == ["baseline(pdd_total)"]
+    assert baseline.outcome.tolist() == [6, 8, 3, 1]
+    assert baseline.regressors[:, 1].tolist() == [5, 5, 2, 4]
+    previous = build_design(specify(outcome_history=("previous_outcome",)), known)
+    assert previous.outcome.tolist() == [6, 8, 9, 1]
+    assert previous.regressors[:, 1].tolist() == [5, 6, 7, 4]
+
+
+@pytest.mark.parametrize("estimator", ["fixed_effects", "first_difference", "gmm"])
+def test_person_effects_take_no_outcome_of_before(estimator: str) -> None:
+    """A preset that changes the estimator says why it has no number."""
+    specification = planted.specify(estimator, outcome_history=("previous_outcome",))
+    result = fit(specification, planted.plant(planted.Truth(persons=50), 1))
+    assert np.isnan(result.terms[0].estimate)
+    assert "(Nickell 1981); use pooled" in result.note

@@ -15,7 +15,7 @@ from panelstream.analysis.estimation.dropout.waves import arrange_waves
 from panelstream.analysis.estimation.dropout.weights import attrition_weights
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.estimation.fit import Diagnostic, Fit
+from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from tests.lib.planted import OUTCOME, USE, Truth, plant, specify
 
 LEAVING = Truth(persons=1500, waves=4, leaving=0.2, attrition=2.0)
@@ -204,7 +204,7 @@ def test_bootstrap_errors_are_near_clustered_ones() -> None:
     [plain] = fit(fixed, panel).terms
     result = fit(replace(fixed, weights="attrition"), panel)
     assert result.terms[0].std_error == pytest.approx(plain.std_error, rel=0.12)
-    assert result.std_error_type == "person_bootstrap"
+    assert result.std_error_type == "larger_of_person_bootstrap_and_cluster"
     assert result.terms[0].df == pytest.approx(plain.df, rel=0.01)
 
 
@@ -364,18 +364,122 @@ def test_delta_moves_what_was_imputed() -> None:
     assert repr(result.tests[0]) == repr(plain.tests[0])
 
 
+LARGE = 1e9
+"""Degrees of freedom with which the critical value is that of the normal: 1.959964."""
+
+
 @pytest.mark.parametrize(
-    ("margins", "tips"),
+    ("estimate", "slope", "tips"),
     [
-        ({-1.0: -1.0, -0.5: 1.0, 0.0: 2.0, 0.5: 3.0}, -0.75),
-        ({-1.0: -2.0, 0.0: -1.0, 1.0: 3.0}, 0.25),
-        ({-0.5: 1.0, 0.0: -1.0, 0.5: 1.0}, -0.25),
-        ({-0.5: -1.0, 0.0: -1.0, 0.5: -1.0}, None),
+        # Significant at 3; not so any more from 1.959964 on.
+        (3.0, 2.0, (1.959964 - 3) / 2),
+        # Not significant at 1; significant from 1.959964 on, nearer than -1.959964.
+        (1.0, 4.0, 0.959964 / 4),
+        # The sign changes between two deltas: significant at both, and not in between.
+        (-3.0, 40.0, (3 - 1.959964) / 40),
+        (5.0, 1.0, None),
     ],
 )
-def test_the_tipping_point(margins: dict[float, float], tips: float | None) -> None:
-    """Where the line between two deltas crosses 0, nearest to no delta."""
-    assert delta.tipping_point(margins) == tips
+def test_the_tipping_point(estimate: float, slope: float, tips: float | None) -> None:
+    """Where a straight line of estimates with error 1 crosses the critical value."""
+    terms = {
+        step: Term(
+            "", "", "", estimate=estimate + slope * step, std_error=1.0, df=LARGE
+        )
+        for step in delta.SLOPES
+    }
+    result = delta.tipping_point(terms)
+    assert result == (None if tips is None else pytest.approx(tips, abs=1e-6))
+
+
+@pytest.mark.parametrize("estimator", ["pooled", "fixed_effects", "first_difference"])
+def test_a_slope_among_the_lost_tips_a_slope(estimator: str) -> None:
+    """Fitted again with the slope that the tipping point names, p is 5 %, nearly.
+
+    The shift of all imputed answers, as large as it may be, moves a within slope little.
+    """
+    panel = plant(replace(SMALL, within=-0.3), 3)
+    specification = specify(estimator, missing="delta")
+    result = fit(specification, panel)
+    [term] = result.terms
+    assert term.p_value < 0.05
+    [tips] = rows_named(result, "tipping_slope")
+    imputed = imputation.impute(specification, panel)
+    fitter = ESTIMATORS[estimator].fit
+    [_, (direction, _)] = delta._directions(specification, panel, result)
+    change = delta.change_answers(imputed, direction, tips.statistic)
+    again = imputation.pool_draws(specification, panel, fitter, change)
+    assert again.terms[0].p_value == pytest.approx(0.05, abs=5e-4)
+    use = panel[USE] - panel.groupby("participant_id")[USE].transform("mean")
+    if estimator == "pooled":
+        use = panel[USE] - panel[USE].mean()
+    points = abs(tips.statistic) * panel[OUTCOME].std() / use.std()
+    more = "more" if tips.statistic > 0 else "less"
+    assert (
+        f"would have had {points:.3g} points {more} for each unit of {USE}" in tips.note
+    )
+
+
+def test_no_tipping_point_is_said(few_draws: None) -> None:
+    """A strong effect and few lost answers: nothing in the range changes it."""
+    panel = plant(replace(SMALL, within=-3.0, leaving=0.01, attrition=0.0), 3)
+    result = fit(specify("fixed_effects", missing="delta"), panel)
+    for name in ("tipping_point", "tipping_slope"):
+        [row] = rows_named(result, name)
+        assert np.isnan(row.statistic)
+        assert (
+            "significant; no difference of people who did not answer from" in row.note
+        )
+        assert row.note.endswith("changes that")
+
+
+@pytest.mark.parametrize("missing", ["imputed", "delta"])
+def test_nothing_missing_is_no_imputation(missing: str) -> None:
+    """The error is the estimator's own, and the note says that nothing was imputed."""
+    panel = plant(replace(SMALL, leaving=1e-12, attrition=0.0), 7)
+    plain = specify("fixed_effects")
+    result = fit(replace(plain, missing=missing), panel)  # type: ignore[arg-type]
+    assert result.std_error_type == "cluster_person_cr2"
+    assert result.note == "no answer was missing, so nothing was imputed"
+    assert result.terms == fit(plain, panel).terms
+
+
+@pytest.mark.parametrize("missing", ["imputed", "delta"])
+def test_answered_rows_only_are_refused(missing: str) -> None:
+    """A file without rows of people who left has nothing that could be imputed."""
+    panel = plant(SMALL, 7)
+    answered = panel[panel[OUTCOME].notna()]
+    lost = len(panel) - len(answered)
+    result = fit(specify("fixed_effects", missing=missing, window=None), answered)
+    assert np.isnan(result.terms[0].estimate)
+    assert result.note == (
+        f"not fitted: the file holds only answered rows, {lost} are absent, so nothing "
+        "can be imputed; give a row for every person and wave, with its exposures and "
+        "an empty outcome"
+    )
+
+
+def test_rows_without_use_are_refused() -> None:
+    """A grid of persons and waves with nothing in it helps no more than no rows."""
+    panel = plant(SMALL, 7)
+    lost = panel[OUTCOME].isna()
+    empty = panel.assign(**{USE: panel[USE].where(~lost)})
+    result = fit(specify("fixed_effects", missing="imputed"), empty)
+    assert result.note == (
+        f"not fitted: none of the {lost.sum()} missing answers has known exposures, from "
+        "which it could be imputed; fill in the exposures of the rows without an answer"
+    )
+
+
+def test_absent_rows_beside_imputed_ones_are_counted() -> None:
+    """What has no row stays missing, and the note says of how many that is true."""
+    panel = plant(SMALL, 7)
+    lost = np.flatnonzero(panel[OUTCOME].isna())
+    result = fit(
+        specify("pooled", missing="imputed"), panel.drop(index=lost[:9].tolist())
+    )
+    assert "missing answers without a row, not imputed: 9; " in result.note
+    assert f"answers imputed: {len(lost) - 9}, 20 times" in result.note
 
 
 def test_what_tips_is_named() -> None:
@@ -387,8 +491,11 @@ def test_what_tips_is_named() -> None:
     by_delta = [entry.p_value for entry in rows_named(result, "delta")]
     assert by_delta[1] < 0.05 < by_delta[2]
     assert -0.5 < tips.statistic < 0
+    points = -tips.statistic * panel[OUTCOME].std()
     assert tips.note.endswith(
-        "not significant as imputed, and not so any more at this many SD"
+        ": not significant; the conclusion changes if people who did not answer would "
+        f"have had {points:.3g} points less than others with the same observed values "
+        f"({tips.statistic:+.2f} SD)"
     )
 
 

@@ -51,8 +51,8 @@ def test_what_a_plan_does_not_give_is_by_estimator(estimator: str) -> None:
 def test_presets_change_estimator_and_effects() -> None:
     """That of an estimator brings its effects."""
     assert PRESETS["ri_clpm"] == {"estimator": "ri_clpm", "effects": ("wave",)}
-    fixed = {"estimator": "fixed_effects", "effects": ("participant", "wave")}
-    assert PRESETS["weighted"] == {**fixed, "weights": "attrition"}
+    changes = {**PRESETS["first_difference"], "weights": "attrition"}
+    assert PRESETS["weighted_first_difference"] == changes
     assert PRESETS["pooled"] == {"estimator": "pooled", "effects": ("wave",)}
 
 

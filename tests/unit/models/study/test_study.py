@@ -447,6 +447,19 @@ def test_errors_are_for_estimators_that_correct_them(
         ("exposures:", "window: between_waves\n      exposures:", 10, "remove it"),
         ("[educ]", "[educ, lwage]", 3, "'lwage' is of the outcome lwage"),
         ("  exploratory:", "  confirmatory:", 11, "use previous_wave"),
+        (
+            "[fixed, same_wave]",
+            "[baseline]",
+            11,
+            "take it away; use pooled, between, random_effects, within_between, gee",
+        ),
+        ("[fixed, same_wave]", "[previous_outcome]", 11, "Nickell 1981.; use pooled$"),
+        (
+            "plan:",
+            "plan:\n  sensitivity: [lead, weighted]",
+            6,
+            "correct no dropout; write weighted_first_difference or imputed",
+        ),
     ],
 )
 def test_mistakes_in_a_study_of_a_panel(
