@@ -83,7 +83,14 @@ _ERRORS = {
 _MISSING = {
     "complete": "Only rows in which everything is known are analysed.",
     "imputed": "Missing answers are imputed several times, assuming missing at random.",
-    "delta": "Missing answers are imputed and then shifted, step by step.",
+    "delta": (
+        "Missing answers are imputed several times, assuming missing at random, and then"
+        " changed step by step: by a level, and along use."
+    ),
+}
+_HISTORY = {
+    "baseline": "at the person's first wave (whose rows are left out)",
+    "previous_outcome": "of the wave before (so a first wave is left out)",
 }
 
 
@@ -137,6 +144,10 @@ def adjustments(specification: Specification, words: Words | None = None) -> str
         *(effects[effect] for effect in specification.effects),
         *(_name(name, names) for name in specification.fixed),
         *previous,
+        *(
+            f"{_name(specification.outcome, names)} {_HISTORY[kind]}"
+            for kind in specification.outcome_history
+        ),
     ]
     if specification.shift > 0:
         parts.append("use of the outcome's own wave")
@@ -196,7 +207,10 @@ def _spread(specification: Specification) -> str:
     if own:
         return own
     if specification.weights != "none":
-        return "Standard errors: bootstrap of persons."
+        return (
+            "Standard errors: the larger of a bootstrap of persons and of those clustered"
+            " by person."
+        )
     return _ERRORS[specification.errors]
 
 

@@ -43,7 +43,8 @@ def study(*confirmatory: dict[str, Any], **plan: Any) -> Study:
 def test_what_a_plan_does_not_give_is_by_estimator(estimator: str) -> None:
     """Persons' effects for fixed effects only; lags for the cross-lagged model only."""
     made = expand_plan(study({**PLANNED, "estimator": estimator}))[0]
-    persons = ("participant",) if estimator == "fixed_effects" else ()
+    absorbing = ("fixed_effects", "fe_ordered_logit", "fe_poisson")
+    persons = ("participant",) if estimator in absorbing else ()
     assert made.effects == (*persons, "wave")
     assert made.timing == ("lag 1" if estimator == "ri_clpm" else "same")
 

@@ -77,3 +77,13 @@ def test_the_plans_title_is_taken() -> None:
     )
     titles = [entitle(specification) for specification in expand_plan(study)]
     assert titles == ["Use and stigma", "Use and stigma (lead)"]
+
+
+def test_an_earlier_outcome_is_an_adjustment() -> None:
+    """Analysis of covariance says which value it adjusts for, and which rows leave."""
+    ancova = replace(JOINT, fixed=(), varying=(), outcome_history=("baseline",))
+    words = {"pdd_total": "Perceived stigma"}
+    assert (
+        "Adjusted for: wave, Perceived stigma at the person's first wave (whose rows are"
+        " left out)."
+    ) in state(ancova, words)
