@@ -19,8 +19,13 @@ from tests.lib.planted import OUTCOME, USE, specify
 
 PERSONS, WAVES, SEEDS = 120, 5, 300
 PLANTED = 0.35
-MOST, LEAST = binom.ppf([0.999, 0.001], SEEDS, [0.05, 0.95])
-"""More rejections of nothing, or fewer intervals with the truth, are no chance."""
+MOST = binom.ppf(0.999, SEEDS, 0.05)
+"""More rejections of nothing are no chance."""
+
+COVERAGE = {"fe_ordered_logit": 0.95, "fe_poisson": 0.91}
+"""What docs/explanation/estimation.md says. With the effect that is planted here heavy
+users have most of the counts, so that fewer people carry its estimate than the
+degrees of freedom say."""
 
 CUTS = np.linspace(1.5, 6.0, 18)
 """Between the 19 values of a mean of three answers from 1 to 7."""
@@ -110,9 +115,10 @@ def test_nothing_is_hardly_ever_significant(estimator: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("estimator", ANSWERS)
 def test_what_is_planted_is_covered(estimator: str) -> None:
-    """Intervals hold the truth in at least 95 % of studies; the bias is small."""
+    """Intervals hold the truth as often as the docs say; the bias is small."""
     found = estimate(estimator, PLANTED)
-    assert found.covered >= LEAST, found
+    low, high = binom.ppf([0.001, 0.999], SEEDS, COVERAGE[estimator])
+    assert low <= found.covered <= high, found
     assert found.rejected > SEEDS / 2, found
     assert abs(found.mean - PLANTED) <= 4 * found.error + 0.02, found
 
