@@ -35,8 +35,8 @@ class Truth:
     `habit` is the standard deviation of habits. `error` is the standard deviation
     of what is measured about the use. After each wave a person leaves for good with
     probability `leaving`, whose log odds move by `attrition` for each standard
-    deviation of the outcome just seen, and by `attrition_unseen` for each of the
-    next one, which the leaver never reports. `missed` is the probability that an
+    deviation of the outcome just seen, by `attrition_unseen` for each of the next one,
+    which the leaver never reports, and by `attrition_use` for each of the use just seen. `missed` is the probability that an
     answer is missing in between.
     """
 
@@ -53,6 +53,7 @@ class Truth:
     leaving: float = 0.0
     attrition: float = 0.0
     attrition_unseen: float = 0.0
+    attrition_use: float = 0.0
     missed: float = 0.0
 
     @property
@@ -70,7 +71,7 @@ def plant(truth: Truth, seed: int) -> pd.DataFrame:
     """One row a person and wave (from 1); the outcome is NaN where nobody answered."""
     random = np.random.default_rng(seed)
     use, outcome = _values(truth, random)
-    answered = _answered(truth, outcome, random)
+    answered = _answered(truth, use, outcome, random)
     measured = use + truth.error * random.normal(size=use.shape)
     persons, waves = np.indices(use.shape)
     return pd.DataFrame(
@@ -155,15 +156,23 @@ def _movements(truth: Truth, random: np.random.Generator) -> tuple[Matrix, Matri
     return movements[:, 0].T, movements[:, 1].T
 
 
-def _answered(truth: Truth, outcome: Matrix, random: np.random.Generator) -> Mask:
+def _answered(
+    truth: Truth, use: Matrix, outcome: Matrix, random: np.random.Generator
+) -> Mask:
     """Who answers when (persons, waves); everybody answers first."""
-    scores = (outcome - outcome.mean(axis=0)) / outcome.std(axis=0)
+    scores, days = _standardise(outcome), _standardise(use)
     chance = expit(
         logit(truth.leaving)
         + truth.attrition * scores[:, :-1]
         + truth.attrition_unseen * scores[:, 1:]
+        + truth.attrition_use * days[:, :-1]
     )
     stays = random.random(chance.shape) >= chance
     there = np.column_stack([np.ones(truth.persons), np.cumprod(stays, axis=1)]) > 0
     there[:, 1:-1] &= random.random(there[:, 1:-1].shape) >= truth.missed
     return there
+
+
+def _standardise(values: Matrix) -> Matrix:
+    """In standard deviations of each wave."""
+    return np.asarray((values - values.mean(axis=0)) / values.std(axis=0))
