@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from panelstream.analysis.estimation import estimates
+from panelstream.analysis.estimation import estimates, invariance
 from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.panel import reliability
 from panelstream.analysis.plan.specifications import expand_plan
@@ -30,6 +30,7 @@ class StudyAnalysis:
     panels: Panels
     results: Results
     reliability: pd.DataFrame
+    invariance: pd.DataFrame
     manifest: dict[str, Any]
     plan_status: PlanStatus
 
@@ -50,11 +51,18 @@ def analyse_study(
     plan_status = plan.read_plan(workspace, panels.as_of, locked_by)
     results = fit_plan(folder.study, panels, plan_status, progress)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
+    answers = _answers(workspace, panels)
+    measured = (
+        folder.instruments,
+        panels.by_window[folder.study.exposure.window],
+        answers,
+    )
     return StudyAnalysis(
         folder,
         panels,
         results,
-        measure_reliability(workspace, panels),
+        reliability.reliability_statistics(*measured),
+        invariance.invariance_statistics(*measured),
         manifest.describe_results(folder, panels, counts, plan_status),
         plan_status,
     )
@@ -75,10 +83,7 @@ def fit_plan(
     return judge(fitted, study, plan_status.removed_after_lock)
 
 
-def measure_reliability(workspace: Workspace, panels: Panels) -> pd.DataFrame:
-    """The reliability of the scores, from the answers that the panel counts."""
-    folder, at = workspace.folder, panels.as_of
-    people = read_people(workspace.store, folder.study, at)
-    answers = read_answers(workspace, people, at).responses
-    panel = panels.by_window[folder.study.exposure.window]
-    return reliability.reliability_statistics(folder.instruments, panel, answers)
+def _answers(workspace: Workspace, panels: Panels) -> pd.DataFrame:
+    """The answers that the panel counts."""
+    people = read_people(workspace.store, workspace.folder.study, panels.as_of)
+    return read_answers(workspace, people, panels.as_of).responses

@@ -44,6 +44,7 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
     write_csv(analysis.results.tests, private / "tests.csv")
     write_csv(_specifications(analysis), private / "specifications.csv")
     write_csv(analysis.reliability, private / "reliability.csv")
+    write_csv(analysis.invariance, private / "invariance.csv")
     write_csv(_changes(analysis), private / "plan_changes.csv")
     _write_attrition(analysis, private)
     write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
@@ -107,6 +108,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         pd.read_csv(private / "tests.csv"),
         pd.read_csv(private / "reliability.csv"),
         manifest,
+        pd.read_csv(private / "invariance.csv"),
     )
     return write_public(make_report(data), public)
 

@@ -2,8 +2,9 @@
 
 Every person contributes the density of that person's observed values (full-information
 maximum likelihood), which is valid if data are missing at random: missingness depends
-on observed values only (Rubin 1976, Biometrika 63(3)). Means are free; a structure says
-how the covariances depend on parameters. Persons with the same pattern of observed
+on observed values only (Rubin 1976, Biometrika 63(3)). A structure says how the
+covariances depend on parameters; means are free. A restriction makes means and
+parameters follow from fewer coefficients. Persons with the same pattern of observed
 values are one term of the likelihood, so that its cost does not grow with their number.
 
 A matrix of a pattern has 0 in the rows and columns of what is not observed.
@@ -15,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy import stats
+from scipy.sparse import csr_array, eye_array
 
 from panelstream.analysis.estimation.inference import positive_definite
 from panelstream.analysis.plan.conventions import NotEstimable
@@ -29,6 +31,8 @@ GAIN = 1e-10
 # A gain in the likelihood below this part of it is rounding.
 ROUNDING = 1e-12
 CHUNK = 4096
+# Products with a matrix that has less of it filled are faster if the zeros are left out.
+SPARSE = 0.05
 
 
 class Structure(Protocol):
@@ -63,6 +67,38 @@ class Linear:
         return np.zeros((len(self.basis), len(self.basis)))
 
 
+class Restriction(Protocol):
+    """Means and parameters (k+q,) as a function of coefficients (f,)."""
+
+    def expand(self, coefficients: Vector) -> Vector:
+        """The means (k,), then the parameters (q,)."""
+
+    def slopes(self, coefficients: Vector) -> csr_array:
+        """Their derivatives (k+q, f)."""
+
+    def curvature(self, coefficients: Vector, gradient: Vector) -> Matrix:
+        """Second derivatives (f, f), summed with `gradient` (k+q,)."""
+
+
+@dataclass(frozen=True)
+class Unrestricted:
+    """The coefficients are the `size` means and parameters themselves."""
+
+    size: int
+
+    def expand(self, coefficients: Vector) -> Vector:
+        """The same."""
+        return coefficients
+
+    def slopes(self, coefficients: Vector) -> csr_array:
+        """The identity."""
+        return csr_array(eye_array(len(coefficients)))
+
+    def curvature(self, coefficients: Vector, gradient: Vector) -> Matrix:
+        """None."""
+        return np.zeros((self.size, self.size))
+
+
 @dataclass(frozen=True, eq=False)
 class Patterns:
     """Persons (n, k) by their pattern of observed values.
@@ -89,8 +125,9 @@ class Patterns:
 class Maximum:
     """Where the likelihood is largest: means (k,), then parameters (q,).
 
-    `information` (k+q, k+q) is the observed one, `products` the sum over persons of
-    the products of their scores.
+    `information` (f, f) of the coefficients is the observed one, `products` the sum
+    over persons of the products of their scores. Without a restriction the
+    coefficients are the means and parameters.
     """
 
     means: Vector
@@ -101,15 +138,23 @@ class Maximum:
 
     @property
     def covariance(self) -> Matrix:
-        """Robust covariance of the parameters (q, q): the sandwich (White 1982)."""
+        """Robust covariance of the parameters (q, q): the sandwich (White 1982).
+
+        Of a maximum without a restriction.
+        """
         inverse = np.linalg.inv(self.information)
         k = len(self.means)
         return np.asarray((inverse @ self.products @ inverse)[k:, k:])
 
     @property
     def inflation(self) -> float:
-        """The trace of the products over the information; q + k if all is normal."""
+        """The trace of the products over the information; f if all is normal."""
         return float(np.trace(np.linalg.solve(self.information, self.products)))
+
+    @property
+    def coefficients(self) -> int:
+        """How many were estimated: f."""
+        return len(self.information)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +167,7 @@ class _Point:
 
     means: Vector
     parameters: Vector
-    slopes: Matrix
+    slopes: Matrix | csr_array
     log_likelihood: float
     weights: Array
     distances: Matrix
@@ -150,23 +195,37 @@ def maximise(
 ) -> Maximum:
     """Newton's method from `means` (k,) and `parameters` (q,).
 
+    Raises as `maximise_restricted`.
+    """
+    start = np.concatenate([means, parameters])
+    return maximise_restricted(patterns, structure, Unrestricted(len(start)), start)
+
+
+def maximise_restricted(
+    patterns: Patterns,
+    structure: Structure,
+    restriction: Restriction,
+    coefficients: Vector,
+) -> Maximum:
+    """Newton's method from `coefficients` (f,).
+
     Where the likelihood is not concave, Fisher scoring. Raises `NotEstimable` if no
     maximum is reached, or if it is flat there.
     """
-    point = _point_at(patterns, structure, means, parameters)
+    climb = _Climb(patterns, structure, restriction)
+    point = climb.at(coefficients)
     if point is None:
         raise NotEstimable("the likelihood has no value to start from")
     for _ in range(ITERATIONS):
-        gradient = _gradient(patterns, point)
-        observed = _observed_information(patterns, structure, point)
+        gradient, observed = climb.derivatives(coefficients, point)
         concave = positive_definite(observed)
-        metric = observed if concave else _expected_information(patterns, point)
+        metric = observed if concave else climb.expected(coefficients, point)
         if not concave and not positive_definite(metric):
             raise NotEstimable("the likelihood is flat: the model is not identified")
         step: Vector = np.asarray(np.linalg.solve(metric, gradient))
         if concave and gradient @ step < GAIN:
-            return _finish(patterns, structure, point, step)
-        point = _line_search(patterns, structure, point, step)
+            return climb.finish(coefficients + step, coefficients)
+        coefficients, point = climb.search(coefficients, point, step)
     raise NotEstimable("the likelihood has no maximum that could be reached")
 
 
@@ -176,12 +235,71 @@ def likelihood_ratio(free: Maximum, restricted: Maximum) -> tuple[float, int, fl
     Divided by how much the scores vary beyond normality (Yuan & Bentler 2000,
     Sociol. Methodol. 30, as in Mplus): inflations' difference over df.
     """
-    df = len(free.parameters) - len(restricted.parameters)
+    df = free.coefficients - restricted.coefficients
     scale = (free.inflation - restricted.inflation) / df
     if scale <= 0:
         raise NotEstimable("the test of fit has no positive scale")
     statistic = 2 * (free.log_likelihood - restricted.log_likelihood) / scale
     return statistic, df, float(stats.chi2.sf(statistic, df))
+
+
+@dataclass(frozen=True, eq=False)
+class _Climb:
+    """The likelihood of a model as a function of its coefficients (f,)."""
+
+    patterns: Patterns
+    structure: Structure
+    restriction: Restriction
+
+    def at(self, coefficients: Vector) -> _Point | None:
+        """None where the covariances of some pattern are not positive definite."""
+        size = self.patterns.observed.shape[1]
+        values = self.restriction.expand(coefficients)
+        return _point_at(self.patterns, self.structure, values[:size], values[size:])
+
+    def derivatives(self, coefficients: Vector, point: _Point) -> tuple[Vector, Matrix]:
+        """The gradient (f,), and the observed information (f, f)."""
+        gradient = _gradient(self.patterns, point)
+        information = self._project(
+            coefficients, _observed_information(self.patterns, self.structure, point)
+        )
+        curvature = self.restriction.curvature(coefficients, gradient)
+        slopes = self.restriction.slopes(coefficients)
+        return np.asarray(slopes.T @ gradient), information - curvature
+
+    def expected(self, coefficients: Vector, point: _Point) -> Matrix:
+        """Fisher's information (f, f)."""
+        return self._project(coefficients, _expected_information(self.patterns, point))
+
+    def search(
+        self, coefficients: Vector, point: _Point, step: Vector
+    ) -> tuple[Vector, _Point]:
+        """Take the step, halved until the likelihood does not decrease."""
+        floor = point.log_likelihood - ROUNDING * abs(point.log_likelihood)
+        for halving in range(HALVINGS):
+            candidate = coefficients + step / 2**halving
+            new = self.at(candidate)
+            if new is not None and new.log_likelihood >= floor:
+                return candidate, new
+        raise NotEstimable("the likelihood has no maximum that could be reached")
+
+    def finish(self, coefficients: Vector, previous: Vector) -> Maximum:
+        """The maximum at `coefficients`, or at the `previous` ones if these are none."""
+        final = self.at(coefficients)
+        if final is None:
+            return self.finish(previous, previous)
+        return Maximum(
+            means=final.means,
+            parameters=final.parameters,
+            log_likelihood=final.log_likelihood,
+            information=self.derivatives(coefficients, final)[1],
+            products=self._project(coefficients, _score_products(self.patterns, final)),
+        )
+
+    def _project(self, coefficients: Vector, matrix: Matrix) -> Matrix:
+        """Of means and parameters (k+q, k+q) to coefficients (f, f)."""
+        slopes = self.restriction.slopes(coefficients)
+        return np.asarray(slopes.T @ matrix @ slopes)
 
 
 def _products(rows: Matrix) -> Matrix:
@@ -211,12 +329,17 @@ def _point_at(
     return _Point(
         means=means,
         parameters=parameters,
-        slopes=structure.slopes(parameters).reshape(len(parameters), size * size),
+        slopes=_compact(structure.slopes(parameters).reshape(len(parameters), -1)),
         log_likelihood=-float(patterns.counts @ deviances) / 2,
         weights=weights,
         distances=distances,
         weighted_squares=weights @ squares @ weights,
     )
+
+
+def _compact(matrix: Matrix) -> Matrix | csr_array:
+    filled = np.count_nonzero(matrix)
+    return csr_array(matrix) if filled < SPARSE * matrix.size else matrix
 
 
 def _gradient(patterns: Patterns, point: _Point) -> Vector:
@@ -279,41 +402,6 @@ def _quadratic(patterns: Patterns, point: _Point, weights: Array) -> Matrix:
     # tr(V S W S') = sum of V[a,b] S[b,c] W[c,d] S'[d,a]
     return np.asarray(
         point.slopes @ paired.reshape(size**2, size**2) @ point.slopes.T / 2
-    )
-
-
-def _line_search(
-    patterns: Patterns, structure: Structure, point: _Point, step: Vector
-) -> _Point:
-    """The step, halved until the likelihood does not decrease."""
-    floor = point.log_likelihood - ROUNDING * abs(point.log_likelihood)
-    for halving in range(HALVINGS):
-        candidate = _after(patterns, structure, point, step / 2**halving)
-        if candidate is not None and candidate.log_likelihood >= floor:
-            return candidate
-    raise NotEstimable("the likelihood has no maximum that could be reached")
-
-
-def _after(
-    patterns: Patterns, structure: Structure, point: _Point, step: Vector
-) -> _Point | None:
-    size = len(point.means)
-    return _point_at(
-        patterns, structure, point.means + step[:size], point.parameters + step[size:]
-    )
-
-
-def _finish(
-    patterns: Patterns, structure: Structure, point: _Point, step: Vector
-) -> Maximum:
-    final = _after(patterns, structure, point, step) or point
-    information = _observed_information(patterns, structure, final)
-    return Maximum(
-        means=final.means,
-        parameters=final.parameters,
-        log_likelihood=final.log_likelihood,
-        information=information,
-        products=_score_products(patterns, final),
     )
 
 

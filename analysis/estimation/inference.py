@@ -215,8 +215,13 @@ def positive_definite(matrix: Matrix) -> bool:
     if not np.isfinite(matrix).all() or diagonal.min(initial=1.0) <= 0:
         return False
     scale = 1 / np.sqrt(diagonal)
-    values = np.linalg.eigvalsh(matrix * np.outer(scale, scale))
-    return bool(values.min(initial=1.0) > NEGLIGIBLE)
+    unit = matrix * np.outer(scale, scale)
+    try:
+        # A triangle is found in a tenth of the time of eigenvalues.
+        np.linalg.cholesky(unit - NEGLIGIBLE * np.eye(len(unit)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def independent(correlations: Matrix) -> tuple[Codes, Codes]:

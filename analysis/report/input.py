@@ -1,7 +1,7 @@
 """What a report is made of: exact, and private until released."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,9 +18,9 @@ class ReportInput:
     """A study's results, exact.
 
     `panels`: a row per participant and wave, for each window of the study;
-    `estimates`, `tests`, `reliability`: the columns of their CSV files; `manifest`:
-    as_of, study_version, and where there are any plan, data_hash, versions, counts,
-    epochs.
+    `estimates`, `tests`, `reliability`, `invariance`: the columns of their CSV files;
+    `manifest`: as_of, study_version, and where there are any plan, data_hash, versions,
+    counts, epochs.
     """
 
     folder: StudyFolder
@@ -29,6 +29,7 @@ class ReportInput:
     tests: pd.DataFrame
     reliability: pd.DataFrame
     manifest: Mapping[str, Any]
+    invariance: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def study(self) -> Study:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from panelstream.analysis.estimation.clustered import STD_ERROR_TYPES
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from panelstream.analysis.estimation.invariance import INVARIANCE_COLUMNS
 from panelstream.analysis.estimation.sample import SPECIFICATION_COLUMNS
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.disclosure import REDACTED
@@ -28,6 +29,7 @@ def test_columns_are_documented_in_order() -> None:
     specifications = documents.documented(TEXT, "specifications.csv")
     assert specifications == list(SPECIFICATION_COLUMNS)
     assert documents.documented(TEXT, "reliability.csv") == list(RELIABILITY_COLUMNS)
+    assert documents.documented(TEXT, "invariance.csv") == list(INVARIANCE_COLUMNS)
     for name in STD_ERROR_TYPES.values():
         assert f"`{name}`" in documents.section(TEXT, "estimates.csv")
 

@@ -38,14 +38,13 @@ from panelstream.analysis.estimation.estimators.ri_clpm_covariance import (
 )
 from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
 from panelstream.analysis.estimation.full_information_ml import (
-    Linear,
     Maximum,
     Patterns,
     group_by_pattern,
-    likelihood_ratio,
     maximise,
 )
 from panelstream.analysis.estimation.inference import NEGLIGIBLE, Inference, infer
+from panelstream.analysis.estimation.model_fit import fit_bounds
 from panelstream.analysis.estimation.registration import Registration
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
@@ -263,45 +262,19 @@ def _fit_tests(
 ) -> Iterator[Diagnostic]:
     """Fit against free means and covariances: scaled chi-square, CFI, RMSEA."""
     try:
-        saturated = _saturated(patterns, maximum)
-        square, df, p = likelihood_ratio(saturated, maximum)
-        baseline, baseline_df, _ = likelihood_ratio(saturated, _baseline(patterns))
+        measures = fit_bounds(patterns, maximum.means).measure(maximum)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         yield Diagnostic("model_fit", note=f"not estimable: {problem}")
         return
-    noncentrality = max(square - df, 0.0)
-    worst = max(noncentrality, baseline - baseline_df)
-    yield Diagnostic("model_fit", square, df, p, f"scaled chi-square; {pair.term}")
-    yield Diagnostic("cfi", 1 - noncentrality / worst if worst else 1.0, note=pair.term)
-    rmsea = np.sqrt(noncentrality / (df * pair.persons))
-    yield Diagnostic("rmsea", float(rmsea), note=pair.term)
-
-
-def _saturated(patterns: Patterns, maximum: Maximum) -> Maximum:
-    """All means, variances and covariances free."""
-    size = len(maximum.means)
-    rows, columns = np.triu_indices(size)
-    basis = np.zeros((len(rows), size, size))
-    basis[np.arange(len(rows)), rows, columns] = 1.0
-    basis[np.arange(len(rows)), columns, rows] = 1.0
-    variances = (rows == columns) * _variances(patterns)[rows]
-    return maximise(patterns, Linear(basis), maximum.means, variances)
-
-
-def _baseline(patterns: Patterns) -> Maximum:
-    """All covariances 0."""
-    variances = _variances(patterns)
-    size = len(variances)
-    basis = np.zeros((size, size, size))
-    basis[(np.arange(size),) * 3] = 1.0
-    means = (patterns.counts @ patterns.means) / (patterns.counts @ patterns.observed)
-    return maximise(patterns, Linear(basis), means, variances)
-
-
-def _variances(patterns: Patterns) -> Vector:
-    """Of what is known of each column (k,)."""
-    filled = np.where(patterns.observed[patterns.members] > 0, patterns.values, np.nan)
-    return np.asarray(np.nanvar(filled, axis=0))
+    yield Diagnostic(
+        "model_fit",
+        measures.chi_square,
+        measures.df,
+        measures.p_value,
+        f"scaled chi-square; {pair.term}",
+    )
+    yield Diagnostic("cfi", measures.cfi, note=pair.term)
+    yield Diagnostic("rmsea", measures.rmsea, note=pair.term)
 
 
 def _without_numbers(

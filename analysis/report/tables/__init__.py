@@ -33,6 +33,7 @@ REPORT_TABLES: tuple[Builder, ...] = (
     survey.self_report_agreement,
     measurement.bands_by_wave,
     measurement.reliability_by_wave,
+    measurement.invariance_over_waves,
     measurement.careless_by_wave,
     measurement.safety_by_wave,
     provenance.locks_and_waves,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from panelstream.analysis.panel import careless_responding, reliability
 from panelstream.analysis.panel.reliability import Retest
@@ -16,6 +17,8 @@ from panelstream.analysis.report.table import (
     Companion,
     Count,
     Label,
+    Note,
+    Ordinal,
     Parameter,
     Share,
     Statistic,
@@ -51,6 +54,24 @@ _RELIABILITY_LAYOUT = Layout(
         share("At the highest", "ceiling"),
         column("Retest", "value", "retest"),
         column("95\u202f% CI", "interval", "retest_ci_low", "retest_ci_high"),
+    ),
+    grouped_by=("score",),
+)
+
+
+_INVARIANCE_LAYOUT = Layout(
+    (
+        column("Round", "word", "round"),
+        column("Model", "word", "model"),
+        column("Chi-square", "decimal", "chi_square"),
+        column("df", "word", "df"),
+        column("p", "p", "p_value"),
+        column("CFI", "value", "cfi"),
+        column("Change", "value", "cfi_change"),
+        column("RMSEA", "value", "rmsea"),
+        column("Conclusion", "word", "conclusion"),
+        column("n", "count", "n"),
+        column("Note", "note", "note"),
     ),
     grouped_by=("score",),
 )
@@ -122,6 +143,37 @@ def reliability_by_wave(data: ReportInput) -> Table:
         internal=columns(Parameter(), "items", *_MEAN_SQUARES),
         infer=_reliability_limits,
         layout=_RELIABILITY_LAYOUT,
+    )
+
+
+def invariance_over_waves(data: ReportInput) -> Table:
+    """Per score of three items or more, whether it measures the same in every wave."""
+    rounds = {wave.round for wave in data.study.waves}
+    return Table(
+        name="invariance_over_waves",
+        title="Measurement invariance over the waves",
+        caption=(
+            "One factor in each wave, residuals of the same item correlated, by"
+            " full-information maximum likelihood; items are treated as continuous."
+            " Configural: loadings and intercepts of each wave; metric: equal loadings;"
+            " scalar: equal intercepts too, without which means of waves do not"
+            " compare. Scaled chi-square; equality is called supported where CFI falls"
+            " by no more than .01 (Chen 2007)."
+        ),
+        exact=_invariance(data),
+        columns=(
+            *columns(Label(), "score", "model"),
+            TableColumn("round", Ordinal(rounds)),
+            TableColumn("chi_square", Statistic(("n",))),
+            *columns(
+                Companion("chi_square"),
+                *("df", "p_value", "cfi", "cfi_change", "rmsea", "conclusion"),
+            ),
+            TableColumn("n", Count("people with an answered item")),
+            TableColumn("note", Note()),
+        ),
+        infer=_invariance_measures,
+        layout=_INVARIANCE_LAYOUT,
     )
 
 
@@ -198,6 +250,21 @@ def _reliability(data: ReportInput) -> Iterator[pd.DataFrame]:
             keys = wave_keys(frame.reset_index(), data.study)
             frame = keys.join(frame.reset_index(drop=True))
             yield labelled(frame.assign(items=len(scale.items)), score=score)
+
+
+def _invariance(data: ReportInput) -> pd.DataFrame:
+    names = ["score", "round", "model", "chi_square", "df", "cfi", "cfi_change"]
+    frame = data.invariance.reindex(columns=[*names, "conclusion", "n", "note"])
+    return frame.reset_index(drop=True)
+
+
+def _invariance_measures(frame: pd.DataFrame) -> pd.DataFrame:
+    """p, and RMSEA of the released number of people."""
+    square, df = frame["chi_square"], frame["df"]
+    excess = (square - df).clip(lower=0)
+    return frame.assign(
+        p_value=stats.chi2.sf(square, df), rmsea=np.sqrt(excess / (df * frame["n"]))
+    )
 
 
 def _by_wave(rows: pd.DataFrame) -> pd.DataFrame:

@@ -178,3 +178,40 @@ def test_few_who_thought_of_death_are_not_told(u2plus: Inputs, yes: int) -> None
     frame = _table(measurement.safety_by_wave, u2plus, panel)
     assert frame[["people", "people_percent"]].to_numpy().tolist() == [[REDACTED] * 2]
     assert frame["n"].tolist() == [50.0]
+
+
+def _fitted_models(n: int) -> pd.DataFrame:
+    """A configural model and a metric one, and one that has no numbers."""
+    labels = {"score": "pdd_total", "round": 1, "n": n}
+    note = f"not estimable: {n} people are too few for 411 parameters"
+    return pd.DataFrame(
+        [
+            {**labels, "model": "configural", "chi_square": 30.0, "df": 20}
+            | {"cfi": 0.9812345, "conclusion": "good fit"},
+            {**labels, "model": "metric", "chi_square": 45.123456, "df": 25}
+            | {"cfi": 0.96, "cfi_change": -0.0212345, "conclusion": "not supported"},
+            {**labels, "score": "phq9_total", "model": "configural", "note": note},
+        ]
+    )
+
+
+def test_invariance_is_released_with_rounded_people(u2plus: Inputs) -> None:
+    """RMSEA is that of 235 people, not of 233: sqrt(10 / (20 * 235)); p is of 4 digits."""
+    data = replace(u2plus.data, invariance=_fitted_models(233))
+    [table] = release([measurement.invariance_over_waves(data)], data.rule)
+    first, second, last = (row for _, row in table.frame.iterrows())
+    assert first["n"] == 235
+    assert first["rmsea"] == pytest.approx(0.0461266, rel=1e-3)
+    assert (second["chi_square"], second["cfi_change"]) == (45.12, -0.02123)
+    # pchisq(45.12, 25, lower.tail = FALSE) in R
+    assert second["p_value"] == pytest.approx(0.008103024, rel=1e-4)
+    assert last["note"].startswith("not estimable: 235 people are too few")
+
+
+def test_invariance_of_few_people_is_withheld(u2plus: Inputs) -> None:
+    """No number and no conclusion of seven people leaves."""
+    data = replace(u2plus.data, invariance=_fitted_models(7))
+    [table] = release([measurement.invariance_over_waves(data)], data.rule)
+    row = table.frame.iloc[0]
+    hidden = ("chi_square", "df", "p_value", "cfi", "rmsea", "conclusion", "n")
+    assert [row[name] for name in hidden] == [REDACTED] * len(hidden)
