@@ -17,7 +17,7 @@ from panelstream.analysis.estimation.design import build_design, term_name
 from panelstream.analysis.estimation.dropout import LAYERS
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
 from panelstream.analysis.estimation.estimators import ESTIMATORS
-from panelstream.analysis.estimation.fit import Diagnostic, Fit, Term
+from panelstream.analysis.estimation.fit import NO_RESIDUALS, Diagnostic, Fit, Term
 from panelstream.analysis.estimation.registration import Fitter, Registration
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.plan.specifications import Specification
@@ -237,7 +237,8 @@ def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:
     specification = fit.specification
     diagnostics = ESTIMATORS[specification.estimator].diagnostics
     layered = (specification.weights, specification.missing) != ("none", "complete")
-    if diagnostics is None or layered or not fit.n_obs:
+    exact = any(term.note == NO_RESIDUALS for term in fit.terms)
+    if diagnostics is None or layered or not fit.n_obs or exact:
         return ()
     return tuple(diagnostics(specification, build_design(specification, panel)))
 

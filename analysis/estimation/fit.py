@@ -29,6 +29,8 @@ from panelstream.analysis.estimation.inference import (
 from panelstream.analysis.plan.specifications import Specification
 from panelstream.models.arrays import Array, Codes, Mask, Matrix, Vector
 
+NO_RESIDUALS = "no error: the terms explain the outcome without residuals"
+
 UNVARYING = {
     "pooled": "the same in every row",
     "within": "changes within no person",
@@ -47,7 +49,8 @@ class Term:
     are people whose values of the term differ from 0: who used the function, and for
     a within component changed. `largest_share` is the largest person's share of the
     information (see `Carriers`). A term with a `sole_person`, without whom it cannot be
-    estimated, has no number: no error is left to be seen.
+    estimated, has no number: no error is left to be seen. An exact fit has an estimate
+    alone.
     """
 
     exposure: str
@@ -108,7 +111,8 @@ class Fit:
 class Estimates:
     """Of the columns (k,) of a regression; NaN where there is no number.
 
-    `df`, `largest_share` and `sole_person` are computed for exposures only.
+    `df`, `largest_share` and `sole_person` are computed for exposures only. An `exact`
+    fit explains the outcome without residuals, so that no error can be estimated.
     """
 
     estimates: Vector
@@ -116,6 +120,7 @@ class Estimates:
     df: Vector
     largest_share: Vector
     sole_person: Mask
+    exact: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +174,7 @@ def expand_estimates(
         largest_share=_place(carriers.largest_share, estimable, len(places)),
         sole_person=_place(carriers.sole.astype(np.float64), estimable, len(places))
         == 1.0,
+        exact=not clustered.fitted.residuals.any(),
     )
 
 
@@ -221,6 +227,7 @@ def regress(
         (outcome[:, None] * scale)[:, 0],
         with_intercept(columns[:, identification.basis]) * scale,
         persons,
+        exact=True,
     )
     clustered = cluster(fitted, specification.errors)
     exposures = np.arange(len(design.exposures))
@@ -335,6 +342,8 @@ def _term(design: Design, component: Component, j: int) -> Term:
         return replace(term, note=f"not estimable: {reason}")
     share, sole = float(of.largest_share[place]), bool(of.sole_person[place])
     term = replace(term, largest_share=share, sole_person=sole)
+    if of.exact:
+        return replace(term, estimate=float(estimate), note=NO_RESIDUALS)
     if sole:
         return replace(term, note="not estimable: only one person's data identify it")
     relative = spread / float(np.std(design.outcome, ddof=1))

@@ -148,11 +148,16 @@ def identify(columns: Matrix) -> Identification:
 
 
 def least_squares(
-    outcome: Vector, columns: Matrix, persons: Codes, absorbed: int = 0
+    outcome: Vector,
+    columns: Matrix,
+    persons: Codes,
+    absorbed: int = 0,
+    exact: bool = False,
 ) -> LeastSquares:
     """Regress (n,) on independent columns (n, k) of rows of persons (n,).
 
-    Raises `NotEstimable` if no rows are left over, or nothing remains unexplained.
+    Raises `NotEstimable` if no rows are left over, or nothing remains unexplained
+    where no `exact` fit will do.
     """
     rows, terms = columns.shape
     require_more_rows(rows, terms + absorbed)
@@ -161,7 +166,10 @@ def least_squares(
     inverse = solve_triangular(triangle[:terms, :terms], np.eye(terms))
     coefficients = inverse @ triangle[:terms, terms]
     residuals = outcome - columns @ coefficients
-    require_residuals(residuals, outcome)
+    if is_exact(residuals, outcome):
+        if not exact:
+            require_residuals(residuals, outcome)
+        residuals = np.zeros(rows)
     return LeastSquares(coefficients, columns, inverse, residuals, persons, absorbed)
 
 
@@ -182,9 +190,14 @@ def require_more_rows(rows: int, terms: int) -> None:
         raise NotEstimable(f"{rows} rows are too few for {terms} coefficients")
 
 
+def is_exact(residuals: Vector, outcome: Vector) -> bool:
+    """Whether the outcome (n,) is explained but for rounding."""
+    return bool(np.linalg.norm(residuals) <= NEGLIGIBLE * np.linalg.norm(outcome))
+
+
 def require_residuals(residuals: Vector, outcome: Vector) -> None:
     """Raise `NotEstimable` if the outcome (n,) is explained without residuals."""
-    if np.linalg.norm(residuals) <= NEGLIGIBLE * np.linalg.norm(outcome):
+    if is_exact(residuals, outcome):
         raise NotEstimable("the terms explain the outcome without residuals")
 
 

@@ -242,7 +242,7 @@ def _verdicts(
     )
     few, doubted = _rests_on_few(estimates, study), _doubted(estimates, tests)
     curved = _curved(estimates, tests)
-    missing = estimates["estimate"].isna().to_numpy()
+    missing = estimates["std_error"].isna().to_numpy()
     conditions = [
         few,
         missing,

@@ -83,7 +83,7 @@ def absorbed(design: Design, outcome: Vector, columns: Matrix) -> LeastSquares:
     """Regress deviations (n,) on independent deviations (n, k) by design's weights."""
     scale = root(design.weights)
     return least_squares(
-        outcome * scale[:, 0], columns * scale, design.persons, absorbed=1
+        outcome * scale[:, 0], columns * scale, design.persons, absorbed=1, exact=True
     )
 
 

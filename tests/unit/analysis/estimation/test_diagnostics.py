@@ -168,6 +168,24 @@ def test_few_persons_are_no_accident(estimator: str, persons: int) -> None:
                 assert np.isfinite(row.statistic) or any(w in row.note for w in said)
 
 
+def test_an_exact_fit_has_estimates_and_no_errors() -> None:
+    """Two people change: use by 0.2 and 1, the outcome by -1 and 1; 2 / 0.8 is 2.5."""
+    panel = pd.DataFrame(
+        {
+            "participant_id": ["a", "a", "b", "b"],
+            "wave": [1, 2, 1, 2],
+            USE: [0.3, 0.5, 1.0, 2.0],
+            OUTCOME: [4.0, 3.0, 1.0, 2.0],
+        }
+    )
+    result = fit(specify("fixed_effects"), panel)
+    (term,) = result.terms
+    assert term.estimate == pytest.approx(2.5)
+    assert np.isnan([term.std_error, term.p_value, term.ci_low]).all()
+    assert term.note == "no error: the terms explain the outcome without residuals"
+    assert diagnose(result, panel) == ()
+
+
 def test_fits_without_numbers_have_no_diagnostics() -> None:
     """Nor have fits in a layer, whose rows are not those of the panel."""
     panel = plant(SMALL, 9)
