@@ -192,6 +192,7 @@ def estimate_contrasts(
         df=spread(clustered.degrees_of_freedom(contrasts)),
         largest_share=spread(carriers.largest_share),
         sole_person=spread(carriers.sole.astype(np.float64)) == 1.0,
+        exact=not clustered.fitted.residuals.any(),
     )
 
 
