@@ -22,8 +22,8 @@ _ESTIMATORS = {
         " (between)",
     ),
     "fixed_effects": (
-        "fixed effects of persons",
-        "least squares within persons (fixed effects of persons)",
+        "person fixed effects",
+        "least squares within persons (person fixed effects)",
     ),
     "first_difference": (
         "first differences",
@@ -32,7 +32,7 @@ _ESTIMATORS = {
     "between": ("between persons", "least squares on the means of persons"),
     "random_effects": (
         "random effects",
-        "generalized least squares with random effects of persons",
+        "generalized least squares with person random effects",
     ),
     "pooled": ("pooled least squares", "least squares on all rows together"),
     "gee": (
@@ -49,11 +49,11 @@ _ESTIMATORS = {
     ),
     "fe_ordered_logit": (
         "fixed-effects ordered logit",
-        "an ordered logit with fixed effects of persons",
+        "an ordered logit with person fixed effects",
     ),
     "fe_poisson": (
         "fixed-effects Poisson",
-        "a Poisson regression with fixed effects of persons",
+        "a Poisson regression with person fixed effects",
     ),
 }
 """What an estimator is called in a title, and in a statement."""
@@ -168,6 +168,8 @@ def _estimator(specification: Specification) -> tuple[str, str]:
 def _use(specification: Specification) -> str:
     measure = specification.measure
     use = _MEASURES.get(measure, measure.replace("_", " "))
+    if specification.transform == "any":
+        return "any use"
     return f"log(1 + {use})" if specification.transform == "log1p" else use
 
 

@@ -26,6 +26,7 @@ from matplotlib.ticker import MaxNLocator
 from panelstream.analysis.report.numerals import decimals_for, number
 from panelstream.analysis.report.release import REDACTED, ReleasedTable
 from panelstream.analysis.report.units import POINTS, outcome_scale, scale, scales
+from panelstream.analysis.verdicts.verdicts import ASSOCIATED, LARGER, TOO_FEW
 from panelstream.models.study.study import Study
 
 INK, MUTED, RULE, BAND = "#1d2733", "#5a6673", "#d5dbe1", "#eef1f4"
@@ -102,7 +103,7 @@ def draw_forest(
     frame = estimates.frame
     rows = _numeric(frame, ["estimate", "ci_low", "ci_high"])
     rows = rows[rows["exposure"].notna() & rows["estimate"].notna()]
-    rows = rows[rows["component"] != "reverse"]
+    rows = rows[~rows["component"].isin(["reverse", "contextual"])]
     confirmatory = len(rows) and rows["confirmatory"].astype(bool).any()
     keys = ["outcome", "measure", "transform"]
     if not confirmatory:
@@ -117,10 +118,17 @@ def draw_forest(
         " people, the estimate in numbers. \u25c7 Orange: between people. \u25a0 Green:"
         " pooled. Left of the vertical line is a lower score, right of it a higher one."
     )
+    if _biased_by_dropout(rows).any():
+        caption += (
+            " Estimates between people are biased by ordinary dropout, also where"
+            " answers depend on use alone, unless missing answers are imputed."
+        )
+    if (rows["verdict"] == TOO_FEW).any():
+        caption += " \u25cb Hollow grey: rests on too few people; no conclusion."
     if confirmatory:
         caption += (
             " Grey band: associations smaller than the smallest of interest. Bold:"
-            " judged associated."
+            " judged associated. \u2020: post hoc, locked after the first answer."
         )
     caption += _not_shown(frame[frame["estimate"] == REDACTED], labels)
     return Figure(name, "Association of use with each outcome", caption, panels)
@@ -176,7 +184,7 @@ def _forest_panel(
     if not bool(first["confirmatory"]):
         title = f"{title} ({first['specification']})"
     lines = list(rows.groupby(["specification", "exposure"], sort=False))
-    headings = _headings([key for key, _ in lines], labels)
+    headings = _headings([group.iloc[0] for _, group in lines], labels)
     with _canvas(WIDE, 64 + 58 * len(lines)) as (canvas, axes):
         _band(axes, first, study)
         estimates = [group for _, group in lines]
@@ -187,6 +195,11 @@ def _forest_panel(
         described = [f"{h}: {text}" for h, text in zip(headings, texts, strict=True)]
         svg = render_svg(canvas, name, title, "; ".join(described))
     return Panel(title, svg, WIDE)
+
+
+def _biased_by_dropout(rows: pd.DataFrame) -> "pd.Series[bool]":
+    complete = rows["missing"] == "complete"
+    return rows["component"].isin(["between", "pooled"]) & complete
 
 
 def _not_shown(withheld: pd.DataFrame, labels: Mapping[str, str]) -> str:
@@ -201,12 +214,15 @@ def _not_shown(withheld: pd.DataFrame, labels: Mapping[str, str]) -> str:
     return f" Withheld, as too few people stand behind it: {'; '.join(names)}."
 
 
-def _headings(keys: Sequence[Any], labels: Mapping[str, str]) -> list[str]:
-    exposures = [exposure for _, exposure in keys]
+def _headings(rows: "Sequence[pd.Series[Any]]", labels: Mapping[str, str]) -> list[str]:
+    """Of each line: the function, with its specification where it stands in two."""
+    exposures = [row["exposure"] for row in rows]
     return [
-        labels.get(exposure, exposure)
-        + (f" ({specification})" if exposures.count(exposure) > 1 else "")
-        for specification, exposure in keys
+        labels.get(row["exposure"], row["exposure"])
+        + (f" ({row['specification']})" if exposures.count(row["exposure"]) > 1 else "")
+        + (": too few people" if row["verdict"] == TOO_FEW else "")
+        + ("\u2020" if str(row["post_hoc"]) == "True" else "")
+        for row in rows
     ]
 
 
@@ -214,7 +230,7 @@ def _forest_line(axes: Axes, position: int, heading: str, rows: pd.DataFrame) ->
     across = axes.get_yaxis_transform()
     lead = rows.iloc[0]
     axes.vlines(0, position - 0.06, position + 0.46, color=MUTED, linewidth=1, zorder=1)
-    bold = "bold" if "associated" in set(rows["verdict"]) else "normal"
+    bold = "bold" if {ASSOCIATED, LARGER} & set(rows["verdict"]) else "normal"
     axes.text(
         0, position - 0.24, heading, transform=across, va="center", fontweight=bold
     )
@@ -233,6 +249,8 @@ def _forest_line(axes: Axes, position: int, heading: str, rows: pd.DataFrame) ->
 
 def _point(axes: Axes, row: "pd.Series[Any]", y: float) -> None:
     mark = _MARKS.get(row["component"], _MARKS["pooled"])
+    if row["verdict"] == TOO_FEW:
+        mark = _Mark(MUTED, mark.shape, "white")
     axes.plot(
         [row["ci_low"], row["ci_high"]],
         [y, y],

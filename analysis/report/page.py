@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from panelstream.analysis.plan.wording import window_text
 from panelstream.analysis.report import figures, sentences
 from panelstream.analysis.report.figures import Figure
 from panelstream.analysis.report.release import ReleasedTable
@@ -48,7 +49,7 @@ def render(
     """
     by_name = {table.name: table for table in (*tables, *facts)}
     planned = by_name.get("estimates_confirmatory")
-    findings = sentences.findings(planned, labels)
+    findings = sentences.findings(planned, labels, by_name.get("estimates_sensitivity"))
     return (
         _environment()
         .get_template(TEMPLATE)
@@ -66,7 +67,7 @@ def render(
             deviations=_rows(by_name.get("plan_deviations")),
             changes=_rows(by_name.get("plan_changes")),
             coverage_gaps=_rows(by_name.get("coverage_gaps")),
-            windows=[sentences.window_text(window.name) for window in study.windows],
+            windows=[window_text(window.name) for window in study.windows],
             figures=_figures(by_name, labels, study),
             tables=_views(tables, labels, planned),
             std_errors=_std_errors(tables),

@@ -1,6 +1,6 @@
 """The text of the page: what released tables say, in sentences."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,13 @@ from panelstream.analysis.report.numerals import (
 )
 from panelstream.analysis.report.release import REDACTED, ReleasedTable
 from panelstream.analysis.report.units import POINTS, outcome_scale
-from panelstream.analysis.verdicts.verdicts import NOT_ESTIMATED, TOO_FEW, VERDICTS
+from panelstream.analysis.verdicts.verdicts import (
+    FEEDBACK,
+    LEAD,
+    NOT_ESTIMATED,
+    TOO_FEW,
+    VERDICTS,
+)
 from panelstream.models.study.study import Study
 
 _DIFFERENCES = {
@@ -23,10 +29,18 @@ _DIFFERENCES = {
     "count": "once more than usual for the same person",
     "frequency": "one frequency step above what is usual for the same person",
 }
-_WINDOWS = {
-    "between_waves": "between the close of one wave and the opening of the next",
-    "between_responses": "between a person's previous answer and this one",
+_DYNAMIC = {
+    "gmm": "Dynamic panel model",
+    "ri_clpm": "Cross-lagged model",
 }
+"""Presets that answer what a lead casts doubt on."""
+
+_FEW = 20
+"""Degrees of freedom below which a decimal is said."""
+
+_MANY_AT_FLOOR = 15.0
+"""Percent of answers at the lowest score that is called a floor effect (Terwee et al.
+2007, J. Clin. Epidemiol. 60(1))."""
 _EVENTS = (
     "received",
     "accepted",
@@ -47,11 +61,14 @@ class Finding:
     sentence: str
     verdict: str
     reason: str
+    title: str = ""
+    remarks: str = ""
 
     @property
     def pair(self) -> str:
         """What was to be associated, and why it could not be told."""
-        return f"{self.exposure} and {self.outcome}{self.reason}"
+        title = f" ({self.title})" if self.title else ""
+        return f"{self.exposure} and {self.outcome}{title}{self.reason}"
 
 
 def question(study: Study, labels: Mapping[str, str]) -> str:
@@ -67,16 +84,29 @@ def question(study: Study, labels: Mapping[str, str]) -> str:
 
 
 def findings(
-    planned: ReleasedTable | None, labels: Mapping[str, str]
+    planned: ReleasedTable | None,
+    labels: Mapping[str, str],
+    checks: ReleasedTable | None = None,
 ) -> tuple[Finding, ...]:
-    """A sentence per within-person estimate of the confirmatory table."""
+    """A sentence per within-person estimate of the confirmatory table.
+
+    `checks` is the table of sensitivity. Where one function and outcome stand in two
+    specifications, each carries its title.
+    """
     if planned is None:
         return ()
-    estimates = planned.frame
-    within = estimates[
-        (estimates["component"] == "within") & estimates["exposure"].notna()
-    ]
-    return tuple(_finding(row, labels) for _, row in within.iterrows())
+    rows = _within(planned.frame)
+    varied = _within(checks.frame) if checks else rows.iloc[:0]
+    repeated = rows.duplicated(["outcome", "exposure"], keep=False)
+    return tuple(
+        _finding(row, labels, varied, collides)
+        for (_, row), collides in zip(rows.iterrows(), repeated, strict=True)
+    )
+
+
+def _within(estimates: pd.DataFrame) -> pd.DataFrame:
+    named = estimates["exposure"].notna()
+    return estimates.loc[named & (estimates["component"] == "within")]
 
 
 def by_outcome(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
@@ -124,12 +154,6 @@ def event_lines(counts: ReleasedTable | None) -> list[tuple[str, str]]:
     return [(name, released_count(row[name])) for name in _EVENTS]
 
 
-def window_text(name: str) -> str:
-    """When the use was counted."""
-    days = name.removeprefix("lookback_")
-    return _WINDOWS.get(name, f"in the {days} days before the answer")
-
-
 def _locked(lock: "pd.Series[Any]") -> str:
     time = "before any response was given"
     if lock["responses"] != 0:
@@ -142,11 +166,80 @@ def _locked(lock: "pd.Series[Any]") -> str:
     )
 
 
-def _finding(row: "pd.Series[Any]", labels: Mapping[str, str]) -> Finding:
+def _finding(
+    row: "pd.Series[Any]",
+    labels: Mapping[str, str],
+    checks: pd.DataFrame,
+    collides: bool,
+) -> Finding:
     outcome, exposure = (labels.get(row[c], row[c]) for c in ("outcome", "exposure"))
     return Finding(
-        outcome, exposure, _sentence(row, outcome), _verdict(row), _reason(row)
+        outcome,
+        exposure,
+        _sentence(row, outcome),
+        _verdict(row),
+        _reason(row),
+        title=_stated(row["title"]) if collides else "",
+        remarks=" ".join(_remarks(row, checks)),
     )
+
+
+def _remarks(row: "pd.Series[Any]", checks: pd.DataFrame) -> Iterator[str]:
+    """What must be known beside the verdict: people, lead, floor, time of the lock."""
+    if row["estimate"] == REDACTED:
+        return
+    if pd.notna(row["n_changing"]) and pd.notna(row["df"]):
+        people, df = released_count(row["n_changing"]), float(row["df"])
+        yield f"{people} people changed; effective df {number(df, int(df < _FEW))}."
+    if reservations := _stated(row["reservations"]):
+        yield f"{reservations.capitalize()}."
+    yield from _lead(row, checks)
+    if row["verdict"] == FEEDBACK:
+        yield from _answers(row, checks)
+    share = row.get("at_floor_percent")
+    if pd.notna(share) and share != REDACTED and float(share) >= _MANY_AT_FLOOR:
+        yield f"{float(share):.0f}\u202f% of the answers are at the lowest score."
+    if row.get("post_hoc") is True or row.get("post_hoc") == "True":
+        yield "Post hoc: locked after the first answer to this outcome."
+
+
+def _lead(row: "pd.Series[Any]", checks: pd.DataFrame) -> Iterator[str]:
+    """The same function's use of the next wave, which should go with nothing."""
+    for _, lead in _checks(row, checks, LEAD).iterrows():
+        yield f"Use of the next wave, a placebo: {_interval(lead)}."
+
+
+def _answers(row: "pd.Series[Any]", checks: pd.DataFrame) -> Iterator[str]:
+    """What models say in which the outcome may lead to use."""
+    for preset, name in _DYNAMIC.items():
+        for _, answer in _checks(row, checks, preset).iterrows():
+            if preset == "gmm" or answer["timing"] == "same":
+                yield f"{name}, in which the outcome may lead to later use: {_interval(answer)}."
+
+
+def _checks(row: "pd.Series[Any]", checks: pd.DataFrame, preset: str) -> pd.DataFrame:
+    """The released checks of an estimate by one preset that have a number."""
+    name = f"{row['specification']}.{preset}"
+    same = (checks["specification"] == name) & (checks["outcome"] == row["outcome"])
+    same &= (checks["exposures"] == row["exposures"]) & (
+        checks["exposure"] == row["exposure"]
+    )
+    numbers = pd.to_numeric(checks["estimate"], errors="coerce").notna()
+    rows: pd.DataFrame = checks.loc[same & numbers]
+    return rows
+
+
+def _interval(row: "pd.Series[Any]") -> str:
+    low, high = float(row["ci_low"]), float(row["ci_high"])
+    decimals = decimals_for(high - low)
+    values = (float(row["estimate"]), low, high)
+    texts = [number(value, decimals) for value in values]
+    return "{}\u00a0(95\u202f%\u00a0CI\u00a0{}\u00a0to\u00a0{})".format(*texts)
+
+
+def _stated(value: Any) -> str:
+    """A text of a released table; empty where there is none."""
+    return "" if pd.isna(value) or value == REDACTED else str(value)
 
 
 def _sentence(row: "pd.Series[Any]", outcome: str) -> str:

@@ -71,7 +71,7 @@ def view(
 
 
 def _below_planned(planned: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
-    compared = planned[planned["component"] != "between"]
+    compared = planned[~planned["component"].isin(["between", "contextual"])]
     rows = pd.concat([compared, varied], ignore_index=True)
     return rows.sort_values(
         ["outcome", "exposure"], kind="stable", key=_first_appearance

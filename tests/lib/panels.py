@@ -301,6 +301,7 @@ def estimate(**changed: Any) -> dict[str, Any]:
     }
     centre, error = row["estimate"], row["std_error"]
     row.setdefault("exposures", row["exposure"])
+    row.setdefault("title", row["specification"].replace("_", " "))
     row.setdefault("term", f"{row['exposure']}_{row['measure']}")
     row.setdefault("statistic", centre / error)
     row.setdefault("df", row["n_participants"] - 1)

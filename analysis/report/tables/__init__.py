@@ -14,6 +14,7 @@ from panelstream.analysis.report.tables import (
     measurement,
     participants,
     provenance,
+    specifications,
     survey,
 )
 
@@ -23,6 +24,7 @@ REPORT_TABLES: tuple[Builder, ...] = (
     participants.participant_flow,
     participants.use_by_wave,
     participants.outcomes_by_wave,
+    specifications.specifications,
     estimates.estimates_confirmatory,
     estimates.estimates_sensitivity,
     estimates.estimates_exploratory,

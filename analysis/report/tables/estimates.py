@@ -67,6 +67,14 @@ _SIZE = (
     column("People", "count", "n_participants"),
     column("Rows", "count", "n_obs"),
 )
+_BEHIND = (
+    column("Changing", "count", "n_changing"),
+    column("df", "decimal", "df"),
+)
+_OF_DROPOUT = (
+    "Between, contextual and pooled estimates are biased by ordinary dropout unless"
+    " missing answers are imputed."
+)
 _FUNCTION = column("Function", "name", "exposure")
 _COMPARISON = column("Comparison", "word", "component")
 
@@ -87,9 +95,10 @@ def estimates_confirmatory(data: ReportInput) -> Table:
     return _estimate_table(
         data,
         "confirmatory",
-        "Planned and locked as they stand here; decided by Holm's method.",
-        (_FUNCTION, _COMPARISON, *_ESTIMATE, *corrected, *_SIZE, *verdict),
-        ("outcome", *UNIT),
+        "Planned and locked as they stand here; decided by Holm's method."
+        f" {_OF_DROPOUT}",
+        (_FUNCTION, _COMPARISON, *_ESTIMATE, *corrected, *_SIZE, *_BEHIND, *verdict),
+        ("title", "outcome", *UNIT),
     )
 
 
@@ -100,7 +109,9 @@ def estimates_sensitivity(data: ReportInput) -> Table:
         data,
         "sensitivity",
         "The confirmatory specifications with one thing changed. Not corrected,"
-        " no verdicts.",
+        " no verdicts. Rows of <name>.lead are a placebo: the coefficient of the next"
+        " wave's use, which cannot have led to the outcome, beside the use of the same"
+        f" wave. {_OF_DROPOUT}",
         (_FUNCTION, specification, _COMPARISON, *_ESTIMATE, *_SIZE),
         ("outcome", *UNIT),
     )
@@ -112,9 +123,10 @@ def estimates_exploratory(data: ReportInput) -> Table:
         data,
         "exploratory",
         "Not locked as they stand here, or planned as exploration. Not corrected,"
-        " no verdicts: material for questions, not for answers.",
-        (_FUNCTION, _COMPARISON, *_ESTIMATE, *_SIZE),
-        ("specification", "outcome", *UNIT),
+        " no verdicts: material for questions, not for answers."
+        f" {_OF_DROPOUT}",
+        (_FUNCTION, _COMPARISON, *_ESTIMATE, *_SIZE, *_BEHIND),
+        ("title", "outcome", *UNIT),
     )
 
 

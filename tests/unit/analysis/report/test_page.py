@@ -61,7 +61,8 @@ def test_an_answer_is_a_sentence(page: str) -> None:
     assert text == (
         "Reactions on one more day a week than usual for the same person went with a"
         " score 1.21 points lower on Perceived stigma (95\u202f% CI \u22121.84 to"
-        " \u22120.58; Holm-corrected p = .003). associated"
+        " \u22120.58; Holm-corrected p = .003). 120 people changed;"
+        " effective df 239. 25\u202f% of the answers are at the lowest score. associated"
     )
 
 
@@ -220,6 +221,14 @@ def _with_estimates(inputs: Inputs, rows: list[dict[str, object]]) -> Report:
     return _render(replace(inputs, estimates=frame))
 
 
+def _with_checks(inputs: Inputs, rows: list[dict[str, object]]) -> Report:
+    """Of estimates that the study's plan has not, so that nobody counts their people."""
+    frame = pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS))
+    data = replace(inputs, estimates=frame).data
+    data.__dict__["people_behind"] = np.full(len(frame), 100.0)
+    return make_report(data)
+
+
 def test_the_lock_is_told(page: str) -> None:
     """Each version with how much had been seen, rounded, and every deviation."""
     for words in (
@@ -245,3 +254,69 @@ def test_a_plan_that_is_not_locked_is_told(u2plus: Inputs) -> None:
 def test_every_table_has_rows_in_an_example(builder: Builder, u2plus: Inputs) -> None:
     """So its rules and its place on the page are tried here, not only declared."""
     assert len(builder(u2plus.data).exact)
+
+
+def test_two_specifications_of_one_pair_carry_their_titles(u2plus: Inputs) -> None:
+    """In the summary and in the sentence; a pair of one specification has none."""
+    rows = [
+        panels.estimate(title="Use now", verdict="associated"),
+        panels.estimate(
+            specification="before", title="Use before", verdict="negligible"
+        ),
+        panels.estimate(exposure="story", title="Use now", verdict="undecided"),
+    ]
+    page = _with_estimates(u2plus, rows).html
+    assert "Reactions and Perceived stigma (Use now)" in page
+    assert "Reactions and Perceived stigma (Use before)" in page
+    assert "<b>Reactions</b> (Use before)" in page
+    assert "<b>U2Friend stories</b> on" in page
+
+
+def test_what_must_be_known_stands_beside_a_verdict(u2plus: Inputs) -> None:
+    """Reservations, the lead of the same function, and that it is post hoc."""
+    rows = [
+        panels.estimate(
+            verdict="associated", reservations="feedback not excluded", post_hoc=True
+        ),
+        panels.estimate(
+            specification="functions.lead",
+            timing="lead 1",
+            confirmatory=False,
+            estimate=0.12,
+            std_error=0.3,
+        ),
+    ]
+    page = _with_checks(u2plus, rows).html
+    assert "Feedback not excluded." in page
+    assert "Use of the next wave, a placebo: 0.12" in page
+    assert "Post hoc: locked after the first answer" in page
+
+
+@pytest.mark.parametrize(("timing", "shown"), [("same", True), ("lag 1", False)])
+def test_a_model_that_allows_feedback_is_named(
+    u2plus: Inputs, timing: str, shown: bool
+) -> None:
+    """Where leads doubt an estimate, that of the cross-lagged model of the same wave."""
+    doubted = "undecided: feedback, confounding or error in use"
+    rows = [
+        panels.estimate(verdict=doubted),
+        panels.estimate(
+            specification="functions.ri_clpm",
+            estimator="ri_clpm",
+            timing=timing,
+            confirmatory=False,
+            estimate=-0.5,
+        ),
+    ]
+    page = _with_checks(u2plus, rows).html
+    assert (
+        "Cross-lagged model, in which the outcome may lead to later use:" in page
+    ) == shown
+    assert "use may be measured with error" in page
+
+
+def test_estimates_between_people_warn_of_dropout(u2plus: Inputs) -> None:
+    """In the caption of table and figure."""
+    rows = [panels.estimate(), panels.estimate(component="between")]
+    page = _with_estimates(u2plus, rows).html
+    assert page.count("biased by ordinary dropout") >= 2

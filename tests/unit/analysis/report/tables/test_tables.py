@@ -45,6 +45,7 @@ def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
         "participant_flow",
         "use",
         "outcomes_by_wave",
+        "specifications",
         "estimates_confirmatory",
         "estimates_sensitivity",
         "estimates_exploratory",
@@ -57,6 +58,7 @@ def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
         "reliability_by_wave",
         "careless_by_wave",
         "safety_by_wave",
+        "locks_and_waves",
     ]
 
 
