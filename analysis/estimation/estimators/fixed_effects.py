@@ -65,7 +65,15 @@ def fit_fixed_effects(specification: Specification, panel: pd.DataFrame) -> Fit:
     )
     component = Component("within", columns, estimates, design.persons)
     inflation = worst_inflation(exposure_names(design), identification)
-    return summarise(specification, design, [component], [inflation])
+    tests = [inflation, _explained_within(outcome * root(design.weights)[:, 0], fitted)]
+    return summarise(specification, design, [component], tests)
+
+
+def _explained_within(outcome: Vector, fitted: LeastSquares) -> Diagnostic:
+    """R2 of deviations (n,) from persons' means."""
+    unexplained = float(fitted.residuals @ fitted.residuals)
+    share = 1 - unexplained / float(outcome @ outcome)
+    return Diagnostic("r_squared_within", share, note="of all terms, waves among them")
 
 
 def within(design: Design) -> tuple[Vector, Matrix]:

@@ -69,13 +69,15 @@ class RandomIntercept:
     """Generalized least squares with a variance of persons' intercepts.
 
     `fitted` is on rows that the model's covariance was taken out of; `working` is
-    that covariance over the residual variance. `variance_ratio` is the intercept's
+    that covariance over the residual variance. `predictions` (n,) are by the columns
+    before that. `variance_ratio` is the intercept's
     variance over the residual's; `slope` is the derivative of the deviance by its
     logarithm, 0 at a maximum.
     """
 
     fitted: LeastSquares
     working: WorkingCovariance
+    predictions: Vector
     variance_ratio: float
     slope: float
 
@@ -136,6 +138,8 @@ def fit_within_between(specification: Specification, panel: pd.DataFrame) -> Fit
     tests = [
         within_equals_between(design, identification, offset, clustered),
         intraclass_correlation(model.share),
+        _null_intraclass_correlation(design),
+        *_explained(model),
         *_model_errors(names, identification, model),
         _convergence(model),
         worst_inflation(names, identification),
@@ -224,6 +228,7 @@ def random_intercept(
     return RandomIntercept(
         fitted=fitted,
         working=WorkingCovariance(np.ones(len(outcome)), loadings),
+        predictions=columns @ fitted.coefficients,
         variance_ratio=ratio,
         slope=deviance_slope(ratio, moments) * ratio,
     )
@@ -313,6 +318,30 @@ def within_equals_between(
         contrasts[row, place[j]], contrasts[row, place[j + offset]] = 1.0, -1.0
     names = ", ".join(design.columns[j].name for j in pairs)
     return f_test(test, clustered.wald(contrasts), f"for {names}")
+
+
+def _null_intraclass_correlation(design: Design) -> Diagnostic:
+    """The share of persons in the variance of the outcome itself, in the same rows."""
+    outcome = centred(design.outcome[:, None])[:, 0]
+    model = random_intercept(
+        outcome, np.ones((design.n_obs, 1)), design.persons, design.weights
+    )
+    note = "" if model.share else "at the boundary: no variance between persons"
+    return Diagnostic("null_intraclass_correlation", model.share, note=note)
+
+
+def _explained(model: RandomIntercept) -> Iterator[Diagnostic]:
+    """R2 of the columns, and of these and the intercepts of persons.
+
+    Nakagawa & Schielzeth 2013, Methods Ecol. Evol. 4(2).
+    """
+    residual = model.fitted.residual_variance
+    persons = model.variance_ratio * residual
+    columns = float(np.var(model.predictions, ddof=1))
+    total = columns + persons + residual
+    yield Diagnostic("r_squared_marginal", columns / total, note="of all terms")
+    both = (columns + persons) / total
+    yield Diagnostic("r_squared_conditional", both, note="and of who a person is")
 
 
 def _model_errors(

@@ -58,3 +58,13 @@ write_exactly(
   ),
   "fixed_effects/expected.csv"
 )
+
+# R2 of deviations from persons' means, wave dummies among the columns.
+explained <- lapply(names(panels), function(name) {
+  formula <- reformulate(
+    c(exposures_of(name), "phq9_total_previous", "factor(wave)"), "pdd_total"
+  )
+  fit <- plm(formula, panels[[name]], model = "within", index = c("participant_id", "wave"))
+  data.frame(model = name, r_squared_within = unname(summary(fit)$r.squared["rsq"]))
+})
+write_exactly(do.call(rbind, explained), "fixed_effects/tests.csv")

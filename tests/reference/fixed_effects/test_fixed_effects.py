@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pandas as pd
+import pytest
 
 from panelstream.analysis.estimation.estimates import fit
 from panelstream.analysis.estimation.estimators import fixed_effects
@@ -73,3 +74,17 @@ def test_weighted_terms_equal_r(
     )
     result = fixed_effects.fit_fixed_effects(specification, weighted)
     equal(result, expected("fixed_effects", "weighted"), 1e-9)
+
+
+def test_r_squared_equals_plm(
+    variants: dict[str, pd.DataFrame],
+    variant: str,
+    specify: Callable[..., Specification],
+    expected: Callable[..., pd.DataFrame],
+) -> None:
+    """The share of the variance of deviations that the columns explain."""
+    specification = specify(estimator="fixed_effects", effects=("participant", "wave"))
+    result = fit(specification, variants[variant])
+    (share,) = (test for test in result.tests if test.test == "r_squared_within")
+    wanted = expected("fixed_effects", variant, "tests.csv")["r_squared_within"][0]
+    assert share.statistic == pytest.approx(wanted, rel=1e-9)

@@ -84,6 +84,19 @@ reference <- function(model, panel, exposures = exposures_of(model), outcome = p
     intraclass_correlation = variances[1] / sum(variances),
     residual_variance = variances[2]
   )
+  if (plain) {
+    null <- as.data.frame(VarCorr(
+      lmer(outcome ~ 1 + (1 | participant_id), data = panel, REML = TRUE, control = tight)
+    ))$vcov
+    # Nakagawa & Schielzeth (2013), from lme4's variances and fixed part.
+    columns <- var(drop(getME(fit, "X") %*% fixef(fit)))
+    total <- columns + sum(variances)
+    tests$null_intraclass_correlation <- null[1] / sum(null)
+    tests$r_squared_marginal <- columns / total
+    tests$r_squared_conditional <- (columns + variances[1]) / total
+  } else {
+    tests[c("null_intraclass_correlation", "r_squared_marginal", "r_squared_conditional")] <- NA
+  }
   list(result = result, tests = tests)
 }
 

@@ -140,3 +140,18 @@ def test_within_equals_fixed_effects(
     ]
     wanted = expected("fixed_effects", model)["estimate"].to_list()
     assert within == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "weighted"])
+def test_explained_variance_equals_lme4(
+    fitted: Callable[[str], Fit], expected: Callable[..., pd.DataFrame], model: str
+) -> None:
+    """R2 by lme4's variances and fixed part, and the ICC of a model without terms."""
+    result = {test.test: test.statistic for test in fitted(model).tests}
+    wanted = expected("within_between", model, "tests.csv").iloc[0]
+    for name in (
+        "null_intraclass_correlation",
+        "r_squared_marginal",
+        "r_squared_conditional",
+    ):
+        assert result[name] == pytest.approx(wanted[name], rel=1e-6, abs=1e-7), name
