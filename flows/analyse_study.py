@@ -9,7 +9,12 @@ import pandas as pd
 
 from panelstream.analysis.estimation import estimates, invariance
 from panelstream.analysis.estimation.estimates import Results
+from panelstream.analysis.estimation.specification_curve import (
+    SpecificationCurves,
+    fit_curves,
+)
 from panelstream.analysis.panel import reliability
+from panelstream.analysis.plan.curves import expand_curves
 from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.verdicts.preregistration import PlanStatus, mark_confirmatory
 from panelstream.analysis.verdicts.verdicts import judge
@@ -29,6 +34,7 @@ class StudyAnalysis:
     folder: StudyFolder
     panels: Panels
     results: Results
+    curves: SpecificationCurves
     reliability: pd.DataFrame
     invariance: pd.DataFrame
     manifest: dict[str, Any]
@@ -61,6 +67,7 @@ def analyse_study(
         folder,
         panels,
         results,
+        fit_curves(expand_curves(folder.study), panels.by_window, progress),
         reliability.reliability_statistics(*measured),
         invariance.invariance_statistics(*measured),
         manifest.describe_results(folder, panels, counts, plan_status),

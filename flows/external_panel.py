@@ -11,11 +11,16 @@ import pandas as pd
 from panelstream.analysis.estimation import estimates
 from panelstream.analysis.estimation.estimates import Results
 from panelstream.analysis.estimation.sample import describe_specifications
+from panelstream.analysis.estimation.specification_curve import (
+    SpecificationCurves,
+    fit_curves,
+)
 from panelstream.analysis.panel.external import (
     PanelFile,
     read_panel_file,
     require_numbers,
 )
+from panelstream.analysis.plan.curves import expand_curves
 from panelstream.analysis.plan.specifications import Specification, expand_plan
 from panelstream.analysis.verdicts.preregistration import (
     PlanStatus,
@@ -37,6 +42,7 @@ class PanelAnalysis:
 
     results: Results
     specifications: pd.DataFrame
+    curves: SpecificationCurves
     manifest: Mapping[str, Any]
     plan_status: PlanStatus
 
@@ -55,11 +61,14 @@ def analyse_panel_file(
     panel = read_panel_file(panel_file)
     plan_status = read_panel_plan(folder, document, panel_file, panel)
     specifications = mark_confirmatory(expand_plan(document.value), plan_status)
-    _require_numbers(panel_file, panel, specifications)
+    curves = expand_curves(document.value)
+    branches = [branch.specification for curve in curves for branch in curve.branches]
+    _require_numbers(panel_file, panel, [*specifications, *branches])
     fitted = estimates.fit_all(specifications, {None: panel}, progress)
     return PanelAnalysis(
         judge(fitted, document.value, plan_status.removed_after_lock),
         describe_specifications(specifications, {None: panel}, fitted.estimates, {}),
+        fit_curves(curves, {None: panel}, progress),
         _describe(document, panel_file, plan_status),
         plan_status,
     )
@@ -91,6 +100,7 @@ def write_panel_results(analysis: PanelAnalysis, out: Path) -> Path:
     results_folder.write_csv(analysis.results.estimates, private / "estimates.csv")
     results_folder.write_csv(analysis.results.tests, private / "tests.csv")
     results_folder.write_csv(analysis.specifications, private / "specifications.csv")
+    results_folder.write_curves(analysis.curves, private)
     results_folder.write_json(analysis.manifest, private / "manifest.json")
     return private
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from panelstream.analysis.estimation.dropout import attrition
 from panelstream.analysis.estimation.sample import describe_specifications
+from panelstream.analysis.estimation.specification_curve import SpecificationCurves
 from panelstream.analysis.panel import codebook, export_formats
 from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.report.input import ReportInput
@@ -27,6 +28,7 @@ from panelstream.models.study.study import Study, Window
 PRIVATE, PUBLIC = "private", "public"
 STUDY_TEXTS = "study_texts.json"
 """In `PRIVATE`: what the study was read from."""
+CURVE, CURVE_TESTS = "specification_curve.csv", "specification_curve_tests.csv"
 
 
 def write_results(analysis: StudyAnalysis, out: Path) -> Path:
@@ -43,6 +45,7 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
     write_csv(analysis.results.estimates, private / "estimates.csv")
     write_csv(analysis.results.tests, private / "tests.csv")
     write_csv(_specifications(analysis), private / "specifications.csv")
+    write_curves(analysis.curves, private)
     write_csv(analysis.reliability, private / "reliability.csv")
     write_csv(analysis.invariance, private / "invariance.csv")
     write_csv(_changes(analysis), private / "plan_changes.csv")
@@ -70,6 +73,25 @@ def _specifications(analysis: StudyAnalysis) -> pd.DataFrame:
         study.wave_days,
         labels(analysis.folder),
     )
+
+
+def write_curves(curves: SpecificationCurves, private: Path) -> None:
+    """Write the specification curves, if the plan has any."""
+    for name, frame in ((CURVE, curves.estimates), (CURVE_TESTS, curves.tests)):
+        _remove(private.glob(name))
+        if len(frame):
+            write_csv(frame, private / name)
+
+
+def _read_curves(private: Path) -> dict[str, pd.DataFrame]:
+    """What was written of the specification curves, by the report's names."""
+    if not (private / CURVE).exists():
+        return {}
+    names = {"curve": CURVE, "curve_tests": CURVE_TESTS}
+    return {
+        key: pd.read_csv(private / name, keep_default_na=False, na_values=[""])
+        for key, name in names.items()
+    }
 
 
 def _write_attrition(analysis: StudyAnalysis, private: Path) -> None:
@@ -109,6 +131,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         pd.read_csv(private / "reliability.csv"),
         manifest,
         pd.read_csv(private / "invariance.csv"),
+        **_read_curves(private),
     )
     return write_public(make_report(data), public)
 

@@ -16,6 +16,7 @@ import pandas as pd
 from panelstream.analysis.estimation.design import build_design, term_name
 from panelstream.analysis.estimation.dropout import LAYERS
 from panelstream.analysis.estimation.dropout.bootstrap import Progress, ignore
+from panelstream.analysis.estimation.dropout.weights import weigh_panel
 from panelstream.analysis.estimation.estimators import ESTIMATORS
 from panelstream.analysis.estimation.fit import NO_RESIDUALS, Diagnostic, Fit, Term
 from panelstream.analysis.estimation.registration import Fitter, Registration
@@ -118,8 +119,11 @@ def fit_all(
     specifications: Sequence[Specification],
     panels: Panels,
     progress: Callable[[float, int], None] = lambda *_: None,
+    plain: bool = False,
 ) -> Results:
     """Fit every specification to the panel of its window, some at the same time.
+
+    `plain` fits have no diagnostics of the data and of persons, and take weights as known.
 
     `progress` gets how many of how many are done, counting parts of a long fit; the
     rows are in the plan's order whichever ends first. What cannot be fitted has rows
@@ -133,7 +137,11 @@ def fit_all(
     try:
         futures = {
             pool.submit(
-                _fit_one, specification, panels, partial(tracker.step, number)
+                _fit_one,
+                specification,
+                panels,
+                partial(tracker.step, number),
+                plain,
             ): number
             for number, specification in enumerate(specifications)
         }
@@ -167,35 +175,43 @@ class _Progress:
 
 
 def fit(
-    specification: Specification, panel: pd.DataFrame, progress: Progress = ignore
+    specification: Specification,
+    panel: pd.DataFrame,
+    progress: Progress = ignore,
+    plain: bool = False,
 ) -> Fit:
     """Fit one specification; a fit without numbers and with a note if it cannot.
 
-    `progress` gets the steps of a layer.
+    `progress` gets the steps of a layer; a `plain` fit of complete cases has none.
     """
     estimator = ESTIMATORS[specification.estimator]
     try:
         _require_effects(specification)
         _require_outcome_history(specification)
         _require_waves(specification, estimator, panel)
+        if plain:
+            return estimator.fit(specification, weigh_panel(specification, panel))
         return _layered(specification, estimator, progress)(specification, panel)
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         return _without_numbers(specification, str(problem))
 
 
-def _fit_one(specification: Specification, panels: Panels, progress: Progress) -> Fit:
+def _fit_one(
+    specification: Specification, panels: Panels, progress: Progress, plain: bool
+) -> Fit:
     if specification.window not in panels:
         name = specification.window.name if specification.window else "its own"
         return _without_numbers(specification, f"no panel with the window {name}")
     panel = panels[specification.window]
     try:
         floor_share, ceiling_share = shares_at_ends(specification, panel)
-        fitted = fit(specification, panel, progress)
+        fitted = fit(specification, panel, progress, plain)
+        diagnostics = () if plain else diagnose(fitted, panel)
         return replace(
             fitted,
             floor_share=floor_share,
             ceiling_share=ceiling_share,
-            tests=(*fitted.tests, *diagnose(fitted, panel)),
+            tests=(*fitted.tests, *diagnostics),
         )
     except CancelledError:
         raise

@@ -7,15 +7,21 @@ answer may be meant. Indices and limits after Meade & Craig, Psychol Methods
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from panelstream.analysis.panel.scoring import is_asked, item_values
+from panelstream.models.arrays import Mask
 from panelstream.models.instruments.instrument import Instrument, Scale
 
 MAX_DIFFERENCE = 0.5
 """Part of the answers' range by which reversed and plain items may differ. Ours."""
 MIN_SECONDS = 2.0
 """Seconds for one item; in less it can hardly be read (Huang et al. 2012)."""
+SUFFIXES = ("_straightlined", "_inconsistent")
+"""How flags of a score end, after its name."""
+TOO_FAST = "too_fast"
+"""The flag of a whole form."""
 
 
 def careless_flags(
@@ -36,12 +42,20 @@ def careless_flags(
         name = instrument.column(scale)
         asked = is_asked(scale, answers, not_asked)
         straightlined = _straightlined(instrument, scale, answers)
-        columns[f"{name}_straightlined"] = straightlined.where(asked)
         inconsistent = _inconsistent(instrument, scale, answers)
-        columns[f"{name}_inconsistent"] = inconsistent.where(asked)
+        for suffix, flags in zip(SUFFIXES, (straightlined, inconsistent), strict=True):
+            columns[f"{name}{suffix}"] = flags.where(asked)
     for code in duration_items(instruments):
-        columns["too_fast"] = _too_fast(instruments, code, answers)
+        columns[TOO_FAST] = _too_fast(instruments, code, answers)
     return pd.DataFrame(columns, index=answers.index)
+
+
+def flagged_rows(panel: pd.DataFrame) -> Mask:
+    """Rows of a panel (n,) whose answers have any sign of careless responding."""
+    names = [
+        name for name in panel if str(name).endswith(SUFFIXES) or str(name) == TOO_FAST
+    ]
+    return np.asarray((panel[names] == 1).fillna(False).any(axis=1), dtype=np.bool_)
 
 
 def scales_with_reversed_items(

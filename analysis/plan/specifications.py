@@ -96,12 +96,12 @@ def expand_plan(study: Planned) -> list[Specification]:
     confirmatory = [
         specification
         for planned in study.plan.confirmatory
-        for specification in _expand_planned(planned, study, True)
+        for specification in expand_specification(planned, study, True)
     ]
     exploratory = [
         specification
         for planned in study.plan.exploratory
-        for specification in _expand_planned(planned, study, False)
+        for specification in expand_specification(planned, study, False)
     ]
     return [
         *confirmatory,
@@ -110,14 +110,10 @@ def expand_plan(study: Planned) -> list[Specification]:
     ]
 
 
-def previous_wave_column(score: str) -> str:
-    """The panel's column of a score one wave before."""
-    return f"{score}_previous"
-
-
-def _expand_planned(
+def expand_specification(
     planned: PlannedSpecification, study: Planned, confirmatory: bool
 ) -> Iterator[Specification]:
+    """The specifications of one entry of the plan: by outcome, then by exposures."""
     jointly = [planned.exposures] if planned.exposures else []
     if measures.measure_scope(planned.measure) == "person":
         jointly = [(planned.measure,)]
@@ -146,6 +142,11 @@ def _expand_planned(
                 title=planned.title,
                 study=study.study,
             )
+
+
+def previous_wave_column(score: str) -> str:
+    """The panel's column of a score one wave before."""
+    return f"{score}_previous"
 
 
 def _effects(planned: PlannedSpecification) -> tuple[Effect, ...]:

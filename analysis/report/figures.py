@@ -139,7 +139,7 @@ def draw_participant_flow(table: ReleasedTable) -> Figure:
     flow = table.frame
     counts = _numeric(flow, ["eligible", "answered"])
     height = 26 + 34 * len(counts)
-    with _canvas(WIDE, height) as (canvas, axes):
+    with draw_canvas(WIDE, height) as (canvas, axes):
         _bars(axes, counts, _flow_texts(flow))
         canvas.subplots_adjust(left=0.16, right=0.6, top=0.99, bottom=0.02)
         svg = render_svg(
@@ -185,7 +185,7 @@ def _forest_panel(
         title = f"{title} ({first['specification']})"
     lines = list(rows.groupby(["specification", "exposure"], sort=False))
     headings = _headings([group.iloc[0] for _, group in lines], labels)
-    with _canvas(WIDE, 64 + 58 * len(lines)) as (canvas, axes):
+    with draw_canvas(WIDE, 64 + 58 * len(lines)) as (canvas, axes):
         _band(axes, first, study)
         estimates = [group for _, group in lines]
         for position, heading in enumerate(headings):
@@ -368,7 +368,7 @@ def _trajectories(
 def _trajectory(
     name: str, rows: pd.DataFrame, title: str, colour: str, from_zero: bool
 ) -> Panel:
-    with _canvas(NARROW, 190) as (canvas, axes):
+    with draw_canvas(NARROW, 190) as (canvas, axes):
         for _, waves in rows.groupby("round") if "round" in rows else [(1, rows)]:
             _line(axes, waves, colour)
         _trajectory_frame(canvas, axes, rows, from_zero)
@@ -424,7 +424,7 @@ def _ticks(rows: pd.DataFrame, from_zero: bool) -> list[float]:
 
 
 @contextmanager
-def _canvas(width: int, height: int) -> Iterator[tuple[Canvas, Axes]]:
+def draw_canvas(width: int, height: int) -> Iterator[tuple[Canvas, Axes]]:
     """A figure `width` by `height` pixels, outside of pyplot's global state."""
     with mpl.style.context(["default", STYLE]):
         canvas = Canvas(figsize=(width / 72, height / 72), facecolor="none")

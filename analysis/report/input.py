@@ -20,7 +20,8 @@ class ReportInput:
     `panels`: a row per participant and wave, for each window of the study;
     `estimates`, `tests`, `reliability`, `invariance`: the columns of their CSV files;
     `manifest`: as_of, study_version, and where there are any plan, data_hash, versions,
-    counts, epochs.
+    counts, epochs. `curve` and `curve_tests` are without columns if the
+    plan has no specification curve.
     """
 
     folder: StudyFolder
@@ -30,6 +31,8 @@ class ReportInput:
     reliability: pd.DataFrame
     manifest: Mapping[str, Any]
     invariance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curve: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curve_tests: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def study(self) -> Study:

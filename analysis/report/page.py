@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from panelstream.analysis.plan.wording import window_text
-from panelstream.analysis.report import figures, sentences
+from panelstream.analysis.report import figures, figures_curve, sentences
 from panelstream.analysis.report.figures import Figure
 from panelstream.analysis.report.release import ReleasedTable
 from panelstream.analysis.report.view import TableView, view
@@ -111,6 +111,7 @@ def _figures(
         "use": partial(figures.draw_use, labels=labels),
         "outcomes_by_wave": partial(figures.draw_outcomes, labels=labels),
         "estimates_exploratory": partial(forest, name="exploratory"),
+        "specification_curve": partial(figures_curve.draw_curves, labels=labels),
     }
     all_figures = [
         draw(by_name[name]) for name, draw in drawings.items() if name in by_name

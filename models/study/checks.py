@@ -3,13 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
+from math import prod
 from typing import Any, get_args
 
 from panelstream.models import config_file
 from panelstream.models.config_file import Document, Location
 from panelstream.models.instruments.instrument import Instrument, self_reports
 from panelstream.models.study import measures
-from panelstream.models.study.estimators import ESTIMATOR_RULES, OUTCOME_HISTORY
+from panelstream.models.study.estimators import (
+    CURVE_ESTIMATORS,
+    ESTIMATOR_RULES,
+    OUTCOME_HISTORY,
+)
 from panelstream.models.study.folder import StudyFolder
 from panelstream.models.study.study import (
     Measure,
@@ -17,6 +22,7 @@ from panelstream.models.study.study import (
     Planned,
     PlannedSpecification,
     Study,
+    Window,
 )
 
 PANEL = (
@@ -35,6 +41,10 @@ PANEL = (
     "observed_days",
 )
 """Columns that the panel of every study has."""
+MOST_SPECIFICATIONS = 500
+"""Combinations of a specification curve, for each of its regressions."""
+_CURVE: Location = ["plan", "specification_curve"]
+_FORKS: Location = [*_CURVE, "forks"]
 
 
 def check_study(document: Document[Study], loaded: StudyFolder) -> None:
@@ -54,6 +64,8 @@ def check_study(document: Document[Study], loaded: StudyFolder) -> None:
     _check_confirmatory(document)
     _check_outcome_history(document)
     _check_frame(document)
+    _check_curve(document)
+    _check_curve_measures(document)
 
 
 def check_panel_study(document: Document[PanelStudy]) -> None:
@@ -70,6 +82,8 @@ def check_panel_study(document: Document[PanelStudy]) -> None:
     _check_confirmatory(document)
     _check_outcome_history(document)
     _check_frame(document)
+    _check_curve_columns(document)
+    _check_curve(document)
 
 
 def _check_codes(
@@ -300,6 +314,122 @@ def _check_decisive(
             planned.covariates.index("same_wave"),
         ]
         raise document.error(where, f"{problem}; use previous_wave")
+
+
+def _check_curve(document: Document[Study] | Document[PanelStudy]) -> None:
+    """A curve has starts, whose own choices are among the alternatives of its forks."""
+    plan = document.value.plan
+    if plan.specification_curve is None:
+        return
+    _check_curve_starts(document)
+    _check_curve_estimators(document)
+    _check_curve_size(document)
+    forks = plan.specification_curve.forks.alternatives
+    if "participation" in forks.get("weights", ()) and document.value.frame is None:
+        problem = "participation weights use telemetry of people who never answered"
+        remedy = "write 'frame: enrolled' in the study if that may be done"
+        raise document.error([*_FORKS, "weights"], f"{problem}; {remedy}")
+    for start in plan.curve_starts:
+        for fork, alternatives in forks.items():
+            own = _own_choice(document.value, start, fork)
+            if own not in alternatives:
+                problem = f"'{start.specification}' is fitted with {_in_words(own)}"
+                raise document.error(
+                    [*_FORKS, fork], f"{problem}, which is no alternative here; add it"
+                )
+
+
+def _check_curve_starts(document: Document[Any]) -> None:
+    plan = document.value.plan
+    names = [entry.specification for entry in plan.confirmatory]
+    if not names:
+        problem = "it starts from confirmatory specifications, and there is none"
+        raise document.error(_CURVE, problem)
+    for index, name in enumerate(plan.specification_curve.start_from):
+        if name not in names:
+            problem = f"no confirmatory specification '{name}'"
+            raise document.error(
+                [*_CURVE, "start_from", index],
+                f"{problem}; {config_file.nearest(name, names)}",
+            )
+    for start in plan.curve_starts:
+        later = bool(start.timing) and start.timing.startswith("lead")
+        if later or start.missing != "complete":
+            problem = f"'{start.specification}' cannot be in a specification curve"
+            remedy = "start from one of complete cases and of no later wave's use"
+            raise document.error(_CURVE, f"{problem}; {remedy}")
+    planned = {outcome for start in plan.curve_starts for outcome in start.outcomes}
+    for outcome in plan.specification_curve.predicted:
+        if outcome not in planned:
+            remedy = config_file.nearest(outcome, sorted(planned))
+            problem = f"no outcome '{outcome}' in the curve; {remedy}"
+            raise document.error([*_CURVE, "predicted", outcome], problem)
+
+
+def _check_curve_estimators(document: Document[Any]) -> None:
+    """All estimates of a curve are within people, in points."""
+    plan, remedy = document.value.plan, f"use {', '.join(CURVE_ESTIMATORS)}"
+    for start in plan.curve_starts:
+        if start.estimator not in CURVE_ESTIMATORS:
+            problem = f"'{start.specification}' is fitted by {start.estimator}, whose estimates are not comparable"
+            raise document.error(_CURVE, f"{problem}; {remedy}")
+    for index, name in enumerate(plan.specification_curve.forks.estimator or ()):
+        if name not in CURVE_ESTIMATORS:
+            problem = f"estimates of {name} are not comparable; {remedy}"
+            raise document.error([*_FORKS, "estimator", index], problem)
+
+
+def _check_curve_size(document: Document[Any]) -> None:
+    alternatives = document.value.plan.specification_curve.forks.alternatives
+    size = prod(len(choices) for choices in alternatives.values())
+    if not alternatives:
+        raise document.error(_FORKS, "no fork; give one of them two alternatives")
+    if size > MOST_SPECIFICATIONS:
+        problem = f"{size} combinations, and {MOST_SPECIFICATIONS} at most are fitted"
+        raise document.error(_FORKS, f"{problem}; take a fork or an alternative out")
+
+
+def _own_choice(study: Planned, start: PlannedSpecification, fork: str) -> Any:
+    """What a start chose at a fork."""
+    if fork == "exclude":
+        return "nobody"
+    return (
+        start.window or study.own_window if fork == "window" else getattr(start, fork)
+    )
+
+
+def _in_words(choice: Any) -> str:
+    if isinstance(choice, Window):
+        return f"the window {choice.name}"
+    return f"'{choice}'" if isinstance(choice, str) else f"[{', '.join(choice)}]"
+
+
+def _check_curve_measures(document: Document[Study]) -> None:
+    """Measures of one function, which can take each other's place."""
+    study = document.value
+    curve = study.plan.specification_curve
+    requested = [*get_args(Measure), *study.exposure.measures]
+    functions = [
+        name for name in requested if measures.measure_scope(name) == "function"
+    ]
+    for index, name in enumerate(curve.forks.measure or () if curve else ()):
+        if name not in functions:
+            problem = f"no measure of a function '{name}'"
+            remedy = config_file.nearest(name, functions)
+            raise document.error([*_FORKS, "measure", index], f"{problem}; {remedy}")
+
+
+def _check_curve_columns(document: Document[PanelStudy]) -> None:
+    """What a panel from elsewhere cannot do otherwise."""
+    curve = document.value.plan.specification_curve
+    forks = curve.forks.alternatives if curve else {}
+    for key in ("measure", "window"):
+        if key in forks:
+            problem = "a panel's columns are taken as they are; remove it"
+            raise document.error([*_FORKS, key], problem)
+    if "careless" in forks.get("exclude", ()):
+        problem = "signs of careless responding are of a study's own panel; remove it"
+        raise document.error([*_FORKS, "exclude"], problem)
 
 
 def _planned(study: Planned) -> list[tuple[Location, PlannedSpecification]]:

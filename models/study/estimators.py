@@ -130,6 +130,10 @@ _RULES = (
 ESTIMATOR_RULES: Mapping[str, EstimatorRules] = {rules.name: rules for rules in _RULES}
 """By name: every estimator that a plan may name."""
 
+CURVE_ESTIMATORS = ("fixed_effects", "within_between", "first_difference")
+"""Of a specification curve: each has a within estimate in points of the outcome, so
+that all answer the same question."""
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     **{rules.name: rules.changes for rules in _RULES if rules.preset},
     "lagged": {"timing": "lag 1"},

@@ -36,6 +36,8 @@ Transform = Literal["none", "log1p", "any"]
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]
 CovariateKind = Literal["fixed", "previous_wave", "same_wave"] | OutcomeHistory
+Exclusion = Literal["nobody", "careless", "first_wave", "incomplete"]
+Sign = Literal["negative", "positive"]
 
 
 DAYS = "days_per_week"
@@ -287,6 +289,48 @@ class PlannedSpecification(Frozen):
         return self
 
 
+def _alternatives(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(value) < 2:
+        raise ValueError("a fork has two alternatives or more; add one or remove it")
+    if len(set(value)) < len(value):
+        raise ValueError("an alternative is there twice; remove one")
+    return value
+
+
+Alternatives = AfterValidator(_alternatives)
+
+
+class Forks(Frozen):
+    """Choices that could as well have been made otherwise, each with its alternatives."""
+
+    window: Annotated[tuple[WindowField, ...] | None, Alternatives] = None
+    measure: Annotated[tuple[str, ...] | None, Alternatives] = None
+    transform: Annotated[tuple[Transform, ...] | None, Alternatives] = None
+    estimator: Annotated[tuple[EstimatorName, ...] | None, Alternatives] = None
+    covariates: Annotated[
+        tuple[tuple[CovariateKind, ...], ...] | None, Alternatives
+    ] = None
+    exclude: Annotated[tuple[Exclusion, ...] | None, Alternatives] = None
+    weights: Annotated[tuple[Weights, ...] | None, Alternatives] = None
+
+    @property
+    def alternatives(self) -> dict[str, tuple[Any, ...]]:
+        """The alternatives of each fork that is declared."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class SpecificationCurve(Frozen):
+    """Every combination of the alternatives of `forks`, from confirmatory specifications."""
+
+    start_from: tuple[str, ...] = ()
+    """Names of confirmatory specifications; none for all of them."""
+    forks: Forks
+    predicted: dict[str, Sign] = {}
+    """By outcome the sign that was expected before the data."""
+    permutations: int = Field(default=500, ge=99, le=20000)
+
+
 class Plan(Frozen):
     """What will be fitted; the confirmatory part was written before the data."""
 
@@ -296,6 +340,18 @@ class Plan(Frozen):
     """Effective people (degrees of freedom) below which there is no verdict."""
     sensitivity: tuple[PresetName, ...] = ()
     exploratory: tuple[PlannedSpecification, ...] = ()
+    specification_curve: SpecificationCurve | None = None
+
+    @property
+    def curve_starts(self) -> tuple[PlannedSpecification, ...]:
+        """The specifications that a specification curve starts from, if there is one."""
+        curve = self.specification_curve
+        if curve is None:
+            return ()
+        names = curve.start_from or [entry.specification for entry in self.confirmatory]
+        return tuple(
+            entry for entry in self.confirmatory if entry.specification in names
+        )
 
 
 class Disclosure(Frozen):
@@ -418,6 +474,8 @@ class Study(Planned):
         """Every window some specification needs, the study's own first."""
         planned = (*self.plan.confirmatory, *self.plan.exploratory)
         windows = [self.exposure.window, *(p.window for p in planned if p.window)]
+        if curve := self.plan.specification_curve:
+            windows += curve.forks.window or ()
         return tuple(dict.fromkeys(windows))
 
 

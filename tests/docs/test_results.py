@@ -10,6 +10,10 @@ from panelstream.analysis.estimation.clustered import STD_ERROR_TYPES
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from panelstream.analysis.estimation.invariance import INVARIANCE_COLUMNS
 from panelstream.analysis.estimation.sample import SPECIFICATION_COLUMNS
+from panelstream.analysis.estimation.specification_curve import (
+    CURVE_COLUMNS,
+    CURVE_TEST_COLUMNS,
+)
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.verdicts.verdicts import VERDICTS
@@ -32,6 +36,22 @@ def test_columns_are_documented_in_order() -> None:
     assert documents.documented(TEXT, "invariance.csv") == list(INVARIANCE_COLUMNS)
     for name in STD_ERROR_TYPES.values():
         assert f"`{name}`" in documents.section(TEXT, "estimates.csv")
+
+
+def test_columns_of_specification_curves_are_documented() -> None:
+    """Each by its own name, or as a column of the estimates."""
+    for heading, names in (
+        ("specification_curve.csv", CURVE_COLUMNS),
+        ("specification_curve_tests.csv", CURVE_TEST_COLUMNS),
+    ):
+        section = documents.section(TEXT, heading)
+        documented = {
+            name
+            for row in re.findall(r"^\| (`.+?`) \| ", section, re.MULTILINE)
+            for name in re.findall(r"`(\w+)`", row)
+        }
+        assert documented <= set(names)
+        assert set(names) - documented <= set(ESTIMATE_COLUMNS)
 
 
 def test_every_estimator_is_documented() -> None:

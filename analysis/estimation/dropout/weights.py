@@ -103,6 +103,20 @@ def fit_weighted(
     )
 
 
+def weigh_panel(specification: Specification, panel: pd.DataFrame) -> pd.DataFrame:
+    """The panel with the column of weights that the specification asks for, if any.
+
+    Raises `NotEstimable` as the weights' model does.
+    """
+    if specification.weights == "none":
+        return panel
+    require_columns(specification, panel)
+    waves = arrange_waves(panel, specification.outcome)
+    weigh, _ = WEIGHTS[specification.weights](specification, panel, waves)
+    cells = weigh(np.ones(len(waves.rows)))
+    return panel.assign(**{WEIGHT: waves.to_rows(cells, len(panel))})
+
+
 def attrition_weights(
     specification: Specification, panel: pd.DataFrame, waves: Waves
 ) -> tuple[Weigh, str]:

@@ -14,6 +14,7 @@ from panelstream.analysis.report.tables import (
     measurement,
     participants,
     provenance,
+    specification_curve,
     specifications,
     survey,
 )
@@ -28,6 +29,7 @@ REPORT_TABLES: tuple[Builder, ...] = (
     estimates.estimates_confirmatory,
     estimates.estimates_sensitivity,
     estimates.estimates_exploratory,
+    specification_curve.specification_curve_tests,
     estimates.tests,
     survey.survey_table_1,
     survey.survey_table_2,
@@ -39,6 +41,7 @@ REPORT_TABLES: tuple[Builder, ...] = (
     measurement.careless_by_wave,
     measurement.safety_by_wave,
     provenance.locks_and_waves,
+    specification_curve.specification_curve,
 )
 """Tables that are shown and written as CSV files, in the order of their numbers."""
 
