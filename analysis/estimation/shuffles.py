@@ -74,7 +74,7 @@ class Refit:
     `enter` brings columns (n, m) of these rows to those of the regression (r, m), whose
     persons are `persons` (r,). `nuisance` (r, q) are orthonormal columns of all else
     that enters, and `outcome` (r,) is free of them. `spread` is the standard deviation
-    of the outcome in the analysed rows, whose persons are `rows` (n,).
+    of the outcome within persons in the analysed rows, whose persons are `rows` (n,).
     """
 
     histories: Histories
@@ -92,8 +92,8 @@ class Refit:
 
     @property
     def scales(self) -> Vector:
-        """What makes estimates (k,) those of one standard deviation of the exposure
-        within persons, in standard deviations of the outcome.
+        """What makes estimates (k,) those of one standard deviation of the exposure in
+        standard deviations of the outcome, both within persons.
         """
         exposures = self._exposures(np.arange(len(self.histories.persons))[None])
         return np.asarray(within_spread(exposures, self.rows)[0] / self.spread)
@@ -222,7 +222,7 @@ def prepare_refit(
         outcome=outcome - nuisance @ (nuisance.T @ outcome),
         persons=regression.persons,
         absorbed=regression.absorbed,
-        spread=float(np.std(design.outcome, ddof=1)),
+        spread=float(within_spread(design.outcome, design.persons)),
         basis=regression.basis,
         estimable=estimable,
     )

@@ -113,8 +113,8 @@ def fit_curve(
 ) -> SpecificationCurves:
     """Fit the branches of a curve, and test them with shuffled use.
 
-    Each estimate is standardized by the standard deviation of its exposure within
-    persons, as transformed, over the outcome's, both in the analysed rows: the same
+    Each estimate is standardized by the standard deviation of its exposure, as
+    transformed, over the outcome's, both within persons in the analysed rows: the same
     scale for every window, measure, transform and estimator.
     """
     branches = _by_exclusion(curve.branches)

@@ -54,8 +54,8 @@ def draw_curves(table: ReleasedTable, labels: Mapping[str, str]) -> Figure:
     )
     caption = (
         "Above: within-person estimates of all combinations, sorted by size, with 95 %"
-        " confidence intervals, for one standard deviation within persons of the use, in"
-        " standard deviations of the outcome. Blue: p below .05; grey: not. Below: the"
+        " confidence intervals, for one standard deviation of the use, in standard"
+        " deviations of the outcome, both within people. Blue: p below .05; grey: not. Below: the"
         " alternatives that each estimate was made with; an alternative that all share is"
         " left out. \u25c7 Orange: the planned specification."
     )

@@ -75,8 +75,8 @@ def specification_curve_tests(data: ReportInput) -> Table:
     return Table(
         name="specification_curve_tests",
         title="Specification curves, tested",
-        caption="Standardized: for one standard deviation within persons of the use,"
-        " in standard deviations of the outcome. Chance: the size that 95 % of the"
+        caption="Standardized: for one standard deviation of the use, in standard"
+        " deviations of the outcome, both within people. Chance: the size that 95 % of the"
         " medians stay below if use is shuffled between people. p: how often shuffled"
         " use gives at least as large a median, as large a share of significant"
         " estimates in one direction, as large a mean z.",

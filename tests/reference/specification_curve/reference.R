@@ -1,6 +1,6 @@
 # Sixteen specifications of two exposures: lm with person and wave dummies, and lm on
 # changes between adjacent waves; clubSandwich's CR2 with Satterthwaite's t. The scale is
-# the exposure's standard deviation within persons over the outcome's.
+# the exposure's standard deviation over the outcome's, both within persons.
 suppressPackageStartupMessages(library(clubSandwich))
 source("common.R")
 
@@ -13,7 +13,8 @@ within_sd <- function(x, person) {
 
 describe_fit <- function(fit, person, rows, terms) {
   tests <- coef_test(fit, vcov = vcovCR(fit, person, "CR2"), test = "Satterthwaite", coefs = terms)
-  scale <- sapply(terms, function(t) within_sd(rows[[t]], rows$participant_id)) / sd(rows$pdd_total)
+  scale <- sapply(terms, function(t) within_sd(rows[[t]], rows$participant_id)) /
+    within_sd(rows$pdd_total, rows$participant_id)
   data.frame(
     exposure = c("reaction", "story"), estimate = tests$beta, std_error = tests$SE,
     df = tests$df, p_value = tests$p_Satt, standardized = tests$beta * scale

@@ -92,6 +92,12 @@ def exchange(panel: pd.DataFrame, donors: tuple[int, ...]) -> pd.DataFrame:
     return panel.assign(use_days_per_week=use[list(donors)].ravel())
 
 
+def within_sd(values: pd.Series, panel: pd.DataFrame) -> float:
+    """The standard deviation of what is left of values without persons' means."""
+    means = values.groupby(panel["participant_id"]).transform("mean")
+    return float((values - means).std())
+
+
 def test_every_shuffle_of_five_people_equals_a_fit_of_the_exchanged_panel() -> None:
     """All 120 assignments: estimates, t and the curve's statistics of naive refits."""
     curve, panel = curve_of(FORKS), simulate(5, 4, 0.5, 11)
@@ -111,9 +117,8 @@ def test_every_shuffle_of_five_people_equals_a_fit_of_the_exchanged_panel() -> N
             use = exchanged["use_days_per_week"]
             if branch.specification.transform == "log1p":
                 use = np.log1p(use)
-            means_of_use = use.groupby(exchanged["participant_id"]).transform("mean")
-            spread = np.sqrt(((use - means_of_use) ** 2).sum() / (len(use) - 1))
-            scores.append(term.estimate * spread / exchanged["score"].std())
+            ratio = within_sd(use, exchanged) / within_sd(exchanged["score"], exchanged)
+            scores.append(term.estimate * ratio)
             deviates.append(np.sign(term.estimate) * stats.norm.isf(term.p_value / 2))
         medians.append(np.median(scores))
         significant = np.abs(deviates) > stats.norm.isf(0.025)
