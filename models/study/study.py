@@ -35,7 +35,8 @@ Transform = Literal["none", "log1p", "any"]
 """An exposure as it is, log(1 + exposure), or 1 for any and 0 for none."""
 Weights = Literal["none", "attrition", "participation"]
 Missing = Literal["complete", "imputed", "delta"]
-CovariateKind = Literal["fixed", "previous_wave", "same_wave"] | OutcomeHistory
+PersonCovariate = Literal["fixed", "previous_wave", "same_wave"]
+CovariateKind = PersonCovariate | OutcomeHistory
 Exclusion = Literal["nobody", "careless", "first_wave", "incomplete"]
 Sign = Literal["negative", "positive"]
 
@@ -308,7 +309,7 @@ class Forks(Frozen):
     transform: Annotated[tuple[Transform, ...] | None, Alternatives] = None
     estimator: Annotated[tuple[EstimatorName, ...] | None, Alternatives] = None
     covariates: Annotated[
-        tuple[tuple[CovariateKind, ...], ...] | None, Alternatives
+        tuple[tuple[PersonCovariate, ...], ...] | None, Alternatives
     ] = None
     exclude: Annotated[tuple[Exclusion, ...] | None, Alternatives] = None
     weights: Annotated[tuple[Weights, ...] | None, Alternatives] = None

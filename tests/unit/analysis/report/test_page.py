@@ -14,7 +14,12 @@ from panelstream.analysis.report.numerals import p_text
 from panelstream.analysis.report.release import release
 from panelstream.analysis.report.report import Report, make_report
 from panelstream.analysis.report.sentences import event_lines
-from panelstream.analysis.report.tables import PAGE_FACTS, REPORT_TABLES, Builder
+from panelstream.analysis.report.tables import (
+    PAGE_FACTS,
+    REPORT_TABLES,
+    Builder,
+    specification_curve,
+)
 from panelstream.analysis.report.tables.provenance import event_counts
 from tests.lib import panels
 from tests.lib.panels import Inputs
