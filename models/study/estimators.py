@@ -115,7 +115,7 @@ _RULES = (
         name="fe_ordered_logit", confirmatory=True, preset=True, absorbs_persons=True
     ),
     EstimatorRules(
-        name="fe_poisson", confirmatory=True, preset=True, absorbs_persons=True
+        name="fe_poisson", confirmatory=False, preset=True, absorbs_persons=True
     ),
     EstimatorRules(name="gmm", confirmatory=False, preset=True, corrects_errors=False),
     EstimatorRules(
