@@ -7,6 +7,7 @@ from panelstream.flows.commands import (  # noqa: F401  # an import registers co
     events,
     instruments,
     people,
+    power,
     responses,
     services,
     status,

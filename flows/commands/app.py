@@ -25,7 +25,7 @@ TRACEBACK = "PANELSTREAM_TRACEBACK"
 IMPORT = "import"
 
 PANELS = {
-    "Study": ("demo", "init", "check", "plan", "status", "coverage"),
+    "Study": ("demo", "init", "check", "power", "plan", "status", "coverage"),
     "Events": ("ingest", "events", "catalogue", "dead-letters", "simulate"),
     "Answers": ("roster", "people", "instruments", "responses", "due"),
     "Analysis": ("panel", "analyse", "report", "query"),

@@ -19,6 +19,7 @@ from pydantic import (
 from panelstream.models.config_file import Frozen
 from panelstream.models.events.clocks import ClockCorrection
 from panelstream.models.study import measures
+from panelstream.models.study.assumptions import Power
 from panelstream.models.study.estimators import (
     ESTIMATOR_RULES,
     Effect,
@@ -399,6 +400,8 @@ class Planned(Frozen):
     plan: Plan = Plan()
     frame: Literal["enrolled"] | None = None
     """Whose use may say who takes part: everybody with rows in the panel, or nobody's."""
+    power: Power = Power()
+    """What is assumed to plan the number of participants; no estimate uses it."""
 
     @property
     def own_window(self) -> Window | None:

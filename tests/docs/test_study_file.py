@@ -9,6 +9,7 @@ from panelstream.models.config_file import Frozen
 from panelstream.models.events.clocks import ClockCorrection
 from panelstream.models.instruments.instrument import SHIPPED_INSTRUMENTS
 from panelstream.models.study import study
+from panelstream.models.study.assumptions import AssumedOutcome, AssumedUse, Power
 from panelstream.models.study.load import load_study
 from panelstream.models.study.study import (
     Consent,
@@ -46,6 +47,9 @@ SHAPES: dict[str, type[Frozen]] = {
     "Forks": Forks,
     "The schedule": Schedule,
     "Disclosure": Disclosure,
+    "Power": Power,
+    "Assumed use": AssumedUse,
+    "Assumed outcome": AssumedOutcome,
 }
 LEAST = """
 study: example
@@ -81,8 +85,8 @@ def test_every_shape_has_a_section() -> None:
         and value.__module__ == study.__name__
     }
     elsewhere = {Window, Planned, PanelStudy}
-    of_events = {ClockCorrection}
-    assert parts - elsewhere | of_events == set(SHAPES.values())
+    of_other_modules = {ClockCorrection, Power, AssumedUse, AssumedOutcome}
+    assert parts - elsewhere | of_other_modules == set(SHAPES.values())
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -1,0 +1,1 @@
+"""The chances of a plan, by simulating and judging studies of it."""
