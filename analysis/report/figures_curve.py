@@ -37,6 +37,8 @@ FORKS = (
     "weights",
 )
 CURVE_HEIGHT, LINE_HEIGHT = 150, 17
+LEFT, LABEL_SIZE = 0.43, 10
+"""What the names of alternatives need: a part of the width, and points."""
 _NUMBERS = ("standardized", "standardized_low", "standardized_high", "p_value")
 
 
@@ -74,8 +76,10 @@ def _panel(name: str, rows: pd.DataFrame, labels: Mapping[str, str]) -> Panel:
         axes,
     ):
         share = CURVE_HEIGHT / (canvas.get_figheight() * 72)
-        axes.set_position((0.36, 1 - 0.92 * share, 0.62, 0.88 * share))
-        below = canvas.add_axes((0.36, 0.01, 0.62, 0.97 - share), facecolor="none")
+        axes.set_position((LEFT, 1 - 0.92 * share, 0.98 - LEFT, 0.88 * share))
+        below = canvas.add_axes(
+            (LEFT, 0.01, 0.98 - LEFT, 0.97 - share), facecolor="none"
+        )
         _draw_curve(axes, rows)
         _draw_marks(below, marks, len(rows))
         svg = render_svg(canvas, name, title, _description(rows))
@@ -149,7 +153,8 @@ def _draw_marks(axes: Axes, marks: Sequence[tuple[str, Codes]], estimates: int) 
     axes.set_xlim(-1, estimates)
     axes.set_ylim(len(marks) - 0.4, -0.6)
     axes.set_xticks([])
-    axes.set_yticks(range(len(marks)), [label for label, _ in marks], color=INK)
+    names = [label for label, _ in marks]
+    axes.set_yticks(range(len(marks)), names, color=INK, fontsize=LABEL_SIZE)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
 
