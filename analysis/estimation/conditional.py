@@ -44,10 +44,10 @@ TOLERANCE = 1e-20
 """Newton's decrement, twice the likelihood's distance from its maximum, at which the
 steps end: coefficients are then within 1e-10 of their model-based errors."""
 
-EDGE = 1e-8
+CERTAINTY = 1e-8
 """A probability this near to 0 or 1 is on the way to it."""
 
-SEPARATED = "separation: some terms' values go with one outcome only"
+SEPARATION = "separation: some terms' values go with one outcome only"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def select(design: Design, rows: Mask) -> Design:
     )
 
 
-def maximise(likelihood: Likelihood, terms: int) -> Point:
+def maximise_conditional(likelihood: Likelihood, terms: int) -> Point:
     """The maximum for `terms` coefficients, from 0.
 
     Raises `NotEstimable` if there is none.
@@ -120,7 +120,7 @@ def maximise(likelihood: Likelihood, terms: int) -> Point:
     point = likelihood(np.zeros(terms))
     for _ in range(ITERATIONS):
         if not positive_definite(point.information):
-            raise NotEstimable(SEPARATED)
+            raise NotEstimable(SEPARATION)
         step = np.asarray(
             np.linalg.solve(point.information, point.gradient), dtype=np.float64
         )
@@ -144,8 +144,8 @@ def _climb(likelihood: Likelihood, point: Point, step: Vector) -> Point:
 
 def refuse_separation(probabilities: Array) -> None:
     """Raise `NotEstimable` if some probability is at 0 or 1."""
-    if not (probabilities.min() >= EDGE and probabilities.max() <= 1 - EDGE):
-        raise NotEstimable(SEPARATED)
+    if not (probabilities.min() >= CERTAINTY and probabilities.max() <= 1 - CERTAINTY):
+        raise NotEstimable(SEPARATION)
 
 
 def describe_conditional(

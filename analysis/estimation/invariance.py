@@ -79,12 +79,12 @@ CFI_CHANGE = 0.01
 GOOD_FIT, ACCEPTABLE_FIT = (0.95, 0.06), (0.90, 0.08)
 """CFI of at least, RMSEA of at most (Hu & Bentler 1999, Struct. Equ. Modeling 6(1))."""
 
-NAMES = ("configural", "metric", "scalar")
+MODELS = ("configural", "metric", "scalar")
 EQUAL = {"metric": "equal loadings", "scalar": "equal intercepts"}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """The fit of a model, and how much worse it is than the one with fewer equalities."""
 
     model: str
@@ -131,7 +131,7 @@ def invariance_statistics(
     return pd.DataFrame(rows, columns=list(INVARIANCE_COLUMNS))
 
 
-def compare_models(values: Array) -> Iterator[Comparison]:
+def compare_models(values: Array) -> Iterator[ModelComparison]:
     """Fit configural, metric and scalar models to items (n, T, m), NaN where missing.
 
     Raises `NotEstimable` where the first of them cannot be fitted.
@@ -144,7 +144,9 @@ def compare_models(values: Array) -> Iterator[Comparison]:
     start = configural_start(np.nanmean(flat, axis=0), model)
     free = maximise_restricted(patterns, model, Unrestricted(len(start)), start)
     bounds = fit_bounds(patterns, free.means)
-    yield Comparison("configural", bounds.measure(free), note=_improper(free, model))
+    yield ModelComparison(
+        "configural", bounds.measure(free), note=_improper(free, model)
+    )
     coefficients = metric_start(_values(free), model)
     metric = maximise_restricted(patterns, model, EqualLoadings(model), coefficients)
     yield _compare("metric", bounds, free, metric, model)
@@ -190,7 +192,7 @@ def _rows(values: Array) -> Iterator[dict[str, Any]]:
             yield {**row, **measures, "conclusion": comparison.conclusion}
     except (NotEstimable, np.linalg.LinAlgError) as problem:
         note = f"not estimable: {problem}"
-        yield {"model": NAMES[done], "conclusion": "", "note": note}
+        yield {"model": MODELS[done], "conclusion": "", "note": note}
 
 
 def _standardized(values: Array) -> Array:
@@ -234,7 +236,7 @@ def _compare(
     free: Maximum,
     restricted: Maximum,
     model: LongitudinalFactor,
-) -> Comparison:
+) -> ModelComparison:
     measures, previous = bounds.measure(restricted), bounds.measure(free)
     note = _improper(restricted, model)
     df = nan
@@ -243,7 +245,7 @@ def _compare(
         difference, df, p_value = likelihood_ratio(free, restricted)
     except NotEstimable as problem:
         note = str(problem)
-    return Comparison(
+    return ModelComparison(
         model=name,
         measures=measures,
         cfi_change=measures.cfi - previous.cfi,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
+from panelstream.analysis.estimation.invariance import INVARIANCE_COLUMNS
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.release import ReleasedTable, release
@@ -114,6 +115,7 @@ class Inputs:
     tests: pd.DataFrame
     reliability: pd.DataFrame
     manifest: dict[str, Any]
+    invariance: pd.DataFrame
 
     @property
     def panels(self) -> dict[Window, pd.DataFrame]:
@@ -130,6 +132,7 @@ class Inputs:
             self.tests,
             self.reliability,
             self.manifest,
+            self.invariance,
         )
 
     def released(self) -> dict[str, ReleasedTable]:
@@ -150,6 +153,7 @@ def u2plus(path: Path) -> Inputs:
         tests=_tests(),
         reliability=_reliability(folder),
         manifest=manifest(),
+        invariance=_invariance(folder),
     )
 
 
@@ -183,6 +187,7 @@ def forum(path: Path) -> Inputs:
         estimates=pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS)),
         tests=pd.DataFrame(columns=list(TEST_COLUMNS)),
         reliability=pd.DataFrame(columns=list(RELIABILITY_COLUMNS)),
+        invariance=pd.DataFrame(columns=list(INVARIANCE_COLUMNS)),
         manifest=manifest(),
     )
 
@@ -420,6 +425,27 @@ def _reliability(folder: StudyFolder) -> pd.DataFrame:
                     for at, code in enumerate(scale.items)
                 ]
     return pd.DataFrame(rows, columns=list(RELIABILITY_COLUMNS))
+
+
+def _invariance(folder: StudyFolder) -> pd.DataFrame:
+    """Of every scale of three items or more; the scalar model was not fitted."""
+    fits: list[dict[str, Any]] = [
+        {"model": "configural", "chi_square": 61.2, "df": 48, "cfi": 0.991},
+        {"model": "metric", "chi_square": 70.4, "df": 57, "cfi": 0.989},
+        {"model": "scalar", "note": "not estimable: the model has no maximum"},
+    ]
+    scores = [
+        instrument.column(scale)
+        for instrument in folder.instruments
+        for scale in instrument.scales
+        if len(scale.items) > 2
+    ]
+    rows = [
+        {"score": score, "round": 1, "n": 180, "conclusion": "", **fit}
+        for score in scores
+        for fit in fits
+    ]
+    return pd.DataFrame(rows, columns=list(INVARIANCE_COLUMNS))
 
 
 def _u2plus_estimates(rng: np.random.Generator) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from panelstream.analysis.estimation.conditional import (
     Point,
     condition,
     describe_conditional,
-    maximise,
+    maximise_conditional,
     refuse_separation,
 )
 from panelstream.analysis.estimation.design import build_design
@@ -129,7 +129,7 @@ def solve_copies(conditional: Conditional, copies: Sequence[Copies]) -> LeastSqu
             coefficients, sum(log_likelihoods), sum(gradients), sum(informations)
         )
 
-    point = maximise(likelihood, columns.shape[1])
+    point = maximise_conditional(likelihood, columns.shape[1])
     parts = [_working_rows(columns, point.coefficients, copy) for copy in copies]
     rows, errors, persons = (np.concatenate(part) for part in zip(*parts, strict=True))
     # A person's copies follow each other.

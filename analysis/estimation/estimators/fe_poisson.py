@@ -20,7 +20,7 @@ from panelstream.analysis.estimation.conditional import (
     Point,
     condition,
     describe_conditional,
-    maximise,
+    maximise_conditional,
     refuse_separation,
 )
 from panelstream.analysis.estimation.design import build_design
@@ -73,7 +73,7 @@ def solve_poisson(
             weighted.T @ (weighted * means[:, None]),
         )
 
-    point = maximise(likelihood, columns.shape[1])
+    point = maximise_conditional(likelihood, columns.shape[1])
     shares = person_shares(columns @ point.coefficients, persons)
     refuse_separation(shares)
     means = totals * shares

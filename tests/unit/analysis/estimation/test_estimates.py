@@ -144,6 +144,9 @@ def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
         "functions": [
             "within_equals_between",
             "intraclass_correlation",
+            "null_intraclass_correlation",
+            "r_squared_marginal",
+            "r_squared_conditional",
             *["model_std_error"] * 4,
             "convergence",
             "vif_max",
@@ -157,6 +160,7 @@ def test_tests_of_each_estimator(panel: pd.DataFrame) -> None:
         "logged": ["vif_max", *shares],
         "functions.fixed_effects": [
             "vif_max",
+            "r_squared_within",
             *shares,
             "serial_correlation",
             *shape,

@@ -56,8 +56,10 @@ def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
         "self_report_agreement",
         "bands_by_wave",
         "reliability_by_wave",
+        "invariance_over_waves",
         "careless_by_wave",
         "safety_by_wave",
+        "locks_and_waves",
         "locks_and_waves",
     ]
 
