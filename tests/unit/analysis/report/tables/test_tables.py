@@ -60,7 +60,6 @@ def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
         "careless_by_wave",
         "safety_by_wave",
         "locks_and_waves",
-        "locks_and_waves",
     ]
 
 
