@@ -8,6 +8,7 @@ CellFormat = Literal[
     "code",
     "word",
     "note",
+    "prose",  # sentences
     "count",
     "share",  # a count and its percentage
     "value",  # as many decimals as the intervals beside it need

@@ -140,8 +140,7 @@ def plan_lines(
     if post_hoc is not None:
         names = ", ".join(post_hoc.frame["specification"])
         lines.append(
-            "Post hoc, as it was locked after the first answer to its outcome, is"
-            f" {names}."
+            f"Locked after the first answer to the outcome, and so post hoc: {names}."
         )
     return lines
 

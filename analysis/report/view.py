@@ -17,7 +17,7 @@ from panelstream.analysis.report.numerals import (
 from panelstream.analysis.report.release import REDACTED, ReleasedTable
 from panelstream.analysis.report.units import scale, scales
 
-_TEXTS = ("name", "code", "word", "note")
+_TEXTS = ("name", "code", "word", "note", "prose")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _text(
     values: list[Any], format: CellFormat, decimals: int, labels: Mapping[str, str]
 ) -> str:
     match format:
-        case "name" | "code" | "note":
+        case "name" | "code" | "note" | "prose":
             return labels.get(values[0], str(values[0]))
         case "count":
             return released_count(values[0])

@@ -97,7 +97,7 @@ def test_a_lock_after_the_answers_and_a_change_in_the_middle(tmp_path: Path) -> 
     for name in ("estimates", "tests"):
         assert pd.read_csv(results / f"private/{name}.csv")["post_hoc"].all()
     page = (results / "public/report.html").read_text(encoding="utf-8")
-    assert "Post hoc, as it was locked after the first answer to its outcome" in page
+    assert "Locked after the first answer to the outcome, and so post hoc:" in page
     before = json.loads((results / "private/manifest.json").read_text())
 
     (folder / "own.yaml").write_text(
