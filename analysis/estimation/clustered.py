@@ -69,19 +69,21 @@ CELLS = 2**22
 class WorkingCovariance:
     """Of a person's rows: diagonal `variances` (n,) plus the outer product of `loadings`.
 
+    These are (n,), or (n, r) for a sum of r outer products.
+
     The rows of a regression were divided by its symmetric root. The identity needs none.
     `absorbed` (n,) are persons' effects that were partialled out of the rows: vectors of
     length 1 for each person.
     """
 
     variances: Vector
-    loadings: Vector
+    loadings: Vector | Matrix
     absorbed: Vector | None = None
 
     def of(self, rows: Codes) -> Array:
         """Matrices (m, s, s) of m persons with s rows each, at positions (m, s)."""
-        loadings = self.loadings[rows]
-        matrices = loadings[:, :, None] * loadings[:, None, :]
+        loadings = self.loadings[rows].reshape(*rows.shape, -1)
+        matrices = np.asarray(loadings @ _transposed(loadings))
         diagonal = np.arange(rows.shape[1])
         matrices[:, diagonal, diagonal] += self.variances[rows]
         return matrices

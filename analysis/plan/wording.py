@@ -21,6 +21,11 @@ _ESTIMATORS = {
         " enters as the deviation from the person's own mean (within) and as that mean"
         " (between)",
     ),
+    "random_slopes": (
+        "random slopes",
+        "a linear mixed model with a random intercept for each person and, one at a"
+        " time, random slopes of use within persons",
+    ),
     "fixed_effects": (
         "person fixed effects",
         "least squares within persons (person fixed effects)",

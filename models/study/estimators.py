@@ -117,6 +117,12 @@ _RULES = (
     EstimatorRules(
         name="fe_poisson", confirmatory=False, preset=True, absorbs_persons=True
     ),
+    EstimatorRules(
+        name="random_slopes",
+        confirmatory=False,
+        preset=True,
+        outcome_history=("baseline",),
+    ),
     EstimatorRules(name="gmm", confirmatory=False, preset=True, corrects_errors=False),
     EstimatorRules(
         name="ri_clpm",

@@ -48,6 +48,7 @@ CANDIDATES = {
     "first_difference": Candidate("first_difference", "within"),
     "within_between, within": Candidate("within_between", "within"),
     "within_between, between": Candidate("within_between", "between", "of_means"),
+    "random_slopes": Candidate("random_slopes", "within"),
     "between": Candidate("between", "between", "of_means"),
     "random_effects": Candidate("random_effects", "pooled"),
     "pooled": Candidate("pooled", "pooled"),
@@ -55,7 +56,12 @@ CANDIDATES = {
     "ri_clpm": Candidate("ri_clpm", "within", fields={"timing": "same"}),
 }
 
-WITHIN = ("fixed_effects", "first_difference", "within_between, within")
+WITHIN = (
+    "fixed_effects",
+    "first_difference",
+    "within_between, within",
+    "random_slopes",
+)
 DYNAMIC = ("gmm", "ri_clpm")
 HOLDS = {
     "none": (*WITHIN, *DYNAMIC, "within_between, between", "between"),

@@ -12,6 +12,7 @@ from panelstream.analysis.estimation.estimators import (
     gmm,
     pooled,
     random_effects,
+    random_slopes,
     ri_clpm,
     within_between,
 )
@@ -21,6 +22,7 @@ _MODULES = (
     pooled,
     between,
     random_effects,
+    random_slopes,
     fixed_effects,
     first_difference,
     within_between,

@@ -451,7 +451,8 @@ def test_errors_are_for_estimators_that_correct_them(
             "[fixed, same_wave]",
             "[baseline]",
             11,
-            "take it away; use pooled, between, random_effects, within_between, gee",
+            "take it away; use pooled, between, random_effects, within_between, gee, "
+            "random_slopes",
         ),
         ("[fixed, same_wave]", "[previous_outcome]", 11, "Nickell 1981.; use pooled$"),
         (
