@@ -13,7 +13,7 @@ from panelstream.analysis.estimation.specification_curve import (
     SpecificationCurves,
     fit_curves,
 )
-from panelstream.analysis.panel import reliability
+from panelstream.analysis.panel import agreement, reliability
 from panelstream.analysis.plan.curves import expand_curves
 from panelstream.analysis.plan.specifications import expand_plan
 from panelstream.analysis.verdicts.preregistration import PlanStatus, mark_confirmatory
@@ -37,6 +37,7 @@ class StudyAnalysis:
     curves: SpecificationCurves
     reliability: pd.DataFrame
     invariance: pd.DataFrame
+    agreement: pd.DataFrame
     manifest: dict[str, Any]
     plan_status: PlanStatus
 
@@ -58,11 +59,8 @@ def analyse_study(
     results = fit_plan(folder.study, panels, plan_status, progress)
     [counts] = workspace.store.query("arrival_counts", as_of=panels.as_of).to_pylist()
     answers = _answers(workspace, panels)
-    measured = (
-        folder.instruments,
-        panels.by_window[folder.study.exposure.window],
-        answers,
-    )
+    panel = panels.by_window[folder.study.exposure.window]
+    measured = folder.instruments, panel, answers
     return StudyAnalysis(
         folder,
         panels,
@@ -70,6 +68,7 @@ def analyse_study(
         fit_curves(expand_curves(folder.study), panels.by_window, progress),
         reliability.reliability_statistics(*measured),
         invariance.invariance_statistics(*measured),
+        agreement.agreement_statistics(panel, folder.study.exposure.functions),
         manifest.describe_results(folder, panels, counts, plan_status),
         plan_status,
     )

@@ -28,6 +28,7 @@ from panelstream.models.study.study import Study, Window
 PRIVATE, PUBLIC = "private", "public"
 STUDY_TEXTS = "study_texts.json"
 """In `PRIVATE`: what the study was read from."""
+AGREEMENT = "agreement.csv"
 CURVE, CURVE_TESTS = "specification_curve.csv", "specification_curve_tests.csv"
 
 
@@ -48,6 +49,7 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
     write_curves(analysis.curves, private)
     write_csv(analysis.reliability, private / "reliability.csv")
     write_csv(analysis.invariance, private / "invariance.csv")
+    _write_agreement(analysis.agreement, private)
     write_csv(_changes(analysis), private / "plan_changes.csv")
     _write_attrition(analysis, private)
     write_codebook(analysis.folder, analysis.panel, private / "codebook.csv")
@@ -55,6 +57,18 @@ def write_results(analysis: StudyAnalysis, out: Path) -> Path:
     texts = study_versions.dump_texts(analysis.folder)
     (private / STUDY_TEXTS).write_text(texts, encoding="utf-8")
     return write_report(analysis.folder, out)
+
+
+def _write_agreement(agreement: pd.DataFrame, private: Path) -> None:
+    """Write the agreement of self-reported use, if the study asks for any."""
+    _remove(private.glob(AGREEMENT))
+    if len(agreement):
+        write_csv(agreement, private / AGREEMENT)
+
+
+def _read_agreement(private: Path) -> pd.DataFrame:
+    path = private / AGREEMENT
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
 
 def _changes(analysis: StudyAnalysis) -> pd.DataFrame:
@@ -131,6 +145,7 @@ def write_report(folder: StudyFolder, out: Path) -> Path:
         pd.read_csv(private / "reliability.csv"),
         manifest,
         pd.read_csv(private / "invariance.csv"),
+        _read_agreement(private),
         **_read_curves(private),
     )
     return write_public(make_report(data), public)

@@ -18,7 +18,8 @@ class ReportInput:
     """A study's results, exact.
 
     `panels`: a row per participant and wave, for each window of the study;
-    `estimates`, `tests`, `reliability`, `invariance`: the columns of their CSV files;
+    `estimates`, `tests`, `reliability`, `invariance`, `agreement`: the columns of their
+    CSV files, `agreement` without any if no item asks about use;
     `manifest`: as_of, study_version, and where there are any plan, data_hash, versions,
     counts, epochs. `curve` and `curve_tests` are without columns if the
     plan has no specification curve.
@@ -31,6 +32,7 @@ class ReportInput:
     reliability: pd.DataFrame
     manifest: Mapping[str, Any]
     invariance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    agreement: pd.DataFrame = field(default_factory=pd.DataFrame)
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)
     curve_tests: pd.DataFrame = field(default_factory=pd.DataFrame)
 

@@ -14,6 +14,7 @@ from panelstream.analysis.estimation.specification_curve import (
     CURVE_COLUMNS,
     CURVE_TEST_COLUMNS,
 )
+from panelstream.analysis.panel.agreement import AGREEMENT_COLUMNS
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.disclosure import REDACTED
 from panelstream.analysis.verdicts.verdicts import VERDICTS
@@ -34,6 +35,7 @@ def test_columns_are_documented_in_order() -> None:
     assert specifications == list(SPECIFICATION_COLUMNS)
     assert documents.documented(TEXT, "reliability.csv") == list(RELIABILITY_COLUMNS)
     assert documents.documented(TEXT, "invariance.csv") == list(INVARIANCE_COLUMNS)
+    assert documents.documented(TEXT, "agreement.csv") == list(AGREEMENT_COLUMNS)
     for name in STD_ERROR_TYPES.values():
         assert f"`{name}`" in documents.section(TEXT, "estimates.csv")
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from panelstream.analysis.estimation.estimates import ESTIMATE_COLUMNS, TEST_COLUMNS
 from panelstream.analysis.estimation.invariance import INVARIANCE_COLUMNS
+from panelstream.analysis.panel.agreement import agreement_statistics
 from panelstream.analysis.panel.reliability import RELIABILITY_COLUMNS
 from panelstream.analysis.report.input import ReportInput
 from panelstream.analysis.report.release import ReleasedTable, release
@@ -133,6 +134,7 @@ class Inputs:
             self.reliability,
             self.manifest,
             self.invariance,
+            agreement_statistics(self.panel, self.folder.study.exposure.functions),
         )
 
     def released(self) -> dict[str, ReleasedTable]:

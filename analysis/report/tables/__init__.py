@@ -35,6 +35,7 @@ REPORT_TABLES: tuple[Builder, ...] = (
     survey.survey_table_2,
     survey.survey_table_3,
     survey.self_report_agreement,
+    measurement.self_report_by_wave,
     measurement.bands_by_wave,
     measurement.reliability_by_wave,
     measurement.invariance_over_waves,

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from panelstream.analysis.panel import careless_responding, reliability
+from panelstream.analysis.panel.agreement import AGREEMENT_STATISTICS
 from panelstream.analysis.panel.reliability import Retest
 from panelstream.analysis.plan.conventions import NotEstimable
 from panelstream.analysis.report.input import ReportInput
@@ -41,6 +42,11 @@ from panelstream.models.study.study import Study
 
 _MEAN_SQUARES = ("pairs", "mean_square_people", "mean_square_times")
 """Of a retest: people in both waves, and the ratios of an analysis of variance."""
+_AGREEMENT = tuple(
+    f"{statistic}{end}"
+    for statistic in AGREEMENT_STATISTICS
+    for end in ("", "_ci_low", "_ci_high")
+)
 _RELIABILITY_LAYOUT = Layout(
     (
         *WAVE,
@@ -59,6 +65,29 @@ _RELIABILITY_LAYOUT = Layout(
 )
 
 
+_OF_FREQUENCIES = Statistic(("people",), users="smallest_group", digits=2)
+"""More digits of a mean of whole numbers would give its number of people away."""
+_AGREEMENT_LAYOUT = Layout(
+    (
+        *WAVE,
+        column("Weighted kappa", "decimal", "kappa"),
+        column("95\u202f% CI", "interval", "kappa_ci_low", "kappa_ci_high"),
+        column("ICC", "decimal", "icc"),
+        column("95\u202f% CI", "interval", "icc_ci_low", "icc_ci_high"),
+        column("Difference", "decimal", "mean_difference"),
+        column(
+            "95\u202f% CI",
+            "interval",
+            *("mean_difference_ci_low", "mean_difference_ci_high"),
+        ),
+        column("Slope", "decimal", "slope"),
+        column("95\u202f% CI", "interval", "slope_ci_low", "slope_ci_high"),
+        column("Limits of agreement", "interval", "limit_low", "limit_high"),
+        column("People", "count", "people"),
+        column("Note", "note", "note"),
+    ),
+    grouped_by=("function",),
+)
 _INVARIANCE_LAYOUT = Layout(
     (
         column("Round", "word", "round"),
@@ -177,6 +206,33 @@ def invariance_over_waves(data: ReportInput) -> Table:
     )
 
 
+def self_report_by_wave(data: ReportInput) -> Table:
+    """Per function and wave, and over all waves: self-reported against measured use."""
+    return Table(
+        name="self_report_by_wave",
+        title="Self-reported and measured use by wave",
+        caption=(
+            "Both in the six frequencies, coded 0 to 5; the row without a wave is all"
+            " waves together. Kappa is weighted quadratically; ICC(2,1): absolute"
+            " agreement. Difference: self-reported minus measured, in frequency steps;"
+            " slope: its change per step of the mean of both (below 0, people who use"
+            " more report less of it). Limits of agreement: mean difference ± 1.96 SD,"
+            " where 95 % of differences lie if they are normal. Intervals by the"
+            " jackknife over people."
+        ),
+        exact=_agreement(data),
+        columns=(
+            TableColumn("function", Label()),
+            *wave_columns(data.study),
+            *columns(_OF_FREQUENCIES, *_AGREEMENT),
+            TableColumn("people", Count("people with both")),
+            TableColumn("note", Note()),
+        ),
+        internal=(TableColumn("smallest_group", Count("people in it")),),
+        layout=_AGREEMENT_LAYOUT,
+    )
+
+
 def careless_by_wave(data: ReportInput) -> Table:
     """Per wave how many responses show each sign of careless answering."""
     most_apart = careless_responding.MAX_DIFFERENCE
@@ -250,6 +306,17 @@ def _reliability(data: ReportInput) -> Iterator[pd.DataFrame]:
             keys = wave_keys(frame.reset_index(), data.study)
             frame = keys.join(frame.reset_index(drop=True))
             yield labelled(frame.assign(items=len(scale.items)), score=score)
+
+
+def _agreement(data: ReportInput) -> pd.DataFrame:
+    if data.agreement.empty:
+        return pd.DataFrame()
+    names = ["function", *_AGREEMENT, "people", "note", "smallest_group"]
+    frame = data.agreement.reset_index(drop=True)
+    for name in KEYS:  # whole numbers, and nothing in the row of all waves
+        waves = frame[name].astype("Int64").astype(object)
+        frame[name] = waves.where(frame[name].notna(), np.nan)
+    return frame[names].join(wave_keys(frame, data.study))
 
 
 def _invariance(data: ReportInput) -> pd.DataFrame:

@@ -204,9 +204,12 @@ def correlation(x: Vector, y: Vector) -> float:
 def weighted_kappa(first: Vector, second: Vector) -> float:
     """Cohen's kappa with quadratic weights (Psychol Bull 1968;70(4):213-220).
 
-    `first`, `second` (n,): codes of `FREQUENCIES`. NaN where neither varies.
+    `first`, `second` (n,): codes of `FREQUENCIES`. NaN where neither varies, or
+    an answer is no such code.
     """
     if not len(first) or (np.ptp([first, second]) == 0):
+        return np.nan
+    if not np.isin([first, second], range(len(FREQUENCIES))).all():
         return np.nan
     crossed = np.zeros((len(FREQUENCIES), len(FREQUENCIES)))
     np.add.at(crossed, (first.astype(int), second.astype(int)), 1)

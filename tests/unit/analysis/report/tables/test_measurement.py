@@ -215,3 +215,22 @@ def test_invariance_of_few_people_is_withheld(u2plus: Inputs) -> None:
     row = table.frame.iloc[0]
     hidden = ("chi_square", "df", "p_value", "cfi", "rmsea", "conclusion", "n")
     assert [row[name] for name in hidden] == [REDACTED] * len(hidden)
+
+
+def test_agreement_over_all_waves_is_withheld_with_one_wave(u2plus: Inputs) -> None:
+    """Three people use a function in wave 4: neither that wave nor the sum is told.
+
+    Another function's rows leave, each with its interval.
+    """
+    panel = u2plus.panel.copy()
+    last = panel["wave"] == 4
+    users = panel.loc[last & panel["story_self_report"].notna()].index[:3]
+    panel.loc[last, "story_frequency"] = 0
+    panel.loc[users, "story_frequency"] = 2
+    frame = replace(u2plus, panel=panel).released()["self_report_by_wave"].frame
+    frame = frame.set_index("function")
+    story, column = frame.loc["story"], frame.loc["column"]
+    assert [value == REDACTED for value in story["kappa"]] == [False] * 3 + [True] * 2
+    assert [value == REDACTED for value in story["slope_ci_low"]][3:] == [True, True]
+    assert column["wave"].isna().tolist() == [False] * 4 + [True]
+    assert (column["kappa_ci_low"] < column["kappa"]).all()

@@ -54,6 +54,7 @@ def test_every_table_is_there(built: dict[str, ReleasedTable]) -> None:
         "survey_table_2",
         "survey_table_3",
         "self_report_agreement",
+        "self_report_by_wave",
         "bands_by_wave",
         "reliability_by_wave",
         "invariance_over_waves",
@@ -252,7 +253,7 @@ def test_people_are_counted_in_the_window_of_the_specification(
 def test_kappa_by_hand() -> None:
     """Codes 0, 1, 2, 5 and 0, 2, 2, 3: observed 5 of the 39 that chance gives.
 
-    Squared differences are 0, 1, 0, 4; over all 16 pairs they sum to 156, so that
+    Squared differences are 0, 1, 0, 4; over all 16 pairs they sum to 76, so that
     kappa is 1 - (5 / 4) / (156 / 16).
     """
     first, second = np.array([0.0, 1, 2, 5]), np.array([0.0, 2, 2, 3])
@@ -265,6 +266,11 @@ def test_kappa_by_hand() -> None:
 def test_there_is_no_kappa_without_variation(codes: list[float]) -> None:
     """Of nobody, and of people who all give the same answer."""
     assert np.isnan(survey.weighted_kappa(np.array(codes), np.array(codes)))
+
+
+def test_there_is_no_kappa_of_another_scale() -> None:
+    """An item of 1 to 7 is not one of six frequencies; it is no error either."""
+    assert np.isnan(survey.weighted_kappa(np.array([1.0, 7]), np.array([1.0, 5])))
 
 
 def test_regression_by_hand() -> None:
