@@ -53,7 +53,7 @@ class PowerRequest:
     """What a coordinator asks: how many people, how exactly, from which pilot."""
 
     people: tuple[int, ...] = ()
-    simulations: int = 400
+    simulations: int = 200
     seed: int = 1
     pilot: PanelFile | None = None
 

@@ -120,10 +120,12 @@ def fit_all(
     panels: Panels,
     progress: Callable[[float, int], None] = lambda *_: None,
     plain: bool = False,
+    decisive: bool = False,
 ) -> Results:
     """Fit every specification to the panel of its window, some at the same time.
 
-    `plain` fits have no diagnostics of the data and of persons, and take weights as known.
+    `plain` fits have no diagnostics of the data and of persons, and take weights as known;
+    `decisive` ones have only the diagnostics that verdicts rest on.
 
     `progress` gets how many of how many are done, counting parts of a long fit; the
     rows are in the plan's order whichever ends first. What cannot be fitted has rows
@@ -142,6 +144,7 @@ def fit_all(
                 panels,
                 partial(tracker.step, number),
                 plain,
+                decisive,
             ): number
             for number, specification in enumerate(specifications)
         }
@@ -197,7 +200,11 @@ def fit(
 
 
 def _fit_one(
-    specification: Specification, panels: Panels, progress: Progress, plain: bool
+    specification: Specification,
+    panels: Panels,
+    progress: Progress,
+    plain: bool,
+    decisive: bool,
 ) -> Fit:
     if specification.window not in panels:
         name = specification.window.name if specification.window else "its own"
@@ -206,7 +213,7 @@ def _fit_one(
     try:
         floor_share, ceiling_share = shares_at_ends(specification, panel)
         fitted = fit(specification, panel, progress, plain)
-        diagnostics = () if plain else diagnose(fitted, panel)
+        diagnostics = () if plain else diagnose(fitted, panel, decisive)
         return replace(
             fitted,
             floor_share=floor_share,
@@ -244,14 +251,17 @@ def _describe_defect(defect: Exception) -> str:
     )
 
 
-def diagnose(fit: Fit, panel: pd.DataFrame) -> tuple[Diagnostic, ...]:
+def diagnose(
+    fit: Fit, panel: pd.DataFrame, decisive: bool = False
+) -> tuple[Diagnostic, ...]:
     """The diagnostics that the estimator is registered with, of the data and of persons.
 
-    Made apart from the fit, which bootstraps and imputations repeat; nothing for fits
-    without numbers or in a layer.
+    All, or the `decisive` ones. Made apart from the fit, which bootstraps and
+    imputations repeat; nothing for fits without numbers or in a layer.
     """
     specification = fit.specification
-    diagnostics = ESTIMATORS[specification.estimator].diagnostics
+    estimator = ESTIMATORS[specification.estimator]
+    diagnostics = estimator.decisive if decisive else estimator.diagnostics
     layered = (specification.weights, specification.missing) != ("none", "complete")
     exact = any(term.note == NO_RESIDUALS for term in fit.terms)
     if diagnostics is None or layered or not fit.n_obs or exact:

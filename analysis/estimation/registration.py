@@ -36,6 +36,7 @@ class Registration:
     person bootstrap solves in each draw; None if `Design.weights` are not used, so
     that a plan cannot ask for weights. `diagnostics` describe the fitted data and the
     influence of persons; None if there is nothing beyond the fit's own tests.
+    `decisive` are those of them that verdicts rest on.
     """
 
     name: str
@@ -44,4 +45,5 @@ class Registration:
     scale: Scale
     fewest_waves: int
     weighted_solver: Callable[[Design], Solve] | None
+    decisive: Diagnose | None
     diagnostics: Diagnose | None

@@ -97,7 +97,11 @@ class Simulator:
         planted: bool,
     ) -> Results:
         fits = [
-            fit_all([entry], {entry.window: self._plant(panel, entry, planted)})
+            fit_all(
+                [entry],
+                {entry.window: self._plant(panel, entry, planted)},
+                decisive=True,
+            )
             for entry in specifications
         ]
         return Results(

@@ -32,7 +32,7 @@ def power(
     ] = None,
     simulations: Annotated[
         int, typer.Option(help="Studies of each number of participants.", min=2)
-    ] = 400,
+    ] = 200,
     seed: Annotated[int, typer.Option(help="Of the random numbers.", min=0)] = 1,
     pilot: Annotated[
         Path | None,

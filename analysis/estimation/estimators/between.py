@@ -52,5 +52,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=1,
     weighted_solver=None,
+    decisive=None,
     diagnostics=variance_shares,
 )

@@ -73,12 +73,19 @@ def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagn
     yield serial_correlation(design, INDEPENDENT_CHANGES, specification.errors)
     regression, identification = _regression(design)
     terms = estimable_terms(design, identification)
-    yield from leads(specification, regression, terms)
+    yield from _decide(specification, design)
     yield from zero_shares(specification, design)
     yield from movements(specification, design)
-    yield from curvature(specification, design, _regression)
     yield from influence(regression, terms, specification.errors)
     yield from wild_cluster(specification, regression, terms)
+
+
+def _decide(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+    """Those of them that verdicts rest on."""
+    regression, identification = _regression(design)
+    terms = estimable_terms(design, identification)
+    yield from leads(specification, regression, terms)
+    yield from curvature(specification, design, _regression)
 
 
 def _regression(design: Design) -> tuple[Regression, Identification]:
@@ -97,5 +104,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=2,
     weighted_solver=_weighted_solver,
+    decisive=_decide,
     diagnostics=_diagnostics,
 )

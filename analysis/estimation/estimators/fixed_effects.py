@@ -121,12 +121,21 @@ def diagnose_within(
     yield serial_correlation(design, INDEPENDENT_ERRORS, specification.errors)
     regression, identification = _regression(design, further)
     terms = estimable_terms(design, identification)
-    yield from leads(specification, regression, terms)
+    yield from decide_within(specification, design, further)
     yield from zero_shares(specification, design)
     yield from movements(specification, design)
-    yield from curvature(specification, design, partial(_regression, further=further))
     yield from influence(regression, terms, specification.errors)
     yield from wild_cluster(specification, regression, terms)
+
+
+def decide_within(
+    specification: Specification, design: Design, further: int = 0
+) -> Iterator[Diagnostic]:
+    """Those of them that verdicts rest on."""
+    regression, identification = _regression(design, further)
+    terms = estimable_terms(design, identification)
+    yield from leads(specification, regression, terms)
+    yield from curvature(specification, design, partial(_regression, further=further))
 
 
 def _regression(design: Design, further: int = 0) -> tuple[Regression, Identification]:
@@ -144,5 +153,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=2,
     weighted_solver=_weighted_solver,
+    decisive=decide_within,
     diagnostics=diagnose_within,
 )

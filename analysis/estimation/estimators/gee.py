@@ -163,5 +163,6 @@ REGISTRATION = Registration(
     scale="log odds or log rate",
     fewest_waves=2,
     weighted_solver=None,
+    decisive=None,
     diagnostics=None,
 )

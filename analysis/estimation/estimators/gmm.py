@@ -400,5 +400,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=FEWEST_WAVES,
     weighted_solver=None,
+    decisive=None,
     diagnostics=None,
 )

@@ -62,5 +62,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=1,
     weighted_solver=solve_pooled,
+    decisive=None,
     diagnostics=variance_shares,
 )

@@ -208,5 +208,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=2,
     weighted_solver=None,
+    decisive=None,
     diagnostics=variance_shares,
 )

@@ -349,5 +349,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=3,
     weighted_solver=None,
+    decisive=None,
     diagnostics=None,
 )

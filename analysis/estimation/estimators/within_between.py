@@ -26,6 +26,7 @@ from panelstream.analysis.estimation.clustered import (
 )
 from panelstream.analysis.estimation.design import Design, build_design
 from panelstream.analysis.estimation.estimators.fixed_effects import (
+    decide_within,
     diagnose_within,
     within,
 )
@@ -416,9 +417,18 @@ def _copies(starts: Codes, sizes: Codes, times: Codes) -> tuple[Codes, Codes]:
 
 def _diagnostics(specification: Specification, design: Design) -> Iterator[Diagnostic]:
     """Those of the within components; the between ones count as coefficients too."""
+    return diagnose_within(specification, design, _further(design))
+
+
+def _decide(specification: Specification, design: Design) -> Iterator[Diagnostic]:
+    """Those of them that verdicts rest on."""
+    return decide_within(specification, design, _further(design))
+
+
+def _further(design: Design) -> int:
+    """How many coefficients there are beside those within persons."""
     coefficients = int(identify(decompose(design)[0]).basis.sum())
-    further = coefficients - int(identify(within(design)[1]).basis.sum())
-    return diagnose_within(specification, design, further)
+    return coefficients - int(identify(within(design)[1]).basis.sum())
 
 
 REGISTRATION = Registration(
@@ -428,5 +438,6 @@ REGISTRATION = Registration(
     scale="points",
     fewest_waves=2,
     weighted_solver=_weighted_solver,
+    decisive=_decide,
     diagnostics=_diagnostics,
 )

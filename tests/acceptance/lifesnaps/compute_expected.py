@@ -10,6 +10,8 @@ Standard errors are clustered by person: V = c (X'X)^-1 [sum_g (X_g'u_g)(X_g'u_g
     cr0         c = 1
     cr1_nested  c = G/(G-1) * (N-1)/(N-K),  K = slopes + intercept + wave dummies   (person effects not counted)
     cr1_all     the same with K = rank of the whole design, person dummies counted too
+    cr2         c = 1, and A_g u_g in the place of u_g (Bell & McCaffrey 2002, Surv. Methodol. 28(2)): A_g is the
+                symmetric root of the pseudo-inverse of I - X_g (X'X)^-1 X_g'
 For pooled models there are no person effects, so both cr1 agree.
 """
 import datetime as dt
@@ -56,17 +58,22 @@ def least_squares(y, design, slopes, persons, absorbed):
     assert rank == x.shape[1], "persons and waves must form one connected panel"
     left = y - x @ beta
     bread = np.linalg.inv(x.T @ x)
-    meat = np.zeros((x.shape[1], x.shape[1]))
+    meat, meat2 = np.zeros((x.shape[1], x.shape[1])), np.zeros((x.shape[1], x.shape[1]))
     clusters = sorted(set(persons))
     for person in clusters:
         mine = np.array([p == person for p in persons])
         push = x[mine].T @ left[mine]
         meat += np.outer(push, push)
+        values, vectors = np.linalg.eigh(np.eye(mine.sum()) - x[mine] @ bread @ x[mine].T)
+        roots = np.array([1 / np.sqrt(v) if v > 1e-10 else 0.0 for v in values])
+        push = x[mine].T @ (vectors * roots) @ vectors.T @ left[mine]
+        meat2 += np.outer(push, push)
     n, g = len(y), len(clusters)
     cr0 = np.sqrt(np.maximum(np.diag(bread @ meat @ bread), 0))  # a dummy of one row may round below zero
+    cr2 = np.sqrt(np.maximum(np.diag(bread @ meat2 @ bread), 0))
     fit = {"n": n, "persons": g, "k_nested": rank - absorbed, "k_all": rank, "rss": float(left @ left)}
     for name, column in slopes.items():
-        fit[name] = {"b": float(beta[column]), "cr0": float(cr0[column])}
+        fit[name] = {"b": float(beta[column]), "cr0": float(cr0[column]), "cr2": float(cr2[column])}
         for label, k in (("cr1_nested", rank - absorbed), ("cr1_all", rank)):
             fit[name][label] = float(cr0[column] * np.sqrt(g / (g - 1) * (n - 1) / (n - k)))
     return fit
