@@ -144,9 +144,9 @@ class Clustered:
         """
         if self.error_type == "cr1":
             return np.full(len(contrasts), self.persons - 1.0)
-        own, shared = self._projections(contrasts)
+        adjusted_scores, shared = self._projections(contrasts)
         norms = np.square(shared).sum(axis=2)
-        variances = person_sums(np.square(own), self.fitted.persons) - norms
+        variances = person_sums(np.square(adjusted_scores), self.fitted.persons) - norms
         by_contrast = np.swapaxes(shared, 0, 1)
         gram = _transposed(by_contrast) @ by_contrast
         squares = _squares(variances) - _squares(norms) + _squares(gram)
@@ -196,11 +196,13 @@ class Clustered:
 
     def _projections(self, contrasts: Matrix) -> tuple[Matrix, Array]:
         """Adjusted scores S (n, q) of contrasts, and Q'S of each person (G, q, k)."""
-        own = self.adjusted @ (contrasts @ self.fitted.inverse).T
+        adjusted_scores = self.adjusted @ (contrasts @ self.fitted.inverse).T
         shared = np.empty((self.persons, len(contrasts), self.orthonormal.shape[1]))
         for persons, rows in batches(self.fitted.persons):
-            shared[persons] = _transposed(own[rows]) @ self.orthonormal[rows]
-        return own, shared
+            shared[persons] = (
+                _transposed(adjusted_scores[rows]) @ self.orthonormal[rows]
+            )
+        return adjusted_scores, shared
 
     def _hotelling(self, contrasts: Matrix) -> float:
         """Degrees of freedom of the Wishart distribution that CR2 comes nearest to.
@@ -209,15 +211,22 @@ class Clustered:
         contrasts that are scaled to have the identity as its expectation; for q = 1
         those of t.
         """
-        own, shared = self._projections(contrasts)
-        expected = own.T @ own - np.einsum("gsi,gti->st", shared, shared, optimize=True)
+        adjusted_scores, shared = self._projections(contrasts)
+        expected = adjusted_scores.T @ adjusted_scores - np.einsum(
+            "gsi,gti->st", shared, shared, optimize=True
+        )
         scale = _inverse_root(expected)
-        own, shared = own @ scale, np.einsum("gsi,st->gti", shared, scale)
+        adjusted_scores, shared = (
+            adjusted_scores @ scale,
+            np.einsum("gsi,st->gti", shared, scale),
+        )
         count, terms = shared.shape[1:]
         flat = shared.reshape(-1, count * terms)
         gram = (flat.T @ flat).reshape(count, terms, count, terms)
         between = shared @ _transposed(shared)
-        products = (own[:, :, None] * own[:, None, :]).reshape(len(own), -1)
+        products = (adjusted_scores[:, :, None] * adjusted_scores[:, None, :]).reshape(
+            len(adjusted_scores), -1
+        )
         within = person_sums(products, self.fitted.persons).reshape(between.shape)
         total = (
             _own_variances(within - between)

@@ -97,8 +97,8 @@ def _branches(
     planned = start.model_copy(update=fields)
     exclude = choices.get("exclude", "nobody")
     specifications = list(expand_specification(planned, study, False))
-    own = list(expand_specification(start, study, False))
-    is_start = exclude == "nobody" and specifications == own
+    unchanged = list(expand_specification(start, study, False))
+    is_start = exclude == "nobody" and specifications == unchanged
     name = f"{start.specification}.curve"
     return [
         Branch(
@@ -113,8 +113,8 @@ def _branches(
 
 def _effects(start: PlannedSpecification, estimator: str) -> tuple[Effect, ...]:
     """Those of another estimator, with waves only if the start has them."""
-    own = ESTIMATOR_RULES[start.estimator].effects
-    waves = "wave" in (own if start.effects is None else start.effects)
+    default_effects = ESTIMATOR_RULES[start.estimator].effects
+    waves = "wave" in (default_effects if start.effects is None else start.effects)
     effects = ESTIMATOR_RULES[estimator].effects
     return effects if waves else tuple(name for name in effects if name != "wave")
 

@@ -378,9 +378,9 @@ def _regression(
         return None
     if exposures not in entry[f"{prefix}.exposures"]:
         return None
-    ours = {f"{prefix}.outcomes", f"{prefix}.exposures"}
-    ours |= {f"{_SMALLEST}{name}" for name in entry[f"{prefix}.outcomes"]}
-    terms = {key: value for key, value in entry.items() if key not in ours}
+    coefficient_keys = {f"{prefix}.outcomes", f"{prefix}.exposures"}
+    coefficient_keys |= {f"{_SMALLEST}{name}" for name in entry[f"{prefix}.outcomes"]}
+    terms = {key: value for key, value in entry.items() if key not in coefficient_keys}
     varying = set(entry[_VARYING]) - {previous_wave_column(outcome)}
     smallest = entry.get(f"{_SMALLEST}{outcome}")
     return {**terms, _VARYING: sorted(varying), "smallest": smallest}

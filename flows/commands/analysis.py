@@ -77,14 +77,16 @@ def panel(
         use = take_version(opened, instant, version)
         _tell(use.line)
         folder = use.workspace.folder
-        built = panels.build(use.workspace, instant, show.note, keep=use.is_present)
-        frame = built.by_window[folder.study.exposure.window]
+        study_panels = panels.build(
+            use.workspace, instant, show.note, keep=use.is_present
+        )
+        frame = study_panels.by_window[folder.study.exposure.window]
         export_formats.write_panel(
-            export_formats.describe_panel(folder, frame, built.as_of), out
+            export_formats.describe_panel(folder, frame, study_panels.as_of), out
         )
         if codebook:
             results_folder.write_codebook(folder, frame, codebook)
-    show.say(f"{out}: {len(frame)} rows, as of {built.as_of.isoformat()}")
+    show.say(f"{out}: {len(frame)} rows, as of {study_panels.as_of.isoformat()}")
 
 
 @app.command()
@@ -241,9 +243,13 @@ def _analyse_study(
         use = take_version(opened, as_of, version)
         _tell(use.line)
         with show.working("Counting use"):
-            built = panels.build(use.workspace, as_of, show.note, keep=use.is_present)
+            study_panels = panels.build(
+                use.workspace, as_of, show.note, keep=use.is_present
+            )
         with show.steps("Fitting") as progress:
-            analysis = analyse_study(use.workspace, built, progress, use.locked_by)
+            analysis = analyse_study(
+                use.workspace, study_panels, progress, use.locked_by
+            )
         with show.working("Writing the report"):
             report = results_folder.write_results(analysis, out)
     for line in analysis.plan_status.lines():
